@@ -1,0 +1,132 @@
+"""The main job as a Prefect flow: one task a stage, each continuing from what the stages before it have on disk."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.fanout import Fanout, open_fanout
+from flows.progress import stage_progress
+from flows.summary import verdict
+from storage.manifest import Manifest
+from storage.settings import Settings
+from storage.workspace import Workspace
+from tasks.associate_patterns import associate_patterns, finish_projection
+from tasks.extend_basis import begin_basis, finish_pass, finish_transform
+from tasks.extract_patterns import extract_patterns
+from tasks.multiply_shard import multiply_shard
+from tasks.plan_run import Job, begin_run
+from tasks.project_shard import project_shard
+from tasks.seal_run import seal_run
+from tasks.transform_shard import transform_shard
+
+DEFAULT_WORKSPACE = "eigenwave-workspace"
+
+
+@flow(name="analysis", validate_parameters=True)
+def analysis(
+    source: str,
+    workspace: str = DEFAULT_WORKSPACE,
+    settings: Settings = Settings(),  # noqa: B008 - frozen
+    run_id: str | None = None,
+) -> str:
+    """Analyse an image-classification dataset, or continue the analysis that was interrupted.
+
+    Parameters
+    ----------
+    source
+        A folder of class folders, IDX files, or `digits`.
+    workspace
+        Folder for runs and shards.
+    settings
+        How to analyse it.
+    run_id
+        Name of the run; by default made from the time.
+
+    Returns
+    -------
+    str
+        The run's id.
+    """
+    space = Workspace(Path(workspace))
+    space.prepare()
+    seconds: dict[str, float] = {}
+    with space.lock(), open_fanout(settings) as fanout:
+        with _timed(seconds, "plan"):
+            job = plan(source, settings, space, run_id)
+        with _timed(seconds, "transform"):
+            transform(job, fanout)
+        with _timed(seconds, "decompose"):
+            for number in range(1, job.plan.passes):
+                decompose(job, fanout, number)
+        with _timed(seconds, "project"):
+            project(job, fanout)
+        with _timed(seconds, "associate"):
+            associate(job)
+        seal(job, seconds)
+    return job.run_id
+
+
+@task(cache_policy=NO_CACHE)
+def plan(source: str, settings: Settings, workspace: Workspace, run_id: str | None) -> Job:
+    """Look at the dataset, check the settings, lay out the run."""
+    return begin_run(source, settings, workspace, run_id)
+
+
+@task(cache_policy=NO_CACHE)
+def transform(job: Job, fanout: Fanout) -> None:
+    """Decode and wavelet-transform all images; the first pass of the decomposition is part of it."""
+    if job.paths.product(0).exists():
+        return
+    begin_basis(job)
+    with stage_progress("transform", job.plan.shards) as advance:
+        result = fanout.map_sum(partial(transform_shard, job), range(job.plan.shards), advance)
+    finish_transform(job, result)
+
+
+@task(task_run_name="decompose pass {number}", cache_policy=NO_CACHE)
+def decompose(job: Job, fanout: Fanout, number: int) -> None:
+    """One pass of the decomposition over the fitted images; nothing to do once the passes lead nowhere new."""
+    if job.paths.product(number).exists() or not job.paths.basis(number).exists():
+        return
+    shards = job.plan.fitted_shards
+    with stage_progress(f"decompose pass {number}", len(shards)) as advance:
+        product = fanout.map_sum(partial(multiply_shard, job, number), shards, advance)
+    finish_pass(job, number, product)
+
+
+@task(cache_policy=NO_CACHE)
+def project(job: Job, fanout: Fanout) -> None:
+    """Scores of all images on the patterns."""
+    if job.paths.projection.exists():
+        return
+    extract_patterns(job)
+    with stage_progress("project", job.plan.shards) as advance:
+        result = fanout.map_sum(partial(project_shard, job), range(job.plan.shards), advance)
+    finish_projection(job, result)
+
+
+@task(cache_policy=NO_CACHE)
+def associate(job: Job) -> None:
+    """Tables of patterns, pairs of pattern and class, and learnability."""
+    associate_patterns(job)
+
+
+@task(cache_policy=NO_CACHE)
+def seal(job: Job, seconds: dict[str, float]) -> Manifest:
+    """Tables of samples and rejects, and the manifest that makes the run a finished one."""
+    manifest = seal_run(job, seconds)
+    create_markdown_artifact(f"**{job.run_id}**\n\n{verdict(manifest)}", key="verdict")
+    return manifest
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.monotonic()
+    yield
+    seconds[stage] = round(time.monotonic() - start, 3)

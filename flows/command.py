@@ -1,0 +1,153 @@
+"""The command line. Prefect and Dask are imported only by `run`: everything else answers at once."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from storage.errors import EigenwaveError
+from storage.settings import Settings
+
+INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+DEFAULT_WORKSPACE = Path("eigenwave-workspace")
+
+app = App(
+    name="eigenwave",
+    help="See which patterns an image-classification dataset is made of, and how its classes depend on them.",
+    help_epilogue="Exit status: 0 done; 1 the run failed; 2 wrong usage, settings or input. --debug shows tracebacks.",
+)
+
+Flags = Annotated[Settings | None, Parameter(name="*")]
+Config = Annotated[
+    Path | None, Parameter(help="TOML file with settings; flags and EIGENWAVE_... variables override it.")
+]
+Folder = Annotated[Path, Parameter(help="Folder for runs and shards.")]
+
+
+@app.command
+def run(
+    source: str,
+    /,
+    *,
+    workspace: Folder = DEFAULT_WORKSPACE,
+    config: Config = None,
+    run_id: str | None = None,
+    settings: Flags = None,
+) -> None:
+    """Analyse a dataset; a run that was interrupted continues where it was.
+
+    Parameters
+    ----------
+    source
+        A folder of class folders (below train/ and test/ or not), IDX files or their folder, or: digits.
+    run_id
+        Name of the run; by default made from the time.
+    """
+    from rich.console import Console  # noqa: PLC0415
+    from rich.status import Status  # noqa: PLC0415
+
+    from flows.summary import run_summary  # noqa: PLC0415
+    from storage.run import Run  # noqa: PLC0415
+    from storage.workspace import Workspace  # noqa: PLC0415
+    from tasks.plan_run import plan_run  # noqa: PLC0415
+
+    chosen = _settings(settings, config)
+    # Wrong input is told at once, before Prefect and Dask take their time to start.
+    plan_run(source, chosen)
+    space = Workspace(workspace)
+    space.prepare()
+    _quiet_prefect()
+    with Status("starting Prefect and Dask", console=Console(stderr=True)):
+        from flows.analysis import analysis  # noqa: PLC0415
+
+    finished = analysis(source, str(workspace), chosen, run_id)
+    Console().print(run_summary(Run(space.run(finished))))
+
+
+@app.command
+def plan(source: str, /, *, config: Config = None, settings: Flags = None) -> None:
+    """Show what a run would do; computes nothing.
+
+    Parameters
+    ----------
+    source
+        As for run.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.summary import plan_summary  # noqa: PLC0415
+    from tasks.plan_run import plan_run  # noqa: PLC0415
+
+    Console().print(plan_summary(plan_run(source, _settings(settings, config))))
+
+
+@app.command(name="list")
+def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Show the runs in a workspace."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.summary import list_summary  # noqa: PLC0415
+    from storage.manifest import read_manifest  # noqa: PLC0415
+    from storage.workspace import Workspace  # noqa: PLC0415
+
+    runs = Workspace(workspace).runs()
+    Console().print(
+        list_summary(
+            (paths.run_id, read_manifest(paths.manifest) if paths.manifest.exists() else None) for paths in runs
+        )
+        if runs
+        else f"The workspace {workspace} has no runs; eigenwave run SOURCE makes one."
+    )
+
+
+@app.command
+def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Show the summary of a finished run again.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.summary import run_summary  # noqa: PLC0415
+    from storage.run import Run  # noqa: PLC0415
+    from storage.workspace import Workspace  # noqa: PLC0415
+
+    Console().print(run_summary(Run(Workspace(workspace).find(run))))
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    words = sys.argv[1:]
+    debug = "--debug" in words
+    sys.exit(_status([word for word in words if word != "--debug"], debug=debug))
+
+
+def _status(words: list[str], *, debug: bool) -> int:
+    try:
+        app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except (EigenwaveError, CycloptsError) as error:
+        if debug:
+            traceback.print_exc()
+        sys.stderr.write(f"eigenwave: {error}\n")
+        return error.exit_code if isinstance(error, EigenwaveError) else 2
+    except KeyboardInterrupt:
+        sys.stderr.write("eigenwave: interrupted; the same command continues the run.\n")
+        return INTERRUPTED
+    return 0
+
+
+def _settings(flags: Settings | None, config: Path | None) -> Settings:
+    return Settings.load(flags.model_dump(exclude_unset=True) if flags else {}, config)
+
+
+def _quiet_prefect() -> None:
+    """The terminal belongs to the progress bars and the summary; Prefect's log goes to its server all the same."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    # A server that a command starts unasked must not call home.
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -1,0 +1,84 @@
+"""Fan-out over shards: one small interface, so that the same run computes the same bits in one process or on a cluster.
+
+A function is mapped over shards and the results are added up along a binary tree that depends on nothing but the
+number of shards. Floating-point sums depend on their order: with a fixed tree they do not depend on who computes what
+when.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, Self, TypeVar
+
+from storage.settings import Settings
+
+
+class Summable(Protocol):
+    """What a shard gives: something that can be added up."""
+
+    def __add__(self, other: Self, /) -> Self:
+        """Both together."""
+        ...
+
+
+T = TypeVar("T", bound=Summable)
+
+
+class Fanout(Protocol):
+    """A way to compute something for each shard."""
+
+    @property
+    def where(self) -> str:
+        """Where the work is done, in a few words."""
+        ...
+
+    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
+        """The sum of `function(shard)` over the shards, added along the fixed tree.
+
+        Parameters
+        ----------
+        function
+            Must be picklable, and give the same result whenever it is called again.
+        shards
+            At least one.
+        advance
+            Called after each shard.
+
+        Raises
+        ------
+        EigenwaveError
+            If a shard fails; the sentence names it.
+        """
+        ...
+
+
+def halves(shards: range) -> tuple[range, range]:
+    """The two branches of the tree at a node: the first takes the larger half."""
+    middle = (len(shards) + 1) // 2
+    return shards[:middle], shards[middle:]
+
+
+class InlineFanout:
+    """Compute in this process, one shard after the other; at most one sum a level of the tree is held."""
+
+    where = "in this process"
+
+    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
+        """See `Fanout`."""
+        if len(shards) == 1:
+            result = function(shards[0])
+            advance()
+            return result
+        left, right = halves(shards)
+        return self.map_sum(function, left, advance) + self.map_sum(function, right, advance)
+
+
+@contextmanager
+def open_fanout(settings: Settings) -> Iterator[Fanout]:
+    """The fan-out that the settings name, for the time of the block."""
+    if settings.cluster == "inline":
+        yield InlineFanout()
+        return
+    from flows.dask_fanout import open_dask  # noqa: PLC0415 - Dask takes long to import
+
+    with open_dask(settings.cluster, settings.workers) as fanout:
+        yield fanout

@@ -1,0 +1,156 @@
+"""What a run found, for people to read."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from storage.manifest import Manifest
+from storage.run import Run
+from storage.workspace import RunPaths
+from tasks.plan_run import Outlook
+
+LEADING_PATTERNS = 10
+SIGNIFICANT = 0.05
+MIB = 2**20
+
+
+def verdict(manifest: Manifest) -> str:
+    """One plain sentence that says what the numbers mean."""
+    row = manifest.learnability
+    value, shuffled = row["learnability"] or 0.0, row["shuffled_max"] or 0.0
+    found = (
+        f"Class labels explain {_percent(value)} of how the images differ along their {row['rank']} leading patterns; "
+        f"shuffled labels explain at most {_percent(shuffled)}"
+    )
+    if value > shuffled:
+        return (
+            f"{found}, so the classes are really associated with the patterns "
+            f"({row['significant_patterns']} of {row['rank']} are, one by one, at q < {SIGNIFICANT})."
+        )
+    return f"{found}, so there is no sign that the classes have to do with the patterns."
+
+
+def run_summary(run: Run) -> RenderableType:
+    """Learnability beside its null and its control, the leading patterns, where everything lies, what it means."""
+    manifest = run.manifest
+    return Group(
+        Text(f"\n{manifest.run_id}  {manifest.source}", style="bold"),
+        Text(_counts(manifest)),
+        _learnability(manifest),
+        _patterns(run),
+        _places(run.paths),
+        Text(f"\n{verdict(manifest)}", style="bold"),
+    )
+
+
+def plan_summary(outlook: Outlook) -> RenderableType:
+    """Images, shards, passes and bytes."""
+    plan = outlook.plan
+    table = Table(show_header=False, box=None)
+    rows = {
+        "images": f"{plan.images:,} of {plan.width} x {plan.height} pixels, {plan.channels} channel(s), "
+        f"{plan.classes:,} classes",
+        "fitted on": f"{plan.fitted:,} images of split {outlook.fitted_split}",
+        "passed over": f"{outlook.ignored:,} files without the ending of an image format",
+        "coefficients": f"{plan.coefficients:,} an image, {plan.coefficient_bytes / MIB:,.1f} MiB in all",
+        "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images",
+        "patterns": f"{plan.rank}, scores {plan.score_bytes / MIB:,.1f} MiB",
+        "passes": f"{plan.passes} with {plan.block_width} columns, the first while transforming, then one to project",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def list_summary(runs: Iterable[tuple[str, Manifest | None]]) -> RenderableType:
+    """One line a run; unfinished ones have no manifest."""
+    table = Table("run", "source", "images", "rank", "learnability", "shuffled", box=None)
+    for run_id, manifest in runs:
+        if manifest is None:
+            table.add_row(run_id, "unfinished: the same eigenwave run command continues it")
+            continue
+        row = manifest.learnability
+        table.add_row(
+            run_id,
+            manifest.source,
+            f"{manifest.plan['images']:,}",
+            str(row["rank"]),
+            _number(row["learnability"]),
+            _number(row["shuffled_mean"]),
+        )
+    return table
+
+
+def _counts(manifest: Manifest) -> str:
+    plan, row = manifest.plan, manifest.learnability
+    rejected = f", {manifest.rejected:,} rejected (table rejects says why)" if manifest.rejected else ""
+    return (
+        f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {row['n']:,} fitted "
+        f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {row['rank']} patterns hold "
+        f"{_percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e}\n"
+    )
+
+
+def _learnability(manifest: Manifest) -> Table:
+    row = manifest.learnability
+    table = Table("", "labels", "expected by chance", "shuffled, mean", "shuffled, most", box=None)
+    table.add_row(
+        "learnability",
+        *(_number(row[name]) for name in ("learnability", "expected_null", "shuffled_mean", "shuffled_max")),
+    )
+    table.add_row(
+        f"patterns with q < {SIGNIFICANT}",
+        f"{row['significant_patterns']} of {row['rank']}",
+        "0",
+        f"{row['shuffled_significant_mean']:.2f}",
+        str(row["shuffled_significant_max"]),
+    )
+    return table
+
+
+def _patterns(run: Run) -> Table:
+    table = Table(
+        "\npattern", "singular\nvalue", "\nenergy", "eta\nsquared", "shuffled,\nmost", "\nq", "\nclass", box=None
+    )
+    for row in run.tables["patterns"].slice(0, LEADING_PATTERNS).to_pylist():
+        table.add_row(
+            str(row["pattern"]),
+            f"{row['singular_value']:.4g}",
+            _percent(row["energy_share"]),
+            _number(row["eta_squared"]),
+            _number(row["null_eta_squared_max"]),
+            "-" if row["q_value"] is None else f"{row['q_value']:.1e}",
+            row["top_class"],
+        )
+    return table
+
+
+def _places(paths: RunPaths) -> Table:
+    table = Table("where", "what", box=None, show_header=False)
+    for path, what in (
+        (paths.folder / "tables", "Parquet: patterns, pattern_class, learnability, samples, rejects"),
+        (paths.patterns, "the patterns, as wavelet coefficients"),
+        (paths.scores, "how much of each pattern is in each image"),
+        (paths.coefficients, "the wavelet coefficients of the images"),
+        (paths.manifest, "settings, digests, versions"),
+    ):
+        table.add_row(_short(path), what)
+    return table
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.3g} %"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

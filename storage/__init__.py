@@ -1,0 +1,1 @@
+"""Bytes: sources, images, shards, arrays, tables and the manifest. No algorithms, no orchestration."""

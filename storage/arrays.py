@@ -1,0 +1,108 @@
+"""Zarr v3 arrays whose chunks are written whole, once, by one writer, each with a checksum."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import BytesCodec, Crc32cCodec
+
+from storage.errors import EigenwaveError
+from storage.files import replacing, write_file
+
+CHECKSUM_BYTES = 4
+
+
+def create_array(
+    path: Path,
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    dimensions: tuple[str, ...],
+    attributes: Mapping[str, Any],
+    dtype: str = "float32",
+) -> None:
+    """Write the metadata of an array without chunks; do nothing if they are there already.
+
+    What was never written reads as NaN, and each chunk ends in a CRC-32C that readers check.
+    """
+    if (path / "zarr.json").exists():
+        return
+    zarr.create_array(
+        store=path,
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
+        fill_value=float("nan"),
+        filters=None,
+        serializer=BytesCodec(endian="little"),
+        compressors=[Crc32cCodec()],
+        dimension_names=dimensions,
+        attributes=dict(attributes),
+        config={"write_empty_chunks": True},
+    )
+
+
+def write_array(
+    path: Path, values: npt.NDArray[Any], dimensions: tuple[str, ...], attributes: Mapping[str, Any]
+) -> None:
+    """Write a whole array as one chunk."""
+    create_array(path, values.shape, values.shape, dimensions, attributes, str(values.dtype))
+    write_chunk(chunk_path(path, 0, values.ndim), values)
+
+
+def chunk_path(array: Path, index: int, dimensions: int = 2) -> Path:
+    """File of the chunk that is the `index`-th along the first dimension and whole along the others."""
+    return array.joinpath("c", str(index), *["0"] * (dimensions - 1))
+
+
+def write_chunk(path: Path, values: npt.NDArray[Any]) -> str:
+    """Write one whole chunk as Zarr's codecs `bytes` (little-endian) and `crc32c` encode it.
+
+    Returns
+    -------
+    str
+        Hexadecimal SHA-256 of the file.
+    """
+    values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    content = values.reshape(-1).view(np.uint8).data.toreadonly()
+    checksum = int(google_crc32c.value(content)).to_bytes(CHECKSUM_BYTES, "little")
+    write_file(path, content, checksum)
+    digest = hashlib.sha256(content)
+    digest.update(checksum)
+    return digest.hexdigest()
+
+
+def link_chunk(array: Path, index: int, chunk: Path) -> None:
+    """Make an existing chunk file the `index`-th chunk of an array, sharing its bytes where the disk can."""
+    with replacing(chunk_path(array, index)) as partial:
+        try:
+            os.link(chunk, partial)
+        except OSError:
+            shutil.copyfile(chunk, partial)
+
+
+def open_array(path: Path) -> "zarr.Array[Any]":
+    """Open an array for reading."""
+    return zarr.open_array(path, mode="r")
+
+
+def read_rows(path: Path, start: int, stop: int) -> npt.NDArray[np.float32]:
+    """Rows `start` to `stop` of an array (rows, columns).
+
+    Raises
+    ------
+    EigenwaveError
+        If a chunk's checksum does not match.
+    """
+    try:
+        return np.asarray(open_array(path)[start:stop])
+    except ValueError as error:
+        raise EigenwaveError(
+            f"{path} is damaged in rows {start} to {stop - 1}: {error}; remove the run and start it again."
+        ) from None

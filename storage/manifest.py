@@ -1,0 +1,98 @@
+"""The manifest: what a finished run is made of. Written last, so a run that has one is complete."""
+
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from storage.errors import InputError
+from storage.files import write_file
+
+FORMAT_VERSION = 1
+LIBRARIES = ("eigenwave", "numpy", "scipy", "pywavelets", "pillow", "zarr", "pyarrow", "dask", "prefect")
+
+
+class Manifest(BaseModel):
+    """What a finished run is made of.
+
+    Attributes
+    ----------
+    format_version
+        Of the run's layout and of this file.
+    run_id, source, created
+        Name of the run, address of the dataset, and UTC time of sealing.
+    dataset_digest
+        SHA-256 over keys, labels, splits and image digests in row order.
+    settings, plan
+        As the run used them.
+    fitted_split, classes
+        Split that patterns are fitted on, and the class names in the order of their ids.
+    learnability
+        The one row of the table of that name: result, null and shuffled control.
+    energy
+        Part of the energy about the mean that all patterns together hold.
+    residual_max
+        Largest relative residual of a pattern.
+    rejected
+        Images that were quarantined.
+    shards
+        Addresses of the shards, in row order.
+    files
+        SHA-256 of every file of the run by its path in the run's folder, this one apart.
+    seconds
+        Wall time of each stage, in this process's part of the run.
+    versions
+        Of Python and the libraries.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: int
+    run_id: str
+    source: str
+    created: str
+    dataset_digest: str
+    settings: dict[str, Any]
+    plan: dict[str, int]
+    fitted_split: str
+    classes: tuple[str, ...]
+    learnability: dict[str, float | int | None]
+    energy: float
+    residual_max: float
+    rejected: int
+    shards: tuple[str, ...]
+    files: dict[str, str]
+    seconds: dict[str, float]
+    versions: dict[str, str]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries a result depends on."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write the manifest."""
+    write_file(path, manifest.model_dump_json(indent=2).encode())
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or was written by a newer version.
+    """
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InputError(f"The manifest {path} cannot be read: {str(error).splitlines()[0]}.") from None
+    if manifest.format_version > FORMAT_VERSION:
+        raise InputError(
+            f"{path} has format version {manifest.format_version}, this eigenwave reads up to {FORMAT_VERSION}; "
+            "update eigenwave."
+        )
+    return manifest

@@ -1,0 +1,115 @@
+"""The one settings model: it feeds the command line, a TOML file, the environment and the flow's parameters."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pywt
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator
+
+from storage.errors import InputError
+
+ENVIRONMENT_PREFIX = "EIGENWAVE_"
+
+# What a shard's coefficients depend on, besides its images: part of the shard's address.
+TRANSFORM_FIELDS = frozenset({"wavelet", "mode", "level", "size", "fit"})
+# What only changes where and how fast a run computes, never a bit of what it computes.
+EXECUTION_FIELDS = frozenset({"cluster", "workers"})
+
+
+class Settings(BaseModel):
+    """Everything a user can choose about a run. Frozen; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wavelet: str = Field("haar", description="Discrete wavelet, by its PyWavelets name.")
+    mode: str = Field("periodization", description="How the wavelet transform continues an image over its edges.")
+    level: int = Field(2, ge=1, description="Levels of the wavelet transform.")
+    size: int | None = Field(None, ge=2, le=4096, description="Bring every image to this many pixels square.")
+    fit: Literal["crop", "pad"] = Field("crop", description="With --size: fill the square and crop, or fit and pad.")
+    rank: int | None = Field(
+        None, ge=1, description="Patterns to keep; by default 64, or a quarter of the images or coefficients if fewer."
+    )
+    oversample: int = Field(20, ge=0, description="Columns beyond the rank in each pass of the decomposition.")
+    passes: int = Field(4, ge=1, le=64, description="Passes over the coefficients; more are more accurate.")
+    centre: bool = Field(default=True, description="Subtract the mean image.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of the test matrix and of the shuffled labels.")
+    permutations: int = Field(20, ge=1, le=10_000, description="Label shuffles of the control.")
+    max_bad_fraction: float = Field(0.01, ge=0, le=1, description="Fail if more than this part of the images is bad.")
+    shard_size: ByteSize = Field(ByteSize(64 * 2**20), ge=4096, description="Most bytes of coefficients in a shard.")
+    cluster: str = Field("local", description="local, inline (in this process), or a scheduler's tcp:// address.")
+    workers: int | None = Field(None, ge=1, description="Processes of the local cluster; by default one a core.")
+
+    @field_validator("wavelet")
+    @classmethod
+    def _known_wavelet(cls, name: str) -> str:
+        if name not in pywt.wavelist(kind="discrete"):
+            families = ", ".join(sorted({known.rstrip("0123456789.") for known in pywt.wavelist(kind="discrete")}))
+            raise ValueError(f"no discrete wavelet is called {name!r}; PyWavelets has the families {families}")
+        return name
+
+    @field_validator("mode")
+    @classmethod
+    def _known_mode(cls, name: str) -> str:
+        if name not in pywt.Modes.modes:
+            raise ValueError(f"no signal extension mode is called {name!r}; choose from {', '.join(pywt.Modes.modes)}")
+        return name
+
+    @field_validator("cluster")
+    @classmethod
+    def _known_cluster(cls, name: str) -> str:
+        if name not in {"local", "inline"} and not name.startswith(("tcp://", "tls://")):
+            raise ValueError(f"{name!r} is neither local, nor inline, nor an address such as tcp://127.0.0.1:8786")
+        return name
+
+    @classmethod
+    def load(cls, given: Mapping[str, Any], config: Path | None = None) -> Self:
+        """Settings from the TOML file `config`, over it the environment, over that the values `given`.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or a value or name is not allowed; the sentence says which and from where.
+        """
+        layers = {
+            str(config): _read_toml(config) if config else {},
+            "the environment": _read_environment(),
+            "the command": dict(given),
+        }
+        origin = {name: layer for layer, values in layers.items() for name in values}
+        merged = {name: value for values in layers.values() for name, value in values.items()}
+        try:
+            return cls.model_validate(merged)
+        except ValidationError as error:
+            raise InputError(_sentence(error, origin)) from None
+
+    def transform_part(self) -> str:
+        """Canonical JSON of the settings that a shard's coefficients depend on."""
+        return self.model_dump_json(include=set(TRANSFORM_FIELDS))
+
+    def result_part(self) -> str:
+        """Canonical JSON of the settings that a run's numbers depend on."""
+        return self.model_dump_json(exclude=set(EXECUTION_FIELDS), indent=2)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"The settings file {path} cannot be read: {error}.") from None
+
+
+def _read_environment() -> dict[str, str]:
+    known = {ENVIRONMENT_PREFIX + name.upper(): name for name in Settings.model_fields}
+    return {name: os.environ[variable] for variable, name in known.items() if variable in os.environ}
+
+
+def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
+    problem = error.errors(include_url=False)[0]
+    name = str(problem["loc"][0]) if problem["loc"] else "settings"
+    if problem["type"] == "extra_forbidden":
+        return f"There is no setting {name!r} (in {origin[name]}); eigenwave run --help lists them."
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"Setting {name} = {problem['input']!r} (from {origin.get(name, 'the command')}) is not possible: {message}."

@@ -1,0 +1,100 @@
+"""Shards of coefficients, stored once under an address made from all that they depend on."""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.arrays import CHECKSUM_BYTES, write_chunk
+from storage.files import write_file
+from storage.workspace import Workspace
+
+FORMAT_VERSION = 1
+# The distributions whose versions decide what an image's coefficients are.
+DECODERS = ("numpy", "pillow", "pywavelets")
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One image of a shard that could not be used: its position in the shard and why."""
+
+    position: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What is written beside a chunk once it is complete.
+
+    Attributes
+    ----------
+    key
+        The shard's address.
+    rows
+        Images in the shard, rejected ones included.
+    bytes, sha256
+        Size and digest of the chunk file.
+    rejects
+        Images whose rows are NaN.
+    """
+
+    key: str
+    rows: int
+    bytes: int
+    sha256: str
+    rejects: tuple[Reject, ...]
+
+
+def shard_key(image_digests: Sequence[bytes], chunk_shape: tuple[int, int], transform: str, code: str) -> str:
+    """The address of a shard: a digest of its images, in order, and of everything that is done to them.
+
+    Parameters
+    ----------
+    image_digests
+        SHA-256 of the stored bytes of each image.
+    chunk_shape
+        Rows and columns of the chunk.
+    transform
+        Canonical description of the transform's settings and of the form images are brought to.
+    code
+        Digest of the code that decodes and transforms.
+    """
+    versions = {name: importlib.metadata.version(name) for name in DECODERS}
+    recipe = [FORMAT_VERSION, "float32", chunk_shape, transform, code, versions]
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode())
+    for image_digest in image_digests:
+        digest.update(image_digest)
+    return digest.hexdigest()[:40]
+
+
+def find_shard(workspace: Workspace, key: str) -> Marker | None:
+    """The marker of a complete shard, or None if it was never completed."""
+    try:
+        content = json.loads(workspace.marker(key).read_bytes())
+        marker = Marker(**{**content, "rejects": tuple(Reject(**reject) for reject in content["rejects"])})
+        complete = workspace.chunk(key).stat().st_size == marker.bytes
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None  # a half-written or damaged shard is one to be made again
+    return marker if complete else None
+
+
+def store_shard(
+    workspace: Workspace, key: str, chunk: npt.NDArray[np.float32], rows: int, rejects: tuple[Reject, ...]
+) -> Marker:
+    """Write a shard's chunk, then its marker."""
+    path = workspace.chunk(key)
+    sha256 = write_chunk(path, chunk)
+    marker = Marker(key, rows, chunk.nbytes + CHECKSUM_BYTES, sha256, rejects)
+    write_file(workspace.marker(key), json.dumps(asdict(marker)).encode())
+    return marker
+
+
+def code_digest(*modules: Path) -> str:
+    """Digest of the source text of some modules."""
+    return hashlib.sha256(b"\0".join(module.read_bytes() for module in modules)).hexdigest()

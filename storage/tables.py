@@ -1,0 +1,185 @@
+"""Parquet tables: their schemas as data, and the one way they are written and read."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import EigenwaveError
+from storage.files import replacing
+
+SCHEMA_VERSION = 1
+
+CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
+SPLIT = pa.dictionary(pa.int8(), pa.string())
+
+
+def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"description": description})
+
+
+_SAMPLE_FIELDS = (
+    _field("row", pa.int64(), "Row of the image in coefficients and scores."),
+    _field("key", pa.string(), "Name of the image in its source."),
+    _field("shard", pa.int32(), "Shard, and chunk of the arrays, that holds the row."),
+    _field("class_id", pa.int32(), "Class label."),
+    _field("split", SPLIT, "Split of the source; patterns are fitted on one of them."),
+)
+
+TABLES: Mapping[str, pa.Schema] = {
+    "patterns": pa.schema(
+        [
+            _field("pattern", pa.int32(), "Number of the pattern, by falling singular value."),
+            _field("singular_value", pa.float64(), "Norm of the pattern's scores over the fitted images."),
+            _field("energy_share", pa.float64(), "Squared singular value over the total energy about the mean."),
+            _field("cumulative_energy", pa.float64(), "Energy share of this pattern and all before it."),
+            _field("residual", pa.float64(), "Norm of G v - s^2 v over s^2, G the Gram matrix: 0 if exact."),
+            _field("eta_squared", pa.float64(), "Part of the scores' variance that lies between classes."),
+            _field("omega_squared", pa.float64(), "Eta squared with its bias removed; may be negative."),
+            _field("f_statistic", pa.float64(), "One-way analysis of variance over the classes."),
+            _field("p_value", pa.float64(), "Of the F statistic, with C - 1 and n - C degrees of freedom."),
+            _field("q_value", pa.float64(), "Benjamini-Hochberg over the patterns."),
+            _field("null_eta_squared_max", pa.float64(), "Largest eta squared among the shuffled labels."),
+            _field("null_eta_squared_p95", pa.float64(), "95 % quantile of eta squared among the shuffled labels."),
+            _field("top_class", CLASS_NAME, "Class whose mean score stands out most, by Cohen's d in magnitude."),
+        ]
+    ),
+    "pattern_class": pa.schema(
+        [
+            _field("pattern", pa.int32(), "Number of the pattern."),
+            _field("class_id", pa.int32(), "Number of the class."),
+            _field("class_name", CLASS_NAME, "Name of the class."),
+            _field("n", pa.int64(), "Fitted images of the class."),
+            _field("mean_score", pa.float64(), "Mean score of the class on the pattern."),
+            _field("cohens_d", pa.float64(), "Class mean minus mean of all others, in within-class deviations."),
+            _field("p_value", pa.float64(), "Of the t test that belongs to Cohen's d, two-sided."),
+            _field("q_value", pa.float64(), "Benjamini-Hochberg over all pairs of pattern and class."),
+            _field("energy_share", pa.float64(), "The class's part of the pattern's squared scores."),
+        ]
+    ),
+    "learnability": pa.schema(
+        [
+            _field("learnability", pa.float64(), "Pillai's trace over C - 1: 0 nothing, 1 all is between classes."),
+            _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
+            _field("expected_null", pa.float64(), "Expected learnability under no association."),
+            _field("shuffled_mean", pa.float64(), "Mean learnability over the shuffled labels."),
+            _field("shuffled_p95", pa.float64(), "95 % quantile of learnability over the shuffled labels."),
+            _field("shuffled_max", pa.float64(), "Largest learnability over the shuffled labels."),
+            _field("significant_patterns", pa.int32(), "Patterns with q < 0.05."),
+            _field("shuffled_significant_mean", pa.float64(), "Patterns with q < 0.05, mean over the shuffled labels."),
+            _field("shuffled_significant_max", pa.int32(), "Patterns with q < 0.05, most over the shuffled labels."),
+            _field("permutations", pa.int32(), "Label shuffles of the control."),
+            _field("n", pa.int64(), "Fitted images."),
+            _field("classes", pa.int32(), "Classes with at least one fitted image."),
+            _field("rank", pa.int32(), "Patterns."),
+        ]
+    ),
+    "samples": pa.schema(
+        [
+            *_SAMPLE_FIELDS,
+            _field("valid", pa.bool_(), "False if the image was rejected: its rows are NaN."),
+            _field("digest", pa.string(), "First 128 bits of the SHA-256 of the stored bytes; null if unreadable."),
+        ]
+    ),
+    "rejects": pa.schema(
+        [
+            *_SAMPLE_FIELDS,
+            _field("reason", pa.string(), "What is wrong, in one of a few words."),
+            _field("detail", pa.string(), "What exactly was found."),
+        ]
+    ),
+}
+
+# Intermediate state, gone when a run is sealed: every sample before, and after, its shard was transformed.
+LISTING = pa.schema([*_SAMPLE_FIELDS, _field("sample_id", pa.uint64(), "Hash of the key that labels are shuffled by.")])
+PART = pa.schema(
+    [
+        *LISTING,
+        _field("digest", pa.string(), "As in samples."),
+        _field("reason", pa.string(), "As in rejects; null for a valid image."),
+        _field("detail", pa.string(), "As in rejects."),
+    ]
+)
+
+
+@contextmanager
+def table_writer(path: Path, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
+    """A Parquet writer whose file appears whole when the block ends: zstd, with page checksums.
+
+    Parameters
+    ----------
+    path
+        The file.
+    schema
+        One of this module's schemas.
+    metadata
+        Written into the schema metadata as JSON under the key `eigenwave`, with the schema version.
+    """
+    content = json.dumps({"schema_version": SCHEMA_VERSION, **metadata}, sort_keys=True)
+    described = schema.with_metadata({"eigenwave": content})
+    with (
+        replacing(path) as partial,
+        pq.ParquetWriter(partial, described, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        yield writer
+
+
+def write_table(path: Path, schema: pa.Schema, columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Write columns (NumPy arrays or lists) as a whole table; NaN becomes null."""
+    with table_writer(path, schema, metadata) as writer:
+        writer.write_table(to_table(schema, columns))
+
+
+def to_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
+    """An Arrow table from columns, in the schema's order and types; NaN becomes null.
+
+    Raises
+    ------
+    EigenwaveError
+        If a statistic is infinite: it must have been refused or made null before.
+    """
+    arrays = [_column(field, columns[field.name]) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _column(field: pa.Field, values: Any) -> pa.Array:  # noqa: ANN401 - anything Arrow can hold
+    if pa.types.is_dictionary(field.type):
+        return pa.array(values, field.type.value_type).dictionary_encode().cast(field.type)
+    array = pa.array(values, field.type, from_pandas=True)
+    if pa.types.is_floating(field.type) and not pa.compute.all(pa.compute.is_finite(array), min_count=0).as_py():
+        raise EigenwaveError(f"The column {field.name} holds an infinite value; please report this.")
+    return array
+
+
+def read_table(path: Path, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
+    """Read a table, or one row group of it, checking the page checksums.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file is missing or damaged.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return file.read(columns) if row_group is None else file.read_row_group(row_group, columns)
+    except (OSError, pa.ArrowException) as error:
+        raise EigenwaveError(f"The table {path} cannot be read: {error}") from None
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What `table_writer` was told to write into a table's metadata.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file is missing or damaged.
+    """
+    try:
+        content: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"eigenwave"])
+    except (OSError, pa.ArrowException) as error:
+        raise EigenwaveError(f"The table {path} cannot be read: {error}") from None
+    return content

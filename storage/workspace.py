@@ -1,0 +1,219 @@
+"""Where everything lies: every path of a workspace is made here."""
+
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storage.errors import InputError
+
+RUN_ID_PATTERN = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run.
+
+    `work` holds what an interrupted run continues from; it is removed when the run is sealed.
+    """
+
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's name: its folder's name."""
+        return self.folder.name
+
+    @property
+    def settings(self) -> Path:
+        """Settings the run's numbers depend on."""
+        return self.folder / "settings.json"
+
+    @property
+    def plan(self) -> Path:
+        """The plan the run follows."""
+        return self.folder / "plan.json"
+
+    @property
+    def coefficients(self) -> Path:
+        """Zarr array (images, coefficients)."""
+        return self.folder / "coefficients.zarr"
+
+    @property
+    def mean(self) -> Path:
+        """Zarr array (coefficients,)."""
+        return self.folder / "mean.zarr"
+
+    @property
+    def patterns(self) -> Path:
+        """Zarr array (patterns, coefficients)."""
+        return self.folder / "patterns.zarr"
+
+    @property
+    def scores(self) -> Path:
+        """Zarr array (images, patterns)."""
+        return self.folder / "scores.zarr"
+
+    @property
+    def manifest(self) -> Path:
+        """Written last: without it the run is not finished."""
+        return self.folder / "manifest.json"
+
+    @property
+    def work(self) -> Path:
+        """Intermediate state of an unfinished run."""
+        return self.folder / "work"
+
+    @property
+    def listing(self) -> Path:
+        """Every sample in row order, one row group a shard."""
+        return self.work / "listing.parquet"
+
+    @property
+    def totals(self) -> Path:
+        """What the transform found."""
+        return self.work / "totals.json"
+
+    @property
+    def thresholds(self) -> Path:
+        """What shuffled labels are made from."""
+        return self.work / "thresholds.npy"
+
+    @property
+    def projection(self) -> Path:
+        """Merged sums of the projecting pass."""
+        return self.work / "projection.npz"
+
+    def part(self, shard: int) -> Path:
+        """What became of each sample of a shard."""
+        return self.work / "parts" / f"{shard:06d}.parquet"
+
+    def basis(self, number: int) -> Path:
+        """Orthonormal block that pass `number` multiplies, (coefficients, block width) float32."""
+        return self.work / f"basis-{number:02d}.npy"
+
+    def product(self, number: int) -> Path:
+        """Product of pass `number`, (coefficients, block width) float64."""
+        return self.work / f"product-{number:02d}.npy"
+
+    def table(self, name: str) -> Path:
+        """A result table."""
+        return self.folder / "tables" / f"{name}.parquet"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder of runs and of the shards they share."""
+
+    folder: Path
+
+    def chunk(self, key: str) -> Path:
+        """Encoded coefficients of the shard with this key."""
+        return self.folder / "shards" / key[:2] / key
+
+    def marker(self, key: str) -> Path:
+        """What says that the shard's chunk is complete."""
+        return self.folder / "shards" / key[:2] / f"{key}.json"
+
+    @property
+    def latest(self) -> Path:
+        """Holds the id of the newest finished run."""
+        return self.folder / "runs" / "latest"
+
+    def run(self, run_id: str) -> RunPaths:
+        """Paths of the run with this id, whether it exists or not."""
+        return RunPaths(self.folder / "runs" / run_id)
+
+    def runs(self) -> list[RunPaths]:
+        """All runs, finished or not, oldest first."""
+        folder = self.folder / "runs"
+        return [RunPaths(path) for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+
+    def find(self, name: str) -> RunPaths:
+        """The finished run called `name`: an id, a path, or `latest`.
+
+        Raises
+        ------
+        InputError
+            If there is no such run, or it was never finished.
+        """
+        if name == "latest":
+            if not self.latest.is_file():
+                raise InputError(f"The workspace {self.folder} has no finished run; eigenwave run SOURCE makes one.")
+            name = self.latest.read_text(encoding="utf-8").strip()
+        paths = RunPaths(Path(name)) if Path(name).is_dir() else self.run(name)
+        if not paths.folder.is_dir():
+            raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows which there are.")
+        if not paths.manifest.is_file():
+            raise InputError(f"Run {paths.run_id} was never finished; the same eigenwave run command continues it.")
+        return paths
+
+    def prepare(self) -> None:
+        """Make sure that the workspace can be written.
+
+        Raises
+        ------
+        InputError
+            If it cannot, with the reason.
+        """
+        runs = self.folder / "runs"
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            probe = self.folder / f".probe-{secrets.token_hex(4)}"
+            probe.touch()
+            probe.unlink()
+            next(runs.iterdir(), None)
+        except OSError as error:
+            raise InputError(
+                f"The workspace {self.folder} cannot be used: {error.strerror}; choose another with --workspace."
+            ) from None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the workspace for one writer.
+
+        The kernel frees the lock when its owner dies, so a killed run needs no cleaning up.
+
+        Raises
+        ------
+        InputError
+            If another process holds it.
+        """
+        with (self.folder / "lock").open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                owner = file.read().strip() or "another process"
+                raise InputError(
+                    f"The workspace {self.folder} is in use by {owner}; wait for it or choose another with --workspace."
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()}")
+            file.flush()
+            yield
+
+
+def new_run_id() -> str:
+    """A run id such as r-20261122T031500-7f3a: sorts by time, starts with a letter."""
+    return f"r-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def checked_run_id(run_id: str) -> str:
+    """`run_id` itself, if it can name a folder.
+
+    Raises
+    ------
+    InputError
+        If it cannot.
+    """
+    if not RUN_ID_PATTERN.fullmatch(run_id) or run_id == "latest":
+        raise InputError(
+            f"The run id {run_id!r} is not possible: use letters, digits, dots, dashes and underscores, a letter first."
+        )
+    return run_id

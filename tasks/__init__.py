@@ -1,0 +1,1 @@
+"""What a worker runs: one-word modules are pure numerics, verb_noun modules read, compute and write."""

@@ -1,0 +1,252 @@
+"""How strongly scores depend on classes: first-order statistics from mergeable sums over the images.
+
+For pattern j the one-way analysis of variance compares the sums of squares between and within classes, SSB and SSW,
+SST = SSB + SSW. Effect sizes are eta squared, omega squared and Cohen's d; p-values come from the F and t
+distributions, q-values from Benjamini and Hochberg (1995). Learnability is Pillai's trace over C - 1, which treats all
+patterns together.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+SIGNIFICANT = 0.05  # q-values below this count as associated
+SINGULAR = 1e-10  # eigenvalues of the total scatter below this part of the largest are rounding
+
+
+@dataclass(frozen=True)
+class ClassSums:
+    """Sums of scores over images, which add up over shards.
+
+    Attributes
+    ----------
+    counts
+        Images of each class (C,).
+    sums, squares
+        Sum of scores and of squared scores of each class (C, k).
+    cross
+        Sum of outer products of scores (k, k).
+    shuffled_counts, shuffled_sums
+        As counts and sums for each permutation of the labels: (R, C) and (R, C, k).
+    """
+
+    counts: Int64
+    sums: Float64
+    squares: Float64
+    cross: Float64
+    shuffled_counts: Int64
+    shuffled_sums: Float64
+
+    @classmethod
+    def of(cls, scores: npt.NDArray[np.float32], labels: Int64, shuffled: Int64, classes: int) -> Self:
+        """Sums of some images: scores (n, k), labels (n,), shuffled labels (R, n)."""
+        exact = scores.astype(np.float64)
+        counts, sums = _grouped(exact, labels, classes)
+        permuted = [_grouped(exact, permutation, classes) for permutation in shuffled]
+        return cls(
+            counts=counts,
+            sums=sums,
+            squares=_grouped(exact**2, labels, classes)[1],
+            cross=exact.T @ exact,
+            shuffled_counts=np.stack([count for count, _ in permuted]),
+            shuffled_sums=np.stack([total for _, total in permuted]),
+        )
+
+    def __add__(self, other: Self) -> Self:
+        """Sums over both sets of images."""
+        return type(self)(
+            **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        )
+
+
+def _grouped(values: Float64, labels: Int64, classes: int) -> tuple[Int64, Float64]:
+    """Number of rows, and sum of rows, with each label."""
+    rows = np.arange(len(labels))
+    membership = csr_matrix((np.ones(len(labels)), (labels, rows)), shape=(classes, len(labels)))
+    return np.bincount(labels, minlength=classes), membership @ values
+
+
+@dataclass(frozen=True)
+class Variance:
+    """One-way analysis of variance of each pattern over the classes; arrays (k,). NaN where it is undefined.
+
+    Attributes
+    ----------
+    eta_squared
+        SSB / SST.
+    omega_squared
+        (SSB - (C - 1) MSW) / (SST + MSW): eta squared without its bias.
+    f_statistic, p_value
+        [SSB / (C - 1)] / MSW against F(C - 1, n - C).
+    q_value
+        Benjamini-Hochberg over the patterns.
+    within
+        MSW = SSW / (n - C).
+    """
+
+    eta_squared: Float64
+    omega_squared: Float64
+    f_statistic: Float64
+    p_value: Float64
+    q_value: Float64
+    within: Float64
+
+
+def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
+    """Analysis of variance from sums over the images; classes without images do not count."""
+    from scipy.special import fdtrc  # noqa: PLC0415 - slow to import, and workers do not need it
+
+    n, classes = int(counts.sum()), int((counts > 0).sum())
+    total = np.diagonal(cross) - sums.sum(axis=0) ** 2 / n
+    between = np.diagonal(_between(counts, sums)).copy()
+    # A constant pattern has no variance to explain; rounding must not make it look as if it had.
+    total[total <= np.finfo(np.float64).eps * np.diagonal(cross)] = np.nan
+    within_sum = np.maximum(total - between, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = within_sum / (n - classes) if n > classes else np.full_like(total, np.nan)
+        f_statistic = between / (classes - 1) / within
+        p_value = fdtrc(classes - 1, max(n - classes, 1), f_statistic)
+        omega_squared = (between - (classes - 1) * within) / (total + within)
+    return Variance(
+        eta_squared=np.minimum(between / total, 1),
+        omega_squared=omega_squared,
+        # Classes that do not vary at all are told apart for certain, but by no finite F.
+        f_statistic=np.where(np.isinf(f_statistic), np.nan, f_statistic),
+        p_value=p_value,
+        q_value=q_values(p_value),
+        within=within,
+    )
+
+
+def learnability(counts: Int64, sums: Float64, cross: Float64) -> float:
+    """Pillai's trace tr(T^-1 B) over C - 1, T the total and B the between-class scatter of the scores: in [0, 1].
+
+    NaN if there are fewer than two classes.
+    """
+    n, classes = int(counts.sum()), int((counts > 0).sum())
+    if classes < 2:  # noqa: PLR2004
+        return float("nan")
+    mean = sums.sum(axis=0) / n
+    values, vectors = np.linalg.eigh(cross - n * np.outer(mean, mean))
+    kept = values > SINGULAR * values[-1]
+    whitening = vectors[:, kept] / np.sqrt(values[kept])
+    return float(np.trace(whitening.T @ _between(counts, sums) @ whitening)) / (classes - 1)
+
+
+def _between(counts: Int64, sums: Float64) -> Float64:
+    """Between-class scatter sum_c n_c (mu_c - mu)(mu_c - mu)' (k, k)."""
+    present = counts > 0
+    means = sums[present] / counts[present, None]
+    deviations = means - sums.sum(axis=0) / counts.sum()
+    result: Float64 = (deviations * counts[present, None]).T @ deviations
+    return result
+
+
+def q_values(p_values: Float64) -> Float64:
+    """Benjamini-Hochberg adjusted p-values, over all that are not NaN, in the given shape."""
+    from scipy.stats import false_discovery_control  # noqa: PLC0415 - slow to import, and workers do not need it
+
+    result = np.full(p_values.shape, np.nan)
+    known = ~np.isnan(p_values)
+    if known.any():
+        result[known] = false_discovery_control(p_values[known])
+    return result
+
+
+@dataclass(frozen=True)
+class PairStatistics:
+    """One class against all others on each pattern; arrays (k, C). NaN where a class has no images.
+
+    Attributes
+    ----------
+    mean_score
+        Mean score of the class.
+    cohens_d
+        (class mean - mean of the others) / sqrt(MSW).
+    p_value
+        Two-sided, of t = d sqrt(n_c (n - n_c) / n) with n - C degrees of freedom.
+    q_value
+        Benjamini-Hochberg over all pairs.
+    energy_share
+        The class's part of the pattern's sum of squared scores.
+    """
+
+    mean_score: Float64
+    cohens_d: Float64
+    p_value: Float64
+    q_value: Float64
+    energy_share: Float64
+
+
+def pairs(sums: ClassSums, within: Float64) -> PairStatistics:
+    """Statistics of every pattern and class; `within` is the mean square within classes of each pattern (k,)."""
+    from scipy.special import stdtr  # noqa: PLC0415 - slow to import, and workers do not need it
+
+    counts = sums.counts[:, None].astype(np.float64)
+    n, classes = counts.sum(), int((sums.counts > 0).sum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = sums.sums / counts
+        mean_of_others = (sums.sums.sum(axis=0) - sums.sums) / (n - counts)
+        cohens_d = (mean - mean_of_others) / np.sqrt(within)
+        t_statistic = cohens_d * np.sqrt(counts * (n - counts) / n)
+        energy_share = sums.squares / np.diagonal(sums.cross)
+    p_value = 2 * stdtr(max(n - classes, 1), -np.abs(t_statistic))
+    return PairStatistics(
+        mean_score=mean.T,
+        # As for F: a difference between classes that do not vary has no finite size.
+        cohens_d=np.where(np.isinf(cohens_d), np.nan, cohens_d).T,
+        p_value=p_value.T,
+        q_value=q_values(p_value.T),
+        energy_share=energy_share.T,
+    )
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the statistics are when labels are shuffled.
+
+    Attributes
+    ----------
+    eta_squared
+        (R, k).
+    learnability
+        (R,).
+    significant
+        Patterns with q < 0.05 (R,).
+    """
+
+    eta_squared: Float64
+    learnability: Float64
+    significant: Int64
+
+
+def control(sums: ClassSums) -> Control:
+    """Statistics of every permutation of the labels."""
+    permutations = list(zip(sums.shuffled_counts, sums.shuffled_sums, strict=True))
+    results = [variance(counts, totals, sums.cross) for counts, totals in permutations]
+    return Control(
+        eta_squared=np.stack([result.eta_squared for result in results]),
+        learnability=np.array([learnability(counts, totals, sums.cross) for counts, totals in permutations]),
+        significant=np.array([significant(result) for result in results]),
+    )
+
+
+def significant(result: Variance) -> int:
+    """Number of patterns with q < 0.05."""
+    return int((result.q_value < SIGNIFICANT).sum())
+
+
+def expected_null(rank: int, n: int) -> float:
+    """Expected learnability when classes and patterns are independent: k / (n - 1), at most 1."""
+    return min(rank / (n - 1), 1.0)
+
+
+def adjusted(value: float, null: float) -> float:
+    """Learnability beyond its expectation under no association, 1 still meaning all; NaN if that is certain anyway."""
+    return (value - null) / (1 - null) if null < 1 else float("nan")

@@ -1,0 +1,101 @@
+"""The last tables, the manifest, and the pointer to the newest run: from here on the run is finished."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pyarrow.compute as pc
+
+from storage.arrays import chunk_path
+from storage.errors import EigenwaveError
+from storage.files import sha256_of, write_file
+from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
+from storage.shards import Marker, find_shard
+from storage.tables import TABLES, read_metadata, read_table, table_writer
+from tasks.extend_basis import read_totals
+from tasks.plan_run import Job
+
+
+def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
+    """Write the tables `samples` and `rejects`, then the manifest, then `latest`; drop the intermediate state.
+
+    Parameters
+    ----------
+    job
+        The run.
+    seconds
+        Wall time of each stage.
+
+    Raises
+    ------
+    EigenwaveError
+        If a shard is missing.
+    """
+    paths = job.paths
+    totals = read_totals(job)
+    markers = [_marker(job, shard) for shard in range(job.plan.shards)]
+    metadata = {"run_id": job.run_id, "dataset_digest": totals.dataset_digest}
+    _write_samples(job, metadata)
+    layout = json.loads(paths.plan.read_bytes())
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        run_id=job.run_id,
+        source=job.source,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        dataset_digest=totals.dataset_digest,
+        settings=json.loads(paths.settings.read_bytes()),
+        plan=layout["plan"],
+        fitted_split=job.fitted_split,
+        classes=tuple(layout["classes"]),
+        learnability=read_table(paths.table("learnability")).to_pylist()[0],
+        residual_max=pc.max(read_table(paths.table("patterns"), ["residual"])["residual"]).as_py(),
+        energy=read_table(paths.table("patterns"), ["cumulative_energy"])["cumulative_energy"][-1].as_py(),
+        rejected=totals.rejected,
+        shards=tuple(marker.key for marker in markers),
+        files=_digests(job, markers),
+        seconds=dict(seconds),
+        versions=library_versions(),
+    )
+    write_manifest(paths.manifest, manifest)
+    write_file(job.workspace.latest, job.run_id.encode())
+    shutil.rmtree(paths.work)
+    return manifest
+
+
+def _marker(job: Job, shard: int) -> Marker:
+    key = read_metadata(job.paths.part(shard))["shard_key"]
+    marker = find_shard(job.workspace, key)
+    if marker is None or not chunk_path(job.paths.coefficients, shard).exists():
+        raise EigenwaveError(f"Shard {shard} of run {job.run_id} has vanished from the workspace; run again.")
+    return marker
+
+
+def _write_samples(job: Job, metadata: Mapping[str, str]) -> None:
+    samples, rejects = TABLES["samples"], TABLES["rejects"]
+    with (
+        table_writer(job.paths.table("samples"), samples, metadata) as sample_writer,
+        table_writer(job.paths.table("rejects"), rejects, metadata) as reject_writer,
+    ):
+        for shard in range(job.plan.shards):
+            part = read_table(job.paths.part(shard))
+            valid = pc.is_null(part["reason"])
+            sample_writer.write_table(part.append_column("valid", valid).select(samples.names).cast(samples))
+            bad = part.filter(pc.invert(valid)).select(rejects.names)
+            if len(bad):
+                reject_writer.write_table(bad.cast(rejects))
+
+
+def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:
+    """SHA-256 of every file of the run; those of the coefficients' chunks are known from their shards."""
+    folder, chunks = job.paths.folder, job.paths.coefficients / "c"
+    known = {chunk_path(job.paths.coefficients, shard): marker.sha256 for shard, marker in enumerate(markers)}
+    files = [path for path in folder.rglob("*") if path.is_file() and job.paths.work not in path.parents]
+    strays = [path for path in files if chunks in path.parents and path not in known]
+    if strays:
+        raise EigenwaveError(f"{strays[0]} does not belong to run {job.run_id}; remove it and run again.")
+    return {
+        path.relative_to(folder).as_posix(): known.get(path) or sha256_of(path)
+        for path in sorted(files)
+        if path != job.paths.manifest
+    }
