@@ -17,10 +17,10 @@ from storage.manifest import Manifest
 from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks.associate_patterns import associate_patterns, finish_projection
+from tasks.begin_run import Job, begin_run
 from tasks.extend_basis import begin_basis, finish_pass, finish_transform
 from tasks.extract_patterns import extract_patterns
 from tasks.multiply_shard import multiply_shard
-from tasks.plan_run import Job, begin_run
 from tasks.project_shard import project_shard
 from tasks.seal_run import seal_run
 from tasks.transform_shard import transform_shard

@@ -47,7 +47,6 @@ def run(
         Name of the run; by default made from the time.
     """
     from rich.console import Console  # noqa: PLC0415
-    from rich.status import Status  # noqa: PLC0415
 
     from flows.summary import run_summary  # noqa: PLC0415
     from storage.run import Run  # noqa: PLC0415
@@ -60,8 +59,8 @@ def run(
     space = Workspace(workspace)
     space.prepare()
     _quiet_prefect()
-    with Status("starting Prefect and Dask", console=Console(stderr=True)):
-        from flows.analysis import analysis  # noqa: PLC0415
+    Console(stderr=True).print("starting Prefect and Dask ...", style="dim")
+    from flows.analysis import analysis  # noqa: PLC0415
 
     finished = analysis(source, str(workspace), chosen, run_id)
     Console().print(run_summary(Run(space.run(finished))))

@@ -5,6 +5,7 @@ import operator
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
@@ -30,8 +31,9 @@ class DaskFanout:
     @property
     def where(self) -> str:
         """Workers and scheduler."""
-        workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
-        return f"{workers} Dask worker{'s' if workers != 1 else ''} at {self._client.scheduler.address}"
+        scheduler = self._client.scheduler_info(n_workers=-1)
+        workers = len(scheduler["workers"])
+        return f"{workers} Dask worker{'s' if workers != 1 else ''} at {scheduler['address']}"
 
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
         """See `flows.fanout.Fanout`."""
@@ -51,7 +53,7 @@ class DaskFanout:
         result: T = total.result()
         return result
 
-    def _tree(self, futures: list[Future], positions: range) -> Future:
+    def _tree(self, futures: list[Future[Any]], positions: range) -> Future[Any]:
         if len(positions) == 1:
             return futures[positions[0]]
         left, right = halves(positions)
@@ -60,7 +62,7 @@ class DaskFanout:
         )
 
 
-def _failure(shard: int, future: Future) -> Exception:
+def _failure(shard: int, future: Future[Any]) -> Exception:
     error = future.exception()
     if isinstance(error, EigenwaveError):
         return error

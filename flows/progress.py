@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
+from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from rich.console import Console
@@ -14,7 +16,8 @@ UPDATE_SECONDS = 1.0  # an artifact update is a request to the server
 @contextmanager
 def stage_progress(stage: str, shards: int) -> Iterator[Callable[[], None]]:
     """Show a stage's progress; the block gets a function to call after each shard."""
-    artifact = create_progress_artifact(0.0, key=stage.replace(" ", "-"), description=f"{stage}: {shards} shards")
+    key, description = stage.replace(" ", "-"), f"{stage}: {shards} shards"
+    artifact = cast("UUID", create_progress_artifact(0.0, key=key, description=description))
     columns = (
         TextColumn("{task.description:18}"),
         BarColumn(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,7 +11,10 @@ from rich.text import Text
 from storage.manifest import Manifest
 from storage.run import Run
 from storage.workspace import RunPaths
-from tasks.plan_run import Outlook
+
+if TYPE_CHECKING:
+    # At run time it would bring in what only `plan` needs.
+    from tasks.plan_run import Outlook
 
 LEADING_PATTERNS = 10
 SIGNIFICANT = 0.05
@@ -46,7 +50,7 @@ def run_summary(run: Run) -> RenderableType:
     )
 
 
-def plan_summary(outlook: Outlook) -> RenderableType:
+def plan_summary(outlook: "Outlook") -> RenderableType:
     """Images, shards, passes and bytes."""
     plan = outlook.plan
     table = Table(show_header=False, box=None)
@@ -129,23 +133,21 @@ def _patterns(run: Run) -> Table:
 
 
 def _places(paths: RunPaths) -> Table:
-    table = Table("where", "what", box=None, show_header=False)
+    table = Table(_short(paths.folder), "", box=None)
     for path, what in (
-        (paths.folder / "tables", "Parquet: patterns, pattern_class, learnability, samples, rejects"),
+        (paths.table("").parent, "patterns, pattern_class, learnability, samples, rejects (Parquet)"),
         (paths.patterns, "the patterns, as wavelet coefficients"),
         (paths.scores, "how much of each pattern is in each image"),
         (paths.coefficients, "the wavelet coefficients of the images"),
         (paths.manifest, "settings, digests, versions"),
     ):
-        table.add_row(_short(path), what)
+        table.add_row(f"  {path.name}", what)
     return table
 
 
 def _short(path: Path) -> str:
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    inside = path.absolute().is_relative_to(Path.cwd())
+    return str(path.absolute().relative_to(Path.cwd()) if inside else path)
 
 
 def _percent(value: float) -> str:

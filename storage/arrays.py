@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,30 @@ from storage.files import replacing, write_file
 CHECKSUM_BYTES = 4
 
 
-def create_array(
-    path: Path,
-    shape: tuple[int, ...],
-    chunks: tuple[int, ...],
-    dimensions: tuple[str, ...],
-    attributes: Mapping[str, Any],
-    dtype: str = "float32",
-) -> None:
+@dataclass(frozen=True)
+class ArraySpec:
+    """The schema of an array.
+
+    Attributes
+    ----------
+    shape, chunks
+        Of the array and of each of its chunks.
+    dimensions
+        Their names.
+    dtype
+        Name of a floating-point type.
+    attributes
+        What a reader must know, as JSON.
+    """
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dimensions: tuple[str, ...]
+    dtype: str = "float32"
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def create_array(path: Path, spec: ArraySpec) -> None:
     """Write the metadata of an array without chunks; do nothing if they are there already.
 
     What was never written reads as NaN, and each chunk ends in a CRC-32C that readers check.
@@ -35,24 +52,22 @@ def create_array(
         return
     zarr.create_array(
         store=path,
-        shape=shape,
-        chunks=chunks,
-        dtype=dtype,
+        shape=spec.shape,
+        chunks=spec.chunks,
+        dtype=spec.dtype,
         fill_value=float("nan"),
         filters=None,
         serializer=BytesCodec(endian="little"),
         compressors=[Crc32cCodec()],
-        dimension_names=dimensions,
-        attributes=dict(attributes),
+        dimension_names=spec.dimensions,
+        attributes=dict(spec.attributes),
         config={"write_empty_chunks": True},
     )
 
 
-def write_array(
-    path: Path, values: npt.NDArray[Any], dimensions: tuple[str, ...], attributes: Mapping[str, Any]
-) -> None:
+def write_array(path: Path, values: npt.NDArray[Any], dimensions: tuple[str, ...]) -> None:
     """Write a whole array as one chunk."""
-    create_array(path, values.shape, values.shape, dimensions, attributes, str(values.dtype))
+    create_array(path, ArraySpec(values.shape, values.shape, dimensions, str(values.dtype)))
     write_chunk(chunk_path(path, 0, values.ndim), values)
 
 
@@ -70,10 +85,10 @@ def write_chunk(path: Path, values: npt.NDArray[Any]) -> str:
         Hexadecimal SHA-256 of the file.
     """
     values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    content = values.reshape(-1).view(np.uint8).data.toreadonly()
+    content = values.reshape(-1).view(np.uint8)
     checksum = int(google_crc32c.value(content)).to_bytes(CHECKSUM_BYTES, "little")
-    write_file(path, content, checksum)
-    digest = hashlib.sha256(content)
+    write_file(path, content.data, checksum)
+    digest = hashlib.sha256(content.data)
     digest.update(checksum)
     return digest.hexdigest()
 

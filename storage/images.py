@@ -61,8 +61,7 @@ def open_image(payload: bytes) -> Image.Image:
             image = Image.open(io.BytesIO(payload), formats=FORMATS)
     except UnidentifiedImageError:
         raise BadImageError("unknown format", f"not one of {', '.join(FORMATS)}") from None
-    except Exception as error:
-        # Pillow's header parsers raise anything from OSError to struct.error on damaged files.
+    except Exception as error:  # noqa: BLE001 - header parsers raise anything on damaged files
         raise BadImageError("corrupt", f"{type(error).__name__}: {error}") from None
     if image.width * image.height > MAX_PIXELS:
         raise BadImageError("too large", f"{image.width} x {image.height} pixels, more than {MAX_PIXELS}")
@@ -89,8 +88,7 @@ def pixels(image: Image.Image, form: ImageForm) -> npt.NDArray[np.uint8] | npt.N
             image = _in_mode(image, form.channels)
     except BadImageError:
         raise
-    except Exception as error:
-        # As above: decoders raise many kinds of errors, and each means that this image is damaged.
+    except Exception as error:  # noqa: BLE001 - as above, and each kind means that this image is damaged
         reason = "truncated" if "truncated" in str(error) else "corrupt"
         raise BadImageError(reason, f"{type(error).__name__}: {error}") from None
     array = np.asarray(_in_size(image, form))

@@ -80,6 +80,11 @@ class RunPaths:
         return self.work / "totals.json"
 
     @property
+    def shift(self) -> Path:
+        """Mean of some images, that the first pass is taken about."""
+        return self.work / "shift.npy"
+
+    @property
     def thresholds(self) -> Path:
         """What shuffled labels are made from."""
         return self.work / "thresholds.npy"

@@ -20,10 +20,10 @@ from tasks.association import (
     significant,
     variance,
 )
+from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.extend_basis import Totals, read_totals
 from tasks.krylov import Float64
-from tasks.plan_run import Job
 from tasks.project_shard import Projection
 from tasks.read_state import load_patterns, save_state
 
@@ -74,7 +74,7 @@ def _residuals(job: Job, result: Projection) -> Float64:
     return residuals
 
 
-def _patterns(  # noqa: PLR0913 - one table from all that is known of patterns
+def _patterns(  # noqa: PLR0913, PLR0917 - one table from all that is known of patterns
     sums: ClassSums,
     true: Variance,
     shuffled: Control,

@@ -13,13 +13,16 @@ import numpy as np
 from storage.arrays import write_array
 from storage.errors import EigenwaveError
 from storage.files import write_file
+from storage.source import open_source
+from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.krylov import Float64, centred_product, orthonormalise, test_matrix
-from tasks.plan_run import Job
+from tasks.krylov import Float64, orthonormalise, recentred, test_matrix
+from tasks.read_images import digest_of, transformed_blocks
 from tasks.read_state import save_state
 from tasks.transform_shard import FirstPass
 
 NAMED_REJECTS = 3  # images named in a message
+LOOKED_AT = 256  # images that the mean is guessed from
 
 
 class Totals(NamedTuple):
@@ -33,9 +36,11 @@ class Totals(NamedTuple):
 
 @single_threaded
 def begin_basis(job: Job) -> None:
-    """Write the random block that the first pass multiplies."""
+    """Write what the first pass needs: a random block, and a guess of the mean."""
     if not job.paths.basis(0).exists():
         block = test_matrix(job.plan.coefficients, job.plan.block_width, job.settings.seed)
+        shift = _mean_of_some(job) if job.settings.centre else np.zeros(job.plan.coefficients)
+        save_state(job.paths.shift, lambda file: np.save(file, shift))
         save_state(job.paths.basis(0), lambda file: np.save(file, block))
 
 
@@ -60,11 +65,11 @@ def finish_transform(job: Job, result: FirstPass) -> None:
     energy = moments.energy_about(mean)
     if energy <= np.finfo(np.float32).eps * moments.square_sum:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
-    write_array(job.paths.mean, mean, ("coefficient",), {})
+    write_array(job.paths.mean, mean, ("coefficient",))
     totals = Totals(moments.rows, rejected, energy, digest)
     write_file(job.paths.totals, json.dumps(totals._asdict()).encode())
     basis = np.load(job.paths.basis(0))
-    finish_pass(job, 0, centred_product(result.product, basis, moments.rows, mean))
+    finish_pass(job, 0, recentred(result.product, basis, moments.rows, mean - np.load(job.paths.shift)))
 
 
 @single_threaded
@@ -83,6 +88,17 @@ def finish_pass(job: Job, number: int, product: Float64) -> None:
 def read_totals(job: Job) -> Totals:
     """What the transform found."""
     return Totals(**json.loads(job.paths.totals.read_bytes()))
+
+
+def _mean_of_some(job: Job) -> Float64:
+    """Mean coefficients of a few of the fitted images, evenly spread; zeros if none of them can be used."""
+    source = open_source(job.source)
+    fitted = source.samples()[: job.plan.fitted]
+    keys = [sample.key for sample in fitted[:: max(1, len(fitted) // LOOKED_AT)]]
+    blocks = transformed_blocks(job, source, keys, [digest_of(source, key) for key in keys])
+    rows = np.concatenate([coefficients for _, coefficients, _ in blocks])
+    good = rows[~np.isnan(rows[:, 0])]
+    return good.mean(axis=0, dtype=np.float64) if len(good) else np.zeros(job.plan.coefficients)
 
 
 def _checked_samples(job: Job) -> tuple[int, str]:

@@ -71,15 +71,14 @@ def row_blocks(rows: Float32, used: npt.NDArray[np.bool_]) -> Iterator[Float32]:
             yield block if mask.all() else block[mask]
 
 
-def project(block: Float32, basis: Float32, mean: Float64 | None) -> Float32:
+def project(block: Float32, basis: Float32, mean: Float64) -> Float32:
     """The product (W - 1 m') Q for a block of rows, centred after the multiplication: (rows, columns of Q)."""
     product: Float32 = block @ basis
-    if mean is not None:
-        product -= (mean @ basis.astype(np.float64)).astype(np.float32)
+    product -= (mean @ basis.astype(np.float64)).astype(np.float32)
     return product
 
 
-def multiply(rows: Float32, used: npt.NDArray[np.bool_], basis: Float32, mean: Float64 | None) -> Float64:
+def multiply(rows: Float32, used: npt.NDArray[np.bool_], basis: Float32, mean: Float64) -> Float64:
     """The share of some rows in G Q: (W - 1 m')' (W - 1 m') Q.
 
     Parameters
@@ -91,7 +90,7 @@ def multiply(rows: Float32, used: npt.NDArray[np.bool_], basis: Float32, mean: F
     basis
         The block Q (p, l).
     mean
-        The mean row m (p,), or None to leave W as it is.
+        The mean row m (p,); zeros leave W as it is.
 
     Returns
     -------
@@ -104,16 +103,19 @@ def multiply(rows: Float32, used: npt.NDArray[np.bool_], basis: Float32, mean: F
     return total
 
 
-def add_transposed(total: Float64, block: Float32, scores: Float32, mean: Float64 | None) -> None:
+def add_transposed(total: Float64, block: Float32, scores: Float32, mean: Float64) -> None:
     """Add (W - 1 m')' Z to `total` (p, l), for a block of rows (n, p) and what they were projected to, Z (n, l)."""
     total += block.T @ scores
-    if mean is not None:
-        total -= np.outer(mean, scores.sum(axis=0, dtype=np.float64))
+    total -= np.outer(mean, scores.sum(axis=0, dtype=np.float64))
 
 
-def centred_product(product: Float64, basis: Float32, rows: int, mean: Float64) -> Float64:
-    """Turn W'W Q into G Q when the mean was not known before the pass: subtract n m (m'Q)."""
-    return product - np.outer(mean, rows * (mean @ basis.astype(np.float64)))
+def recentred(product: Float64, basis: Float32, rows: int, error: Float64) -> Float64:
+    """Turn a product taken about m - e, before the mean m was known, into G Q: subtract n e (e'Q).
+
+    Taking the product about no mean at all would be as exact on paper; in float32 its rounding errors would be those of
+    the mean's energy, which is often many times that of everything else.
+    """
+    return product - np.outer(error, rows * (error @ basis.astype(np.float64)))
 
 
 def test_matrix(coefficients: int, width: int, seed: int) -> Float32:

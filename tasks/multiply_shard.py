@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.krylov import Float64, multiply
-from tasks.plan_run import Job
 from tasks.read_state import load_mean, load_shard, require_finite
 
 

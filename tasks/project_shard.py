@@ -7,9 +7,9 @@ import numpy as np
 
 from storage.arrays import chunk_path, write_chunk
 from tasks.association import ClassSums
+from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.krylov import ROW_BLOCK, Float64, add_transposed, project
-from tasks.plan_run import Job
 from tasks.read_state import load_mean, load_patterns, load_shard, require_finite
 from tasks.relabelling import shuffled_labels
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from storage.arrays import open_array, read_rows
 from storage.errors import EigenwaveError
 from storage.files import replacing
+from tasks.begin_run import Job
 from tasks.krylov import Float32, Float64
-from tasks.plan_run import Job
 
 
 def load_mean(job: Job) -> Float64:

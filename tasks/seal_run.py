@@ -13,8 +13,8 @@ from storage.files import sha256_of, write_file
 from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
 from storage.shards import Marker, find_shard
 from storage.tables import TABLES, read_metadata, read_table, table_writer
+from tasks.begin_run import Job
 from tasks.extend_basis import read_totals
-from tasks.plan_run import Job
 
 
 def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:

@@ -1,0 +1,200 @@
+"""Lay a run out on disk: its settings, plan, listing of samples and empty arrays; or find the one to continue."""
+
+import dataclasses
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.arrays import ArraySpec, create_array
+from storage.errors import InputError
+from storage.files import write_file
+from storage.images import ImageForm
+from storage.settings import Settings
+from storage.source import Sample
+from storage.tables import LISTING, read_table, table_writer, to_table
+from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
+from tasks.plan import Plan
+from tasks.plan_run import address_of, plan_run, wavelet_transform
+from tasks.relabelling import sample_ids
+from tasks.wavelet import WaveletTransform
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker must know of a run: names and numbers, no data.
+
+    Attributes
+    ----------
+    source
+        Address of the dataset.
+    folder
+        The workspace.
+    run_id
+        The run.
+    fitted_split
+        Split that patterns are fitted on.
+    attempt
+        Another each time the run is begun or continued: what a worker remembers of a dataset must not outlive it.
+    """
+
+    source: str
+    folder: str
+    run_id: str
+    settings: Settings
+    plan: Plan
+    fitted_split: str
+    attempt: str
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace's paths."""
+        return Workspace(Path(self.folder))
+
+    @property
+    def paths(self) -> RunPaths:
+        """The run's paths."""
+        return self.workspace.run(self.run_id)
+
+    @property
+    def form(self) -> ImageForm:
+        """The shape images are brought to."""
+        fit = self.settings.fit if self.settings.size else None
+        return ImageForm(self.plan.height, self.plan.width, self.plan.channels, fit)
+
+    @cached_property
+    def transform(self) -> WaveletTransform:
+        """The wavelet transform."""
+        return wavelet_transform(self.settings, self.plan.height, self.plan.width, self.plan.channels)
+
+    def part(self, shard: int, columns: list[str]) -> Any:  # noqa: ANN401 - an Arrow table
+        """Some columns of what became of the images of a shard."""
+        return read_table(self.paths.part(shard), columns)
+
+    def used(self, shard: int) -> npt.NDArray[np.bool_]:
+        """Which rows of a shard are fitted on: valid, and of the right split."""
+        part = self.part(shard, ["split", "reason"]).to_pydict()
+        return np.array(
+            [
+                reason is None and split == self.fitted_split
+                for split, reason in zip(part["split"], part["reason"], strict=True)
+            ],
+            dtype=np.bool_,
+        )
+
+
+def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str | None = None) -> Job:
+    """Lay out a run, or find the interrupted one that had the same settings and the same samples.
+
+    Parameters
+    ----------
+    source
+        Address of the dataset.
+    settings
+        The settings.
+    workspace
+        Where runs lie; it must be prepared and locked.
+    run_id
+        Name of the run; by default that of an interrupted run, or a new one.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be analysed with these settings, or the run id belongs to another run.
+    """
+    source = address_of(source)
+    outlook = plan_run(source, settings)
+    layout = {
+        "source": source,
+        "fitted_split": outlook.fitted_split,
+        "classes": outlook.classes,
+        "plan": dataclasses.asdict(outlook.plan),
+        "samples": hashlib.sha256("\n".join(map(repr, outlook.samples)).encode()).hexdigest(),
+    }
+    contents = (settings.result_part().encode(), json.dumps(layout, indent=2).encode())
+    paths = _chosen_run(workspace, run_id, contents)
+    job = Job(
+        source=source,
+        folder=str(workspace.folder.absolute()),
+        run_id=paths.run_id,
+        settings=settings,
+        plan=outlook.plan,
+        fitted_split=outlook.fitted_split,
+        attempt=secrets.token_hex(4),
+    )
+    if not paths.plan.exists():
+        write_file(paths.settings, contents[0])
+        _write_listing(job, outlook.samples)
+        _create_arrays(job)
+        write_file(paths.plan, contents[1])
+    return job
+
+
+def _chosen_run(workspace: Workspace, run_id: str | None, contents: tuple[bytes, bytes]) -> RunPaths:
+    if run_id is not None:
+        paths = workspace.run(checked_run_id(run_id))
+        if paths.manifest.exists():
+            raise InputError(f"The run {run_id} is finished already; choose another --run-id or leave it out.")
+        if paths.plan.exists() and not _same(paths, contents):
+            raise InputError(
+                f"The unfinished run {run_id} has other settings or samples; choose another --run-id, or remove "
+                f"{paths.folder}."
+            )
+        return paths
+    for paths in reversed(workspace.runs()):
+        if not paths.manifest.exists() and _same(paths, contents):
+            return paths
+    return workspace.run(new_run_id())
+
+
+def _same(paths: RunPaths, contents: tuple[bytes, bytes]) -> bool:
+    try:
+        return (paths.settings.read_bytes(), paths.plan.read_bytes()) == contents
+    except OSError:
+        return False
+
+
+def _write_listing(job: Job, samples: Sequence[Sample]) -> None:
+    with table_writer(job.paths.listing, LISTING, {"run_id": job.run_id}) as writer:
+        for shard in range(job.plan.shards):
+            rows = job.plan.rows(shard)
+            keys, class_ids, splits = zip(*samples[rows.start : rows.stop], strict=True)
+            columns = {
+                "row": np.arange(rows.start, rows.stop),
+                "key": keys,
+                "shard": np.full(len(rows), shard, np.int32),
+                "class_id": class_ids,
+                "split": splits,
+                "sample_id": sample_ids(keys),
+            }
+            writer.write_table(to_table(LISTING, columns), row_group_size=len(rows))
+
+
+def _create_arrays(job: Job) -> None:
+    plan = job.plan
+    coefficients = ArraySpec(
+        shape=(plan.images, plan.coefficients),
+        chunks=(plan.rows_per_shard, plan.coefficients),
+        dimensions=("image", "coefficient"),
+        attributes={
+            "wavelet": job.settings.wavelet,
+            "mode": job.settings.mode,
+            "image_shape": [plan.height, plan.width, plan.channels],
+            "column_order": "band, channel, row, column",
+            "bands": [dataclasses.asdict(band) for band in job.transform.bands],
+        },
+    )
+    scores = ArraySpec(
+        shape=(plan.images, plan.rank),
+        chunks=(plan.rows_per_shard, plan.rank),
+        dimensions=("image", "pattern"),
+    )
+    create_array(job.paths.coefficients, coefficients)
+    create_array(job.paths.scores, scores)

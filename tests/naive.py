@@ -1,0 +1,66 @@
+"""Oracles: the obvious code, in float64, without any thought of speed or memory."""
+
+import numpy as np
+import pywt
+
+
+def dwt_row(image, wavelet, mode, level):
+    """Coefficients of one image (height, width, channels) by band, channel, row, column, by PyWavelets' own loop."""
+    channels = [pywt.wavedec2(image[:, :, channel], wavelet, mode, level) for channel in range(image.shape[2])]
+    row = [channel[0].ravel() for channel in channels]
+    for step in range(1, level + 1):
+        for orientation in range(3):
+            row += [channel[step][orientation].ravel() for channel in channels]
+    return np.concatenate(row)
+
+
+def svd(matrix, rank, *, centre=True):
+    """Mean, leading singular values, right singular vectors as rows, and total energy, of a matrix in float64."""
+    matrix = matrix.astype(np.float64)
+    mean = matrix.mean(axis=0) if centre else np.zeros(matrix.shape[1])
+    _, values, vectors = np.linalg.svd(matrix - mean, full_matrices=False)
+    return mean, values[:rank], vectors[:rank], float((values**2).sum())
+
+
+def eta_squared(scores, labels):
+    """Between-class over total sum of squares of each column."""
+    mean = scores.mean(axis=0)
+    total = ((scores - mean) ** 2).sum(axis=0)
+    between = sum(
+        (labels == label).sum() * (scores[labels == label].mean(axis=0) - mean) ** 2 for label in np.unique(labels)
+    )
+    return between / total
+
+
+def pooled_within(scores, labels):
+    """Mean square within classes of each column."""
+    classes = np.unique(labels)
+    within = sum(((scores[labels == c] - scores[labels == c].mean(axis=0)) ** 2).sum(axis=0) for c in classes)
+    return within / (len(labels) - len(classes))
+
+
+def cohens_d(scores, labels, label):
+    """Mean of a class minus mean of the others, in pooled within-class deviations."""
+    own, others = scores[labels == label], scores[labels != label]
+    return (own.mean(axis=0) - others.mean(axis=0)) / np.sqrt(pooled_within(scores, labels))
+
+
+def learnability(scores, labels):
+    """Pillai's trace over C - 1, by inverting the total scatter."""
+    centred = scores - scores.mean(axis=0)
+    total = centred.T @ centred
+    between = np.zeros_like(total)
+    classes = np.unique(labels)
+    for label in classes:
+        mean = centred[labels == label].mean(axis=0)
+        between += (labels == label).sum() * np.outer(mean, mean)
+    return np.trace(np.linalg.pinv(total, rcond=1e-10, hermitian=True) @ between) / (len(classes) - 1)
+
+
+def benjamini_hochberg(p_values):
+    """Adjusted p-values, by the definition: the least level at which each hypothesis is rejected."""
+    count = len(p_values)
+    ordered = np.sort(p_values)
+    return np.array(
+        [min(min(1.0, ordered[j] * count / (j + 1)) for j in range(count) if ordered[j] >= p) for p in p_values]
+    )
