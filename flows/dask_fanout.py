@@ -9,7 +9,7 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
-from flows.fanout import T, halves
+from flows.fanout import T, halves, shard_failure
 from storage.errors import EigenwaveError, InputError
 
 CONNECT_SECONDS = 10
@@ -28,26 +28,19 @@ class DaskFanout:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    @property
-    def where(self) -> str:
-        """Workers and scheduler."""
-        scheduler = self._client.scheduler_info(n_workers=-1)
-        workers = len(scheduler["workers"])
-        return f"{workers} Dask worker{'s' if workers != 1 else ''} at {scheduler['address']}"
-
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
         """See `flows.fanout.Fanout`."""
-        submitted = {self._client.submit(function, shard, pure=False, key=None): shard for shard in shards}
-        futures = list(submitted)
+        futures = [self._client.submit(function, shard, pure=False) for shard in shards]
         total = self._tree(futures, range(len(futures)))
-        # The keys stay known for error messages; the results are released as soon as they are summed.
-        names = {future.key: shard for future, shard in submitted.items()}
+        names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
         waiting = as_completed(futures)
-        del submitted, futures
+        # Nothing here holds on to the results: workers release them as soon as they are summed.
+        del futures
         for future in waiting:
             if future.status != "finished":
                 self._client.cancel(total)
-                raise _failure(names[future.key], future)
+                error = future.exception()
+                raise _failure(names[future.key], error) from error
             advance()
             del future
         result: T = total.result()
@@ -62,18 +55,13 @@ class DaskFanout:
         )
 
 
-def _failure(shard: int, future: Future[Any]) -> Exception:
-    error = future.exception()
-    if isinstance(error, EigenwaveError):
-        return error
+def _failure(shard: int, error: BaseException) -> EigenwaveError:
     if isinstance(error, KilledWorker):
         return EigenwaveError(
             f"Shard {shard} ended its worker process {error.allowed_failures + 1} times, most likely for want of "
             "memory; lower --shard-size, or look at its images, and run again: finished shards are kept."
         )
-    failure = EigenwaveError(f"Shard {shard} failed with {type(error).__name__}: {error}")
-    failure.__cause__ = error
-    return failure
+    return shard_failure(shard, error)
 
 
 @contextmanager

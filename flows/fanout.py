@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, Self, TypeVar
 
+from storage.errors import EigenwaveError
 from storage.settings import Settings
 
 
@@ -25,11 +26,6 @@ T = TypeVar("T", bound=Summable)
 
 class Fanout(Protocol):
     """A way to compute something for each shard."""
-
-    @property
-    def where(self) -> str:
-        """Where the work is done, in a few words."""
-        ...
 
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
         """The sum of `function(shard)` over the shards, added along the fixed tree.
@@ -57,15 +53,23 @@ def halves(shards: range) -> tuple[range, range]:
     return shards[:middle], shards[middle:]
 
 
+def shard_failure(shard: int, error: BaseException) -> EigenwaveError:
+    """What to tell about an error in a shard: the error itself if it was made for users."""
+    if isinstance(error, EigenwaveError):
+        return error
+    return EigenwaveError(f"Shard {shard} failed with {type(error).__name__}: {error}")
+
+
 class InlineFanout:
     """Compute in this process, one shard after the other; at most one sum a level of the tree is held."""
-
-    where = "in this process"
 
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
         """See `Fanout`."""
         if len(shards) == 1:
-            result = function(shards[0])
+            try:
+                result = function(shards[0])
+            except Exception as error:
+                raise shard_failure(shards[0], error) from error
             advance()
             return result
         left, right = halves(shards)

@@ -64,7 +64,7 @@ class IdxSource:
         if len(shapes) > 1:
             raise InputError(f"The IDX files {_names(images)} hold images of different sizes; name one of the files.")
         self._height, self._width = shapes.pop()
-        most = max((int(split.labels.max(initial=-1)) for split in self._splits.values()), default=-1)
+        most = max(int(split.labels.max()) for split in self._splits.values())
         self.classes = tuple(str(label) for label in range(most + 1))
 
     def samples(self) -> list[Sample]:

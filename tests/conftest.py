@@ -1,0 +1,113 @@
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from storage.settings import Settings
+from storage.workspace import Workspace
+from tasks.begin_run import begin_run
+
+EIGENWAVE = str(Path(sys.executable).with_name("eigenwave"))
+SERVER_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory):
+    """A real Prefect server on the loopback interface with its own database; gives its API address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = tmp_path_factory.mktemp("prefect")
+    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{port}/api"
+    try:
+        _wait_for(address, server, home / "log")
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def _wait_for(address, server, log):
+    deadline = time.monotonic() + SERVER_SECONDS
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text()
+        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(f"{address}/health") as answer:  # noqa: S310
+            if answer.status == 200:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"the Prefect server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture
+def prefect(prefect_server, monkeypatch):
+    """Flows called in this process, and commands it starts, report to the test server."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - slow to import
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    with temporary_settings({PREFECT_API_URL: prefect_server}):
+        yield prefect_server
+
+
+@pytest.fixture
+def eigenwave(prefect_server, tmp_path):
+    """Run the command as a user would; gives the finished process."""
+
+    def run(*words, cwd=tmp_path, **environment):
+        variables = os.environ | {"PREFECT_API_URL": prefect_server, "COLUMNS": "120"} | environment
+        return subprocess.run(
+            [EIGENWAVE, *map(str, words)], cwd=cwd, env=variables, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def write_images(folder, shape=(8, 8, 3), classes=("cat", "dog"), count=12, suffix=".png", seed=0):
+    """Class folders of random images whose mean brightness depends on the class."""
+    random = np.random.default_rng(seed)
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for row in range(count):
+            pixels = random.integers(0, 200, shape, dtype=np.uint8) + np.uint8(40 * number)
+            Image.fromarray(pixels.squeeze()).save(folder / name / f"{row:03d}{suffix}")
+    return folder
+
+
+@pytest.fixture
+def class_folders(tmp_path):
+    """A small dataset of two classes."""
+    return write_images(tmp_path / "dataset")
+
+
+@pytest.fixture
+def make_job(tmp_path):
+    """Lay out a run in a fresh workspace."""
+
+    def make(source, **settings):
+        workspace = Workspace(tmp_path / "workspace")
+        workspace.prepare()
+        return begin_run(str(source), Settings(**settings), workspace)
+
+    return make
+
+
+@pytest.fixture
+def real_data():
+    """Folder with the real datasets cifar10/ (class folders in train/ and test/) and mnist-t10k/ (IDX files)."""
+    folder = os.environ.get("EIGENWAVE_DATA")
+    if folder is None:
+        pytest.skip("EIGENWAVE_DATA does not name a folder with cifar10/ and mnist-t10k/")
+    return Path(folder)

@@ -1,0 +1,83 @@
+import os
+import signal
+from functools import partial
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from flows.dask_fanout import DaskFanout, open_dask
+from flows.fanout import InlineFanout, halves
+from storage.errors import EigenwaveError, InputError
+
+
+def noise(size, shard):
+    return np.random.default_rng(shard).standard_normal(size).astype(np.float32)
+
+
+def fail_at(bad, kind, shard):
+    if shard == bad:
+        raise kind
+    return 1
+
+
+def die_at(bad, shard):
+    if shard == bad:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 1
+
+
+@pytest.fixture(scope="module")
+def dask():
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        client.as_current(),
+    ):
+        yield DaskFanout(client)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 16, 33])
+def test_same_bits_in_process_and_on_workers(dask, count):
+    advanced = []
+    inline = InlineFanout().map_sum(partial(noise, 1000), range(count), lambda: advanced.append(1))
+    spread = dask.map_sum(partial(noise, 1000), range(count), lambda: advanced.append(1))
+    assert np.array_equal(inline, spread)
+    assert len(advanced) == 2 * count
+    exact = sum(noise(1000, shard).astype(float) for shard in range(count))
+    np.testing.assert_allclose(inline, exact, atol=1e-4)
+
+
+def test_the_tree_is_balanced():
+    def depth(shards):
+        return 0 if len(shards) == 1 else 1 + max(depth(half) for half in halves(shards))
+
+    assert depth(range(1000)) == 10
+
+
+def test_our_errors_come_through_as_they_are(dask):
+    for fanout in (InlineFanout(), dask):
+        with pytest.raises(EigenwaveError, match=r"^a clear sentence$"):
+            fanout.map_sum(partial(fail_at, 3, EigenwaveError("a clear sentence")), range(8), int)
+
+
+def test_other_errors_name_the_shard(dask):
+    for fanout in (InlineFanout(), dask):
+        with pytest.raises(EigenwaveError, match="Shard 3 failed with ZeroDivisionError: nothing"):
+            fanout.map_sum(partial(fail_at, 3, ZeroDivisionError("nothing")), range(8), int)
+
+
+def test_a_shard_that_kills_its_workers_is_named(dask):
+    with pytest.raises(EigenwaveError, match=r"Shard 5 ended its worker process \d+ times.* lower --shard-size"):
+        dask.map_sum(partial(die_at, 5), range(8), int)
+    assert dask.map_sum(partial(die_at, -1), range(8), int) == 8
+
+
+def test_no_scheduler_is_told_at_once():
+    with (
+        pytest.raises(InputError, match="No Dask scheduler answers"),
+        open_dask("tcp://127.0.0.1:9", None),
+    ):
+        pass

@@ -1,0 +1,85 @@
+import hashlib
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.arrays import ArraySpec, chunk_path, create_array, link_chunk, read_rows, write_array, write_chunk
+from storage.errors import EigenwaveError
+
+
+def make(path, values, rows):
+    create_array(path, ArraySpec(values.shape, (rows, values.shape[1]), ("row", "column")))
+    digests = []
+    for index, start in enumerate(range(0, len(values), rows)):
+        chunk = np.full((rows, values.shape[1]), np.nan, np.float32)
+        chunk[: len(values) - start] = values[start : start + rows]
+        digests.append(write_chunk(chunk_path(path, index), chunk))
+    return digests
+
+
+@given(n=st.integers(1, 20), p=st.integers(1, 9), rows=st.integers(1, 8))
+@settings(max_examples=30, deadline=None)
+def test_zarr_reads_what_was_written(tmp_path_factory, n, p, rows):
+    path = tmp_path_factory.mktemp("arrays") / "a.zarr"
+    values = np.random.default_rng(n).standard_normal((n, p)).astype(np.float32)
+    digests = make(path, values, rows)
+    assert np.array_equal(zarr.open_array(path, mode="r")[:], values)
+    assert np.array_equal(read_rows(path, n // 2, n), values[n // 2 :])
+    assert [hashlib.sha256(chunk_path(path, i).read_bytes()).hexdigest() for i in range(len(digests))] == digests
+
+
+def test_every_flipped_bit_is_found(tmp_path):
+    values = np.arange(12, dtype=np.float32).reshape(4, 3)
+    make(tmp_path / "a.zarr", values, 4)
+    path = chunk_path(tmp_path / "a.zarr", 0)
+    good = path.read_bytes()
+    for bit in range(0, 8 * len(good), 7):
+        flipped = bytearray(good)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        with pytest.raises(EigenwaveError, match="damaged in rows 0 to 3"):
+            read_rows(tmp_path / "a.zarr", 0, 4)
+
+
+def test_truncated_chunk_is_found(tmp_path):
+    make(tmp_path / "a.zarr", np.ones((4, 3), np.float32), 4)
+    path = chunk_path(tmp_path / "a.zarr", 0)
+    for size in (0, 1, 20):
+        path.write_bytes(path.read_bytes()[:size])
+        with pytest.raises(EigenwaveError, match="damaged"):
+            read_rows(tmp_path / "a.zarr", 0, 4)
+
+
+def test_what_was_never_written_reads_as_nan(tmp_path):
+    create_array(tmp_path / "a.zarr", ArraySpec((4, 3), (2, 3), ("row", "column")))
+    assert np.isnan(read_rows(tmp_path / "a.zarr", 0, 4)).all()
+
+
+def test_linked_chunk_shares_its_bytes(tmp_path):
+    values = np.ones((2, 3), np.float32)
+    write_chunk(tmp_path / "shard", values)
+    create_array(tmp_path / "a.zarr", ArraySpec((2, 3), (2, 3), ("row", "column")))
+    for _ in range(2):  # again, as a resumed run does
+        link_chunk(tmp_path / "a.zarr", 0, tmp_path / "shard")
+    assert np.array_equal(read_rows(tmp_path / "a.zarr", 0, 2), values)
+    assert chunk_path(tmp_path / "a.zarr", 0).samefile(tmp_path / "shard")
+
+
+def test_link_copies_where_links_are_not_possible(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr("os.link", refuse)
+    write_chunk(tmp_path / "shard", np.ones((2, 3), np.float32))
+    link_chunk(tmp_path / "a.zarr", 0, tmp_path / "shard")
+    assert chunk_path(tmp_path / "a.zarr", 0).read_bytes() == (tmp_path / "shard").read_bytes()
+
+
+def test_one_dimensional_float64(tmp_path):
+    write_array(tmp_path / "m.zarr", np.arange(5.0), ("coefficient",))
+    array = zarr.open_array(tmp_path / "m.zarr", mode="r")
+    assert array.dtype == np.float64
+    assert array[:].tolist() == [0, 1, 2, 3, 4]

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from storage.errors import EigenwaveError
+from storage.files import replacing, sha256_of, write_file
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "file"
+    write_file(path, b"old")
+
+    def fail():
+        with replacing(path) as partial:
+            partial.write_bytes(b"new, in part")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_in_one_sentence(tmp_path):
+    def fill():
+        with replacing(tmp_path / "file"), Path("/dev/full").open("wb", buffering=0) as full:
+            full.write(b"x")
+
+    with pytest.raises(EigenwaveError, match="cannot be written: No space left on device; make room"):
+        fill()
+    assert not list(tmp_path.iterdir())
+
+
+def test_parts_are_joined_and_digested(tmp_path):
+    write_file(tmp_path / "deep" / "file", b"ab", memoryview(b"c"))
+    assert (tmp_path / "deep" / "file").read_bytes() == b"abc"
+    assert sha256_of(tmp_path / "deep" / "file").startswith("ba7816bf")

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from storage.shards import Reject, find_shard, shard_key, store_shard
+from storage.workspace import Workspace
+
+DIGESTS = [bytes([number]) * 32 for number in range(3)]
+
+
+def test_the_key_covers_everything_the_coefficients_depend_on(monkeypatch):
+    base = shard_key(DIGESTS, (3, 4), "haar", "code")
+    assert base == shard_key(list(DIGESTS), (3, 4), "haar", "code")
+    others = [
+        shard_key(DIGESTS[::-1], (3, 4), "haar", "code"),
+        shard_key(DIGESTS[:2], (3, 4), "haar", "code"),
+        shard_key(DIGESTS, (4, 4), "haar", "code"),
+        shard_key(DIGESTS, (3, 4), "db2", "code"),
+        shard_key(DIGESTS, (3, 4), "haar", "other code"),
+    ]
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0")
+    others.append(shard_key(DIGESTS, (3, 4), "haar", "code"))
+    assert len({base, *others}) == 7
+
+
+def test_a_shard_is_found_only_when_complete(tmp_path):
+    workspace = Workspace(tmp_path)
+    key = shard_key(DIGESTS, (3, 4), "haar", "code")
+    assert find_shard(workspace, key) is None
+    marker = store_shard(workspace, key, np.ones((3, 4), np.float32), 3, (Reject(1, "empty", "no bytes"),))
+    assert find_shard(workspace, key) == marker
+    chunk = workspace.chunk(key).read_bytes()
+    workspace.chunk(key).write_bytes(chunk[:-1])
+    assert find_shard(workspace, key) is None
+    workspace.chunk(key).unlink()
+    assert find_shard(workspace, key) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"rejects": [{}]}'])
+def test_a_damaged_marker_is_no_marker(tmp_path, content):
+    workspace = Workspace(tmp_path)
+    key = shard_key(DIGESTS, (3, 4), "haar", "code")
+    store_shard(workspace, key, np.ones((3, 4), np.float32), 3, ())
+    workspace.marker(key).write_bytes(content)
+    assert find_shard(workspace, key) is None

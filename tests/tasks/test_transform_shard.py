@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from storage.arrays import read_rows
+from storage.errors import EigenwaveError
+from storage.shards import find_shard
+from storage.tables import read_metadata, read_table
+from tasks import transform_shard as module
+from tasks.extend_basis import begin_basis, finish_transform
+from tasks.transform_shard import transform_shard
+from tests import naive
+
+
+def run_all(job):
+    begin_basis(job)
+    results = [transform_shard(job, shard) for shard in range(job.plan.shards)]
+    return sum(results[1:], results[0])
+
+
+def image_rows(job, folder):
+    keys = [sample for shard in range(job.plan.shards) for sample in job.part(shard, ["key"])["key"].to_pylist()]
+    images = [np.asarray(Image.open(folder / key), dtype=np.float64) / 255 for key in keys]
+    return np.array([naive.dwt_row(image, "haar", "periodization", 2) for image in images])
+
+
+def test_coefficients_moments_and_product_are_right(make_job, class_folders):
+    job = make_job(class_folders, shard_size=4096, rank=4)
+    assert job.plan.shards == 5
+    result = run_all(job)
+    expected = image_rows(job, class_folders)
+    np.testing.assert_allclose(read_rows(job.paths.coefficients, 0, 24), expected, atol=1e-6)
+    assert result.moments.rows == 24
+    np.testing.assert_allclose(result.moments.column_sum, expected.sum(axis=0), atol=1e-5)
+    shifted = expected - np.load(job.paths.shift)
+    np.testing.assert_allclose(
+        result.product, shifted.T @ (shifted @ np.load(job.paths.basis(0))), rtol=1e-4, atol=1e-3
+    )
+    finish_transform(job, result)
+    centred = expected - expected.mean(axis=0)
+    np.testing.assert_allclose(
+        np.load(job.paths.product(0)), centred.T @ (centred @ np.load(job.paths.basis(0))), rtol=1e-4, atol=1e-3
+    )
+
+
+def test_a_second_run_transforms_nothing_again(make_job, class_folders, monkeypatch):
+    first = run_all(make_job(class_folders, shard_size=4096))
+
+    def fail(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(module, "transformed_blocks", fail)
+    again = run_all(make_job(class_folders, shard_size=4096))
+    assert np.array_equal(first.product, again.product)
+
+
+def test_bad_images_are_quarantined_by_name(make_job, class_folders):
+    (class_folders / "cat" / "001.png").write_bytes(b"")
+    (class_folders / "dog" / "002.png").write_bytes((class_folders / "dog" / "002.png").read_bytes()[:90])
+    job = make_job(class_folders, shard_size=4096, max_bad_fraction=0.1)
+    result = run_all(job)
+    parts = [row for shard in range(job.plan.shards) for row in read_table(job.paths.part(shard)).to_pylist()]
+    bad = {row["key"]: row["reason"] for row in parts if row["reason"]}
+    assert bad == {"cat/001.png": "empty", "dog/002.png": "truncated"}
+    assert result.moments.rows == 22
+    rows = read_rows(job.paths.coefficients, 0, 24)
+    assert np.isnan(rows).all(axis=1).nonzero()[0].tolist() == [row["row"] for row in parts if row["reason"]]
+    assert np.isfinite(result.product).all()
+    finish_transform(job, result)
+
+
+def test_too_many_bad_images_stop_the_run(make_job, class_folders):
+    (class_folders / "cat" / "001.png").write_bytes(b"")
+    job = make_job(class_folders)
+    result = run_all(job)
+    with pytest.raises(
+        EigenwaveError, match=r"1 of 24 images cannot be used \(1 empty; cat/001.png: the file has no bytes\); mend"
+    ):
+        finish_transform(job, result)
+    assert not job.paths.product(0).exists()
+
+
+def test_an_image_that_changes_meanwhile_stops_the_run(make_job, class_folders, monkeypatch):
+    job = make_job(class_folders)
+    begin_basis(job)
+    monkeypatch.setattr(module, "digest_of", lambda *_: b"x" * 32)
+    with pytest.raises(EigenwaveError, match=r"cat/000.png of .* changed during the run"):
+        transform_shard(job, 0)
+
+
+def test_constant_images_are_refused(make_job, class_folders):
+    for path in class_folders.rglob("*.png"):
+        Image.new("RGB", (8, 8), (7, 7, 7)).save(path)
+    job = make_job(class_folders)
+    result = run_all(job)
+    with pytest.raises(EigenwaveError, match="are the same"):
+        finish_transform(job, result)
+
+
+def test_too_few_good_images_for_the_rank(make_job, class_folders):
+    (class_folders / "cat" / "001.png").write_bytes(b"")
+    job = make_job(class_folders, rank=23, max_bad_fraction=0.1)
+    result = run_all(job)
+    with pytest.raises(EigenwaveError, match="Only 23 of the images to fit on are good, too few for --rank 23"):
+        finish_transform(job, result)
+
+
+def test_the_part_names_its_shard(make_job, class_folders):
+    job = make_job(class_folders)
+    run_all(job)
+    marker = find_shard(job.workspace, read_metadata(job.paths.part(0))["shard_key"])
+    assert marker.rows == 24
