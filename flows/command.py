@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
+from pydantic import ValidationError
 
-from storage.errors import EigenwaveError
-from storage.settings import Settings
+from storage.errors import EigenwaveError, InputError
+from storage.settings import Settings, settings_error
 
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 DEFAULT_WORKSPACE = Path("eigenwave-workspace")
@@ -50,11 +51,13 @@ def run(
 
     from flows.summary import run_summary  # noqa: PLC0415
     from storage.run import Run  # noqa: PLC0415
-    from storage.workspace import Workspace  # noqa: PLC0415
+    from storage.workspace import Workspace, checked_run_id  # noqa: PLC0415
     from tasks.plan_run import plan_run  # noqa: PLC0415
 
     chosen = _settings(settings, config)
     # Wrong input is told at once, before Prefect and Dask take their time to start.
+    if run_id is not None:
+        checked_run_id(run_id)
     plan_run(source, chosen)
     space = Workspace(workspace)
     space.prepare()
@@ -133,12 +136,19 @@ def _status(words: list[str], *, debug: bool) -> int:
     except (EigenwaveError, CycloptsError) as error:
         if debug:
             traceback.print_exc()
-        sys.stderr.write(f"eigenwave: {error}\n")
-        return error.exit_code if isinstance(error, EigenwaveError) else 2
+        told = _as_ours(error) if isinstance(error, CycloptsError) else error
+        sys.stderr.write(f"eigenwave: {told}\n")
+        return told.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("eigenwave: interrupted; the same command continues the run.\n")
         return INTERRUPTED
     return 0
+
+
+def _as_ours(error: CycloptsError) -> EigenwaveError:
+    if isinstance(error.__cause__, ValidationError):
+        return settings_error(error.__cause__, {})
+    return InputError(" ".join(str(error).split()))
 
 
 def _settings(flags: Settings | None, config: Path | None) -> Settings:

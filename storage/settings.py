@@ -83,7 +83,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(merged)
         except ValidationError as error:
-            raise InputError(_sentence(error, origin)) from None
+            raise settings_error(error, origin) from None
 
     def transform_part(self) -> str:
         """Canonical JSON of the settings that a shard's coefficients depend on."""
@@ -106,10 +106,12 @@ def _read_environment() -> dict[str, str]:
     return {name: os.environ[variable] for variable, name in known.items() if variable in os.environ}
 
 
-def _sentence(error: ValidationError, origin: Mapping[str, str]) -> str:
+def settings_error(error: ValidationError, origin: Mapping[str, str]) -> InputError:
+    """The first problem in a sentence; `origin` says where a setting was given if not on the command line."""
     problem = error.errors(include_url=False)[0]
     name = str(problem["loc"][0]) if problem["loc"] else "settings"
     if problem["type"] == "extra_forbidden":
-        return f"There is no setting {name!r} (in {origin[name]}); eigenwave run --help lists them."
+        return InputError(f"There is no setting {name!r} (in {origin[name]}); eigenwave run --help lists them.")
     message = problem["msg"].removeprefix("Value error, ")
-    return f"Setting {name} = {problem['input']!r} (from {origin.get(name, 'the command')}) is not possible: {message}."
+    given = f"{name} = {problem['input']} (from {origin.get(name, 'the command')})"
+    return InputError(f"Setting {given} is not possible: {message}.")

@@ -36,6 +36,9 @@ def prefect_server(tmp_path_factory):
     try:
         _wait_for(address, server, home / "log")
         yield address
+        from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 - slow to import
+
+        APILogWorker.drain_all(timeout=5)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)

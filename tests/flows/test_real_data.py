@@ -1,0 +1,72 @@
+"""The numbers of real datasets, for whoever has them: EIGENWAVE_DATA names a folder with cifar10/ and mnist-t10k/."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from storage.run import open_run
+from storage.settings import Settings
+from storage.source import open_source
+from tests import naive
+
+pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.slow]
+
+
+def analyse(source, workspace, **settings):
+    from flows.analysis import analysis  # noqa: PLC0415 - after the server's address is set
+
+    return open_run(workspace / "runs" / analysis(str(source), str(workspace), Settings(workers=2, **settings)))
+
+
+def test_cifar10(real_data, tmp_path):
+    """The table of numbers measured with an exact solver; accepted ranges beside them in docs/algorithms.md."""
+    run = analyse(real_data / "cifar10" / "train", tmp_path)
+    row = run.tables["learnability"].to_pylist()[0]
+    assert 0.109 <= row["learnability"] <= 0.113
+    assert row["shuffled_max"] <= 0.0016
+    assert row["significant_patterns"] >= 52
+    assert row["shuffled_significant_mean"] <= 1
+    patterns = run.tables["patterns"].to_pandas()
+    assert 0.136 <= patterns.eta_squared.max() <= 0.143
+    assert patterns.null_eta_squared_max.max() <= 0.0010
+    assert patterns.cumulative_energy.iloc[-1] == pytest.approx(0.869, abs=0.002)
+    assert len(run.manifest.shards) == 10
+
+    coefficients = run.coefficients[:]
+    mean = coefficients.mean(axis=0, dtype=np.float64)
+    gram = np.zeros((3072, 3072))
+    for start in range(0, 50_000, 5000):
+        block = coefficients[start : start + 5000].astype(np.float64) - mean
+        gram += block.T @ block
+    values = np.sqrt(np.linalg.eigvalsh(gram)[::-1][:64])
+    np.testing.assert_allclose(patterns.singular_value, values, rtol=1e-4)
+    assert 1 - (patterns.singular_value**2).sum() / (values**2).sum() <= 1e-7
+
+
+def test_cifar10_coefficients_are_those_of_the_images(real_data, tmp_path):
+    folder = real_data / "cifar10"
+    run = analyse(folder, tmp_path, rank=8, passes=2)
+    samples = run.tables["samples"].to_pandas()
+    assert samples.split.value_counts().to_dict() == {"train": 50_000, "test": 10_000}
+    for row in (0, 12_345, 49_999, 50_000, 59_999):
+        image = np.asarray(Image.open(folder / samples.key[row]), dtype=np.float64) / 255
+        expected = naive.dwt_row(image, "haar", "periodization", 2)
+        np.testing.assert_allclose(run.coefficients[row], expected, atol=1e-6)
+
+
+def test_mnist(real_data, tmp_path):
+    run = analyse(real_data / "mnist-t10k", tmp_path)
+    source = open_source(str(real_data / "mnist-t10k"))
+    samples = source.samples()
+    images = np.array([np.asarray(source.image(source.read(sample.key))) for sample in samples]) / 255
+    matrix = images.reshape(10_000, -1)  # the transform is a rotation of the pixels
+    labels = np.array([sample.class_id for sample in samples])
+    _, values, vectors, energy = naive.svd(matrix, 64)
+    patterns = run.tables["patterns"].to_pandas()
+    np.testing.assert_allclose(patterns.singular_value, values, rtol=1e-4)
+    np.testing.assert_allclose(patterns.energy_share, values**2 / energy, rtol=2e-4)
+    scores = (matrix - matrix.mean(axis=0)) @ vectors.T
+    np.testing.assert_allclose(patterns.eta_squared[:16], naive.eta_squared(scores, labels)[:16], rtol=1e-4)
+    row = run.tables["learnability"].to_pylist()[0]
+    assert row["learnability"] == pytest.approx(naive.learnability(scores, labels), rel=1e-4)
+    assert row["shuffled_max"] < 0.01

@@ -1,0 +1,27 @@
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_wheel_holds_every_module(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", tmp_path, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("eigenwave-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for package in ("flows", "tasks", "storage"):
+        expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
+        assert expected <= names
+        assert f"{package}/py.typed" in names
+    assert not any(name.startswith("tests") for name in names)
+
+
+def test_the_lock_is_hashed_and_names_no_index():
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", lock, flags=re.MULTILINE)
+    assert "prefect" in pinned
+    assert len(re.findall(r"^[a-z0-9].*==.* \\\n +--hash=sha256:", lock, flags=re.MULTILINE)) == len(pinned)
+    assert "://" not in lock
