@@ -28,7 +28,7 @@ from tasks.transform_shard import transform_shard
 DEFAULT_WORKSPACE = "eigenwave-workspace"
 
 
-@flow(name="analysis", validate_parameters=True)
+@flow(name="analysis", flow_run_name="{source}")
 def analysis(
     source: str,
     workspace: str = DEFAULT_WORKSPACE,
@@ -72,13 +72,13 @@ def analysis(
     return job.run_id
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name="plan", cache_policy=NO_CACHE)
 def plan(source: str, settings: Settings, workspace: Workspace, run_id: str | None) -> Job:
     """Look at the dataset, check the settings, lay out the run."""
     return begin_run(source, settings, workspace, run_id)
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name="transform", cache_policy=NO_CACHE)
 def transform(job: Job, fanout: Fanout) -> None:
     """Decode and wavelet-transform all images; the first pass of the decomposition is part of it."""
     if job.paths.product(0).exists():
@@ -100,7 +100,7 @@ def decompose(job: Job, fanout: Fanout, number: int) -> None:
     finish_pass(job, number, product)
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name="project", cache_policy=NO_CACHE)
 def project(job: Job, fanout: Fanout) -> None:
     """Scores of all images on the patterns."""
     if job.paths.projection.exists():
@@ -111,13 +111,13 @@ def project(job: Job, fanout: Fanout) -> None:
     finish_projection(job, result)
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name="associate", cache_policy=NO_CACHE)
 def associate(job: Job) -> None:
     """Tables of patterns, pairs of pattern and class, and learnability."""
     associate_patterns(job)
 
 
-@task(cache_policy=NO_CACHE)
+@task(task_run_name="seal", cache_policy=NO_CACHE)
 def seal(job: Job, seconds: dict[str, float]) -> Manifest:
     """Tables of samples and rejects, and the manifest that makes the run a finished one."""
     manifest = seal_run(job, seconds)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,29 @@ def test_a_second_run_reuses_shards_and_an_id_is_not_used_twice(tmp_path):
     assert second.manifest.shards == first.manifest.shards
     with pytest.raises(InputError, match="run one is finished already"):
         analyse("digits", tmp_path, "one", **DIGITS)
+
+
+def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
+    def ask(what, **body):
+        request = urllib.request.Request(  # noqa: S310
+            f"{prefect}/{what}/filter", json.dumps(body).encode(), {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            return json.load(answer)
+
+    folder = write_images(tmp_path / "data", count=20)
+    analyse(folder, tmp_path / "workspace", rank=3, passes=2, shard_size=4096)
+    (run,) = ask("flow_runs", flow_runs={"name": {"any_": [str(folder)]}})
+    assert run["state_type"] == "COMPLETED"
+    stages = ask("task_runs", flow_runs={"id": {"any_": [run["id"]]}}, sort="EXPECTED_START_TIME_ASC")
+    expected = ["plan", "transform", "decompose pass 1", "project", "associate", "seal"]
+    assert [stage["name"] for stage in stages] == expected
+    artifacts = {
+        artifact["key"]: artifact["data"] for artifact in ask("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
+    }
+    progress = {key: float(artifacts.pop(key)) for key in ("transform", "decompose-pass-1", "project")}
+    assert set(progress.values()) == {100}
+    assert "Class labels explain" in artifacts["verdict"]
 
 
 PHASES = {
