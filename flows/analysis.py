@@ -18,10 +18,11 @@ from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks.associate_patterns import associate_patterns, finish_projection
 from tasks.begin_run import Job, begin_run
-from tasks.extend_basis import begin_basis, finish_pass, finish_transform
 from tasks.extract_patterns import extract_patterns
-from tasks.multiply_shard import multiply_shard
+from tasks.finish_transform import begin_transform, finish_transform
+from tasks.open_solver import open_solver
 from tasks.project_shard import project_shard
+from tasks.run_pass import finish_pass, share_of_shard
 from tasks.seal_run import seal_run
 from tasks.transform_shard import transform_shard
 
@@ -62,7 +63,7 @@ def analysis(
         with _timed(seconds, "transform"):
             transform(job, fanout)
         with _timed(seconds, "decompose"):
-            for number in range(1, job.plan.passes):
+            while (number := open_solver(job).next_pass()) is not None:
                 decompose(job, fanout, number)
         with _timed(seconds, "project"):
             project(job, fanout)
@@ -81,9 +82,9 @@ def plan(source: str, settings: Settings, workspace: Workspace, run_id: str | No
 @task(task_run_name="transform", cache_policy=NO_CACHE)
 def transform(job: Job, fanout: Fanout) -> None:
     """Decode and wavelet-transform all images; the first pass of the decomposition is part of it."""
-    if job.paths.product(0).exists():
+    if job.paths.transformed.exists():
         return
-    begin_basis(job)
+    begin_transform(job)
     with stage_progress("transform", job.plan.shards) as advance:
         result = fanout.map_sum(partial(transform_shard, job), range(job.plan.shards), advance)
     finish_transform(job, result)
@@ -91,13 +92,11 @@ def transform(job: Job, fanout: Fanout) -> None:
 
 @task(task_run_name="decompose pass {number}", cache_policy=NO_CACHE)
 def decompose(job: Job, fanout: Fanout, number: int) -> None:
-    """One pass of the decomposition over the fitted images; nothing to do once the passes lead nowhere new."""
-    if job.paths.product(number).exists() or not job.paths.basis(number).exists():
-        return
+    """One pass of the decomposition over the fitted images."""
     shards = job.plan.fitted_shards
     with stage_progress(f"decompose pass {number}", len(shards)) as advance:
-        product = fanout.map_sum(partial(multiply_shard, job, number), shards, advance)
-    finish_pass(job, number, product)
+        total = fanout.map_sum(partial(share_of_shard, job, number), shards, advance)
+    finish_pass(job, number, total)
 
 
 @task(task_run_name="project", cache_policy=NO_CACHE)

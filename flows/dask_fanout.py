@@ -9,7 +9,7 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
-from flows.fanout import T, halves, shard_failure
+from flows.fanout import T, branches, shard_failure
 from storage.errors import EigenwaveError, InputError
 
 CONNECT_SECONDS = 10
@@ -49,10 +49,11 @@ class DaskFanout:
     def _tree(self, futures: list[Future[Any]], positions: range) -> Future[Any]:
         if len(positions) == 1:
             return futures[positions[0]]
-        left, right = halves(positions)
-        return self._client.submit(
-            operator.add, self._tree(futures, left), self._tree(futures, right), pure=False, priority=1
-        )
+        first, *others = branches(positions)
+        total = self._tree(futures, first)
+        for branch in others:
+            total = self._client.submit(operator.add, total, self._tree(futures, branch), pure=False, priority=1)
+        return total
 
 
 def _failure(shard: int, error: BaseException) -> EigenwaveError:

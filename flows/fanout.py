@@ -1,8 +1,7 @@
 """Fan-out over shards: one small interface, so that the same run computes the same bits in one process or on a cluster.
 
-A function is mapped over shards and the results are added up along a binary tree that depends on nothing but the
-number of shards. Floating-point sums depend on their order: with a fixed tree they do not depend on who computes what
-when.
+A function is mapped over shards and the results are added up along a tree that depends on nothing but the number of
+shards. Floating-point sums depend on their order: with a fixed tree they do not depend on who computes what when.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,6 +19,8 @@ class Summable(Protocol):
         """Both together."""
         ...
 
+
+BRANCHES = 16
 
 T = TypeVar("T", bound=Summable)
 
@@ -47,10 +48,15 @@ class Fanout(Protocol):
         ...
 
 
-def halves(shards: range) -> tuple[range, range]:
-    """The two branches of the tree at a node: the first takes the larger half."""
-    middle = (len(shards) + 1) // 2
-    return shards[:middle], shards[middle:]
+def branches(shards: range) -> list[range]:
+    """The branches of the tree at a node, summed from left to right.
+
+    There are many, so that the tree is low: while it is walked, one sum is held for each of its levels.
+    """
+    size = 1
+    while size * BRANCHES < len(shards):
+        size *= BRANCHES
+    return [shards[start : start + size] for start in range(0, len(shards), size)]
 
 
 def shard_failure(shard: int, error: BaseException) -> EigenwaveError:
@@ -72,8 +78,11 @@ class InlineFanout:
                 raise shard_failure(shards[0], error) from error
             advance()
             return result
-        left, right = halves(shards)
-        return self.map_sum(function, left, advance) + self.map_sum(function, right, advance)
+        first, *others = branches(shards)
+        total = self.map_sum(function, first, advance)
+        for branch in others:
+            total = total + self.map_sum(function, branch, advance)
+        return total
 
 
 @contextmanager

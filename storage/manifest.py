@@ -37,6 +37,8 @@ class Manifest(BaseModel):
         Largest relative residual of a pattern.
     rejected
         Images that were quarantined.
+    solver, passes, warm_start
+        How the coefficients were decomposed, in how many passes over the fitted images, starting from which run.
     shards
         Addresses of the shards, in row order.
     files
@@ -62,6 +64,9 @@ class Manifest(BaseModel):
     energy: float
     residual_max: float
     rejected: int
+    solver: str
+    passes: int
+    warm_start: str | None
     shards: tuple[str, ...]
     files: dict[str, str]
     seconds: dict[str, float]

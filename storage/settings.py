@@ -4,10 +4,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pywt
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from storage.errors import InputError
 
@@ -16,7 +16,7 @@ ENVIRONMENT_PREFIX = "EIGENWAVE_"
 # What a shard's coefficients depend on, besides its images: part of the shard's address.
 TRANSFORM_FIELDS = frozenset({"wavelet", "mode", "level", "size", "fit"})
 # What only changes where and how fast a run computes, never a bit of what it computes.
-EXECUTION_FIELDS = frozenset({"cluster", "workers"})
+EXECUTION_FIELDS = frozenset({"cluster", "workers", "memory_limit"})
 
 
 class Settings(BaseModel):
@@ -32,8 +32,24 @@ class Settings(BaseModel):
     rank: int | None = Field(
         None, ge=1, description="Patterns to keep; by default 64, or a quarter of the images or coefficients if fewer."
     )
+    energy: float | None = Field(
+        None, gt=0, lt=1, description="Instead of a rank: keep as many patterns as hold this part of the energy."
+    )
+    solver: Literal["auto", "krylov", "gram", "dual"] = Field(
+        "auto",
+        description="How to decompose: krylov in passes, gram or dual by an exact Gram matrix; auto is cheapest.",
+    )
     oversample: int = Field(20, ge=0, description="Columns beyond the rank in each pass of the decomposition.")
-    passes: int = Field(4, ge=1, le=64, description="Passes over the coefficients; more are more accurate.")
+    passes: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+        "auto", description="Passes of krylov over the coefficients; auto ends them by the tolerance."
+    )
+    tolerance: float = Field(
+        0.01, gt=0, lt=1, description="Largest residual of a pattern; singular values are off by about its square."
+    )
+    warm_start: str = Field(
+        "auto",
+        description="Run to start krylov from, or none; auto: the last run of this source if its images changed.",
+    )
     centre: bool = Field(default=True, description="Subtract the mean image.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the test matrix and of the shuffled labels.")
     permutations: int = Field(20, ge=1, le=10_000, description="Label shuffles of the control.")
@@ -41,6 +57,9 @@ class Settings(BaseModel):
     shard_size: ByteSize = Field(ByteSize(64 * 2**20), ge=4096, description="Most bytes of coefficients in a shard.")
     cluster: str = Field("local", description="local, inline (in this process), or a scheduler's tcp:// address.")
     workers: int | None = Field(None, ge=1, description="Processes of the local cluster; by default one a core.")
+    memory_limit: ByteSize | None = Field(
+        None, ge=2**28, description="Most memory of a worker; by default its share of this machine's."
+    )
 
     @field_validator("wavelet")
     @classmethod
@@ -63,6 +82,12 @@ class Settings(BaseModel):
         if name not in {"local", "inline"} and not name.startswith(("tcp://", "tls://")):
             raise ValueError(f"{name!r} is neither local, nor inline, nor an address such as tcp://127.0.0.1:8786")
         return name
+
+    @model_validator(mode="after")
+    def _rank_or_energy(self) -> Self:
+        if self.rank is not None and self.energy is not None:
+            raise ValueError("rank and energy both say how many patterns to keep; give one of them")
+        return self
 
     @classmethod
     def load(cls, given: Mapping[str, Any], config: Path | None = None) -> Self:
@@ -109,7 +134,9 @@ def _read_environment() -> dict[str, str]:
 def settings_error(error: ValidationError, origin: Mapping[str, str]) -> InputError:
     """The first problem in a sentence; `origin` says where a setting was given if not on the command line."""
     problem = error.errors(include_url=False)[0]
-    name = str(problem["loc"][0]) if problem["loc"] else "settings"
+    if not problem["loc"]:
+        return InputError(f"The settings are not possible: {problem['msg'].removeprefix('Value error, ')}.")
+    name = str(problem["loc"][0])
     if problem["type"] == "extra_forbidden":
         return InputError(f"There is no setting {name!r} (in {origin[name]}); eigenwave run --help lists them.")
     message = problem["msg"].removeprefix("Value error, ")

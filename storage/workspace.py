@@ -80,6 +80,11 @@ class RunPaths:
         return self.work / "totals.json"
 
     @property
+    def transformed(self) -> Path:
+        """Says that all shards are transformed and the first pass is finished."""
+        return self.work / "transformed"
+
+    @property
     def shift(self) -> Path:
         """Mean of some images, that the first pass is taken about."""
         return self.work / "shift.npy"
@@ -105,6 +110,24 @@ class RunPaths:
     def product(self, number: int) -> Path:
         """Product of pass `number`, (coefficients, block width) float64."""
         return self.work / f"product-{number:02d}.npy"
+
+    def values(self, number: int) -> Path:
+        """Squared singular values as the passes up to `number` see them."""
+        return self.work / f"values-{number:02d}.npy"
+
+    @property
+    def gram(self) -> Path:
+        """Gram matrix of the columns, float64."""
+        return self.work / "gram.npy"
+
+    def kernel(self, shard: int) -> Path:
+        """Rows of a shard in the Gram matrix of the rows, up to the diagonal, float64."""
+        return self.work / "kernel" / f"{shard:06d}.npy"
+
+    @property
+    def weights(self) -> Path:
+        """What patterns are combined from rows with, (images fitted, patterns) float32."""
+        return self.work / "weights.npy"
 
     def table(self, name: str) -> Path:
         """A result table."""

@@ -6,6 +6,7 @@ import json
 import numpy as np
 
 from storage.errors import EigenwaveError
+from storage.files import replacing
 from storage.tables import TABLES, write_table
 from tasks.association import (
     ClassSums,
@@ -22,27 +23,47 @@ from tasks.association import (
 )
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.extend_basis import Totals, read_totals
-from tasks.krylov import Float64
+from tasks.keep_state import Totals, load_patterns, read_totals
+from tasks.open_solver import open_solver
+from tasks.products import Float64
 from tasks.project_shard import Projection
-from tasks.read_state import load_patterns, save_state
 
 P95 = 95
 
 
 @single_threaded
 def finish_projection(job: Job, result: Projection) -> None:
-    """Keep the merged sums of all shards.
+    """Check how exact the patterns are, and keep the merged sums of all shards.
 
     Raises
     ------
     EigenwaveError
-        If shards are missing.
+        If shards are missing, or the patterns are not as exact or hold less energy than was asked for.
     """
     if result.shards != job.plan.shards:
         raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were projected; run again.")
+    residuals = _residuals(job, result)
+    _require_exact(job, residuals, float(np.trace(result.sums.cross)) / read_totals(job).energy)
     arrays = {field.name: getattr(result.sums, field.name) for field in dataclasses.fields(ClassSums)}
-    save_state(job.paths.projection, lambda file: np.savez(file, residuals=_residuals(job, result), **arrays))
+    with replacing(job.paths.projection) as partial, partial.open("wb") as file:
+        np.savez(file, residuals=residuals, **arrays)
+
+
+def _require_exact(job: Job, residuals: Float64, energy: float) -> None:
+    settings, worst = job.settings, int(residuals.argmax())
+    if residuals[worst] > settings.tolerance:
+        if job.plan.solver == "krylov":
+            advice = f"raise --passes above {open_solver(job).passes_done()}, or --tolerance"
+        else:
+            advice = "it is too weak for float32: lower --rank, or raise --tolerance"
+        raise EigenwaveError(
+            f"Pattern {worst} is not exact: its residual is {residuals[worst]:.2g} where --tolerance allows "
+            f"{settings.tolerance:.2g}; {advice}."
+        )
+    if settings.energy is not None and energy < settings.energy * (1 - settings.tolerance):
+        raise EigenwaveError(
+            f"Patterns that stand out from rounding hold {energy:.6f} of the energy; lower --energy below that."
+        )
 
 
 @single_threaded

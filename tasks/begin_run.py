@@ -1,4 +1,4 @@
-"""Lay a run out on disk: its settings, plan, listing of samples and empty arrays; or find the one to continue."""
+"""Lay a run out on disk: its settings, plan, listing of samples and empty array; or find the one to continue."""
 
 import dataclasses
 import hashlib
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from storage.arrays import ArraySpec, create_array
 from storage.errors import InputError
@@ -21,6 +22,7 @@ from storage.settings import Settings
 from storage.source import Sample
 from storage.tables import LISTING, read_table, table_writer, to_table
 from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
+from tasks.find_warm_start import find_warm_start
 from tasks.plan import Plan
 from tasks.plan_run import address_of, plan_run, wavelet_transform
 from tasks.relabelling import sample_ids
@@ -41,6 +43,8 @@ class Job:
         The run.
     fitted_split
         Split that patterns are fitted on.
+    warm_start
+        Folder of a finished run whose patterns the decomposition starts from, or None.
     attempt
         Another each time the run is begun or continued: what a worker remembers of a dataset must not outlive it.
     """
@@ -51,6 +55,7 @@ class Job:
     settings: Settings
     plan: Plan
     fitted_split: str
+    warm_start: str | None
     attempt: str
 
     @property
@@ -80,14 +85,9 @@ class Job:
 
     def used(self, shard: int) -> npt.NDArray[np.bool_]:
         """Which rows of a shard are fitted on: valid, and of the right split."""
-        part = self.part(shard, ["split", "reason"]).to_pydict()
-        return np.array(
-            [
-                reason is None and split == self.fitted_split
-                for split, reason in zip(part["split"], part["reason"], strict=True)
-            ],
-            dtype=np.bool_,
-        )
+        part = self.part(shard, ["split", "reason"])
+        used = pc.and_(pc.is_null(part["reason"]), pc.equal(part["split"].cast("string"), self.fitted_split))
+        return np.asarray(used)
 
 
 def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str | None = None) -> Job:
@@ -111,13 +111,15 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     """
     source = address_of(source)
     outlook = plan_run(source, settings)
-    layout = {
+    layout: dict[str, Any] = {
         "source": source,
         "fitted_split": outlook.fitted_split,
         "classes": outlook.classes,
         "plan": dataclasses.asdict(outlook.plan),
         "samples": hashlib.sha256("\n".join(map(repr, outlook.samples)).encode()).hexdigest(),
     }
+    warm_start = find_warm_start(workspace, settings, layout)
+    layout["warm_start"] = warm_start
     contents = (settings.result_part().encode(), json.dumps(layout, indent=2).encode())
     paths = _chosen_run(workspace, run_id, contents)
     job = Job(
@@ -127,12 +129,13 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         settings=settings,
         plan=outlook.plan,
         fitted_split=outlook.fitted_split,
+        warm_start=warm_start,
         attempt=secrets.token_hex(4),
     )
     if not paths.plan.exists():
         write_file(paths.settings, contents[0])
         _write_listing(job, outlook.samples)
-        _create_arrays(job)
+        _create_array(job)
         write_file(paths.plan, contents[1])
     return job
 
@@ -177,7 +180,7 @@ def _write_listing(job: Job, samples: Sequence[Sample]) -> None:
             writer.write_table(to_table(LISTING, columns), row_group_size=len(rows))
 
 
-def _create_arrays(job: Job) -> None:
+def _create_array(job: Job) -> None:
     plan = job.plan
     coefficients = ArraySpec(
         shape=(plan.images, plan.coefficients),
@@ -191,10 +194,4 @@ def _create_arrays(job: Job) -> None:
             "bands": [dataclasses.asdict(band) for band in job.transform.bands],
         },
     )
-    scores = ArraySpec(
-        shape=(plan.images, plan.rank),
-        chunks=(plan.rows_per_shard, plan.rank),
-        dimensions=("image", "pattern"),
-    )
     create_array(job.paths.coefficients, coefficients)
-    create_array(job.paths.scores, scores)

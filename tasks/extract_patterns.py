@@ -3,38 +3,37 @@
 import numpy as np
 import numpy.typing as npt
 
-from storage.arrays import write_array
+from storage.arrays import ArraySpec, create_array, write_array
 from storage.errors import EigenwaveError
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.krylov import extract
-from tasks.read_state import save_state
+from tasks.keep_state import save_array
+from tasks.open_solver import open_solver
 from tasks.relabelling import thresholds
 
 
 @single_threaded
 def extract_patterns(job: Job) -> None:
-    """Write the patterns, and the thresholds that shuffled labels are made from.
+    """Write the patterns, the empty array of scores, and the thresholds that shuffled labels are made from.
 
     Raises
     ------
     EigenwaveError
         If the data has fewer patterns than were asked for.
     """
-    passes = [number for number in range(job.plan.passes) if job.paths.product(number).exists()]
-    bases = [np.load(job.paths.basis(number)) for number in passes]
-    products = [np.load(job.paths.product(number)) for number in passes]
-    patterns = extract(bases, products, job.plan.rank)
-    if len(patterns) < job.plan.rank:
+    patterns = open_solver(job).patterns()
+    if job.settings.energy is None and len(patterns) < job.plan.rank:
         raise EigenwaveError(
             f"The images of {job.source} have only {len(patterns)} patterns that stand out from rounding; "
             f"set --rank to {len(patterns)} or less."
         )
     write_array(job.paths.patterns, patterns, ("pattern", "coefficient"))
+    shape = (job.plan.images, len(patterns))
+    create_array(job.paths.scores, ArraySpec(shape, (job.plan.rows_per_shard, len(patterns)), ("image", "pattern")))
     ids, labels = _fitted_samples(job)
     sizes = np.bincount(labels, minlength=job.plan.classes)
     borders = thresholds(ids, sizes, job.settings.seed, job.settings.permutations)
-    save_state(job.paths.thresholds, lambda file: np.save(file, borders))
+    save_array(job.paths.thresholds, borders)
 
 
 def _fitted_samples(job: Job) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:

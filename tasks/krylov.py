@@ -1,138 +1,42 @@
-"""Truncated singular value decomposition by block Krylov iteration, reading the data a few times, a shard at a time.
+"""Eigenpairs of a Gram matrix G by block Krylov iteration.
 
-The right singular vectors of the centred matrix W_c = W - 1 m' (n x p) are the eigenvectors of G = W_c' W_c. A pass
-multiplies an orthonormal block Q by G; the products of all passes span a block Krylov space (Musco and Musco 2015),
-from which the eigenpairs are taken by Nystrom's formula Y (Q'Y)^-1 Y' (Tropp et al. 2017), half a pass more accurate
-than Rayleigh-Ritz on the same space. Blocks are orthonormalised between passes: powers of G that are not lose every
-singular value below about 1e-7 of the largest in float32.
+A pass multiplies an orthonormal block Q by G; the products of all passes span a block Krylov space (Musco and Musco
+2015), from which the eigenpairs are taken by Nystrom's formula Y (Q'Y)^-1 Y' (Tropp et al. 2017), half a pass more
+accurate than Rayleigh-Ritz on the same space. Blocks are orthonormalised between passes: powers of G that are not
+lose every singular value below about 1e-7 of the largest in float32.
 
-Nothing here knows how many images there are, or where they lie.
+Matrices are tall, (p, l) with l far below p. They are worked on in tiles of rows and in place, so that p may be
+large: blocks are float32, products float64, and nothing else of that size is made. Nothing here knows how many images
+there are, or where they lie.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import qr, solve_triangular
 
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
+from tasks.products import TILE, Float32, Float64, tiles
 
-ROW_BLOCK = 1024  # rows multiplied at once: enough for full speed, few enough to sum the rest in float64
-CAST_BLOCK = 128  # rows cast to float64 at once: stays in the cache
-TILE = 4096  # rows of the test matrix drawn from one random stream
 DEPENDENT = 1e-12  # a column whose part outside the space so far is smaller than this adds nothing
 NOISE = 4 * float(np.finfo(np.float32).eps)  # eigenvalues below this part of the largest are rounding
+DIRECT = 1024  # Gram matrices up to this size are decomposed completely
+IN_MEMORY_TOLERANCE = 1e-8  # on singular values of a Gram matrix in memory, where passes cost nothing
+IN_MEMORY_PASSES = 40
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Sums over rows of W: how many, sum of each column (p,), sum of all squares."""
-
-    rows: int
-    column_sum: Float64
-    square_sum: float
-
-    @classmethod
-    def of(cls, block: Float32) -> Self:
-        """Moments of a block (rows, p), summed in float64."""
-        column_sum = np.zeros(block.shape[1])
-        square_sum = 0.0
-        for start in range(0, len(block), CAST_BLOCK):
-            exact = block[start : start + CAST_BLOCK].astype(np.float64)
-            column_sum += exact.sum(axis=0)
-            square_sum += float(np.vdot(exact, exact))
-        return cls(len(block), column_sum, square_sum)
-
-    def __add__(self, other: Self) -> Self:
-        """Moments of both sets of rows together."""
-        return type(self)(
-            self.rows + other.rows, self.column_sum + other.column_sum, self.square_sum + other.square_sum
-        )
-
-    @property
-    def mean(self) -> Float64:
-        """Mean row (p,)."""
-        return self.column_sum / self.rows
-
-    def energy_about(self, mean: Float64) -> float:
-        """Squared Frobenius norm of W - 1 m', for m the mean row or zero."""
-        return self.square_sum - self.rows * float(mean @ mean)
-
-
-def row_blocks(rows: Float32, used: npt.NDArray[np.bool_]) -> Iterator[Float32]:
-    """Blocks of at most `ROW_BLOCK` rows (n, p) with the unused ones left out; views where all are used."""
-    for start in range(0, len(rows), ROW_BLOCK):
-        mask = used[start : start + ROW_BLOCK]
-        block = rows[start : start + ROW_BLOCK]
-        if mask.any():
-            yield block if mask.all() else block[mask]
-
-
-def project(block: Float32, basis: Float32, mean: Float64) -> Float32:
-    """The product (W - 1 m') Q for a block of rows, centred after the multiplication: (rows, columns of Q)."""
-    product: Float32 = block @ basis
-    product -= (mean @ basis.astype(np.float64)).astype(np.float32)
-    return product
-
-
-def multiply(rows: Float32, used: npt.NDArray[np.bool_], basis: Float32, mean: Float64) -> Float64:
-    """The share of some rows in G Q: (W - 1 m')' (W - 1 m') Q.
-
-    Parameters
-    ----------
-    rows
-        Rows of W (n, p); those not used may hold anything.
-    used
-        Which rows count (n,).
-    basis
-        The block Q (p, l).
-    mean
-        The mean row m (p,); zeros leave W as it is.
-
-    Returns
-    -------
-    Float64
-        (p, l).
-    """
-    total = np.zeros(basis.shape)
-    for block in row_blocks(rows, used):
-        add_transposed(total, block, project(block, basis, mean), mean)
-    return total
-
-
-def add_transposed(total: Float64, block: Float32, scores: Float32, mean: Float64) -> None:
-    """Add (W - 1 m')' Z to `total` (p, l), for a block of rows (n, p) and what they were projected to, Z (n, l)."""
-    total += block.T @ scores
-    total -= np.outer(mean, scores.sum(axis=0, dtype=np.float64))
-
-
-def recentred(product: Float64, basis: Float32, rows: int, error: Float64) -> Float64:
-    """Turn a product taken about m - e, before the mean m was known, into G Q: subtract n e (e'Q).
-
-    Taking the product about no mean at all would be as exact on paper; in float32 its rounding errors would be those of
-    the mean's energy, which is often many times that of everything else.
-    """
-    return product - np.outer(error, rows * (error @ basis.astype(np.float64)))
-
-
-def test_matrix(coefficients: int, width: int, seed: int) -> Float32:
-    """Orthonormal random block (p, l), the same for a seed on any machine and any number of workers.
+def random_block(coefficients: int, width: int, seed: int) -> Float64:
+    """Random block (p, l), the same for a seed on any machine and any number of workers.
 
     Each tile of rows has its own stream of a counter-based generator.
     """
-    tiles = [
-        np.random.Generator(np.random.Philox(key=[seed, tile])).standard_normal(
-            (min(TILE, coefficients - start), width)
-        )
-        for tile, start in enumerate(range(0, coefficients, TILE))
-    ]
-    return orthonormalise(np.concatenate(tiles), [])
-
-
-test_matrix.__test__ = False  # type: ignore[attr-defined]  # the term of the field, not a test for pytest
+    return np.concatenate(
+        [
+            np.random.Generator(np.random.Philox(key=[seed, tile])).standard_normal(
+                (min(TILE, coefficients - start), width)
+            )
+            for tile, start in enumerate(range(0, coefficients, TILE))
+        ]
+    )
 
 
 def orthonormalise(block: Float64, previous: Sequence[Float32]) -> Float32:
@@ -145,7 +49,7 @@ def orthonormalise(block: Float64, previous: Sequence[Float32]) -> Float32:
     Parameters
     ----------
     block
-        (p, l) float64.
+        (p, l) float64; it is used up.
     previous
         Orthonormal blocks with p rows, orthogonal to each other.
 
@@ -154,76 +58,162 @@ def orthonormalise(block: Float64, previous: Sequence[Float32]) -> Float32:
     Float32
         (p, l) with orthonormal columns, or fewer columns where the block's are linearly dependent.
     """
-    block = _unit_columns(block)
+    _scale_columns(block)
     for _ in range(2):
-        block = _project_out(block, previous)
+        _project_out(block, previous)
     # A column that lies in the space so far is noise now; scaled up it would only repeat it.
-    block = _unit_columns(block[:, np.linalg.norm(block, axis=0) > DEPENDENT])
-    block = _project_out(_orthonormal_columns(block), previous)
+    new = _norms(block) > DEPENDENT
+    block = block if new.all() else block[:, new]
+    _scale_columns(block)
+    block = _orthonormal_columns(block)
+    _project_out(block, previous)
     return _orthonormal_columns(block).astype(np.float32)
 
 
-def _unit_columns(block: Float64) -> Float64:
-    norms = np.linalg.norm(block, axis=0)
-    return block / np.where(norms > 0, norms, 1)
+def _norms(block: Float64) -> Float64:
+    norms: Float64 = np.sqrt(np.einsum("ij,ij->j", block, block))
+    return norms
 
 
-def _project_out(block: Float64, previous: Sequence[Float32]) -> Float64:
+def _scale_columns(block: Float64) -> None:
+    norms = _norms(block)
+    block /= np.where(norms > 0, norms, 1)
+
+
+def _project_out(block: Float64, previous: Sequence[Float32]) -> None:
     for basis in previous:
-        exact = basis.astype(np.float64)
-        block = block - exact @ (exact.T @ block)
-    return block
+        inner = np.zeros((basis.shape[1], block.shape[1]))
+        for tile in tiles(len(block)):
+            inner += basis[tile].T.astype(np.float64) @ block[tile]
+        for tile in tiles(len(block)):
+            block[tile] -= basis[tile].astype(np.float64) @ inner
 
 
 def _orthonormal_columns(block: Float64) -> Float64:
+    """Orthonormal columns of the same span; may overwrite the block."""
     try:
-        return _cholesky_qr(_cholesky_qr(block))
+        for _ in range(2):
+            _divide(block)
     except np.linalg.LinAlgError:
         columns, triangle, _ = qr(block, mode="economic", pivoting=True)
         size = np.abs(np.diagonal(triangle))
-        kept: Float64 = columns[:, size > DEPENDENT * size[0]]
-        return kept
+        return np.ascontiguousarray(columns[:, size > DEPENDENT * size[0]])
+    return block
 
 
-def _cholesky_qr(block: Float64) -> Float64:
+def _divide(block: Float64) -> None:
+    """Multiply a block by the inverse transpose of its Gram matrix's Cholesky factor, in place."""
     factor = np.linalg.cholesky(block.T @ block)
-    result: Float64 = solve_triangular(factor, block.T, lower=True).T
-    return result
+    for tile in tiles(len(block)):
+        block[tile] = solve_triangular(factor, block[tile].T, lower=True).T
 
 
-def extract(bases: Sequence[Float32], products: Sequence[Float64], rank: int) -> Float32:
-    """Leading eigenvectors of G from the blocks Q of all passes and their products Y = G Q, by Nystrom's formula.
+def nystrom(bases: Sequence[Float32], products: Sequence[Float64]) -> tuple[Float64, Float64]:
+    """Eigenvalues of G as the blocks Q of all passes and their products Y = G Q see them, by Nystrom's formula.
 
     Parameters
     ----------
     bases, products
         Blocks (p, l), the l of a pass the same in both.
-    rank
-        Eigenvectors wanted, k.
 
     Returns
     -------
-    Float32
-        Rows are orthonormal eigenvectors, by falling eigenvalue: (k, p), or fewer rows if the data's numerical rank is
-        less. The entry of largest magnitude of each is positive.
+    tuple
+        Eigenvalues, falling, (r,): those that stand out from rounding, at most as many as columns in all blocks; and
+        coefficients (columns, r): the eigenvectors are all products, side by side, times these.
     """
-    core = np.block([[basis.T.astype(np.float64) @ product for product in products] for basis in bases])
+    columns = sum(basis.shape[1] for basis in bases)
+    core, squares = np.zeros((columns, columns)), np.zeros((columns, columns))
+    for tile in tiles(len(bases[0])):
+        basis = np.concatenate([block[tile] for block in bases], axis=1, dtype=np.float64)
+        product = np.concatenate([block[tile] for block in products], axis=1)
+        core += basis.T @ product
+        squares += product.T @ product
     values, vectors = np.linalg.eigh((core + core.T) / 2)
     kept = values > NOISE * values[-1]
+    # The factor B = Y root, with B B' = Y (Q'Y)^-1 Y', is as large as all products together: only B'B is formed.
     root = vectors[:, kept] / np.sqrt(values[kept])
-    # The factor B, with B B' = Y (Q'Y)^-1 Y', block by block: the products are never copied into one.
-    ends = np.cumsum([product.shape[1] for product in products])
-    roots = np.split(root, ends[:-1])
-    factor = sum((product @ part for product, part in zip(products, roots, strict=True)), np.zeros(()))
-    squares, rotation = np.linalg.eigh(factor.T @ factor)
-    leading = [j for j in np.argsort(squares)[::-1][:rank] if squares[j] > NOISE * squares[-1]]
-    eigenvectors = (factor @ (rotation[:, leading] / np.sqrt(squares[leading]))).T
-    return with_fixed_signs(eigenvectors).astype(np.float32)
+    inner = root.T @ squares @ root
+    squared, rotation = np.linalg.eigh((inner + inner.T) / 2)
+    leading = np.flatnonzero(squared > NOISE * squared[-1])[::-1]
+    return squared[leading], root @ (rotation[:, leading] / np.sqrt(squared[leading]))
+
+
+def eigenvectors(products: Sequence[Float64], coefficients: Float64) -> Float32:
+    """Orthonormal eigenvectors as rows (r, p), the entry of largest magnitude of each positive, from `nystrom`."""
+    vectors = np.empty((coefficients.shape[1], len(products[0])))
+    for tile in tiles(len(products[0])):
+        product = np.concatenate([block[tile] for block in products], axis=1)
+        vectors[:, tile] = (product @ coefficients).T
+    return with_fixed_signs(vectors).astype(np.float32)
 
 
 def with_fixed_signs(vectors: Float64) -> Float64:
-    """Turn each row so that its entry of largest magnitude is positive."""
-    largest = np.abs(vectors).argmax(axis=1)
-    signs = np.sign(np.take_along_axis(vectors, largest[:, None], axis=1))
-    result: Float64 = vectors * signs
-    return result
+    """Turn each row so that its entry of largest magnitude is positive, in place."""
+    largest = np.array([np.abs(vector).argmax() for vector in vectors], dtype=np.intp)
+    vectors *= np.sign(np.take_along_axis(vectors, largest[:, None], axis=1))
+    return vectors
+
+
+def movement(values: Float64, earlier: Float64, rank: int) -> float:
+    """Largest relative change of the leading singular values between two passes; infinite if there are fewer before."""
+    rank = min(rank, len(values))
+    if len(earlier) < rank:
+        return float("inf")
+    return float(np.abs(np.sqrt(values[:rank] / earlier[:rank]) - 1).max())
+
+
+def rank_for(energy: float, values: Float64, total: float) -> int | None:
+    """How many of the leading eigenvalues hold this part of the total energy; None if all of them do not."""
+    reached = np.flatnonzero(np.cumsum(values) >= energy * total)
+    return int(reached[0]) + 1 if len(reached) else None
+
+
+def eigenpairs(gram: Float64, rank: int | None, energy: float | None, seed: int) -> tuple[Float64, Float64]:
+    """Leading eigenpairs of a Gram matrix in memory.
+
+    Parameters
+    ----------
+    gram
+        (p, p), symmetric, nonnegative.
+    rank, energy
+        How many pairs; if rank is None, as many as hold this part of the trace.
+    seed
+        Of the random start, for matrices too large to decompose completely.
+
+    Returns
+    -------
+    tuple
+        Eigenvalues, falling, (k,), and eigenvectors as rows (k, p), signs not fixed. Fewer than asked for if the
+        numerical rank is less.
+    """
+    if len(gram) <= DIRECT:
+        values, vectors = np.linalg.eigh(gram)
+        values, vectors = values[::-1], vectors.T[::-1]
+    else:
+        values, vectors = _iterated(gram, rank, energy, seed)
+    values = values[values > NOISE * values[0]]
+    wanted = rank if rank is not None else rank_for(energy or 1.0, values, float(np.trace(gram)))
+    return values[:wanted], vectors[: len(values[:wanted])]
+
+
+def _iterated(gram: Float64, rank: int | None, energy: float | None, seed: int) -> tuple[Float64, Float64]:
+    total = float(np.trace(gram))
+    width = min(len(gram), (rank or 64) + 20)
+    bases = [orthonormalise(random_block(len(gram), width, seed), [])]
+    products: list[Float64] = []
+    earlier = np.empty(0)
+    for _ in range(IN_MEMORY_PASSES):
+        products.append(gram @ bases[-1].astype(np.float64))
+        values, coefficients = nystrom(bases, products)
+        wanted = rank if rank is not None else rank_for(energy or 1.0, values, total)
+        room = len(gram) - sum(basis.shape[1] for basis in bases)
+        if wanted is not None and movement(values, earlier, wanted) < IN_MEMORY_TOLERANCE:
+            break
+        block = orthonormalise(products[-1][:, :room].copy(), bases)
+        if not block.shape[1]:
+            break
+        bases.append(block)
+        earlier = values
+    vectors = np.concatenate(products, axis=1) @ coefficients[:, :wanted]
+    return values[:wanted], vectors.T

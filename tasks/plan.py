@@ -1,13 +1,13 @@
-"""The plan of a run: integers, made from counts and settings before anything is computed."""
+"""The plan of a run: integers and the solver, made from counts and settings before anything is computed."""
 
 from dataclasses import dataclass
 from typing import Self
 
+from tasks.solver import FLOAT32, choose, costs
 from tasks.wavelet import WaveletTransform, deepest_level
 
-FLOAT32 = 4
-FLOAT64 = 8
 DEFAULT_RANK = 64
+MOST_PASSES = 10  # when passes end by themselves
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,15 @@ class Plan:
     coefficients
         Wavelet coefficients an image, p.
     rank
-        Patterns, k.
+        Patterns, k; if they are given by energy, those to begin with.
     block_width
         Columns multiplied in a pass, l.
     passes
-        Passes over the fitted images; the first is part of the transform.
+        Most passes over the fitted images; the first is part of the transform.
     rows_per_shard, shards
         How the images are cut.
+    solver
+        How the coefficients are decomposed.
     """
 
     images: int
@@ -46,6 +48,7 @@ class Plan:
     passes: int
     rows_per_shard: int
     shards: int
+    solver: str
 
     @classmethod
     def make(  # noqa: PLR0913 - counts and settings, each by its name
@@ -57,9 +60,10 @@ class Plan:
         transform: WaveletTransform,
         rank: int | None,
         oversample: int,
-        passes: int,
+        passes: int | None,
         centre: bool,
         shard_size: int,
+        solver: str = "auto",
     ) -> Self:
         """Plan a run.
 
@@ -84,6 +88,15 @@ class Plan:
                 f"{highest}."
             )
         shards = -(-images // max(1, shard_size // (FLOAT32 * coefficients)))
+        rows_per_shard = -(-images // shards)
+        width = min(rank + oversample, coefficients)
+        candidates = costs(
+            images=fitted,
+            coefficients=coefficients,
+            width=width,
+            passes=passes,
+            shards=-(-fitted // rows_per_shard),
+        )
         return cls(
             images=images,
             fitted=fitted,
@@ -93,10 +106,11 @@ class Plan:
             channels=transform.channels,
             coefficients=coefficients,
             rank=rank,
-            block_width=min(rank + oversample, coefficients),
-            passes=passes,
-            rows_per_shard=-(-images // shards),
+            block_width=width,
+            passes=passes or MOST_PASSES,
+            rows_per_shard=rows_per_shard,
             shards=shards,
+            solver=choose(candidates, solver),
         )
 
     def rows(self, shard: int) -> range:

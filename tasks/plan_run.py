@@ -56,9 +56,10 @@ def plan_run(source: str, settings: Settings) -> Outlook:
             transform=wavelet_transform(settings, height, width, looked.channels),
             rank=settings.rank,
             oversample=settings.oversample,
-            passes=settings.passes,
+            passes=None if settings.passes == "auto" else settings.passes,
             centre=settings.centre,
             shard_size=settings.shard_size,
+            solver=settings.solver,
         )
     except ValueError as error:
         raise InputError(str(error)) from None

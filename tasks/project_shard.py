@@ -9,8 +9,8 @@ from storage.arrays import chunk_path, write_chunk
 from tasks.association import ClassSums
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.krylov import ROW_BLOCK, Float64, add_transposed, project
-from tasks.read_state import load_mean, load_patterns, load_shard, require_finite
+from tasks.keep_state import load_mean, load_patterns, load_shard, require_finite
+from tasks.products import ROW_BLOCK, Float64, project, subtract_outer
 from tasks.relabelling import shuffled_labels
 
 
@@ -51,13 +51,15 @@ def project_shard(job: Job, shard: int) -> Projection:
     part = job.part(shard, ["class_id", "sample_id", "reason"])
     used = job.used(shard)
     valid = np.asarray(part["reason"].is_null())
-    scores = np.full((job.plan.rows_per_shard, job.plan.rank), np.nan, np.float32)
-    product = np.zeros(patterns.shape)
+    scores = np.full((job.plan.rows_per_shard, patterns.shape[1]), np.nan, np.float32)
+    product, score_sum = np.zeros(patterns.shape), np.zeros(patterns.shape[1])
     for start in range(0, len(rows), ROW_BLOCK):
         block = slice(start, min(start + ROW_BLOCK, len(rows)))
         scores[block] = project(rows[block], patterns, mean)
         fitted = slice(None) if used[block].all() else used[block]
-        add_transposed(product, rows[block][fitted], scores[block][fitted], mean)
+        product += rows[block][fitted].T @ scores[block][fitted]
+        score_sum += scores[block][fitted].sum(axis=0, dtype=np.float64)
+    subtract_outer(product, mean, score_sum)
     require_finite(scores[: len(rows)][valid], job, shard)
     write_chunk(chunk_path(job.paths.scores, shard), scores)
     borders = np.load(job.paths.thresholds)

@@ -11,8 +11,8 @@ from storage.images import pixels
 from storage.shards import Reject
 from storage.source import Source
 from tasks.begin_run import Job
-from tasks.krylov import Float32
-from tasks.plan import FLOAT32
+from tasks.products import Float32
+from tasks.solver import FLOAT32
 from tasks.wavelet import to_unit_range
 
 BLOCK_BYTES = 4 * 2**20  # of decoded images: little memory, and their transform stays in the cache

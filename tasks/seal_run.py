@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow.compute as pc
 
@@ -13,8 +14,10 @@ from storage.files import sha256_of, write_file
 from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
 from storage.shards import Marker, find_shard
 from storage.tables import TABLES, read_metadata, read_table, table_writer
+from storage.workspace import RunPaths
 from tasks.begin_run import Job
-from tasks.extend_basis import read_totals
+from tasks.keep_state import read_totals
+from tasks.open_solver import open_solver
 
 
 def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
@@ -45,13 +48,16 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         dataset_digest=totals.dataset_digest,
         settings=json.loads(paths.settings.read_bytes()),
-        plan=layout["plan"],
+        plan={name: value for name, value in layout["plan"].items() if name != "solver"},
         fitted_split=job.fitted_split,
         classes=tuple(layout["classes"]),
         learnability=read_table(paths.table("learnability")).to_pylist()[0],
         residual_max=pc.max(read_table(paths.table("patterns"), ["residual"])["residual"]).as_py(),
         energy=read_table(paths.table("patterns"), ["cumulative_energy"])["cumulative_energy"][-1].as_py(),
         rejected=totals.rejected,
+        solver=job.plan.solver,
+        passes=open_solver(job).passes_done(),
+        warm_start=job.warm_start and RunPaths(Path(job.warm_start)).run_id,
         shards=tuple(marker.key for marker in markers),
         files=_digests(job, markers),
         seconds=dict(seconds),

@@ -16,22 +16,23 @@ from storage.source import Source, open_source
 from storage.tables import PART, read_table, table_writer, to_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.krylov import Float32, Float64, Moments, multiply, row_blocks
+from tasks.keep_state import load_shard
+from tasks.open_solver import open_solver
+from tasks.products import Float32, Float64, Moments
 from tasks.read_images import UNREADABLE, digest_of, transformed_blocks
-from tasks.read_state import load_shard
 
 
 @dataclass(frozen=True)
 class FirstPass:
-    """What the first pass takes from shards: how many, the moments of their fitted rows, their share of the product."""
+    """What the first pass takes from shards: how many, the moments of their fitted rows, their share for the solver."""
 
     shards: int
     moments: Moments
-    product: Float64
+    share: Float64
 
     def __add__(self, other: Self) -> Self:
         """Both sets of shards together."""
-        return type(self)(self.shards + other.shards, self.moments + other.moments, self.product + other.product)
+        return type(self)(self.shards + other.shards, self.moments + other.moments, self.share + other.share)
 
 
 @single_threaded
@@ -60,9 +61,7 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
         rows = load_shard(job, shard)
     _write_part(job, shard, listing, digests, marker)
     rows, used = rows[: len(keys)], job.used(shard)
-    moments = sum((Moments.of(block) for block in row_blocks(rows, used)), Moments(0, np.zeros(rows.shape[1]), 0.0))
-    product = multiply(rows, used, np.load(job.paths.basis(0)), np.load(job.paths.shift))
-    return FirstPass(1, moments, product)
+    return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used))
 
 
 @lru_cache(maxsize=1)

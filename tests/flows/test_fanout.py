@@ -7,7 +7,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from flows.dask_fanout import DaskFanout, open_dask
-from flows.fanout import InlineFanout, halves
+from flows.fanout import InlineFanout, branches
 from storage.errors import EigenwaveError, InputError
 
 
@@ -39,7 +39,7 @@ def dask():
         yield DaskFanout(client)
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 16, 33])
+@pytest.mark.parametrize("count", [1, 2, 7, 16, 33, 300])
 def test_same_bits_in_process_and_on_workers(dask, count):
     advanced = []
     inline = InlineFanout().map_sum(partial(noise, 1000), range(count), lambda: advanced.append(1))
@@ -50,11 +50,15 @@ def test_same_bits_in_process_and_on_workers(dask, count):
     np.testing.assert_allclose(inline, exact, atol=1e-4)
 
 
-def test_the_tree_is_balanced():
+@pytest.mark.parametrize(
+    ("count", "levels"), [(1, 0), (2, 1), (16, 1), (17, 2), (256, 2), (257, 3), (4096, 3), (100_000, 5)]
+)
+def test_the_tree_is_low_and_covers_every_shard(count, levels):
     def depth(shards):
-        return 0 if len(shards) == 1 else 1 + max(depth(half) for half in halves(shards))
+        return 0 if len(shards) == 1 else 1 + max(depth(branch) for branch in branches(shards))
 
-    assert depth(range(1000)) == 10
+    assert depth(range(count)) == levels
+    assert [shard for branch in branches(range(count)) for shard in branch] == list(range(count))
 
 
 def test_our_errors_come_through_as_they_are(dask):

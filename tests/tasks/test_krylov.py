@@ -4,16 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.krylov import (
-    Moments,
-    extract,
-    multiply,
+    NOISE,
+    eigenpairs,
+    eigenvectors,
+    movement,
+    nystrom,
     orthonormalise,
-    project,
-    recentred,
-    row_blocks,
-    test_matrix,
+    random_block,
+    rank_for,
     with_fixed_signs,
 )
+from tasks.products import Moments, combine, gram, kernel, multiply, project, recentred
 from tests import naive
 from tests.strategies import seeds
 
@@ -28,24 +29,28 @@ def decaying(n, p, decay, seed=0, offset=0.0):
     return ((left * values) @ right.T + offset).astype(np.float32)
 
 
+def start_block(coefficients, width, seed=0):
+    return orthonormalise(random_block(coefficients, width, seed), [])
+
+
 def decompose(matrix, rank, passes=4, oversample=20, *, centre=True, cuts=()):
     """The whole decomposition as the pipeline does it, in memory: singular values, patterns, energy."""
     used = np.ones(len(matrix), dtype=bool)
     shards = [(part, mask) for part, mask in zip(np.split(matrix, cuts), np.split(used, cuts), strict=True)]
-    moments = sum((Moments.of(part) for part, _ in shards[1:]), Moments.of(shards[0][0]))
+    moments = sum((Moments.of(*shard) for shard in shards[1:]), Moments.of(*shards[0]))
     mean = moments.mean if centre else np.zeros(matrix.shape[1])
-    bases = [test_matrix(matrix.shape[1], min(rank + oversample, matrix.shape[1]), seed=0)]
+    bases = [start_block(matrix.shape[1], min(rank + oversample, matrix.shape[1]))]
     shift = matrix[:: len(matrix) // 20].mean(axis=0, dtype=np.float64) if centre else mean
     first = sum(multiply(part, mask, bases[0], shift) for part, mask in shards)
     products = [recentred(first, bases[0], moments.rows, mean - shift)]
     for _ in range(1, passes):
         room = matrix.shape[1] - sum(basis.shape[1] for basis in bases)
-        block = orthonormalise(products[-1][:, :room], bases) if room else np.empty((0, 0))
+        block = orthonormalise(products[-1][:, :room].copy(), bases) if room else np.empty((0, 0))
         if not block.shape[1]:
             break
         bases.append(block)
         products.append(sum(multiply(part, mask, block, mean) for part, mask in shards))
-    patterns = extract(bases, products, rank)
+    patterns = eigenvectors(products, nystrom(bases, products)[1][:, :rank])
     scores = project(matrix, np.ascontiguousarray(patterns.T), mean)
     return np.linalg.norm(scores.astype(np.float64), axis=0), patterns, moments.energy_about(mean)
 
@@ -96,16 +101,15 @@ def test_unused_rows_do_not_count():
     matrix = decaying(50, 20, decay=0.9)
     used = np.arange(50) % 3 != 0
     spoilt = np.where(used[:, None], matrix, np.nan)
-    basis = test_matrix(20, 5, seed=1)
+    basis = start_block(20, 5, seed=1)
     mean = matrix[used].mean(axis=0, dtype=np.float64)
     expected = multiply(matrix[used], np.ones(used.sum(), dtype=bool), basis, mean)
     np.testing.assert_allclose(multiply(spoilt, used, basis, mean), expected, rtol=1e-5, atol=1e-3)
-    assert sum(len(block) for block in row_blocks(spoilt, used)) == used.sum()
 
 
 def test_moments_are_summed_in_float64():
     rows = np.full((5000, 4), 0.1, np.float32)
-    moments = Moments.of(rows)
+    moments = Moments.of(rows, np.ones(5000, dtype=bool))
     exact = float(np.float32(0.1))
     assert moments.square_sum == pytest.approx(20_000 * exact**2, rel=1e-14)
     np.testing.assert_allclose(moments.column_sum, 5000 * exact, rtol=1e-14)
@@ -116,7 +120,7 @@ def test_householder_takes_over_where_cholesky_breaks_down():
     block = random.standard_normal((50, 6))
     block[:, 3] = block[:, 1] + 1e-11 * random.standard_normal(50)
     block[:, 4] = block[:, 0]
-    basis = orthonormalise(block, [])
+    basis = orthonormalise(block.copy(), [])
     assert basis.shape[1] in {4, 5}
     np.testing.assert_allclose(basis.T @ basis, np.eye(basis.shape[1]), atol=1e-6)
     # What the block spans is still there.
@@ -125,7 +129,7 @@ def test_householder_takes_over_where_cholesky_breaks_down():
 
 
 def test_orthonormalise_gives_nothing_when_nothing_is_new():
-    basis = test_matrix(30, 4, seed=0)
+    basis = start_block(30, 4)
     assert orthonormalise(np.zeros((30, 2)), [basis]).shape == (30, 0)
 
 
@@ -139,11 +143,55 @@ def test_blocks_stay_orthogonal_to_all_before(seed):
     np.testing.assert_allclose(both.T @ both, np.eye(16), atol=1e-6)
 
 
-def test_test_matrix_depends_on_the_seed_alone():
-    assert np.array_equal(test_matrix(5000, 3, seed=4), test_matrix(5000, 3, seed=4))
-    assert not np.array_equal(test_matrix(5000, 3, seed=4), test_matrix(5000, 3, seed=5))
+def test_random_block_depends_on_the_seed_alone():
+    assert np.array_equal(random_block(5000, 3, seed=4), random_block(5000, 3, seed=4))
+    assert not np.array_equal(random_block(5000, 3, seed=4), random_block(5000, 3, seed=5))
 
 
 def test_largest_entries_are_positive():
     fixed = with_fixed_signs(np.array([[1.0, -3.0], [2.0, 0.5]]))
     assert fixed.tolist() == [[-1.0, 3.0], [2.0, 0.5]]
+
+
+@given(st.integers(2, 60), st.integers(2, 60), seeds)
+@settings(max_examples=30, deadline=None)
+def test_products_equal_their_definitions(n, p, seed):
+    random = np.random.default_rng(seed)
+    rows = random.standard_normal((n, p)).astype(np.float32) + 2
+    used = random.random(n) < 0.7
+    mean = random.standard_normal(p)
+    exact = rows[used] - mean
+    weights = random.standard_normal((int(used.sum()), 3)).astype(np.float32)
+    spoilt = np.where(used[:, None], rows, np.nan)
+    np.testing.assert_allclose(gram(spoilt, used, mean), exact.T @ exact, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(combine(spoilt, used, weights, mean), exact.T @ weights, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(kernel(rows[used], rows, mean), exact @ (rows - mean).T, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [40, 1200])
+def test_eigenpairs_of_a_matrix_in_memory(size):
+    """Below and above the size that is decomposed completely."""
+    matrix = decaying(2 * size, size, decay=0.9 if size == 40 else 0.99)
+    exact = matrix.astype(np.float64)
+    square = exact.T @ exact
+    expected = np.linalg.eigvalsh(square)[::-1]
+    values, vectors = eigenpairs(square, 10, None, seed=0)
+    np.testing.assert_allclose(values, expected[:10], rtol=1e-9)
+    np.testing.assert_allclose(square @ vectors.T, vectors.T * values, atol=1e-5 * values[0])
+    by_energy, _ = eigenpairs(square, None, 0.5, seed=0)
+    assert np.cumsum(by_energy)[-1] >= 0.5 * np.trace(square) > np.cumsum(by_energy)[-2]
+
+
+def test_eigenpairs_stop_at_the_numerical_rank():
+    matrix = decaying(30, 20, decay=0.9)[:6].astype(np.float64)
+    values, vectors = eigenpairs(matrix.T @ matrix, 10, None, seed=0)
+    assert len(values) == len(vectors) == 6
+    assert values[-1] > NOISE * values[0]
+
+
+def test_rank_for_energy_and_movement():
+    values = np.array([4.0, 3.0, 2.0, 1.0])
+    assert [rank_for(energy, values, 10.0) for energy in (0.4, 0.41, 0.7, 1.0)] == [1, 2, 2, 4]
+    assert rank_for(0.95, values[:3], 10.0) is None
+    assert movement(values, values * 1.21, 4) == pytest.approx(1 - 1 / 1.1)
+    assert movement(values, values[:2], 3) == np.inf

@@ -1,52 +1,37 @@
-"""Between the passes: keep what a pass gave, and prepare the block that the next one multiplies.
-
-Each file is written when all that it stands on is on disk, so a killed run continues with the pass it was in.
-"""
+"""Around the transform of the shards: a guess of the mean before, the true mean and a check of what is left after."""
 
 import hashlib
 import json
 from collections import Counter
-from typing import NamedTuple
 
 import numpy as np
 
 from storage.arrays import write_array
 from storage.errors import EigenwaveError
-from storage.files import write_file
 from storage.source import open_source
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.krylov import Float64, orthonormalise, recentred, test_matrix
+from tasks.keep_state import Totals, save_array, save_totals
+from tasks.open_solver import open_solver
+from tasks.products import Float64
 from tasks.read_images import digest_of, transformed_blocks
-from tasks.read_state import save_state
 from tasks.transform_shard import FirstPass
 
 NAMED_REJECTS = 3  # images named in a message
 LOOKED_AT = 256  # images that the mean is guessed from
 
 
-class Totals(NamedTuple):
-    """What the transform found: fitted images, rejected images, energy about the mean, digest of the dataset."""
-
-    fitted: int
-    rejected: int
-    energy: float
-    dataset_digest: str
-
-
 @single_threaded
-def begin_basis(job: Job) -> None:
-    """Write what the first pass needs: a random block, and a guess of the mean."""
-    if not job.paths.basis(0).exists():
-        block = test_matrix(job.plan.coefficients, job.plan.block_width, job.settings.seed)
-        shift = _mean_of_some(job) if job.settings.centre else np.zeros(job.plan.coefficients)
-        save_state(job.paths.shift, lambda file: np.save(file, shift))
-        save_state(job.paths.basis(0), lambda file: np.save(file, block))
+def begin_transform(job: Job) -> None:
+    """Write what the first pass needs: a guess of the mean, and what the solver starts with."""
+    shift = _mean_of_some(job) if job.settings.centre else np.zeros(job.plan.coefficients)
+    save_array(job.paths.shift, shift)
+    open_solver(job).begin()
 
 
 @single_threaded
 def finish_transform(job: Job, result: FirstPass) -> None:
-    """Check what the transform left, centre the first product, and write mean, totals and the next block.
+    """Check what the transform left, write mean and totals, and hand the first pass to the solver.
 
     Raises
     ------
@@ -66,28 +51,9 @@ def finish_transform(job: Job, result: FirstPass) -> None:
     if energy <= np.finfo(np.float32).eps * moments.square_sum:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
     write_array(job.paths.mean, mean, ("coefficient",))
-    totals = Totals(moments.rows, rejected, energy, digest)
-    write_file(job.paths.totals, json.dumps(totals._asdict()).encode())
-    basis = np.load(job.paths.basis(0))
-    finish_pass(job, 0, recentred(result.product, basis, moments.rows, mean - np.load(job.paths.shift)))
-
-
-@single_threaded
-def finish_pass(job: Job, number: int, product: Float64) -> None:
-    """Write the next pass's block, if the product leads anywhere new, and last the product itself."""
-    if number + 1 < job.plan.passes:
-        previous = [np.load(job.paths.basis(earlier)) for earlier in range(number + 1)]
-        room = job.plan.coefficients - sum(basis.shape[1] for basis in previous)
-        if room > 0:
-            block = orthonormalise(product[:, :room], previous)
-            if block.shape[1]:
-                save_state(job.paths.basis(number + 1), lambda file: np.save(file, block))
-    save_state(job.paths.product(number), lambda file: np.save(file, product))
-
-
-def read_totals(job: Job) -> Totals:
-    """What the transform found."""
-    return Totals(**json.loads(job.paths.totals.read_bytes()))
+    save_totals(job, Totals(moments.rows, rejected, energy, digest))
+    open_solver(job).finish_first(result.share, moments.rows, mean - np.load(job.paths.shift))
+    job.paths.transformed.touch()
 
 
 def _mean_of_some(job: Job) -> Float64:
@@ -98,7 +64,11 @@ def _mean_of_some(job: Job) -> Float64:
     blocks = transformed_blocks(job, source, keys, [digest_of(source, key) for key in keys])
     rows = np.concatenate([coefficients for _, coefficients, _ in blocks])
     good = rows[~np.isnan(rows[:, 0])]
-    return good.mean(axis=0, dtype=np.float64) if len(good) else np.zeros(job.plan.coefficients)
+    if not len(good):
+        return np.zeros(job.plan.coefficients)
+    # Rounded, so that subtracting it from float32 data is exactly what the products are corrected for.
+    mean: Float64 = good.mean(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
+    return mean
 
 
 def _checked_samples(job: Job) -> tuple[int, str]:
