@@ -3,28 +3,22 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows import stages
 from flows.fanout import Fanout, open_fanout
 from flows.progress import stage_progress
 from flows.summary import verdict
 from storage.manifest import Manifest
 from storage.settings import Settings
 from storage.workspace import Workspace
-from tasks.associate_patterns import associate_patterns, finish_projection
+from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import Job, begin_run
-from tasks.extract_patterns import extract_patterns
-from tasks.finish_transform import begin_transform, finish_transform
-from tasks.open_solver import open_solver
-from tasks.project_shard import project_shard
-from tasks.run_pass import finish_pass, share_of_shard
 from tasks.seal_run import seal_run
-from tasks.transform_shard import transform_shard
 
 DEFAULT_WORKSPACE = "eigenwave-workspace"
 
@@ -63,7 +57,7 @@ def analysis(
         with _timed(seconds, "transform"):
             transform(job, fanout)
         with _timed(seconds, "decompose"):
-            while (number := open_solver(job).next_pass()) is not None:
+            while (number := stages.next_pass(job)) is not None:
                 decompose(job, fanout, number)
         with _timed(seconds, "project"):
             project(job, fanout)
@@ -82,32 +76,19 @@ def plan(source: str, settings: Settings, workspace: Workspace, run_id: str | No
 @task(task_run_name="transform", cache_policy=NO_CACHE)
 def transform(job: Job, fanout: Fanout) -> None:
     """Decode and wavelet-transform all images; the first pass of the decomposition is part of it."""
-    if job.paths.transformed.exists():
-        return
-    begin_transform(job)
-    with stage_progress("transform", job.plan.shards) as advance:
-        result = fanout.map_sum(partial(transform_shard, job), range(job.plan.shards), advance)
-    finish_transform(job, result)
+    stages.transform(job, fanout, stage_progress)
 
 
 @task(task_run_name="decompose pass {number}", cache_policy=NO_CACHE)
 def decompose(job: Job, fanout: Fanout, number: int) -> None:
     """One pass of the decomposition over the fitted images."""
-    shards = job.plan.fitted_shards
-    with stage_progress(f"decompose pass {number}", len(shards)) as advance:
-        total = fanout.map_sum(partial(share_of_shard, job, number), shards, advance)
-    finish_pass(job, number, total)
+    stages.decompose(job, fanout, number, stage_progress)
 
 
 @task(task_run_name="project", cache_policy=NO_CACHE)
 def project(job: Job, fanout: Fanout) -> None:
     """Scores of all images on the patterns."""
-    if job.paths.projection.exists():
-        return
-    extract_patterns(job)
-    with stage_progress("project", job.plan.shards) as advance:
-        result = fanout.map_sum(partial(project_shard, job), range(job.plan.shards), advance)
-    finish_projection(job, result)
+    stages.project(job, fanout, stage_progress)
 
 
 @task(task_run_name="associate", cache_policy=NO_CACHE)

@@ -66,7 +66,7 @@ def _failure(shard: int, error: BaseException) -> EigenwaveError:
 
 
 @contextmanager
-def open_dask(cluster: str, workers: int | None) -> Iterator[DaskFanout]:
+def open_dask(cluster: str, workers: int | None, memory_limit: int | None = None) -> Iterator[DaskFanout]:
     """Connect to a scheduler, or start a local cluster that listens on the loopback interface only.
 
     Raises
@@ -86,6 +86,7 @@ def open_dask(cluster: str, workers: int | None) -> Iterator[DaskFanout]:
         LocalCluster(
             n_workers=workers or os.cpu_count(),
             threads_per_worker=1,
+            memory_limit=memory_limit or "auto",
             host=LOOPBACK,
             dashboard_address=None,
             silence_logs=logging.ERROR,

@@ -93,5 +93,5 @@ def open_fanout(settings: Settings) -> Iterator[Fanout]:
         return
     from flows.dask_fanout import open_dask  # noqa: PLC0415 - Dask takes long to import
 
-    with open_dask(settings.cluster, settings.workers) as fanout:
+    with open_dask(settings.cluster, settings.workers, settings.memory_limit) as fanout:
         yield fanout

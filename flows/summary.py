@@ -62,10 +62,32 @@ def plan_summary(outlook: "Outlook") -> RenderableType:
         "coefficients": f"{plan.coefficients:,} an image, {plan.coefficient_bytes / MIB:,.1f} MiB in all",
         "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images",
         "patterns": f"{plan.rank}, scores {plan.score_bytes / MIB:,.1f} MiB",
-        "passes": f"{plan.passes} with {plan.block_width} columns, the first while transforming, then one to project",
+        "solver": _solver(outlook),
+        "memory": f"{max(outlook.memory.values()) / MIB:,.0f} MiB a process, "
+        f"in the stage {max(outlook.memory, key=lambda stage: outlook.memory[stage])}; "
+        f"{outlook.memory_limit / MIB:,.0f} MiB are allowed",
     }
     for name, value in rows.items():
         table.add_row(name, value)
+    return Group(
+        table,
+        Text("\nsolvers: reads of the coefficients beyond the first, operations, seconds of one worker"),
+        _costs(outlook),
+    )
+
+
+def _solver(outlook: "Outlook") -> str:
+    plan = outlook.plan
+    if plan.solver == "krylov":
+        return f"krylov, at most {plan.passes} passes with {plan.block_width} columns, the first while transforming"
+    return f"{plan.solver}, exact"
+
+
+def _costs(outlook: "Outlook") -> Table:
+    table = Table(show_header=False, box=None)
+    for cost in outlook.costs:
+        verdict = cost.obstacle or ("taken" if cost.solver == outlook.plan.solver else "")
+        table.add_row(cost.solver, f"{cost.reads:g}", f"{cost.flops:.2g}", f"{cost.seconds:,.1f} s", verdict)
     return table
 
 
@@ -94,8 +116,15 @@ def _counts(manifest: Manifest) -> str:
     return (
         f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {row['n']:,} fitted "
         f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {row['rank']} patterns hold "
-        f"{_percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e}\n"
+        f"{_percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e} "
+        f"({_decomposition(manifest)})\n"
     )
+
+
+def _decomposition(manifest: Manifest) -> str:
+    passes = f"{manifest.passes} pass{'es' if manifest.passes > 1 else ''}"
+    warm = f", started from {manifest.warm_start}" if manifest.warm_start else ""
+    return f"{manifest.solver}, {passes}{warm}"
 
 
 def _learnability(manifest: Manifest) -> Table:

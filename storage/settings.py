@@ -139,6 +139,8 @@ def settings_error(error: ValidationError, origin: Mapping[str, str]) -> InputEr
     name = str(problem["loc"][0])
     if problem["type"] == "extra_forbidden":
         return InputError(f"There is no setting {name!r} (in {origin[name]}); eigenwave run --help lists them.")
-    message = problem["msg"].removeprefix("Value error, ")
+    # A value that could be of several types has a problem with each.
+    problems = [other["msg"] for other in error.errors(include_url=False) if other["loc"][:1] == problem["loc"][:1]]
+    message = ", or ".join(message.removeprefix("Value error, ") for message in problems)
     given = f"{name} = {problem['input']} (from {origin.get(name, 'the command')})"
     return InputError(f"Setting {given} is not possible: {message}.")

@@ -61,13 +61,13 @@ def _mean_of_some(job: Job) -> Float64:
     source = open_source(job.source)
     fitted = source.samples()[: job.plan.fitted]
     keys = [sample.key for sample in fitted[:: max(1, len(fitted) // LOOKED_AT)]]
-    blocks = transformed_blocks(job, source, keys, [digest_of(source, key) for key in keys])
-    rows = np.concatenate([coefficients for _, coefficients, _ in blocks])
-    good = rows[~np.isnan(rows[:, 0])]
-    if not len(good):
-        return np.zeros(job.plan.coefficients)
+    total, count = np.zeros(job.plan.coefficients), 0
+    for _, coefficients, _ in transformed_blocks(job, source, keys, [digest_of(source, key) for key in keys]):
+        good = ~np.isnan(coefficients[:, 0])
+        total += coefficients[good].sum(axis=0, dtype=np.float64)
+        count += int(good.sum())
     # Rounded, so that subtracting it from float32 data is exactly what the products are corrected for.
-    mean: Float64 = good.mean(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
+    mean: Float64 = (total / max(count, 1)).astype(np.float32).astype(np.float64)
     return mean
 
 

@@ -1,9 +1,9 @@
 """The plan of a run: integers and the solver, made from counts and settings before anything is computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
-from tasks.solver import FLOAT32, choose, costs
+from tasks.solver import FLOAT32, Cost, choose, costs
 from tasks.wavelet import WaveletTransform, deepest_level
 
 DEFAULT_RANK = 64
@@ -90,14 +90,7 @@ class Plan:
         shards = -(-images // max(1, shard_size // (FLOAT32 * coefficients)))
         rows_per_shard = -(-images // shards)
         width = min(rank + oversample, coefficients)
-        candidates = costs(
-            images=fitted,
-            coefficients=coefficients,
-            width=width,
-            passes=passes,
-            shards=-(-fitted // rows_per_shard),
-        )
-        return cls(
+        made = cls(
             images=images,
             fitted=fitted,
             classes=classes,
@@ -110,7 +103,18 @@ class Plan:
             passes=passes or MOST_PASSES,
             rows_per_shard=rows_per_shard,
             shards=shards,
-            solver=choose(candidates, solver),
+            solver=solver,
+        )
+        return replace(made, solver=choose(made.costs(passes), solver))
+
+    def costs(self, passes: int | None) -> list[Cost]:
+        """What each solver would take; `passes` as they were asked for, None if they end by themselves."""
+        return costs(
+            images=self.fitted,
+            coefficients=self.coefficients,
+            width=self.block_width,
+            passes=passes,
+            shards=len(self.fitted_shards),
         )
 
     def rows(self, shard: int) -> range:

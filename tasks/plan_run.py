@@ -2,13 +2,15 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from storage.errors import InputError
 from storage.settings import Settings
 from storage.source import Sample, open_source, probe
+from tasks.memory import require_memory, stage_memory
 from tasks.plan import Plan
+from tasks.solver import Cost
 from tasks.wavelet import WaveletTransform
 
 MANY_SIZES = 5  # sizes named in a message
@@ -16,13 +18,34 @@ MANY_SIZES = 5  # sizes named in a message
 
 @dataclass(frozen=True)
 class Outlook:
-    """A dataset looked at: its classes and samples, the split to fit on, how many files were passed over, the plan."""
+    """A dataset looked at.
+
+    Attributes
+    ----------
+    classes, samples
+        Of the dataset.
+    fitted_split
+        Split to fit on.
+    ignored
+        Files passed over.
+    plan
+        What a run would do.
+    costs
+        Of each solver.
+    memory
+        Projected peak bytes of a process in each stage.
+    memory_limit
+        Bytes a process may use.
+    """
 
     classes: tuple[str, ...]
     samples: Sequence[Sample]
     fitted_split: str
     ignored: int
     plan: Plan
+    costs: Sequence[Cost]
+    memory: Mapping[str, int]
+    memory_limit: int
 
 
 def plan_run(source: str, settings: Settings) -> Outlook:
@@ -61,14 +84,34 @@ def plan_run(source: str, settings: Settings) -> Outlook:
             shard_size=settings.shard_size,
             solver=settings.solver,
         )
+        limit = settings.memory_limit or machine_memory() // _processes(settings)
+        require_memory(plan, settings.permutations, limit)
     except ValueError as error:
         raise InputError(str(error)) from None
-    return Outlook(opened.classes, samples, fitted_split, opened.ignored, plan)
+    return Outlook(
+        classes=opened.classes,
+        samples=samples,
+        fitted_split=fitted_split,
+        ignored=opened.ignored,
+        plan=plan,
+        costs=plan.costs(None if settings.passes == "auto" else settings.passes),
+        memory=stage_memory(plan, settings.permutations),
+        memory_limit=limit,
+    )
 
 
 def address_of(source: str) -> str:
     """The address of a dataset as workers see it: paths are absolute, a trailing slash is dropped."""
     return source if source == "digits" else os.path.abspath(source)  # noqa: PTH100 - keeps links as they are
+
+
+def machine_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _processes(settings: Settings) -> int:
+    return (settings.workers or os.cpu_count() or 1) if settings.cluster == "local" else 1
 
 
 def wavelet_transform(settings: Settings, height: int, width: int, channels: int) -> WaveletTransform:

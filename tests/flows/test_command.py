@@ -36,7 +36,9 @@ def test_run_prints_what_it_found(workspace):
     assert re.search(r"Class labels explain 5\d\.\d % .* so the classes are really associated", printed)
     assert "eigenwave-workspace/runs/first" in printed
     assert (folder / "eigenwave-workspace" / "runs" / "latest").read_text() == "first"
-    for stage in ("transform", "decompose pass 1", "project"):
+    assert "residual at most" in printed
+    assert "(gram, 1 pass)" in printed
+    for stage in ("transform", "project"):
         assert stage in finished.stderr
     assert "ERROR" not in finished.stderr
     assert "Traceback" not in finished.stderr
@@ -60,7 +62,9 @@ def test_plan_computes_nothing(tmp_path, eigenwave, class_folders):
     printed = " ".join(eigenwave("plan", class_folders, "--rank", 3).stdout.split())
     assert "24 of 8 x 8 pixels, 3 channel(s), 2 classes" in printed
     assert "192 an image, 0.0 MiB in all" in printed
-    assert "4 with 23 columns" in printed
+    assert "dual, exact" in printed or "gram, exact" in printed
+    assert re.search(r"memory \d+ MiB a process, in the stage \w+; [\d,]+ MiB are allowed", printed)
+    assert re.search(r"krylov 3 \S+ \S+ s gram 0 \S+ \S+ s", printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset"]
 
 

@@ -1,0 +1,69 @@
+"""The stages of a run, each continuing from what those before it have on disk: order and fan-out, without Prefect."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+
+from flows.fanout import Fanout
+from storage.manifest import Manifest
+from tasks.associate_patterns import associate_patterns, finish_projection
+from tasks.begin_run import Job
+from tasks.extract_patterns import extract_patterns
+from tasks.finish_transform import begin_transform, finish_transform
+from tasks.open_solver import open_solver
+from tasks.project_shard import project_shard
+from tasks.run_pass import finish_pass, share_of_shard
+from tasks.seal_run import seal_run
+from tasks.transform_shard import transform_shard
+
+# Shows how far a stage of so many shards is; the block gets a function to call after each.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+
+
+def transform(job: Job, fanout: Fanout, progress: Progress) -> None:
+    """Decode and wavelet-transform all images; the first pass of the decomposition is part of it."""
+    if job.paths.transformed.exists():
+        return
+    begin_transform(job)
+    with progress("transform", job.plan.shards) as advance:
+        result = fanout.map_sum(partial(transform_shard, job), range(job.plan.shards), advance)
+    finish_transform(job, result)
+
+
+def next_pass(job: Job) -> int | None:
+    """The next pass of the decomposition, None if there is enough to go on."""
+    return open_solver(job).next_pass()
+
+
+def decompose(job: Job, fanout: Fanout, number: int, progress: Progress) -> None:
+    """One pass of the decomposition over the fitted images."""
+    shards = job.plan.fitted_shards
+    with progress(f"decompose pass {number}", len(shards)) as advance:
+        total = fanout.map_sum(partial(share_of_shard, job, number), shards, advance)
+    finish_pass(job, number, total)
+
+
+def project(job: Job, fanout: Fanout, progress: Progress) -> None:
+    """Scores of all images on the patterns."""
+    if job.paths.projection.exists():
+        return
+    extract_patterns(job)
+    with progress("project", job.plan.shards) as advance:
+        result = fanout.map_sum(partial(project_shard, job), range(job.plan.shards), advance)
+    finish_projection(job, result)
+
+
+@contextmanager
+def silent(stage: str, shards: int) -> Iterator[Callable[[], None]]:  # noqa: ARG001 - a Progress
+    """Show nothing."""
+    yield lambda: None
+
+
+def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifest:
+    """All stages after the plan, one after the other in this process."""
+    transform(job, fanout, progress)
+    while (number := next_pass(job)) is not None:
+        decompose(job, fanout, number, progress)
+    project(job, fanout, progress)
+    associate_patterns(job)
+    return seal_run(job, {})

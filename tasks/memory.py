@@ -1,0 +1,85 @@
+"""The most memory a process needs in each stage: a pure sum over the plan; tests hold it against measurements."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tasks.products import ROW_BLOCK, TILE
+from tasks.solver import FLOAT32, FLOAT64
+
+if TYPE_CHECKING:
+    from tasks.plan import Plan
+
+MIB = 2**20
+PROCESS = 320 * MIB  # Python with all libraries, Prefect's among them
+IMAGES = 40 * MIB  # a block of images being decoded and transformed
+SUMS = 5  # results held while they are added up along the tree: one a level, and three in an addition
+IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory takes
+
+
+def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
+    """Projected peak bytes of a process in each stage, were it to run the stage alone.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    permutations
+        Label shuffles.
+    """
+    n, p, k, width = plan.fitted, plan.coefficients, plan.rank, plan.block_width
+    chunk = FLOAT32 * plan.rows_per_shard * p
+    masked = FLOAT32 * min(ROW_BLOCK, plan.rows_per_shard) * p  # a copy of a block without rejected images
+    thin = p * width
+    statistics = FLOAT64 * plan.classes * k * (permutations + 2) + FLOAT64 * p * k
+    shares: Mapping[str, int] = {
+        "krylov": (2 * FLOAT32 + SUMS * FLOAT64) * thin,
+        "gram": (2 * FLOAT32 + SUMS * FLOAT64) * p * p,
+        "dual": 0,
+    }
+    share = shares[plan.solver]
+    stages = {"transform": chunk + IMAGES + 2 * masked + share}
+    r = plan.passes * width
+    if plan.solver == "krylov":
+        stages["pass"] = chunk + masked + share
+        blocks = (FLOAT32 + FLOAT64) * plan.passes * thin + 3 * FLOAT64 * thin
+        stages["solve"] = blocks + 3 * FLOAT64 * min(TILE, p) * r + 6 * FLOAT64 * r * r
+    elif plan.solver == "gram":
+        stages["solve"] = 3 * FLOAT64 * p * p + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * thin
+    else:
+        stages["pass"] = max(
+            3 * chunk + 3 * FLOAT32 * plan.rows_per_shard * TILE + FLOAT64 * plan.rows_per_shard * n,
+            chunk + masked + (FLOAT32 + SUMS * FLOAT64) * p * k,
+        )
+        stages["solve"] = (
+            3 * FLOAT64 * n * n + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * n * width + 4 * FLOAT64 * p * k
+        )
+    scores = (FLOAT32 + FLOAT64) * 3 * plan.rows_per_shard * k
+    stages["project"] = chunk + masked + scores + 4 * FLOAT32 * p * k + SUMS * statistics
+    return {stage: PROCESS + size for stage, size in stages.items()}
+
+
+def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
+    """Refuse a plan that needs more memory than there is.
+
+    Raises
+    ------
+    ValueError
+        Naming the stage, both numbers and the setting to change.
+    """
+    stages = stage_memory(plan, permutations)
+    stage = max(stages, key=lambda name: stages[name])
+    if stages[stage] <= limit:
+        return
+    chunk = FLOAT32 * plan.rows_per_shard * plan.coefficients
+    if limit < PROCESS + IMAGES:
+        advice = "raise --memory-limit"
+    elif 2 * chunk > stages[stage] - PROCESS:
+        advice = f"lower --shard-size below {chunk // MIB} MiB"
+    elif plan.solver == "krylov":
+        advice = f"lower --rank below {plan.rank}, --passes below {plan.passes}, or --size"
+    else:
+        advice = "set --solver krylov"
+    raise ValueError(
+        f"The stage {stage} needs about {stages[stage] // MIB:,} MiB in a process where {limit // MIB:,} MiB are "
+        f"allowed: {advice}; or use fewer --workers or a higher --memory-limit."
+    )

@@ -1,0 +1,65 @@
+"""Run an analysis stage by stage in this process and print the peak memory of each, beside the plan's projection."""
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+from flows import stages
+from flows.fanout import InlineFanout
+from storage.settings import Settings
+from storage.workspace import Workspace
+from tasks.associate_patterns import finish_projection
+from tasks.begin_run import begin_run
+from tasks.extract_patterns import extract_patterns
+from tasks.memory import stage_memory
+from tasks.open_solver import open_solver
+from tasks.run_pass import finish_pass
+
+
+def peak_since_reset():
+    """Peak resident bytes since the last call; the kernel keeps it as VmHWM."""
+    status = Path("/proc/self/status").read_text()
+    peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    Path("/proc/self/clear_refs").write_text("5")
+    return peak
+
+
+def main(source, workspace, settings):
+    import distributed  # noqa: F401, PLC0415 - a real process has these loaded
+    import prefect  # noqa: F401, PLC0415
+
+    space = Workspace(Path(workspace))
+    space.prepare()
+    chosen = Settings(**json.loads(settings))
+    job = begin_run(source, chosen, space)
+    fanout, peaks = InlineFanout(), {}
+
+    def measured(stage, function, *arguments):
+        peak_since_reset()
+        result = function(*arguments)
+        peaks[stage] = max(peaks.get(stage, 0), peak_since_reset())
+        return result
+
+    measured("transform", stages.transform, job, fanout, stages.silent)
+    while (number := stages.next_pass(job)) is not None:
+        shards = job.plan.fitted_shards
+        total = measured(
+            "pass", fanout.map_sum, lambda shard, number=number: open_solver(job).share(number, shard), shards, int
+        )
+        measured("solve", finish_pass, job, number, total)
+        del total
+    measured("solve", extract_patterns, job)
+    from functools import partial  # noqa: PLC0415
+
+    from tasks.project_shard import project_shard  # noqa: PLC0415
+
+    result = measured("project", fanout.map_sum, partial(project_shard, job), range(job.plan.shards), int)
+    measured("project", finish_projection, job, result)
+    projected = stage_memory(job.plan, chosen.permutations)
+    whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    sys.stdout.write(json.dumps({"measured": peaks, "projected": projected, "whole": whole}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
