@@ -158,9 +158,19 @@ def with_fixed_signs(vectors: Float64) -> Float64:
 def movement(values: Float64, earlier: Float64, rank: int) -> float:
     """Largest relative change of the leading singular values between two passes; infinite if there are fewer before."""
     rank = min(rank, len(values))
-    if len(earlier) < rank:
+    if not 0 < rank <= len(earlier):
         return float("inf")
     return float(np.abs(np.sqrt(values[:rank] / earlier[:rank]) - 1).max())
+
+
+def predicted_residual(moved: float, moved_before: float) -> float:
+    """Residual to expect of patterns whose singular values moved so much in the last pass and in the one before.
+
+    Movements fall by a ratio a pass. What is still to move is about the last movement times that ratio; eigenvectors by
+    Nystrom's formula are half a pass further, and their residual is about the square root of their values' error.
+    """
+    ratio = moved / moved_before if moved_before > moved else 1.0
+    return float(np.sqrt(moved * ratio**1.5)) if np.isfinite(moved_before) else float(np.sqrt(moved))
 
 
 def rank_for(energy: float, values: Float64, total: float) -> int | None:

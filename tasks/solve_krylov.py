@@ -12,6 +12,7 @@ from tasks.krylov import (
     movement,
     nystrom,
     orthonormalise,
+    predicted_residual,
     random_block,
     rank_for,
 )
@@ -91,13 +92,24 @@ class KrylovSolver(Solver):
         return rank_for(settings.energy, values[: len(values) - spare], read_totals(self.job).energy)
 
     def _converged(self, number: int, bases: Sequence[Float32], product: Float64) -> bool:
-        """Whether the singular values moved less than the tolerance since the pass before, if that is to be asked."""
+        """Whether the patterns are likely to be as exact as the tolerance asks, if passes are to end by that."""
         settings = self.job.settings
         if settings.passes != "auto":
             return False
         products = [np.load(self.paths.product(earlier)) for earlier in range(number)]
         values, _ = nystrom(bases, [*products, product])
-        earlier = np.load(self.paths.values(number - 1)) if number else np.empty(0)
         save_array(self.paths.values(number), values)
         wanted = self._wanted(values)
-        return wanted is not None and movement(values, earlier, wanted) < settings.tolerance
+        if wanted is None:
+            return False
+        history = [np.load(self.paths.values(earlier)) for earlier in range(max(0, number - 2), number)]
+        moved, moved_before = (
+            movement(later, earlier, wanted)
+            for later, earlier in ((values, _last(history, 1)), (_last(history, 1), _last(history, 2)))
+        )
+        return predicted_residual(moved, moved_before) < settings.tolerance
+
+
+def _last(history: Sequence[Float64], back: int) -> Float64:
+    """The entry so far back, nothing if there are fewer."""
+    return history[-back] if len(history) >= back else np.empty(0)
