@@ -2,9 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test test-all lint format lock clean
+.PHONY: install install-dev demo test test-all lint format bench lock clean
 
 install: .venv/.installed
+install-dev: .venv/.installed-dev
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eigenwave needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -13,28 +14,39 @@ install: .venv/.installed
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+# What tests, linters and benchmarks need beyond that.
+.venv/.installed-dev: .venv/.installed requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements-dev.lock
+	touch $@
+
 demo: install
 	$(BIN)/eigenwave run digits
 
-test: install lint
+test: install-dev lint
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: install lint
+test-all: install-dev lint
 	$(BIN)/python -m pytest
 
-lint: install
+lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: install
+format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Beside peers and limits; takes half an hour, and runs on CIFAR-10 if EIGENWAVE_DATA names a folder with cifar10/.
+bench: install-dev
+	$(BIN)/python -m benchmarks.decomposition
+
 # After a change to the dependencies: needs uv.
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --no-header --quiet
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+	$(LOCK) --extra build --output-file requirements.lock
+	$(LOCK) --extra build --extra dev --extra bench --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,6 +4,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -19,8 +21,9 @@ def test_the_wheel_holds_every_module(tmp_path):
     assert not any(name.startswith("tests") for name in names)
 
 
-def test_the_lock_is_hashed_and_names_no_index():
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_the_locks_are_hashed_and_name_no_index(name):
+    lock = (ROOT / name).read_text()
     pinned = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", lock, flags=re.MULTILINE)
     assert "prefect" in pinned
     assert len(re.findall(r"^[a-z0-9].*==.* \\\n +--hash=sha256:", lock, flags=re.MULTILINE)) == len(pinned)

@@ -1,0 +1,237 @@
+"""Ways to decompose the same coefficients, one a process: `python -m benchmarks.contenders NAME JOB PASSES`.
+
+Prints what it took and how exact it was as JSON. The job is a pickled run whose shards are transformed; beside it lie
+the exact Gram matrix and eigenvalues. Peers get the same Zarr array, centred, and one thread.
+"""
+
+import json
+import os
+import pickle
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before anything loads BLAS
+
+import dask
+import dask.array as da
+import dask.base
+import numpy as np
+import numpy.typing as npt
+
+from flows.fanout import InlineFanout
+from storage.arrays import chunk_path
+from tasks.begin_run import Job
+from tasks.keep_state import load_mean, load_shard, read_totals
+from tasks.open_solver import open_solver
+
+Array = npt.NDArray[Any]
+Answer = tuple[Array, Array]  # singular values (k,), right singular vectors as rows (k, p)
+
+
+def ours(solver: str) -> Callable[[Job, int], Answer]:
+    """Our solver, reading every shard in every pass, the first too, which is part of the transform otherwise."""
+
+    def run(job: Job, passes: int) -> Answer:
+        plan = replace(job.plan, solver=solver, passes=passes)
+        job = replace(job, plan=plan, settings=job.settings.model_copy(update={"passes": passes}))
+        forget(job)
+        opened, fanout = open_solver(job), InlineFanout()
+        opened.begin()
+
+        def first_share(shard: int) -> Array:
+            return opened.first_share(load_shard(job, shard), job.used(shard))
+
+        first = fanout.map_sum(first_share, plan.fitted_shards, silent)
+        error = load_mean(job) - np.load(job.paths.shift)
+        opened.finish_first(first, read_totals(job).fitted, error)
+        while (number := opened.next_pass()) is not None:
+            total = fanout.map_sum(partial(opened.share, number), plan.fitted_shards, silent)
+            opened.finish_pass(number, total)
+        vectors = opened.patterns()
+        # The scores, which a run takes anyway, give the singular values.
+        return np.empty(0), vectors
+
+    return run
+
+
+def silent() -> None:
+    """Show no progress."""
+
+
+def forget(job: Job) -> None:
+    """Remove what another contender left."""
+    for pattern in ("basis-*", "product-*", "values-*", "gram.npy", "kernel/*", "weights.npy"):
+        for path in job.paths.work.glob(pattern):
+            path.unlink()
+
+
+def limit(job: Job, passes: int) -> Answer:
+    """No decomposition: as many reads and products, and nothing else."""
+    width = job.plan.block_width
+    basis = np.ones((job.plan.coefficients, width), np.float32)
+    for _ in range(passes):
+        total = np.zeros(basis.shape, np.float32)
+        for shard in job.plan.fitted_shards:
+            rows = bare_read(job, shard)
+            total += rows.T @ (rows @ basis)
+    return np.empty(0), np.empty((0, 0))
+
+
+def syrk(job: Job, passes: int) -> Answer:  # noqa: ARG001 - one read
+    """No decomposition: one read and the symmetric product of the columns."""
+    total = np.zeros((job.plan.coefficients, job.plan.coefficients), np.float32)
+    for shard in job.plan.fitted_shards:
+        rows = bare_read(job, shard)
+        total += rows.T @ rows
+    return np.empty(0), np.empty((0, 0))
+
+
+def bare_read(job: Job, shard: int) -> Array:
+    """A shard's rows, read without a checksum."""
+    rows = np.fromfile(chunk_path(job.paths.coefficients, shard), np.float32)[:-1]
+    return rows.reshape(job.plan.rows_per_shard, -1)[: len(job.plan.rows(shard))]
+
+
+def lazy(job: Job) -> Any:  # noqa: ANN401 - a dask array
+    """The centred coefficients as a dask array."""
+    rows = da.from_zarr(str(job.paths.coefficients))[: job.plan.fitted]
+    return rows - rows.mean(axis=0)
+
+
+def loaded(job: Job) -> Array:
+    """The coefficients in memory."""
+    return np.concatenate([load_shard(job, shard) for shard in job.plan.fitted_shards])[: job.plan.fitted]
+
+
+def centred(job: Job) -> Array:
+    """The centred coefficients in memory."""
+    rows = loaded(job)
+    rows -= rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return rows
+
+
+def dask_compressed(iterator: str) -> Callable[[Job, int], Answer]:
+    """dask.array.linalg.svd_compressed with two power iterations, its default, or with QR in between."""
+
+    def run(job: Job, passes: int) -> Answer:  # noqa: ARG001
+        _, values, vectors = da.linalg.svd_compressed(
+            lazy(job), job.plan.rank, n_power_iter=2, iterator=iterator, seed=0
+        )
+        values, vectors = dask.base.compute(values, vectors)
+        return values, vectors
+
+    return run
+
+
+def dask_ml_pca(job: Job, passes: int) -> Answer:  # noqa: ARG001
+    """dask-ml PCA, randomised."""
+    from dask_ml.decomposition import PCA  # noqa: PLC0415
+
+    model = PCA(job.plan.rank, svd_solver="randomized", iterated_power=2, random_state=0)
+    model.fit(da.from_zarr(str(job.paths.coefficients))[: job.plan.fitted])
+    return model.singular_values_, model.components_
+
+
+def dask_ml_truncated(job: Job, passes: int) -> Answer:  # noqa: ARG001
+    """dask-ml TruncatedSVD by TSQR."""
+    from dask_ml.decomposition import TruncatedSVD  # noqa: PLC0415
+
+    model = TruncatedSVD(job.plan.rank)
+    model.fit(lazy(job))
+    return np.asarray(model.singular_values_), np.asarray(model.components_)
+
+
+def sklearn_randomized(job: Job, passes: int) -> Answer:  # noqa: ARG001
+    """scikit-learn's randomized_svd with two iterations, normalised as it thinks fit."""
+    from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415
+
+    _, values, vectors = randomized_svd(centred(job), job.plan.rank, n_iter=2, random_state=0)
+    return values, vectors
+
+
+def sklearn_covariance(job: Job, passes: int) -> Answer:  # noqa: ARG001
+    """scikit-learn's PCA by the covariance matrix."""
+    from sklearn.decomposition import PCA  # noqa: PLC0415
+
+    model = PCA(job.plan.rank, svd_solver="covariance_eigh").fit(loaded(job))
+    return model.singular_values_, model.components_
+
+
+def sklearn_incremental(job: Job, passes: int) -> Answer:  # noqa: ARG001
+    """scikit-learn's IncrementalPCA, a shard a batch."""
+    from sklearn.decomposition import IncrementalPCA  # noqa: PLC0415
+
+    model = IncrementalPCA(job.plan.rank)
+    for shard in job.plan.fitted_shards:
+        model.partial_fit(load_shard(job, shard)[: job.plan.fitted - job.plan.rows(shard).start])
+    return model.singular_values_, model.components_
+
+
+def scipy_svds(job: Job, passes: int) -> Answer:  # noqa: ARG001
+    """scipy.sparse.linalg.svds by ARPACK."""
+    from scipy.sparse.linalg import svds  # noqa: PLC0415
+
+    _, values, vectors = svds(centred(job), job.plan.rank, random_state=0)
+    return values[::-1], vectors[::-1]
+
+
+def fbpca_pca(job: Job, passes: int) -> Answer:  # noqa: ARG001
+    """Fbpca with two iterations."""
+    import fbpca  # noqa: PLC0415
+
+    _, values, vectors = fbpca.pca(centred(job), job.plan.rank, raw=True, n_iter=2)
+    return values, vectors
+
+
+CONTENDERS: dict[str, Callable[[Job, int], Answer]] = {
+    "limit: reads + products": limit,
+    "eigenwave krylov": ours("krylov"),
+    "limit: read + ssyrk": syrk,
+    "eigenwave gram": ours("gram"),
+    "dask svd_compressed, default": dask_compressed("power"),
+    "dask svd_compressed, QR": dask_compressed("QR"),
+    "dask-ml PCA, randomized": dask_ml_pca,
+    "dask-ml TruncatedSVD": dask_ml_truncated,
+    "sklearn randomized_svd": sklearn_randomized,
+    "sklearn PCA, covariance_eigh": sklearn_covariance,
+    "sklearn IncrementalPCA": sklearn_incremental,
+    "scipy svds": scipy_svds,
+    "fbpca": fbpca_pca,
+}
+# Times that each reads all coefficients from disk; those that load them into memory read once.
+READS = {"dask svd_compressed, default": 7, "dask svd_compressed, QR": 7, "dask-ml PCA, randomized": 8}
+
+
+def main(name: str, folder: str, passes: str) -> None:
+    """Run one contender and print what it took."""
+    with (Path(folder) / "job.pickle").open("rb") as file:
+        job = pickle.load(file)  # noqa: S301 - our own
+    with dask.config.set(scheduler="synchronous"):
+        wall, cpu = time.perf_counter(), time.process_time()
+        values, vectors = CONTENDERS[name](job, int(passes))
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    result: dict[str, float] = {"cpu": cpu, "wall": wall, "peak": peak}
+    exact = Path(folder) / "gram.npy"
+    if vectors.size and exact.exists():
+        gram, eigenvalues = np.load(exact), np.load(Path(folder) / "eigenvalues.npy")
+        rank = job.plan.rank
+        exactly = np.asarray(vectors, np.float64)
+        energies = np.einsum("jp,jp->j", exactly @ gram, exactly)
+        if not values.size:
+            values = np.sqrt(energies)
+        truth = np.sqrt(eigenvalues[:rank])
+        result["error"] = float(np.abs(np.asarray(values, np.float64) / truth - 1).max())
+        basis = np.linalg.qr(exactly.T)[0]
+        result["deficit"] = float(1 - np.trace(basis.T @ gram @ basis) / eigenvalues[:rank].sum())
+    sys.stdout.write(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

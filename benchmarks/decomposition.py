@@ -1,0 +1,125 @@
+"""The decomposition beside its peers and its limits, a table each: `make bench`.
+
+Each contender runs in a process of its own on one thread, one after the other; CPU time leaves out imports. Error is
+the largest relative error of a singular value, deficit the part of the best possible energy that the patterns miss,
+both against float64.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from distributed import Client, LocalCluster
+
+from benchmarks.contenders import CONTENDERS, READS, silent
+from benchmarks.data import images, prepare
+from flows.dask_fanout import DaskFanout
+from flows.fanout import Fanout, InlineFanout
+from tasks.begin_run import Job
+from tasks.run_pass import share_of_shard
+
+MIB = 2**20
+PASSES = 4
+LIMITS = {"krylov": "limit: reads + products", "gram": "limit: read + ssyrk"}
+REPEATS = 3
+
+
+def measure(name: str, folder: Path, passes: int = PASSES) -> dict[str, float]:
+    """What one contender took, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.contenders", name, str(folder), str(passes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name} failed:\n{done.stderr}")
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def median(name: str, folder: Path, repeats: int) -> dict[str, float]:
+    """The run with the median CPU time."""
+    runs = sorted((measure(name, folder) for _ in range(repeats)), key=lambda run: run["cpu"])
+    return runs[len(runs) // 2]
+
+
+def peers(folder: Path, count: int, rank: int, repeats: int = REPEATS) -> None:
+    """Every contender on the same coefficients."""
+    source, kind = images(folder, count)
+    job = prepare(source, folder, rank, exact=True)
+    plan = job.plan
+    print(f"\n### Peers: {kind}, {plan.fitted:,} x {plan.coefficients:,}, k = {rank}\n")
+    print("| | reads | CPU s | of the limit | peak MiB | error | energy deficit |\n|---|---|---|---|---|---|---|")
+    base: dict[str, float] = {}
+    for name in CONTENDERS:
+        result = median(name, folder, repeats)
+        base[name] = result["cpu"]
+        ours = name.removeprefix("eigenwave ")
+        ratio = f"{result['cpu'] / base[LIMITS['gram' if 'gram' in ours else 'krylov']]:.2f}"
+        reads = PASSES if name in {"eigenwave krylov", LIMITS["krylov"]} else READS.get(name, 1)
+        accuracy = [f"{result[key]:.1e}" if key in result else "" for key in ("error", "deficit")]
+        cells = [name, str(reads), f"{result['cpu']:.2f}", ratio, f"{result['peak'] / MIB:,.0f}", *accuracy]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def scaling(folder: Path, counts: list[int], rank: int, side: int = 32) -> None:
+    """Time and memory as the images grow in number."""
+    print(f"\n### Scaling, {side} x {side} x 3, k = {rank}\n")
+    print("| images | coefficients | krylov CPU s | of the limit | peak MiB | dask default CPU s | peak MiB |")
+    print("|---|---|---|---|---|---|---|")
+    for count in counts:
+        below = folder / f"scaling-{count}-{side}"
+        below.mkdir(exist_ok=True)
+        source, _ = images(folder, count, side)
+        job = prepare(source, below, rank, exact=False)
+        bare, ours, dask = (
+            measure(name, below) for name in (LIMITS["krylov"], "eigenwave krylov", "dask svd_compressed, default")
+        )
+        cells = [f"{count:,}", f"{job.plan.coefficients:,}", f"{ours['cpu']:.2f}", f"{ours['cpu'] / bare['cpu']:.2f}"]
+        cells += [f"{ours['peak'] / MIB:,.0f}", f"{dask['cpu']:.2f}", f"{dask['peak'] / MIB:,.0f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def parallel(folder: Path, count: int, rank: int) -> None:
+    """A pass in this process, on one worker and on two."""
+    job = prepare(images(folder, count)[0], folder, rank, exact=False)
+    job = replace(job, plan=replace(job.plan, passes=2))
+    print("\n### A pass on workers\n\n| | wall s | speed-up |\n|---|---|---|")
+    alone = _pass_seconds(job, InlineFanout())
+    print(f"| in this process | {alone:.2f} | 1.00 |")
+    for workers in (1, 2):
+        with (
+            LocalCluster(n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+            Client(cluster, set_as_default=False) as client,
+            client.as_current(),
+        ):
+            seconds = _pass_seconds(job, DaskFanout(client))
+        print(
+            f"| {workers} Dask worker{'s' if workers > 1 else ''} | {seconds:.2f} | {alone / seconds:.2f} |", flush=True
+        )
+
+
+def _pass_seconds(job: Job, fanout: Fanout) -> float:
+    """Least wall time of a pass, of several: the others were disturbed."""
+    seconds = []
+    for _ in range(2 + REPEATS):
+        start = time.perf_counter()
+        fanout.map_sum(partial(share_of_shard, job, 0), job.plan.fitted_shards, silent)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def main() -> None:
+    """All tables."""
+    with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
+        folder = Path(name)
+        peers(folder, 50_000, 64)
+        parallel(folder, 50_000, 64)
+        scaling(folder, [5_000, 20_000, 50_000, 200_000], 64)
+        scaling(folder, [2_000], 64, side=224)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The benchmarks run, tiny and untimed, so that they never rot."""
+
+import pytest
+
+from benchmarks import decomposition
+from benchmarks.contenders import CONTENDERS
+from benchmarks.data import prepare
+from tests.flows.test_stages import smooth_images
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    prepare(smooth_images(folder / "data", count=30), folder, 6, exact=True, shard_size=2**15)
+    return folder
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_every_contender_runs_and_is_as_exact_as_it_can_be(prepared, name):
+    result = decomposition.measure(name, prepared)
+    assert result["cpu"] > 0
+    assert result["peak"] > 2**20
+    if not name.startswith("limit"):
+        bound = {"eigenwave": 1e-5, "dask": 0.5}.get(name.split()[0].split("-")[0], 0.5)
+        assert result["error"] < bound
+        assert result["deficit"] < bound
+
+
+def test_tables_are_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    decomposition.scaling(tmp_path, [30], 4, side=16)
+    decomposition.parallel(tmp_path, 40, 4)
+    printed = capsys.readouterr().out
+    assert "| 30 | 768 |" in printed
+    assert "| 2 Dask workers |" in printed
