@@ -7,7 +7,6 @@ the exact Gram matrix and eigenvalues. Peers get the same Zarr array, centred, a
 import json
 import os
 import pickle
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -208,6 +207,12 @@ CONTENDERS: dict[str, Callable[[Job, int], Answer]] = {
 READS = {"dask svd_compressed, default": 7, "dask svd_compressed, QR": 7, "dask-ml PCA, randomized": 8}
 
 
+def peak_memory() -> int:
+    """Peak resident bytes of this process; ru_maxrss would count those of the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
 def main(name: str, folder: str, passes: str) -> None:
     """Run one contender and print what it took."""
     with (Path(folder) / "job.pickle").open("rb") as file:
@@ -216,7 +221,7 @@ def main(name: str, folder: str, passes: str) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         values, vectors = CONTENDERS[name](job, int(passes))
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_memory()
     result: dict[str, float] = {"cpu": cpu, "wall": wall, "peak": peak}
     exact = Path(folder) / "gram.npy"
     if vectors.size and exact.exists():

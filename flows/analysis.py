@@ -10,7 +10,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows import stages
-from flows.fanout import Fanout, open_fanout
+from flows.fanout import Fanout
+from flows.open_fanout import open_fanout
 from flows.progress import stage_progress
 from flows.summary import verdict
 from storage.manifest import Manifest

@@ -4,12 +4,10 @@ A function is mapped over shards and the results are added up along a tree that 
 shards. Floating-point sums depend on their order: with a fixed tree they do not depend on who computes what when.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol, Self, TypeVar
 
 from storage.errors import EigenwaveError
-from storage.settings import Settings
 
 
 class Summable(Protocol):
@@ -83,15 +81,3 @@ class InlineFanout:
         for branch in others:
             total = total + self.map_sum(function, branch, advance)
         return total
-
-
-@contextmanager
-def open_fanout(settings: Settings) -> Iterator[Fanout]:
-    """The fan-out that the settings name, for the time of the block."""
-    if settings.cluster == "inline":
-        yield InlineFanout()
-        return
-    from flows.dask_fanout import open_dask  # noqa: PLC0415 - Dask takes long to import
-
-    with open_dask(settings.cluster, settings.workers, settings.memory_limit) as fanout:
-        yield fanout

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from PIL import Image
 
-from storage.errors import BadImageError, InputError
+from storage.errors import BadImageError
 from storage.images import GRAY_MODES
 
 PROBES = 1000
@@ -90,35 +89,3 @@ def _readable(source: Source, samples: Sequence[Sample]) -> Iterator[Image.Image
 def in_split_order(samples: Sequence[Sample]) -> list[Sample]:
     """Sort samples: split `train` first, then by split, class and key."""
     return sorted(samples, key=lambda sample: (sample.split != "train", sample.split, sample.class_id, sample.key))
-
-
-def open_source(address: str) -> Source:
-    """Open the dataset at `address`: a known name, a folder of class folders, or IDX files.
-
-    Raises
-    ------
-    InputError
-        If there is nothing there that can be read as a dataset.
-    """
-    from storage.source_digits import DigitsSource  # noqa: PLC0415 - they import this module
-    from storage.source_folder import FolderSource  # noqa: PLC0415
-    from storage.source_idx import IdxSource, find_idx_pairs  # noqa: PLC0415
-
-    if address == "digits":
-        return DigitsSource()
-    path = Path(address)
-    try:
-        if not path.exists():
-            raise InputError(
-                f"There is no dataset {address}: give a folder of class folders, IDX files, or the name digits."
-            )
-        pairs = find_idx_pairs(path)
-        if pairs:
-            return IdxSource(pairs)
-        if path.is_dir():
-            return FolderSource(path)
-    except OSError as error:
-        raise InputError(f"The dataset {address} cannot be read: {error.strerror}; fix that and run again.") from None
-    raise InputError(
-        f"{address} is neither a folder nor an IDX file of images; eigenwave run --help names the formats."
-    )

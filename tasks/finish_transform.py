@@ -8,7 +8,7 @@ import numpy as np
 
 from storage.arrays import write_array
 from storage.errors import EigenwaveError
-from storage.source import open_source
+from storage.open_source import open_source
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.keep_state import Totals, save_array, save_totals

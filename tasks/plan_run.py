@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from storage.errors import InputError
+from storage.open_source import open_source
 from storage.settings import Settings
-from storage.source import Sample, open_source, probe
+from storage.source import Sample, probe
 from tasks.memory import require_memory, stage_memory
 from tasks.plan import Plan
 from tasks.solver import Cost

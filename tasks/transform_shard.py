@@ -11,8 +11,9 @@ import numpy as np
 import storage.images
 import tasks.wavelet
 from storage.arrays import link_chunk
+from storage.open_source import open_source
 from storage.shards import Marker, Reject, code_digest, find_shard, shard_key, store_shard
-from storage.source import Source, open_source
+from storage.source import Source
 from storage.tables import PART, read_table, table_writer, to_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded

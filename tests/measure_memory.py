@@ -1,8 +1,8 @@
 """Run an analysis stage by stage in this process and print the peak memory of each, beside the plan's projection."""
 
 import json
-import resource
 import sys
+from functools import partial
 from pathlib import Path
 
 from flows import stages
@@ -13,8 +13,8 @@ from tasks.associate_patterns import finish_projection
 from tasks.begin_run import begin_run
 from tasks.extract_patterns import extract_patterns
 from tasks.memory import stage_memory
-from tasks.open_solver import open_solver
-from tasks.run_pass import finish_pass
+from tasks.project_shard import project_shard
+from tasks.run_pass import finish_pass, share_of_shard
 
 
 def peak_since_reset():
@@ -44,21 +44,14 @@ def main(source, workspace, settings):
     measured("transform", stages.transform, job, fanout, stages.silent)
     while (number := stages.next_pass(job)) is not None:
         shards = job.plan.fitted_shards
-        total = measured(
-            "pass", fanout.map_sum, lambda shard, number=number: open_solver(job).share(number, shard), shards, int
-        )
+        total = measured("pass", fanout.map_sum, partial(share_of_shard, job, number), shards, int)
         measured("solve", finish_pass, job, number, total)
         del total
     measured("solve", extract_patterns, job)
-    from functools import partial  # noqa: PLC0415
-
-    from tasks.project_shard import project_shard  # noqa: PLC0415
-
     result = measured("project", fanout.map_sum, partial(project_shard, job), range(job.plan.shards), int)
     measured("project", finish_projection, job, result)
     projected = stage_memory(job.plan, chosen.permutations)
-    whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    sys.stdout.write(json.dumps({"measured": peaks, "projected": projected, "whole": whole}))
+    sys.stdout.write(json.dumps({"measured": peaks, "projected": projected}))
 
 
 if __name__ == "__main__":

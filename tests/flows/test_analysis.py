@@ -15,9 +15,9 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from storage.errors import EigenwaveError, InputError
+from storage.open_source import open_source
 from storage.run import open_run
 from storage.settings import Settings
-from storage.source import open_source
 from tests import naive
 from tests.conftest import EIGENWAVE, write_images
 

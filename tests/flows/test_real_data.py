@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from storage.open_source import open_source
 from storage.run import open_run
 from storage.settings import Settings
-from storage.source import open_source
 from tests import naive
 
 pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.slow]

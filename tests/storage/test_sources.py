@@ -6,7 +6,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from storage.errors import BadImageError, InputError
-from storage.source import open_source, probe
+from storage.open_source import open_source
+from storage.source import probe
 from tests.conftest import write_images
 
 
