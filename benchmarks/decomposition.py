@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 from distributed import Client, LocalCluster
 
@@ -39,28 +40,20 @@ def measure(name: str, folder: Path, passes: int = PASSES) -> dict[str, float]:
     return result
 
 
-def median(name: str, folder: Path, repeats: int) -> dict[str, float]:
-    """The run with the median CPU time."""
-    runs = sorted((measure(name, folder) for _ in range(repeats)), key=lambda run: run["cpu"])
-    return runs[len(runs) // 2]
-
-
 def peers(folder: Path, count: int, rank: int, repeats: int = REPEATS) -> None:
-    """Every contender on the same coefficients."""
+    """Every contender on the same coefficients, in rounds: the machine's speed drifts, ratios within a round do not."""
     source, kind = images(folder, count)
-    job = prepare(source, folder, rank, exact=True)
-    plan = job.plan
+    plan = prepare(source, folder, rank, exact=True).plan
     print(f"\n### Peers: {kind}, {plan.fitted:,} x {plan.coefficients:,}, k = {rank}\n")
     print("| | reads | CPU s | of the limit | peak MiB | error | energy deficit |\n|---|---|---|---|---|---|---|")
-    base: dict[str, float] = {}
+    rounds = [{name: measure(name, folder) for name in CONTENDERS} for _ in range(repeats)]
     for name in CONTENDERS:
-        result = median(name, folder, repeats)
-        base[name] = result["cpu"]
-        ours = name.removeprefix("eigenwave ")
-        ratio = f"{result['cpu'] / base[LIMITS['gram' if 'gram' in ours else 'krylov']]:.2f}"
+        limit = LIMITS["gram" if name in {"eigenwave gram", LIMITS["gram"]} else "krylov"]
+        ratio = median(results[name]["cpu"] / results[limit]["cpu"] for results in rounds)
+        typical = {key: median(results[name][key] for results in rounds) for key in rounds[0][name]}
         reads = PASSES if name in {"eigenwave krylov", LIMITS["krylov"]} else READS.get(name, 1)
-        accuracy = [f"{result[key]:.1e}" if key in result else "" for key in ("error", "deficit")]
-        cells = [name, str(reads), f"{result['cpu']:.2f}", ratio, f"{result['peak'] / MIB:,.0f}", *accuracy]
+        accuracy = [f"{typical[key]:.1e}" if key in typical else "" for key in ("error", "deficit")]
+        cells = [name, str(reads), f"{typical['cpu']:.2f}", f"{ratio:.2f}", f"{typical['peak'] / MIB:,.0f}", *accuracy]
         print(f"| {' | '.join(cells)} |", flush=True)
 
 
