@@ -61,7 +61,9 @@ def plan_summary(outlook: "Outlook") -> RenderableType:
         "passed over": f"{outlook.ignored:,} files without the ending of an image format",
         "coefficients": f"{plan.coefficients:,} an image, {plan.coefficient_bytes / MIB:,.1f} MiB in all",
         "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images",
-        "patterns": f"{plan.rank}, scores {plan.score_bytes / MIB:,.1f} MiB",
+        "patterns": f"as many as hold {_percent(outlook.energy)} of the energy"
+        if outlook.energy
+        else f"{plan.rank}, scores {plan.score_bytes / MIB:,.1f} MiB",
         "solver": _solver(outlook),
         "memory": f"{max(outlook.memory.values()) / MIB:,.0f} MiB a process, "
         f"in the stage {max(outlook.memory, key=lambda stage: outlook.memory[stage])}; "

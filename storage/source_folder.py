@@ -40,12 +40,13 @@ class FolderSource:
 
     @cached_property
     def _found(self) -> tuple[list[Sample], int]:
-        samples, ignored = [], 0
+        samples: list[Sample] = []
+        ignored = 0
         for split, root in self._roots.items():
             for class_id, name in enumerate(self.classes):
                 for path in _files(root / name):
                     if path.suffix.lower() in SUFFIXES:
-                        samples.append(Sample(path.relative_to(self.folder).as_posix(), class_id, split))
+                        samples.append(Sample(_key(path.relative_to(self.folder)), class_id, split))
                     else:
                         ignored += 1
         return in_split_order(samples), ignored
@@ -69,6 +70,17 @@ class FolderSource:
     def image(self, payload: bytes) -> Image.Image:
         """Open any of the allowed image formats."""
         return open_image(payload)
+
+
+def _key(path: Path) -> str:
+    key = path.as_posix()
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"The file name {key!r} is not UTF-8 and could not be named in the results; rename it."
+        ) from None
+    return key
 
 
 def _folders(folder: Path) -> list[str]:

@@ -29,8 +29,8 @@ class Outlook:
         Split to fit on.
     ignored
         Files passed over.
-    plan
-        What a run would do.
+    plan, energy
+        What a run would do, and the part of the energy that decides how many patterns it keeps, if any.
     costs
         Of each solver.
     memory
@@ -44,6 +44,7 @@ class Outlook:
     fitted_split: str
     ignored: int
     plan: Plan
+    energy: float | None
     costs: Sequence[Cost]
     memory: Mapping[str, int]
     memory_limit: int
@@ -95,6 +96,7 @@ def plan_run(source: str, settings: Settings) -> Outlook:
         fitted_split=fitted_split,
         ignored=opened.ignored,
         plan=plan,
+        energy=settings.energy,
         costs=plan.costs(None if settings.passes == "auto" else settings.passes),
         memory=stage_memory(plan, settings.permutations),
         memory_limit=limit,

@@ -1,4 +1,5 @@
 import gzip
+import os
 import struct
 
 import numpy as np
@@ -64,6 +65,12 @@ def test_folder_keeps_empty_classes_and_names_dangling_links(class_folders):
     assert source.classes == ("bird", "cat", "dog")
     with pytest.raises(BadImageError, match="No such file"):
         source.read("cat/lost.png")
+
+
+def test_names_that_are_not_utf8_are_refused_by_name(class_folders):
+    (class_folders / "cat" / "000.png").rename(os.fsencode(class_folders / "cat") + b"/\xff.png")
+    with pytest.raises(InputError, match=r"'cat/\\udcff.png' is not UTF-8"):
+        open_source(str(class_folders)).samples()
 
 
 def test_folder_that_mixes_splits_and_classes_is_refused(class_folders):

@@ -195,3 +195,11 @@ def test_rank_for_energy_and_movement():
     assert rank_for(0.95, values[:3], 10.0) is None
     assert movement(values, values * 1.21, 4) == pytest.approx(1 - 1 / 1.1)
     assert movement(values, values[:2], 3) == np.inf
+
+
+def test_huge_dynamic_range_gives_what_float32_holds_and_no_more():
+    matrix = decaying(300, 80, decay=0.3)
+    values, patterns, _ = decompose(matrix, rank=40)
+    exact = naive.svd(matrix, 40)[1]
+    assert 5 <= len(patterns) < 10  # 0.3^6 is 7e-4, the square root of float32's rounding
+    np.testing.assert_allclose(values, exact[: len(values)], rtol=5e-3)
