@@ -68,7 +68,7 @@ def test_folder_keeps_empty_classes_and_names_dangling_links(class_folders):
 
 
 def test_names_that_are_not_utf8_are_refused_by_name(class_folders):
-    (class_folders / "cat" / "000.png").rename(os.fsencode(class_folders / "cat") + b"/\xff.png")
+    (class_folders / "cat" / "000.png").rename(class_folders / "cat" / os.fsdecode(b"\xff.png"))
     with pytest.raises(InputError, match=r"'cat/\\udcff.png' is not UTF-8"):
         open_source(str(class_folders)).samples()
 
