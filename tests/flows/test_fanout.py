@@ -27,6 +27,15 @@ def die_at(bad, shard):
     return 1
 
 
+def die_once(folder, shard):
+    """Noise, but the first attempt at every third shard kills its worker."""
+    trace = folder / str(shard)
+    if shard % 3 == 0 and not trace.exists():
+        trace.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return noise(1000, shard)
+
+
 @pytest.fixture(scope="module")
 def dask():
     with (
@@ -77,6 +86,12 @@ def test_a_shard_that_kills_its_workers_is_named(dask):
     with pytest.raises(EigenwaveError, match=r"Shard 5 ended its worker process \d+ times.* lower --shard-size"):
         dask.map_sum(partial(die_at, 5), range(8), int)
     assert dask.map_sum(partial(die_at, -1), range(8), int) == 8
+
+
+def test_same_bits_when_workers_die_and_shards_are_computed_again(dask, tmp_path):
+    expected = InlineFanout().map_sum(partial(noise, 1000), range(20), int)
+    assert np.array_equal(dask.map_sum(partial(die_once, tmp_path), range(20), int), expected)
+    assert len(list(tmp_path.iterdir())) == 7
 
 
 def test_no_scheduler_is_told_at_once():
