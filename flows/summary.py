@@ -71,11 +71,7 @@ def plan_summary(outlook: "Outlook") -> RenderableType:
     }
     for name, value in rows.items():
         table.add_row(name, value)
-    return Group(
-        table,
-        Text("\nsolvers: reads of the coefficients beyond the first, operations, seconds of one worker"),
-        _costs(outlook),
-    )
+    return Group(table, Text(), _costs(outlook))
 
 
 def _solver(outlook: "Outlook") -> str:
@@ -86,7 +82,7 @@ def _solver(outlook: "Outlook") -> str:
 
 
 def _costs(outlook: "Outlook") -> Table:
-    table = Table(show_header=False, box=None)
+    table = Table("solver", "reads after\nthe transform", "\noperations", "\nseconds of one worker", "", box=None)
     for cost in outlook.costs:
         verdict = cost.obstacle or ("taken" if cost.solver == outlook.plan.solver else "")
         table.add_row(cost.solver, f"{cost.reads:g}", f"{cost.flops:.2g}", f"{cost.seconds:,.1f} s", verdict)

@@ -218,7 +218,7 @@ def _iterated(gram: Float64, rank: int | None, energy: float | None, seed: int) 
         values, coefficients = nystrom(bases, products)
         wanted = rank if rank is not None else rank_for(energy or 1.0, values, total)
         room = len(gram) - sum(basis.shape[1] for basis in bases)
-        if wanted is not None and movement(values, earlier, wanted) < IN_MEMORY_TOLERANCE:
+        if room == 0 or (wanted is not None and movement(values, earlier, wanted) < IN_MEMORY_TOLERANCE):
             break
         block = orthonormalise(products[-1][:, :room].copy(), bases)
         if not block.shape[1]:
