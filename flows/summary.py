@@ -44,7 +44,9 @@ def run_summary(run: Run) -> RenderableType:
         Text(f"\n{manifest.run_id}  {manifest.source}", style="bold"),
         Text(_counts(manifest)),
         _learnability(manifest),
+        Text(),
         _patterns(run),
+        Text(),
         _places(run.paths),
         Text(f"\n{verdict(manifest)}", style="bold"),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tasks.products import ROW_BLOCK, TILE
+from tasks.products import GRAM_BLOCK, ROW_BLOCK, TILE
 from tasks.solver import FLOAT32, FLOAT64
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     statistics = FLOAT64 * plan.classes * k * (permutations + 2) + FLOAT64 * p * k
     shares: Mapping[str, int] = {
         "krylov": (2 * FLOAT32 + SUMS * FLOAT64) * thin,
-        "gram": (2 * FLOAT32 + SUMS * FLOAT64) * p * p,
+        "gram": (2 * FLOAT32 + SUMS * FLOAT64) * p * p + 2 * FLOAT32 * min(GRAM_BLOCK, plan.rows_per_shard) * p,
         "dual": 0,
     }
     share = shares[plan.solver]

@@ -16,6 +16,7 @@ Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 ROW_BLOCK = 1024  # rows multiplied at once: enough for full speed, few enough to sum the rest in float64
+GRAM_BLOCK = 4096  # rows of a symmetric product: adding up its p x p result must not take longer than computing it
 CAST_BLOCK = 128  # rows cast to float64 at once: stays in the cache
 TILE = 4096  # rows of a tall matrix, or columns of wide ones, worked on at once: bounds temporary copies
 
@@ -26,11 +27,11 @@ def tiles(length: int) -> Iterator[slice]:
         yield slice(start, min(start + TILE, length))
 
 
-def row_blocks(rows: Float32, used: Mask) -> Iterator[Float32]:
-    """Blocks of at most `ROW_BLOCK` rows (n, p) with the unused ones left out; views where all are used."""
-    for start in range(0, len(rows), ROW_BLOCK):
-        mask = used[start : start + ROW_BLOCK]
-        block = rows[start : start + ROW_BLOCK]
+def row_blocks(rows: Float32, used: Mask, size: int = ROW_BLOCK) -> Iterator[Float32]:
+    """Blocks of at most `size` rows (n, p) with the unused ones left out; views where all are used."""
+    for start in range(0, len(rows), size):
+        mask = used[start : start + size]
+        block = rows[start : start + size]
         if mask.any():
             yield block if mask.all() else block[mask]
 
@@ -124,7 +125,7 @@ def gram(rows: Float32, used: Mask, mean: Float64) -> Float64:
     """The share of some rows in G = (W - 1 m')' (W - 1 m'): (p, p), float32 products of blocks summed in float64."""
     total = np.zeros((rows.shape[1], rows.shape[1]))
     offset = mean.astype(np.float32)
-    for block in row_blocks(rows, used):
+    for block in row_blocks(rows, used, GRAM_BLOCK):
         centred = block - offset
         total += centred.T @ centred
     return total
