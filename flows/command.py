@@ -1,8 +1,11 @@
 """The command line. Prefect and Dask are imported only by `run`: everything else answers at once."""
 
 import os
+import signal
 import sys
+import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +16,8 @@ from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings, settings_error
 
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
+GRACE_SECONDS = 5
 DEFAULT_WORKSPACE = Path("eigenwave-workspace")
 
 app = App(
@@ -65,6 +70,7 @@ def run(
     Console(stderr=True).print("starting Prefect and Dask ...", style="dim")
     from flows.analysis import analysis  # noqa: PLC0415
 
+    signal.signal(signal.SIGINT, _interrupt)
     finished = analysis(source, str(workspace), chosen, run_id)
     Console().print(run_summary(Run(space.run(finished))))
 
@@ -140,9 +146,31 @@ def _status(words: list[str], *, debug: bool) -> int:
         sys.stderr.write(f"eigenwave: {told}\n")
         return told.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("eigenwave: interrupted; the same command continues the run.\n")
+        sys.stderr.write(INTERRUPTION)
         return INTERRUPTED
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    """End the run on Ctrl-C: as Prefect ends it if that is quick, otherwise at once; nothing on disk is lost.
+
+    Ctrl-C in a terminal ends Prefect's temporary server too, and Prefect would go on asking it for minutes.
+    """
+    deadline = threading.Timer(GRACE_SECONDS, _leave)
+    deadline.daemon = True
+    deadline.start()
+    signal.signal(signal.SIGINT, lambda *_: _leave())
+    raise KeyboardInterrupt
+
+
+def _leave() -> None:
+    import psutil  # noqa: PLC0415 - Dask brings it
+
+    sys.stderr.write(INTERRUPTION)
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    os._exit(INTERRUPTED)
 
 
 def _as_ours(error: CycloptsError) -> EigenwaveError:

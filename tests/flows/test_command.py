@@ -1,7 +1,9 @@
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -135,6 +137,27 @@ def test_no_scheduler_is_wrong_input(eigenwave, class_folders):
     assert finished.returncode == 2
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_run_soon_even_if_its_temporary_server_dies_of_it(tmp_path):
+    folder = write_images(tmp_path / "many", count=3000)
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    run = subprocess.Popen(
+        [EIGENWAVE, "run", folder, "--shard-size", "64KiB", "--workers", "1"],
+        cwd=tmp_path,
+        env=environment | {"PREFECT_HOME": str(tmp_path / "prefect")},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not list((tmp_path / "eigenwave-workspace").glob("runs/*/work/parts/*")):
+        assert run.poll() is None
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)
+    errors = run.communicate(timeout=20)[1]
+    assert run.returncode == 130
+    assert "interrupted; the same command continues the run." in errors
 
 
 def test_settings_come_from_file_and_environment(tmp_path, eigenwave, class_folders):
