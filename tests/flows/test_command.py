@@ -151,7 +151,7 @@ def test_ctrl_c_ends_the_run_soon_even_if_its_temporary_server_dies_of_it(tmp_pa
         text=True,
         start_new_session=True,
     )
-    while not list((tmp_path / "eigenwave-workspace").glob("runs/*/work/parts/*")):
+    while not list((tmp_path / "eigenwave-workspace").rglob("parts/*")):
         assert run.poll() is None
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGINT)
