@@ -16,12 +16,10 @@ from flows.progress import stage_progress
 from flows.summary import verdict
 from storage.manifest import Manifest
 from storage.settings import Settings
-from storage.workspace import Workspace
+from storage.workspace import DEFAULT_WORKSPACE, Workspace
 from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import Job, begin_run
 from tasks.seal_run import seal_run
-
-DEFAULT_WORKSPACE = "eigenwave-workspace"
 
 
 @flow(name="analysis", flow_run_name="{source}")

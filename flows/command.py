@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings, settings_error
+from storage.workspace import DEFAULT_WORKSPACE
 
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
 GRACE_SECONDS = 5
-DEFAULT_WORKSPACE = Path("eigenwave-workspace")
 
 app = App(
     name="eigenwave",
@@ -38,7 +38,7 @@ def run(
     source: str,
     /,
     *,
-    workspace: Folder = DEFAULT_WORKSPACE,
+    workspace: Folder = Path(DEFAULT_WORKSPACE),
     config: Config = None,
     run_id: str | None = None,
     settings: Flags = None,
@@ -93,7 +93,7 @@ def plan(source: str, /, *, config: Config = None, settings: Flags = None) -> No
 
 
 @app.command(name="list")
-def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+def list_runs(*, workspace: Folder = Path(DEFAULT_WORKSPACE)) -> None:
     """Show the runs in a workspace."""
     from rich.console import Console  # noqa: PLC0415
 
@@ -112,7 +112,7 @@ def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
 
 
 @app.command
-def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+def show(run: str = "latest", /, *, workspace: Folder = Path(DEFAULT_WORKSPACE)) -> None:
     """Show the summary of a finished run again.
 
     Parameters

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from storage.errors import InputError
 
+DEFAULT_WORKSPACE = "eigenwave-workspace"
 RUN_ID_PATTERN = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]{0,99}")
 
 

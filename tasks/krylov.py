@@ -3,7 +3,7 @@
 A pass multiplies an orthonormal block Q by G; the products of all passes span a block Krylov space (Musco and Musco
 2015), from which the eigenpairs are taken by Nystrom's formula Y (Q'Y)^-1 Y' (Tropp et al. 2017), half a pass more
 accurate than Rayleigh-Ritz on the same space. Blocks are orthonormalised between passes: powers of G that are not
-lose every singular value below about 1e-7 of the largest in float32.
+lose every singular value below about 3e-4 of the largest in float32.
 
 Matrices are tall, (p, l) with l far below p. They are worked on in tiles of rows and in place, so that p may be
 large: blocks are float32, products float64, and nothing else of that size is made. Nothing here knows how many images
