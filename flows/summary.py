@@ -47,6 +47,7 @@ def run_summary(run: Run) -> RenderableType:
         Text(),
         _patterns(run),
         Text(),
+        Text(_short(run.paths.folder), overflow="fold"),
         _places(run.paths),
         Text(f"\n{verdict(manifest)}", style="bold"),
     )
@@ -162,7 +163,7 @@ def _patterns(run: Run) -> Table:
 
 
 def _places(paths: RunPaths) -> Table:
-    table = Table(_short(paths.folder), "", box=None)
+    table = Table(show_header=False, box=None)
     for path, what in (
         (paths.table("").parent, "patterns, pattern_class, learnability, samples, rejects (Parquet)"),
         (paths.patterns, "the patterns, as wavelet coefficients"),
