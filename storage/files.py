@@ -45,6 +45,12 @@ def write_file(path: Path, *parts: bytes | memoryview) -> None:
             file.write(part)
 
 
+def remove_partials(folder: Path) -> None:
+    """Remove what killed writers left in a folder; one that is still alive fails instead of finishing late."""
+    for partial in folder.rglob(f"*{PARTIAL_SUFFIX}"):
+        partial.unlink(missing_ok=True)
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content."""
     with path.open("rb") as file:

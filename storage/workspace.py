@@ -159,7 +159,7 @@ class Workspace:
         return RunPaths(self.folder / "runs" / run_id)
 
     def runs(self) -> list[RunPaths]:
-        """All runs, finished or not, oldest first."""
+        """All runs, finished or not, in the order of their ids: oldest first, if the ids were not chosen by hand."""
         folder = self.folder / "runs"
         return [RunPaths(path) for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
 
@@ -229,8 +229,9 @@ class Workspace:
 
 
 def new_run_id() -> str:
-    """A run id such as r-20261122T031500-7f3a: sorts by time, starts with a letter."""
-    return f"r-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    """A run id such as r-20261122T031500-7f3a: starts with a letter, sorts by time to a 65,536th of a second."""
+    now = datetime.now(UTC)
+    return f"r-{now:%Y%m%dT%H%M%S}-{now.microsecond * 2**16 // 10**6:04x}"
 
 
 def checked_run_id(run_id: str) -> str:

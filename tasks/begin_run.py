@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from storage.arrays import ArraySpec, create_array
 from storage.errors import InputError
-from storage.files import write_file
+from storage.files import remove_partials, write_file
 from storage.images import ImageForm
 from storage.settings import Settings
 from storage.source import Sample
@@ -132,6 +132,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         warm_start=warm_start,
         attempt=secrets.token_hex(4),
     )
+    remove_partials(paths.folder)
     if not paths.plan.exists():
         write_file(paths.settings, contents[0])
         _write_listing(job, outlook.samples)

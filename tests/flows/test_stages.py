@@ -170,6 +170,23 @@ def test_a_damaged_shard_is_found_before_it_spoils_a_pass(tmp_path):
         stages.decompose(job, InlineFanout(), 1, stages.silent)
 
 
+def test_half_written_files_of_a_killed_run_do_not_enter_the_finished_one(tmp_path):
+    folder = smooth_images(tmp_path / "data", count=20)
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.prepare()
+    settings = Settings(rank=3, solver="krylov")
+    job = begin_run(str(folder), settings, workspace)
+    stages.transform(job, InlineFanout(), stages.silent)
+    for path in (job.paths.manifest, job.paths.coefficients / "c" / "0" / "0", job.paths.patterns / "zarr.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name(f"{path.name}.1234.partial").write_bytes(b"half")
+    again = begin_run(str(folder), settings, workspace)
+    assert again.run_id == job.run_id
+    manifest = stages.run_stages(again, InlineFanout())
+    assert not list(job.paths.folder.rglob("*.partial"))
+    assert not [name for name in manifest.files if "partial" in name]
+
+
 def measure(source, folder, **settings):
     command = [sys.executable, MEASURE, source, folder, json.dumps(settings)]
     environment = {"PYTHONPATH": str(MEASURE.parent.parent), "OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}

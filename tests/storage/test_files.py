@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import EigenwaveError
-from storage.files import replacing, sha256_of, write_file
+from storage.files import remove_partials, replacing, sha256_of, write_file
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -35,3 +35,16 @@ def test_parts_are_joined_and_digested(tmp_path):
     write_file(tmp_path / "deep" / "file", b"ab", memoryview(b"c"))
     assert (tmp_path / "deep" / "file").read_bytes() == b"abc"
     assert sha256_of(tmp_path / "deep" / "file").startswith("ba7816bf")
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    kept = tmp_path / "deep" / "file"
+    write_file(kept, b"kept")
+    # A writer killed in the block never leaves it.
+    writer = replacing(kept)
+    writer.__enter__().write_bytes(b"in part")
+    remove_partials(tmp_path)
+    assert list(kept.parent.iterdir()) == [kept]
+    with pytest.raises(EigenwaveError, match="cannot be written"):
+        writer.__exit__(None, None, None)
+    assert kept.read_bytes() == b"kept"

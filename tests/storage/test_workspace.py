@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -54,8 +55,16 @@ def test_find_tells_what_is_missing(tmp_path):
         assert workspace.find(name).run_id == "r-1"
 
 
-def test_run_ids():
-    assert checked_run_id(new_run_id()).startswith("r-2")
+def test_run_ids_sort_by_time():
+    ids = []
+    for _ in range(50):
+        ids.append(checked_run_id(new_run_id()))
+        time.sleep(1e-4)
+    assert ids == sorted(set(ids))
+    assert all(name.startswith("r-2") for name in ids)
+
+
+def test_impossible_run_ids_are_refused():
     for bad in ("", "latest", "../r", "2026-01-01", "a b"):
         with pytest.raises(InputError, match="is not possible"):
             checked_run_id(bad)
