@@ -46,11 +46,11 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
         def first_share(shard: int) -> Array:
             return opened.first_share(load_shard(job, shard), job.used(shard))
 
-        first = fanout.map_sum(first_share, plan.fitted_shards, silent)
+        first = fanout.map_sum(first_share, plan.fitted_shards, silent, 0)
         error = load_mean(job) - np.load(job.paths.shift)
         opened.finish_first(first, read_totals(job).fitted, error)
         while (number := opened.next_pass()) is not None:
-            total = fanout.map_sum(partial(opened.share, number), plan.fitted_shards, silent)
+            total = fanout.map_sum(partial(opened.share, number), plan.fitted_shards, silent, 0)
             opened.finish_pass(number, total)
         vectors = opened.patterns()
         # The scores, which a run takes anyway, give the singular values.

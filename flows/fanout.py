@@ -26,7 +26,7 @@ T = TypeVar("T", bound=Summable)
 class Fanout(Protocol):
     """A way to compute something for each shard."""
 
-    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
+    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
         """The sum of `function(shard)` over the shards, added along the fixed tree.
 
         Parameters
@@ -37,6 +37,8 @@ class Fanout(Protocol):
             At least one.
         advance
             Called after each shard.
+        result_bytes
+            Size of one result: small ones may be added many at a time.
 
         Raises
         ------
@@ -57,27 +59,27 @@ def branches(shards: range) -> list[range]:
     return [shards[start : start + size] for start in range(0, len(shards), size)]
 
 
-def shard_failure(shard: int, error: BaseException) -> EigenwaveError:
-    """What to tell about an error in a shard: the error itself if it was made for users."""
-    if isinstance(error, EigenwaveError):
-        return error
-    return EigenwaveError(f"Shard {shard} failed with {type(error).__name__}: {error}")
+def compute(function: Callable[[int], T], shard: int) -> T:
+    """What the function gives for a shard; an error that was not made for users is told as one that names the shard."""
+    try:
+        return function(shard)
+    except EigenwaveError:
+        raise
+    except Exception as error:
+        raise EigenwaveError(f"Shard {shard} failed with {type(error).__name__}: {error}") from error
 
 
 class InlineFanout:
     """Compute in this process, one shard after the other; at most one sum a level of the tree is held."""
 
-    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
+    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
         """See `Fanout`."""
         if len(shards) == 1:
-            try:
-                result = function(shards[0])
-            except Exception as error:
-                raise shard_failure(shards[0], error) from error
+            result = compute(function, shards[0])
             advance()
             return result
         first, *others = branches(shards)
-        total = self.map_sum(function, first, advance)
+        total = self.map_sum(function, first, advance, result_bytes)
         for branch in others:
-            total = total + self.map_sum(function, branch, advance)
+            total = total + self.map_sum(function, branch, advance, result_bytes)
         return total

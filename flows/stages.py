@@ -10,6 +10,7 @@ from tasks.associate_patterns import associate_patterns, finish_projection
 from tasks.begin_run import Job
 from tasks.extract_patterns import extract_patterns
 from tasks.finish_transform import begin_transform, finish_transform
+from tasks.memory import result_bytes
 from tasks.open_solver import open_solver
 from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard
@@ -26,7 +27,9 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> None:
         return
     begin_transform(job)
     with progress("transform", job.plan.shards) as advance:
-        result = fanout.map_sum(partial(transform_shard, job), range(job.plan.shards), advance)
+        result = fanout.map_sum(
+            partial(transform_shard, job), range(job.plan.shards), advance, _result_bytes(job, "transform")
+        )
     finish_transform(job, result)
 
 
@@ -39,7 +42,7 @@ def decompose(job: Job, fanout: Fanout, number: int, progress: Progress) -> None
     """One pass of the decomposition over the fitted images."""
     shards = job.plan.fitted_shards
     with progress(f"decompose pass {number}", len(shards)) as advance:
-        total = fanout.map_sum(partial(share_of_shard, job, number), shards, advance)
+        total = fanout.map_sum(partial(share_of_shard, job, number), shards, advance, _result_bytes(job, "pass"))
     finish_pass(job, number, total)
 
 
@@ -49,8 +52,14 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> None:
         return
     extract_patterns(job)
     with progress("project", job.plan.shards) as advance:
-        result = fanout.map_sum(partial(project_shard, job), range(job.plan.shards), advance)
+        result = fanout.map_sum(
+            partial(project_shard, job), range(job.plan.shards), advance, _result_bytes(job, "project")
+        )
     finish_projection(job, result)
+
+
+def _result_bytes(job: Job, stage: str) -> int:
+    return result_bytes(job.plan, job.settings.permutations)[stage]
 
 
 @contextmanager

@@ -64,7 +64,8 @@ def require_finite(values: npt.NDArray[Any], job: Job, shard: int) -> None:
     EigenwaveError
         If a value is not finite.
     """
-    if not np.isfinite(values).all():
+    # Anything that is not finite makes the sum so, and a sum needs no temporary array.
+    if not np.isfinite(values.sum()):
         raise EigenwaveError(
             f"Shard {shard} of {job.paths.coefficients} is missing or damaged; remove {job.paths.folder} and run again."
         )

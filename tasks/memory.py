@@ -1,6 +1,5 @@
 """The most memory a process needs in each stage: a pure sum over the plan; tests hold it against measurements."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tasks.products import GRAM_BLOCK, ROW_BLOCK, TILE
@@ -12,8 +11,21 @@ if TYPE_CHECKING:
 MIB = 2**20
 PROCESS = 320 * MIB  # Python with all libraries, Prefect's among them
 IMAGES = 40 * MIB  # a block of images being decoded and transformed
-SUMS = 5  # results held while they are added up along the tree: one a level, and three in an addition
+SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
+ADDED_AT_ONCE = 16 * MIB  # small results are added up many at a time, as many as this holds
 IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory takes
+
+
+def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
+    """Bytes of what one shard gives in each stage that maps over shards."""
+    p, k = plan.coefficients, plan.rank
+    share = {"krylov": p * plan.block_width, "gram": p * p, "dual": p * k}[plan.solver]
+    statistics = plan.classes * k * (permutations + 2)
+    return {
+        "transform": 0 if plan.solver == "dual" else FLOAT64 * share,
+        "pass": FLOAT64 * share,
+        "project": FLOAT64 * (statistics + p * k),
+    }
 
 
 def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
@@ -30,17 +42,16 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     chunk = FLOAT32 * plan.rows_per_shard * p
     masked = FLOAT32 * min(ROW_BLOCK, plan.rows_per_shard) * p  # a copy of a block without rejected images
     thin = p * width
-    statistics = FLOAT64 * plan.classes * k * (permutations + 2) + FLOAT64 * p * k
-    shares: Mapping[str, int] = {
-        "krylov": (2 * FLOAT32 + SUMS * FLOAT64) * thin,
-        "gram": (2 * FLOAT32 + SUMS * FLOAT64) * p * p + 2 * FLOAT32 * min(GRAM_BLOCK, plan.rows_per_shard) * p,
+    sums = {stage: SUMS * size + ADDED_AT_ONCE for stage, size in result_bytes(plan, permutations).items()}
+    operands = {
+        "krylov": 2 * FLOAT32 * thin,
+        "gram": 2 * FLOAT32 * p * (p + min(GRAM_BLOCK, plan.rows_per_shard)),
         "dual": 0,
-    }
-    share = shares[plan.solver]
-    stages = {"transform": chunk + IMAGES + 2 * masked + share}
+    }[plan.solver]
+    stages = {"transform": chunk + IMAGES + 2 * masked + operands + sums["transform"]}
     r = plan.passes * width
     if plan.solver == "krylov":
-        stages["pass"] = chunk + masked + share
+        stages["pass"] = chunk + masked + operands + sums["pass"]
         blocks = (FLOAT32 + FLOAT64) * plan.passes * thin + 3 * FLOAT64 * thin
         stages["solve"] = blocks + 3 * FLOAT64 * min(TILE, p) * r + 6 * FLOAT64 * r * r
     elif plan.solver == "gram":
@@ -48,13 +59,13 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     else:
         stages["pass"] = max(
             3 * chunk + 3 * FLOAT32 * plan.rows_per_shard * TILE + FLOAT64 * plan.rows_per_shard * n,
-            chunk + masked + (FLOAT32 + SUMS * FLOAT64) * p * k,
+            chunk + masked + FLOAT32 * p * k + sums["pass"],
         )
         stages["solve"] = (
             3 * FLOAT64 * n * n + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * n * width + 4 * FLOAT64 * p * k
         )
     scores = (FLOAT32 + FLOAT64) * 3 * plan.rows_per_shard * k
-    stages["project"] = chunk + masked + scores + 4 * FLOAT32 * p * k + SUMS * statistics
+    stages["project"] = chunk + masked + scores + 4 * FLOAT32 * p * k + sums["project"]
     return {stage: PROCESS + size for stage, size in stages.items()}
 
 

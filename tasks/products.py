@@ -72,9 +72,9 @@ class Moments:
         return self.square_sum - self.rows * float(mean @ mean)
 
 
-def project(block: Float32, basis: Float32, mean: Float64) -> Float32:
-    """The product (W - 1 m') Q for a block of rows, centred after the multiplication: (rows, columns of Q)."""
-    product: Float32 = block @ basis
+def project(rows: Float32, basis: Float32, mean: Float64) -> Float32:
+    """The product (W - 1 m') Q for some rows, centred after the multiplication: (n, columns of Q)."""
+    product: Float32 = rows @ basis
     product -= _along(mean, basis).astype(np.float32)
     return product
 
@@ -96,22 +96,23 @@ def multiply(rows: Float32, used: Mask, basis: Float32, mean: Float64) -> Float6
     Float64
         (p, l).
     """
-    total, score_sum = np.zeros(basis.shape), np.zeros(basis.shape[1])
-    for block in row_blocks(rows, used):
-        scores = project(block, basis, mean)
-        total += block.T @ scores
-        score_sum += scores.sum(axis=0, dtype=np.float64)
-    subtract_outer(total, mean, score_sum)
-    return total
+    scores = project(rows, basis, mean)
+    return combine(rows, used, scores if used.all() else scores[used], mean)
 
 
 def combine(rows: Float32, used: Mask, weights: Float32, mean: Float64) -> Float64:
-    """The share of some rows in (W - 1 m')' Z, for weights Z of the used rows (rows used, k): (p, k)."""
-    total, start = np.zeros((rows.shape[1], weights.shape[1])), 0
-    for block in row_blocks(rows, used):
-        total += block.T @ weights[start : start + len(block)]
-        start += len(block)
-    subtract_outer(total, mean, weights.sum(axis=0, dtype=np.float64))
+    """The share of some rows in (W - 1 m')' Z, for weights Z of the used rows (rows used, l): (p, l) float64."""
+    total = np.zeros((rows.shape[1], weights.shape[1]))
+    weight_sum = weights.sum(axis=0, dtype=np.float64)
+    # Tile by tile, each in the same place, so that it is added and centred while it is in the cache.
+    product = np.empty((min(TILE, len(total)), weights.shape[1]), np.float32)
+    for tile in tiles(len(total)):
+        part, start = total[tile], 0
+        for block in row_blocks(rows[:, tile], used):
+            stop = start + len(block)
+            part += np.matmul(block.T, weights[start:stop], out=product[: len(part)])
+            start = stop
+        part -= np.outer(mean[tile], weight_sum)
     return total
 
 

@@ -10,7 +10,7 @@ from tasks.association import ClassSums
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.keep_state import load_mean, load_patterns, load_shard, require_finite
-from tasks.products import ROW_BLOCK, Float64, project, subtract_outer
+from tasks.products import Float64, combine, project
 from tasks.relabelling import shuffled_labels
 
 
@@ -52,20 +52,15 @@ def project_shard(job: Job, shard: int) -> Projection:
     used = job.used(shard)
     valid = np.asarray(part["reason"].is_null())
     scores = np.full((job.plan.rows_per_shard, patterns.shape[1]), np.nan, np.float32)
-    product, score_sum = np.zeros(patterns.shape), np.zeros(patterns.shape[1])
-    for start in range(0, len(rows), ROW_BLOCK):
-        block = slice(start, min(start + ROW_BLOCK, len(rows)))
-        scores[block] = project(rows[block], patterns, mean)
-        fitted = slice(None) if used[block].all() else used[block]
-        product += rows[block][fitted].T @ scores[block][fitted]
-        score_sum += scores[block][fitted].sum(axis=0, dtype=np.float64)
-    subtract_outer(product, mean, score_sum)
+    scores[: len(rows)] = project(rows, patterns, mean)
+    fitted = scores[: len(rows)][used]
+    product = combine(rows, used, fitted, mean)
     require_finite(scores[: len(rows)][valid], job, shard)
     write_chunk(chunk_path(job.paths.scores, shard), scores)
     borders = np.load(job.paths.thresholds)
     ids = np.asarray(part["sample_id"])[used]
     sums = ClassSums.of(
-        scores[: len(rows)][used],
+        fitted,
         np.asarray(part["class_id"])[used],
         shuffled_labels(ids, borders, job.settings.seed),
         job.plan.classes,

@@ -44,11 +44,11 @@ def main(source, workspace, settings):
     measured("transform", stages.transform, job, fanout, stages.silent)
     while (number := stages.next_pass(job)) is not None:
         shards = job.plan.fitted_shards
-        total = measured("pass", fanout.map_sum, partial(share_of_shard, job, number), shards, int)
+        total = measured("pass", fanout.map_sum, partial(share_of_shard, job, number), shards, int, 0)
         measured("solve", finish_pass, job, number, total)
         del total
     measured("solve", extract_patterns, job)
-    result = measured("project", fanout.map_sum, partial(project_shard, job), range(job.plan.shards), int)
+    result = measured("project", fanout.map_sum, partial(project_shard, job), range(job.plan.shards), int, 0)
     measured("project", finish_projection, job, result)
     projected = stage_memory(job.plan, chosen.permutations)
     sys.stdout.write(json.dumps({"measured": peaks, "projected": projected}))

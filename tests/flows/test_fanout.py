@@ -4,9 +4,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
 
-from flows.dask_fanout import DaskFanout, open_dask
+from flows.dask_fanout import open_dask
 from flows.fanout import InlineFanout, branches
 from storage.errors import EigenwaveError, InputError
 
@@ -38,21 +37,16 @@ def die_once(folder, shard):
 
 @pytest.fixture(scope="module")
 def dask():
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-        client.as_current(),
-    ):
-        yield DaskFanout(client)
+    with open_dask("local", 2) as fanout:
+        yield fanout
 
 
+@pytest.mark.parametrize("result_bytes", [4000, 2**22, 2**30])
 @pytest.mark.parametrize("count", [1, 2, 7, 16, 33, 300])
-def test_same_bits_in_process_and_on_workers(dask, count):
+def test_same_bits_in_process_and_on_workers(dask, count, result_bytes):
     advanced = []
-    inline = InlineFanout().map_sum(partial(noise, 1000), range(count), lambda: advanced.append(1))
-    spread = dask.map_sum(partial(noise, 1000), range(count), lambda: advanced.append(1))
+    inline = InlineFanout().map_sum(partial(noise, 1000), range(count), lambda: advanced.append(1), result_bytes)
+    spread = dask.map_sum(partial(noise, 1000), range(count), lambda: advanced.append(1), result_bytes)
     assert np.array_equal(inline, spread)
     assert len(advanced) == 2 * count
     exact = sum(noise(1000, shard).astype(float) for shard in range(count))
@@ -73,24 +67,24 @@ def test_the_tree_is_low_and_covers_every_shard(count, levels):
 def test_our_errors_come_through_as_they_are(dask):
     for fanout in (InlineFanout(), dask):
         with pytest.raises(EigenwaveError, match=r"^a clear sentence$"):
-            fanout.map_sum(partial(fail_at, 3, EigenwaveError("a clear sentence")), range(8), int)
+            fanout.map_sum(partial(fail_at, 3, EigenwaveError("a clear sentence")), range(8), int, 1)
 
 
 def test_other_errors_name_the_shard(dask):
     for fanout in (InlineFanout(), dask):
         with pytest.raises(EigenwaveError, match="Shard 3 failed with ZeroDivisionError: nothing"):
-            fanout.map_sum(partial(fail_at, 3, ZeroDivisionError("nothing")), range(8), int)
+            fanout.map_sum(partial(fail_at, 3, ZeroDivisionError("nothing")), range(8), int, 1)
 
 
 def test_a_shard_that_kills_its_workers_is_named(dask):
     with pytest.raises(EigenwaveError, match=r"Shard 5 ended its worker process \d+ times.* lower --shard-size"):
-        dask.map_sum(partial(die_at, 5), range(8), int)
-    assert dask.map_sum(partial(die_at, -1), range(8), int) == 8
+        dask.map_sum(partial(die_at, 5), range(8), int, 1)
+    assert dask.map_sum(partial(die_at, -1), range(8), int, 1) == 8
 
 
 def test_same_bits_when_workers_die_and_shards_are_computed_again(dask, tmp_path):
-    expected = InlineFanout().map_sum(partial(noise, 1000), range(20), int)
-    assert np.array_equal(dask.map_sum(partial(die_once, tmp_path), range(20), int), expected)
+    expected = InlineFanout().map_sum(partial(noise, 1000), range(20), int, 1)
+    assert np.array_equal(dask.map_sum(partial(die_once, tmp_path), range(20), int, 1), expected)
     assert len(list(tmp_path.iterdir())) == 7
 
 
