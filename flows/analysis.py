@@ -17,7 +17,6 @@ from flows.summary import verdict
 from storage.manifest import Manifest
 from storage.settings import Settings
 from storage.workspace import DEFAULT_WORKSPACE, Workspace
-from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import Job, begin_run
 from tasks.seal_run import seal_run
 
@@ -61,7 +60,7 @@ def analysis(
         with _timed(seconds, "project"):
             project(job, fanout)
         with _timed(seconds, "associate"):
-            associate(job)
+            associate(job, fanout)
         seal(job, seconds)
     return job.run_id
 
@@ -91,9 +90,9 @@ def project(job: Job, fanout: Fanout) -> None:
 
 
 @task(task_run_name="associate", cache_policy=NO_CACHE)
-def associate(job: Job) -> None:
-    """Tables of patterns, pairs of pattern and class, and learnability."""
-    associate_patterns(job)
+def associate(job: Job, fanout: Fanout) -> None:
+    """How strongly patterns and classes belong together, beside shuffled labels: all tables of it."""
+    stages.associate(job, fanout, stage_progress)
 
 
 @task(task_run_name="seal", cache_policy=NO_CACHE)

@@ -4,17 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
-from flows.fanout import Fanout
+from flows.fanout import Fanout, T
 from storage.manifest import Manifest
-from tasks.associate_patterns import associate_patterns, finish_projection
+from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import Job
 from tasks.extract_patterns import extract_patterns
+from tasks.finish_association import finish_summary, finish_verdicts
+from tasks.finish_projection import finish_projection
 from tasks.finish_transform import begin_transform, finish_transform
+from tasks.judge_shard import judge_shard
 from tasks.memory import result_bytes
 from tasks.open_solver import open_solver
 from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard
 from tasks.seal_run import seal_run
+from tasks.summarise_shard import summarise_shard
 from tasks.transform_shard import transform_shard
 
 # Shows how far a stage of so many shards is; the block gets a function to call after each.
@@ -58,6 +62,20 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> None:
     finish_projection(job, result)
 
 
+def associate(job: Job, fanout: Fanout, progress: Progress) -> None:
+    """Statistics of the scores, then what takes all images to say of one, then the tables."""
+    if not job.paths.summary.exists():
+        finish_summary(job, _over_scores(job, fanout, progress, "summarise", summarise_shard))
+    if not job.paths.verdicts.exists():
+        finish_verdicts(job, _over_scores(job, fanout, progress, "judge", judge_shard))
+    associate_patterns(job)
+
+
+def _over_scores(job: Job, fanout: Fanout, progress: Progress, stage: str, function: Callable[[Job, int], T]) -> T:
+    with progress(stage, job.plan.shards) as advance:
+        return fanout.map_sum(partial(function, job), range(job.plan.shards), advance, _result_bytes(job, stage))
+
+
 def _result_bytes(job: Job, stage: str) -> int:
     return result_bytes(job.plan, job.settings.permutations)[stage]
 
@@ -74,5 +92,5 @@ def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifes
     while (number := next_pass(job)) is not None:
         decompose(job, fanout, number, progress)
     project(job, fanout, progress)
-    associate_patterns(job)
+    associate(job, fanout, progress)
     return seal_run(job, {})

@@ -22,6 +22,10 @@ def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
     return pa.field(name, kind, metadata={"description": description})
 
 
+_JUDGEMENT_FIELDS = (
+    _field("label_suspicion", pa.float64(), "Log-posterior of the likeliest other class less that of the label."),
+    _field("likely_class_id", pa.int32(), "Class that is likeliest by the scores."),
+)
 _SAMPLE_FIELDS = (
     _field("row", pa.int64(), "Row of the image in coefficients and scores."),
     _field("key", pa.string(), "Name of the image in its source."),
@@ -38,13 +42,21 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("energy_share", pa.float64(), "Squared singular value over the total energy about the mean."),
             _field("cumulative_energy", pa.float64(), "Energy share of this pattern and all before it."),
             _field("residual", pa.float64(), "Norm of G v - s^2 v over s^2, G the Gram matrix: 0 if exact."),
+            _field("psnr", pa.float64(), "dB, of held-out images rebuilt from this pattern and all before it."),
             _field("eta_squared", pa.float64(), "Part of the scores' variance that lies between classes."),
+            _field("eta_squared_low", pa.float64(), "Lower end of the 95 % interval of eta squared, its bias removed."),
+            _field("eta_squared_high", pa.float64(), "Upper end of that interval."),
             _field("omega_squared", pa.float64(), "Eta squared with its bias removed; may be negative."),
             _field("f_statistic", pa.float64(), "One-way analysis of variance over the classes."),
             _field("p_value", pa.float64(), "Of the F statistic, with C - 1 and n - C degrees of freedom."),
             _field("q_value", pa.float64(), "Benjamini-Hochberg over the patterns."),
+            _field("kruskal_wallis", pa.float64(), "Statistic of Kruskal and Wallis, from ranks of the scores."),
+            _field("kruskal_wallis_p_value", pa.float64(), "Of that statistic, with C - 1 degrees of freedom."),
+            _field("mutual_information", pa.float64(), "Nats that a score tells of the class, bias removed."),
             _field("null_eta_squared_max", pa.float64(), "Largest eta squared among the shuffled labels."),
             _field("null_eta_squared_p95", pa.float64(), "95 % quantile of eta squared among the shuffled labels."),
+            _field("null_kruskal_wallis_max", pa.float64(), "Largest of that statistic among the shuffled labels."),
+            _field("null_mutual_information_max", pa.float64(), "Largest mutual information under shuffled labels."),
             _field("top_class", CLASS_NAME, "Class whose mean score stands out most, by Cohen's d in magnitude."),
         ]
     ),
@@ -59,12 +71,68 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("p_value", pa.float64(), "Of the t test that belongs to Cohen's d, two-sided."),
             _field("q_value", pa.float64(), "Benjamini-Hochberg over all pairs of pattern and class."),
             _field("energy_share", pa.float64(), "The class's part of the pattern's squared scores."),
+            _field("auc", pa.float64(), "Chance that an image of the class scores higher than one of another."),
+            _field("null_cohens_d_max", pa.float64(), "Largest magnitude of Cohen's d among the shuffled labels."),
+            _field("null_auc_max", pa.float64(), "Largest auc, or 1 - auc, among the shuffled labels."),
+        ]
+    ),
+    "generalized_patterns": pa.schema(
+        [
+            _field("pattern", pa.int32(), "Number of the generalized pattern, most uneven first."),
+            _field("class_id", pa.int32(), "Number of the class."),
+            _field("class_name", CLASS_NAME, "Name of the class."),
+            _field("tau", pa.float64(), "Unevenness of the classes' variances along the pattern."),
+            _field("share", pa.float64(), "The class's share of the variance along it, each class weighing the same."),
+            _field("held_out_share", pa.float64(), "The same among images held out."),
+            _field("replicability", pa.float64(), "Correlation over the classes of these two shares of the pattern."),
+        ]
+    ),
+    "class_patterns": pa.schema(
+        [
+            _field("class_id", pa.int32(), "Number of the class."),
+            _field("class_name", CLASS_NAME, "Name of the class."),
+            _field("number", pa.int32(), "0 is the pattern that is most the class's own."),
+            _field("share", pa.float64(), "The class's share of the variance along it, each class weighing the same."),
+            _field("angular_distance", pa.float64(), "pi/4: all variance is the class's, 0: it has that of the rest."),
+            _field("held_out_angular_distance", pa.float64(), "The same among images held out."),
+            _field("null_angular_distance", pa.float64(), "Angular distance that shuffled labels reach."),
+        ]
+    ),
+    "exemplars": pa.schema(
+        [
+            _field("pattern", pa.int32(), "Number of the pattern."),
+            _field("side", pa.dictionary(pa.int8(), pa.string()), "positive: highest scores, negative: lowest."),
+            _field("place", pa.int32(), "0 is the highest, or the lowest."),
+            _field("row", pa.int64(), "Row of the image in coefficients and scores."),
+            _field("key", pa.string(), "Name of the image in its source."),
+            _field("class_id", pa.int32(), "Class label."),
+            _field("score", pa.float64(), "How much of the pattern is in the image."),
+        ]
+    ),
+    "label_noise": pa.schema(
+        [
+            _field("fraction", pa.float64(), "Part of the labels replaced at random."),
+            _field("measured", pa.float64(), "Learnability that is left."),
+            _field("predicted", pa.float64(), "Learnability to expect: (1 - fraction)^2 (L - L0) + L0."),
+        ]
+    ),
+    "held_out": pa.schema(
+        [
+            _field("method", SPLIT, "ridge: linear; quadratic: quadratic discriminant analysis."),
+            _field("accuracy", pa.float64(), "Part of the held-out images whose class is found from their scores."),
+            _field("shuffled_accuracy", pa.float64(), "The same with shuffled labels."),
+            _field("chance", pa.float64(), "Accuracy of always naming the most frequent class."),
+            _field("patterns", pa.int32(), "Leading patterns that the method sees."),
+            _field("learned", pa.int64(), "Images learned from."),
+            _field("judged", pa.int64(), "Images held out."),
         ]
     ),
     "learnability": pa.schema(
         [
             _field("learnability", pa.float64(), "Pillai's trace over C - 1: 0 nothing, 1 all is between classes."),
             _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
+            _field("ci_low", pa.float64(), "Lower end of the 95 % interval of learnability, its bias removed."),
+            _field("ci_high", pa.float64(), "Upper end of that interval."),
             _field("expected_null", pa.float64(), "Expected learnability under no association."),
             _field("shuffled_mean", pa.float64(), "Mean learnability over the shuffled labels."),
             _field("shuffled_p95", pa.float64(), "95 % quantile of learnability over the shuffled labels."),
@@ -72,16 +140,29 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("significant_patterns", pa.int32(), "Patterns with q < 0.05."),
             _field("shuffled_significant_mean", pa.float64(), "Patterns with q < 0.05, mean over the shuffled labels."),
             _field("shuffled_significant_max", pa.int32(), "Patterns with q < 0.05, most over the shuffled labels."),
+            _field("colour_learnability", pa.float64(), "Learnability of the mean colour alone."),
+            _field("colour_shuffled_max", pa.float64(), "Largest of that over the shuffled labels."),
+            _field("heterogeneity", pa.float64(), "How much the variances of classes differ: 0 not at all."),
+            _field("heterogeneity_expected", pa.float64(), "Heterogeneity to expect of equal variances."),
+            _field("heterogeneity_shuffled", pa.float64(), "Heterogeneity under shuffled labels."),
+            _field("largest_share", pa.float64(), "Largest share of a class along a generalized pattern."),
+            _field("largest_share_shuffled", pa.float64(), "The same under shuffled labels."),
+            _field("share_agreement", pa.float64(), "Correlation of all shares with those among held-out images."),
+            _field("share_agreement_shuffled", pa.float64(), "The same under shuffled labels."),
+            _field("half_agreement", pa.float64(), "Correlation of all shares between two random halves."),
+            _field("half_agreement_shuffled", pa.float64(), "The same under shuffled labels."),
             _field("permutations", pa.int32(), "Label shuffles of the control."),
             _field("n", pa.int64(), "Fitted images."),
             _field("classes", pa.int32(), "Classes with at least one fitted image."),
             _field("rank", pa.int32(), "Patterns."),
+            _field("compared_patterns", pa.int32(), "Leading patterns that second-order measures cover."),
         ]
     ),
     "samples": pa.schema(
         [
             *_SAMPLE_FIELDS,
             _field("valid", pa.bool_(), "False if the image was rejected: its rows are NaN."),
+            *_JUDGEMENT_FIELDS,
             _field("digest", pa.string(), "First 128 bits of the SHA-256 of the stored bytes; null if unreadable."),
         ]
     ),
@@ -94,7 +175,9 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
 }
 
-# Intermediate state, gone when a run is sealed: every sample before, and after, its shard was transformed.
+# Intermediate state, gone when a run is sealed: what samples are judged to be, and every sample before, and after, its
+# shard was transformed.
+JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)
 LISTING = pa.schema([*_SAMPLE_FIELDS, _field("sample_id", pa.uint64(), "Hash of the key that labels are shuffled by.")])
 PART = pa.schema(
     [

@@ -61,6 +61,26 @@ class RunPaths:
         return self.folder / "scores.zarr"
 
     @property
+    def pattern_images(self) -> Path:
+        """Zarr array (patterns, height, width, channels)."""
+        return self.folder / "pattern_images.zarr"
+
+    @property
+    def mean_image(self) -> Path:
+        """Zarr array (height, width, channels)."""
+        return self.folder / "mean_image.zarr"
+
+    @property
+    def generalized_loadings(self) -> Path:
+        """Zarr array (generalized patterns, patterns)."""
+        return self.folder / "generalized_loadings.zarr"
+
+    @property
+    def class_loadings(self) -> Path:
+        """Zarr array (classes, patterns of each, patterns)."""
+        return self.folder / "class_loadings.zarr"
+
+    @property
     def manifest(self) -> Path:
         """Written last: without it the run is not finished."""
         return self.folder / "manifest.json"
@@ -99,6 +119,25 @@ class RunPaths:
     def projection(self) -> Path:
         """Merged sums of the projecting pass."""
         return self.work / "projection.npz"
+
+    @property
+    def summary(self) -> Path:
+        """Merged sums over the scores."""
+        return self.work / "summary.npz"
+
+    @property
+    def judges(self) -> Path:
+        """What images are judged by: all scores' histograms, and classifiers."""
+        return self.work / "judges.npz"
+
+    @property
+    def verdicts(self) -> Path:
+        """Merged sums over the judged images."""
+        return self.work / "verdicts.npz"
+
+    def judgement(self, shard: int) -> Path:
+        """What each sample of a shard was judged to be."""
+        return self.work / "judgements" / f"{shard:06d}.parquet"
 
     def part(self, shard: int) -> Path:
         """What became of each sample of a shard."""

@@ -1,12 +1,11 @@
-"""From the merged sums to the tables of patterns, pairs and learnability."""
+"""From the merged sums to the tables of patterns, of pairs of pattern and class, and of the run as a whole."""
 
 import dataclasses
 import json
+from dataclasses import dataclass
 
 import numpy as np
 
-from storage.errors import EigenwaveError
-from storage.files import replacing
 from storage.tables import TABLES, write_table
 from tasks.association import (
     ClassSums,
@@ -16,140 +15,221 @@ from tasks.association import (
     adjusted,
     control,
     expected_null,
+    largest,
     learnability,
     pairs,
+    shuffled_learnability,
     significant,
     variance,
 )
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.keep_state import Totals, load_patterns, read_totals
-from tasks.open_solver import open_solver
-from tasks.products import Float64
-from tasks.project_shard import Projection
+from tasks.bootstrap import Intervals, intervals
+from tasks.compare_classes import compare_classes
+from tasks.comparison import Comparison
+from tasks.hogsvd import expected_heterogeneity
+from tasks.judge_shard import Verdicts
+from tasks.keep_state import Totals, load_state, read_totals
+from tasks.project_shard import Projected, psnr
+from tasks.ranks import area_under_curve, kruskal_wallis, mutual_information
+from tasks.relabelling import NOISE
+from tasks.scatter import HELD_OUT
+from tasks.summarise_shard import Summary
+from tasks.sums import Float64
+from tasks.tabulate_exemplars import tabulate_exemplars
 
 P95 = 95
 
 
-@single_threaded
-def finish_projection(job: Job, result: Projection) -> None:
-    """Check how exact the patterns are, and keep the merged sums of all shards.
+@dataclass(frozen=True)
+class Findings:
+    """All that is known of patterns and classes when the passes are over.
 
-    Raises
-    ------
-    EigenwaveError
-        If shards are missing, or the patterns are not as exact or hold less energy than was asked for.
+    Attributes
+    ----------
+    names
+        Of the classes.
+    totals, projected, summary, verdicts
+        What the passes left.
+    true, by_pair
+        First-order association under the true labels.
+    shuffled
+        Likewise under shuffled ones.
+    intervals
+        By the bootstrap.
+    information
+        Mutual information under the true labels and then shuffled ones (1 + R, k), no rows if it was not counted.
     """
-    if result.shards != job.plan.shards:
-        raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were projected; run again.")
-    residuals = _residuals(job, result)
-    _require_exact(job, residuals, float(np.trace(result.sums.cross)) / read_totals(job).energy)
-    arrays = {field.name: getattr(result.sums, field.name) for field in dataclasses.fields(ClassSums)}
-    with replacing(job.paths.projection) as partial, partial.open("wb") as file:
-        np.savez(file, residuals=residuals, **arrays)
 
+    names: list[str]
+    totals: Totals
+    projected: Projected
+    summary: Summary
+    verdicts: Verdicts
+    true: Variance
+    by_pair: PairStatistics
+    shuffled: Control
+    intervals: Intervals
+    information: Float64
 
-def _require_exact(job: Job, residuals: Float64, energy: float) -> None:
-    settings, worst = job.settings, int(residuals.argmax())
-    if residuals[worst] > settings.tolerance:
-        if job.plan.solver == "krylov":
-            advice = f"raise --passes above {open_solver(job).passes_done()}, or --tolerance"
-        else:
-            advice = "it is too weak for float32: lower --rank, or raise --tolerance"
-        raise EigenwaveError(
-            f"Pattern {worst} is not exact: its residual is {residuals[worst]:.2g} where --tolerance allows "
-            f"{settings.tolerance:.2g}; {advice}."
-        )
-    if settings.energy is not None and energy < settings.energy * (1 - settings.tolerance):
-        raise EigenwaveError(
-            f"Patterns that stand out from rounding hold {energy:.6f} of the energy; lower --energy below that."
-        )
+    @property
+    def sums(self) -> ClassSums:
+        """Sums over the images that patterns are fitted on."""
+        return self.summary.sums
+
+    @property
+    def rank(self) -> int:
+        """Patterns."""
+        return int(self.sums.sums.shape[1])
 
 
 @single_threaded
 def associate_patterns(job: Job) -> None:
-    """Write the tables `patterns`, `pattern_class` and `learnability`."""
-    with np.load(job.paths.projection) as arrays:
-        sums = ClassSums(**{field.name: arrays[field.name] for field in dataclasses.fields(ClassSums)})
-        residuals = arrays["residuals"]
-    totals = read_totals(job)
-    names = json.loads(job.paths.plan.read_bytes())["classes"]
+    """Write all tables of association."""
+    summary, verdicts = load_state(job.paths.summary, Summary), load_state(job.paths.verdicts, Verdicts)
+    sums = summary.sums
     true = variance(sums.counts, sums.sums, sums.cross)
-    shuffled = control(sums)
-    by_pair = pairs(sums, true.within)
-    metadata = {"run_id": job.run_id, "dataset_digest": totals.dataset_digest}
+    found = Findings(
+        names=json.loads(job.paths.plan.read_bytes())["classes"],
+        totals=read_totals(job),
+        projected=load_state(job.paths.projection, Projected),
+        summary=summary,
+        verdicts=verdicts,
+        true=true,
+        by_pair=pairs(sums, true.within),
+        shuffled=control(sums),
+        intervals=intervals(summary.groups, job.settings.seed),
+        information=mutual_information(verdicts.levels.counts),
+    )
+    metadata = {"run_id": job.run_id, "dataset_digest": found.totals.dataset_digest}
+    compared = compare_classes(job, summary.scatter, found.names, metadata)
     columns = {
-        "patterns": _patterns(sums, true, shuffled, by_pair, residuals, totals, names),
-        "pattern_class": _pattern_class(sums, by_pair, names),
-        "learnability": _learnability(sums, true, shuffled),
+        "patterns": _patterns(found, job.pixels if job.transform.orthonormal else None),
+        "pattern_class": _pattern_class(found),
+        "learnability": _learnability(found, *compared),
+        "label_noise": _label_noise(found),
+        "held_out": _held_out(found),
     }
     for name, content in columns.items():
         write_table(job.paths.table(name), TABLES[name], content, metadata)
+    tabulate_exemplars(job, summary.exemplars, metadata)
 
 
-def _residuals(job: Job, result: Projection) -> Float64:
-    """Norm of G v - s^2 v over s^2, for each pattern v with squared singular value s^2."""
-    squares = np.diagonal(result.sums.cross)
-    patterns = load_patterns(job).astype(np.float64)
-    residuals: Float64 = np.linalg.norm(result.product - patterns * squares, axis=0) / squares
-    return residuals
-
-
-def _patterns(  # noqa: PLR0913, PLR0917 - one table from all that is known of patterns
-    sums: ClassSums,
-    true: Variance,
-    shuffled: Control,
-    by_pair: PairStatistics,
-    residuals: Float64,
-    totals: Totals,
-    names: list[str],
-) -> dict[str, object]:
-    squares = np.diagonal(sums.cross)
-    effects = np.abs(by_pair.cohens_d)
+def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
+    squares, true = found.projected.squares, found.true
+    effects = np.abs(found.by_pair.cohens_d)
     top = np.where(np.isnan(effects), -1, effects).argmax(axis=1)
+    ranks = found.verdicts.ranks
+    tests = [
+        kruskal_wallis(counts, rank_sums, found.summary.histogram)
+        for counts, rank_sums in zip(ranks.counts, ranks.sums, strict=True)
+    ]
+    unknown = np.full((2, found.rank), np.nan)
+    information = found.information if len(found.information) else unknown
     return {
-        "pattern": np.arange(len(squares), dtype=np.int32),
+        "pattern": np.arange(found.rank, dtype=np.int32),
         "singular_value": np.sqrt(squares),
-        "energy_share": squares / totals.energy,
-        "cumulative_energy": np.cumsum(squares) / totals.energy,
-        "residual": residuals,
+        "energy_share": squares / found.totals.energy,
+        "cumulative_energy": np.cumsum(squares) / found.totals.energy,
+        "residual": found.projected.residuals,
+        "psnr": psnr(found.projected.held_out, pixels) if pixels else unknown[0],
         "eta_squared": true.eta_squared,
+        "eta_squared_low": found.intervals.eta_squared[0],
+        "eta_squared_high": found.intervals.eta_squared[1],
         "omega_squared": true.omega_squared,
         "f_statistic": true.f_statistic,
         "p_value": true.p_value,
         "q_value": true.q_value,
-        "null_eta_squared_max": shuffled.eta_squared.max(axis=0),
-        "null_eta_squared_p95": np.percentile(shuffled.eta_squared, P95, axis=0),
-        "top_class": [names[class_id] for class_id in top],
+        "kruskal_wallis": tests[0][0],
+        "kruskal_wallis_p_value": tests[0][1],
+        "mutual_information": information[0],
+        "null_eta_squared_max": found.shuffled.eta_squared.max(axis=0),
+        "null_eta_squared_p95": np.percentile(found.shuffled.eta_squared, P95, axis=0),
+        "null_kruskal_wallis_max": largest(statistic for statistic, _ in tests[1:]),
+        "null_mutual_information_max": largest(information[1:]),
+        "top_class": [found.names[class_id] for class_id in top],
     }
 
 
-def _pattern_class(sums: ClassSums, by_pair: PairStatistics, names: list[str]) -> dict[str, object]:
-    classes, rank = sums.sums.shape
+def _pattern_class(found: Findings) -> dict[str, object]:
+    classes, rank = found.sums.sums.shape
+    areas = map(area_under_curve, found.verdicts.ranks.counts, found.verdicts.ranks.sums)
+    by_pair = {field.name: getattr(found.by_pair, field.name) for field in dataclasses.fields(found.by_pair)} | {
+        "auc": next(areas).T,
+        "null_cohens_d_max": found.shuffled.cohens_d,
+        "null_auc_max": largest(0.5 + np.abs(area - 0.5) for area in areas).T,
+    }
     return {
         "pattern": np.repeat(np.arange(rank, dtype=np.int32), classes),
         "class_id": np.tile(np.arange(classes, dtype=np.int32), rank),
-        "class_name": names * rank,
-        "n": np.tile(sums.counts, rank),
-    } | {field.name: getattr(by_pair, field.name).ravel() for field in dataclasses.fields(by_pair)}
+        "class_name": found.names * rank,
+        "n": np.tile(found.sums.counts, rank),
+    } | {name: values.ravel() for name, values in by_pair.items()}
 
 
-def _learnability(sums: ClassSums, true: Variance, shuffled: Control) -> dict[str, object]:
-    n, rank = int(sums.counts.sum()), sums.sums.shape[1]
+def _learnability(found: Findings, true: Comparison, shuffled: Comparison) -> dict[str, object]:
+    sums, control, colours = found.sums, found.shuffled, found.projected.colours
+    n, rank = int(sums.counts.sum()), found.rank
     value, null = learnability(sums.counts, sums.sums, sums.cross), expected_null(rank, n)
+    learned = found.summary.scatter.counts[0, :HELD_OUT].sum(axis=0)
     row = {
         "learnability": value,
         "learnability_adjusted": adjusted(value, null),
+        "ci_low": found.intervals.learnability[0],
+        "ci_high": found.intervals.learnability[1],
         "expected_null": null,
-        "shuffled_mean": shuffled.learnability.mean(),
-        "shuffled_p95": np.percentile(shuffled.learnability, P95),
-        "shuffled_max": shuffled.learnability.max(),
-        "significant_patterns": significant(true),
-        "shuffled_significant_mean": shuffled.significant.mean(),
-        "shuffled_significant_max": shuffled.significant.max(),
-        "permutations": len(shuffled.learnability),
+        "shuffled_mean": control.learnability.mean(),
+        "shuffled_p95": np.percentile(control.learnability, P95),
+        "shuffled_max": control.learnability.max(),
+        "significant_patterns": significant(found.true),
+        "shuffled_significant_mean": control.significant.mean(),
+        "shuffled_significant_max": control.significant.max(),
+        "colour_learnability": learnability(colours.counts, colours.sums, colours.cross),
+        "colour_shuffled_max": shuffled_learnability(colours).max(),
+        "heterogeneity": true.heterogeneity,
+        "heterogeneity_expected": expected_heterogeneity(learned, true.compared),
+        "heterogeneity_shuffled": shuffled.heterogeneity,
+        "largest_share": true.largest_share,
+        "largest_share_shuffled": shuffled.largest_share,
+        "share_agreement": true.agreement,
+        "share_agreement_shuffled": shuffled.agreement,
+        "half_agreement": true.half_agreement,
+        "half_agreement_shuffled": shuffled.half_agreement,
+        "permutations": len(control.learnability),
         "n": n,
         "classes": (sums.counts > 0).sum(),
         "rank": rank,
+        "compared_patterns": found.summary.scatter.class_cross.shape[-1],
     }
     return {name: [entry] for name, entry in row.items()}
+
+
+def _label_noise(found: Findings) -> dict[str, object]:
+    sums, noisy = found.sums, found.summary.noisy
+    value = learnability(sums.counts, sums.sums, sums.cross)
+    null = expected_null(found.rank, int(sums.counts.sum()))
+    measured = [
+        learnability(counts, totals, sums.cross) for counts, totals in zip(noisy.counts, noisy.sums, strict=True)
+    ]
+    return {
+        "fraction": list(NOISE),
+        "measured": measured,
+        "predicted": [(1 - fraction) ** 2 * (value - null) + null for fraction in NOISE],
+    }
+
+
+def _held_out(found: Findings) -> dict[str, object]:
+    """Accuracy of classifiers on images that they did not learn from, null if there are none."""
+    counts, verdicts = found.summary.scatter.counts[0], found.verdicts
+    learned, judged = counts[:HELD_OUT].sum(axis=0), int(verdicts.judged)
+    rightly = np.stack([verdicts.ridge, verdicts.quadratic]) / judged if judged else np.full((2, 2), np.nan)
+    chance = counts[HELD_OUT][learned.argmax()] / judged if judged else np.nan
+    return {
+        "method": ["ridge", "quadratic"],
+        "accuracy": rightly[:, 0],
+        "shuffled_accuracy": rightly[:, 1],
+        "chance": [chance, chance],
+        "patterns": [found.rank, found.summary.scatter.class_cross.shape[-1]],
+        "learned": [learned.sum()] * 2,
+        "judged": [judged] * 2,
+    }

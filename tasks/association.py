@@ -6,23 +6,22 @@ distributions, q-values from Benjamini and Hochberg (1995). Learnability is Pill
 patterns together.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
-from scipy.sparse import csr_matrix
 
-Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
+from tasks.sums import Float64, Int64, LabelSums, Sums, grouped
 
 SIGNIFICANT = 0.05  # q-values below this count as associated
 SINGULAR = 1e-10  # eigenvalues of the total scatter below this part of the largest are rounding
 
 
 @dataclass(frozen=True)
-class ClassSums:
-    """Sums of scores over images, which add up over shards.
+class ClassSums(Sums):
+    """Sums of scores, or of other numbers that an image has, over images.
 
     Attributes
     ----------
@@ -32,7 +31,7 @@ class ClassSums:
         Sum of scores and of squared scores of each class (C, k).
     cross
         Sum of outer products of scores (k, k).
-    shuffled_counts, shuffled_sums
+    shuffled
         As counts and sums for each permutation of the labels: (R, C) and (R, C, k).
     """
 
@@ -40,36 +39,19 @@ class ClassSums:
     sums: Float64
     squares: Float64
     cross: Float64
-    shuffled_counts: Int64
-    shuffled_sums: Float64
+    shuffled: LabelSums
 
     @classmethod
-    def of(cls, scores: npt.NDArray[np.float32], labels: Int64, shuffled: Int64, classes: int) -> Self:
+    def of(cls, scores: Float64, labels: Int64, shuffled: Int64, classes: int) -> Self:
         """Sums of some images: scores (n, k), labels (n,), shuffled labels (R, n)."""
-        exact = scores.astype(np.float64)
-        counts, sums = _grouped(exact, labels, classes)
-        permuted = [_grouped(exact, permutation, classes) for permutation in shuffled]
+        counts, sums = grouped(scores, labels, classes)
         return cls(
             counts=counts,
             sums=sums,
-            squares=_grouped(exact**2, labels, classes)[1],
-            cross=exact.T @ exact,
-            shuffled_counts=np.stack([count for count, _ in permuted]),
-            shuffled_sums=np.stack([total for _, total in permuted]),
+            squares=grouped(scores**2, labels, classes)[1],
+            cross=scores.T @ scores,
+            shuffled=LabelSums.of(scores, shuffled, classes),
         )
-
-    def __add__(self, other: Self) -> Self:
-        """Sums over both sets of images."""
-        return type(self)(
-            **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
-        )
-
-
-def _grouped(values: Float64, labels: Int64, classes: int) -> tuple[Int64, Float64]:
-    """Number of rows, and sum of rows, with each label."""
-    rows = np.arange(len(labels))
-    membership = csr_matrix((np.ones(len(labels)), (labels, rows)), shape=(classes, len(labels)))
-    return np.bincount(labels, minlength=classes), membership @ values
 
 
 @dataclass(frozen=True)
@@ -103,10 +85,7 @@ def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
     from scipy.special import fdtrc  # noqa: PLC0415 - slow to import, and workers do not need it
 
     n, classes = int(counts.sum()), int((counts > 0).sum())
-    total = np.diagonal(cross) - sums.sum(axis=0) ** 2 / n
-    between = np.diagonal(_between(counts, sums)).copy()
-    # A constant pattern has no variance to explain; rounding must not make it look as if it had.
-    total[total <= np.finfo(np.float64).eps * np.diagonal(cross)] = np.nan
+    total, between = _squares(counts, sums, np.diagonal(cross))
     within_sum = np.maximum(total - between, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         within = within_sum / (n - classes) if n > classes else np.full_like(total, np.nan)
@@ -124,13 +103,31 @@ def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
     )
 
 
+def eta_squared(counts: Int64, sums: Float64, squares: Float64) -> Float64:
+    """Part of the variance of each pattern's scores that lies between classes (k,), NaN where there is none.
+
+    From images and sums of scores of each class, (C,) and (C, k), and the sum of squared scores (k,).
+    """
+    total, between = _squares(counts, sums, squares)
+    return np.minimum(between / total, 1)
+
+
+def _squares(counts: Int64, sums: Float64, squares: Float64) -> tuple[Float64, Float64]:
+    """Total and between-class sum of squares of each pattern (k,), the total NaN if it is rounding."""
+    total = squares - sums.sum(axis=0) ** 2 / counts.sum()
+    # A constant pattern has no variance to explain; rounding must not make it look as if it had.
+    total[total <= np.finfo(np.float64).eps * squares] = np.nan
+    means, present = _deviations(counts, sums)
+    return total, present @ means**2
+
+
 def learnability(counts: Int64, sums: Float64, cross: Float64) -> float:
     """Pillai's trace tr(T^-1 B) over C - 1, T the total and B the between-class scatter of the scores: in [0, 1].
 
-    NaN if there are fewer than two classes.
+    NaN if there are fewer than two classes, or no scores.
     """
     n, classes = int(counts.sum()), int((counts > 0).sum())
-    if classes < 2:  # noqa: PLR2004
+    if classes < 2 or not cross.size:  # noqa: PLR2004
         return float("nan")
     mean = sums.sum(axis=0) / n
     values, vectors = np.linalg.eigh(cross - n * np.outer(mean, mean))
@@ -141,11 +138,15 @@ def learnability(counts: Int64, sums: Float64, cross: Float64) -> float:
 
 def _between(counts: Int64, sums: Float64) -> Float64:
     """Between-class scatter sum_c n_c (mu_c - mu)(mu_c - mu)' (k, k)."""
-    present = counts > 0
-    means = sums[present] / counts[present, None]
-    deviations = means - sums.sum(axis=0) / counts.sum()
-    result: Float64 = (deviations * counts[present, None]).T @ deviations
+    deviations, present = _deviations(counts, sums)
+    result: Float64 = (deviations * present[:, None]).T @ deviations
     return result
+
+
+def _deviations(counts: Int64, sums: Float64) -> tuple[Float64, Int64]:
+    """Class means less the mean of all, and numbers of images, of the classes that have images."""
+    present = counts > 0
+    return sums[present] / counts[present, None] - sums.sum(axis=0) / counts.sum(), counts[present]
 
 
 def q_values(p_values: Float64) -> Float64:
@@ -190,21 +191,33 @@ def pairs(sums: ClassSums, within: Float64) -> PairStatistics:
 
     counts = sums.counts[:, None].astype(np.float64)
     n, classes = counts.sum(), int((sums.counts > 0).sum())
+    effects = _effects(sums.counts, sums.sums, within)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = sums.sums / counts
-        mean_of_others = (sums.sums.sum(axis=0) - sums.sums) / (n - counts)
-        cohens_d = (mean - mean_of_others) / np.sqrt(within)
-        t_statistic = cohens_d * np.sqrt(counts * (n - counts) / n)
+        t_statistic = effects * np.sqrt(counts * (n - counts) / n)
         energy_share = sums.squares / np.diagonal(sums.cross)
     p_value = 2 * stdtr(max(n - classes, 1), -np.abs(t_statistic))
     return PairStatistics(
         mean_score=mean.T,
-        # As for F: a difference between classes that do not vary has no finite size.
-        cohens_d=np.where(np.isinf(cohens_d), np.nan, cohens_d).T,
+        cohens_d=_finite(effects).T,
         p_value=p_value.T,
         q_value=q_values(p_value.T),
         energy_share=energy_share.T,
     )
+
+
+def _effects(counts: Int64, sums: Float64, within: Float64) -> Float64:
+    """Cohen's d (C, k), infinite where classes do not vary, NaN where a class holds no images or all."""
+    own = counts[:, None].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_of_others = (sums.sum(axis=0) - sums) / (own.sum() - own)
+        result: Float64 = (sums / own - mean_of_others) / np.sqrt(within)
+    return result
+
+
+def _finite(values: Float64) -> Float64:
+    """As for F: a difference between classes that do not vary has no finite size."""
+    return np.where(np.isinf(values), np.nan, values)
 
 
 @dataclass(frozen=True)
@@ -219,22 +232,44 @@ class Control:
         (R,).
     significant
         Patterns with q < 0.05 (R,).
+    cohens_d
+        Largest magnitude over the permutations (k, C).
     """
 
     eta_squared: Float64
     learnability: Float64
     significant: Int64
+    cohens_d: Float64
 
 
 def control(sums: ClassSums) -> Control:
     """Statistics of every permutation of the labels."""
-    permutations = list(zip(sums.shuffled_counts, sums.shuffled_sums, strict=True))
+    permutations = list(zip(sums.shuffled.counts, sums.shuffled.sums, strict=True))
     results = [variance(counts, totals, sums.cross) for counts, totals in permutations]
     return Control(
         eta_squared=np.stack([result.eta_squared for result in results]),
-        learnability=np.array([learnability(counts, totals, sums.cross) for counts, totals in permutations]),
+        learnability=shuffled_learnability(sums),
         significant=np.array([significant(result) for result in results]),
+        cohens_d=largest(
+            np.abs(_finite(_effects(counts, totals, result.within))).T
+            for (counts, totals), result in zip(permutations, results, strict=True)
+        ),
     )
+
+
+def shuffled_learnability(sums: ClassSums) -> Float64:
+    """Learnability under every permutation of the labels (R,)."""
+    return np.array(
+        [
+            learnability(counts, totals, sums.cross)
+            for counts, totals in zip(sums.shuffled.counts, sums.shuffled.sums, strict=True)
+        ]
+    )
+
+
+def largest(controls: Iterable[Float64]) -> Float64:
+    """The largest of several arrays entry by entry, NaN only where all are; one array at a time is held."""
+    return reduce(np.fmax, controls)
 
 
 def significant(result: Variance) -> int:

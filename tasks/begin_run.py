@@ -74,6 +74,11 @@ class Job:
         fit = self.settings.fit if self.settings.size else None
         return ImageForm(self.plan.height, self.plan.width, self.plan.channels, fit)
 
+    @property
+    def pixels(self) -> int:
+        """Pixel values an image."""
+        return self.plan.height * self.plan.width * self.plan.channels
+
     @cached_property
     def transform(self) -> WaveletTransform:
         """The wavelet transform."""

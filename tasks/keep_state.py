@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,11 @@ from storage.arrays import chunk_path, open_array, read_chunk
 from storage.errors import EigenwaveError
 from storage.files import replacing, write_file
 from tasks.begin_run import Job
-from tasks.products import Float32, Float64
+from tasks.products import Float32, Float64, Mask
+from tasks.scatter import parts
+from tasks.sums import flattened, unflattened
+
+T = TypeVar("T")
 
 
 class Totals(NamedTuple):
@@ -38,6 +42,55 @@ def load_shard(job: Job, shard: int) -> Float32:
     plan = job.plan
     chunk = read_chunk(chunk_path(job.paths.coefficients, shard), (plan.rows_per_shard, plan.coefficients))
     return chunk[: len(plan.rows(shard))]
+
+
+class Labels(NamedTuple):
+    """What is known of the images of a shard.
+
+    Attributes
+    ----------
+    valid
+        Which of the shard's rows hold a good image (rows,). All that follows is of those images alone.
+    ids, classes
+        Id and class of each (n,).
+    fitted
+        Whether patterns are fitted on it (n,).
+    part
+        Which half it belongs to, or that it is held out (n,): see `tasks.scatter`.
+    """
+
+    valid: Mask
+    ids: npt.NDArray[np.uint64]
+    classes: npt.NDArray[np.int64]
+    fitted: Mask
+    part: npt.NDArray[np.int64]
+
+
+def load_labels(job: Job, shard: int) -> Labels:
+    """What is known of the images of a shard."""
+    part = job.part(shard, ["class_id", "sample_id", "reason"])
+    valid = np.asarray(part["reason"].is_null())
+    ids, fitted = np.asarray(part["sample_id"])[valid], job.used(shard)[valid]
+    classes = np.asarray(part["class_id"])[valid].astype(np.int64)
+    return Labels(valid, ids, classes, fitted, parts(ids, fitted, job.settings.seed, other_split=job.plan.other_split))
+
+
+def load_scores(job: Job, shard: int) -> Float32:
+    """Scores of a shard's rows; those of rejected images are NaN."""
+    shape = (job.plan.rows_per_shard, open_array(job.paths.scores).shape[1])
+    return read_chunk(chunk_path(job.paths.scores, shard), shape)[: len(job.plan.rows(shard))]
+
+
+def save_state(path: Path, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and of other such
+    """Write a dataclass of arrays whole."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **flattened(state))
+
+
+def load_state(path: Path, kind: type[T]) -> T:
+    """Read a dataclass of arrays."""
+    with np.load(path) as arrays:
+        return unflattened(kind, arrays)
 
 
 def save_array(path: Path, values: npt.NDArray[Any]) -> None:

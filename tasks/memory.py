@@ -2,7 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from tasks.bootstrap import groups_kept
 from tasks.products import GRAM_BLOCK, ROW_BLOCK, TILE
+from tasks.ranks import BINS, LEVELS, labellings_counted
+from tasks.relabelling import NOISE
+from tasks.scatter import LABELLINGS, PARTS, patterns_kept
 from tasks.solver import FLOAT32, FLOAT64
 
 if TYPE_CHECKING:
@@ -13,6 +17,8 @@ PROCESS = 320 * MIB  # Python with all libraries, Prefect's among them
 IMAGES = 40 * MIB  # a block of images being decoded and transformed
 SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # small results are added up many at a time, as many as this holds
+COPIES = 8  # of a shard's scores, while they are binned, ranked and judged
+COLUMNS = 60  # of pairs of pattern and class, while tables are written
 IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory takes
 
 
@@ -20,11 +26,23 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     """Bytes of what one shard gives in each stage that maps over shards."""
     p, k = plan.coefficients, plan.rank
     share = {"krylov": p * plan.block_width, "gram": p * p, "dual": p * k}[plan.solver]
-    statistics = plan.classes * k * (permutations + 2)
+    per_label = plan.classes * k
+    groups, kept = groups_kept(plan.classes, k), patterns_kept(plan.classes, k)
+    counted = labellings_counted(plan.classes, k, permutations + 1)
+    cells = LABELLINGS * PARTS * plan.classes
+    summary = (
+        per_label * (permutations + 2 + len(NOISE))
+        + groups * k * (plan.classes + k)
+        + k * BINS
+        + cells * (k + kept * kept)
+        + (PARTS + 1) * k * k
+    )
     return {
         "transform": 0 if plan.solver == "dual" else FLOAT64 * share,
         "pass": FLOAT64 * share,
-        "project": FLOAT64 * (statistics + p * k),
+        "project": FLOAT64 * (plan.classes * plan.channels * (permutations + 2) + p * k),
+        "summarise": FLOAT64 * summary,
+        "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
     }
 
 
@@ -64,8 +82,13 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         stages["solve"] = (
             3 * FLOAT64 * n * n + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * n * width + 4 * FLOAT64 * p * k
         )
-    scores = (FLOAT32 + FLOAT64) * 3 * plan.rows_per_shard * k
-    stages["project"] = chunk + masked + scores + 4 * FLOAT32 * p * k + sums["project"]
+    scores = plan.rows_per_shard * k
+    stages["project"] = chunk + masked + 3 * (FLOAT32 + FLOAT64) * scores + 4 * FLOAT32 * p * k + sums["project"]
+    for stage in ("summarise", "judge"):
+        stages[stage] = FLOAT32 * scores + COPIES * FLOAT64 * scores + sums[stage]
+    results = result_bytes(plan, permutations)
+    tables = COLUMNS * FLOAT64 * plan.classes * k
+    stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables
     return {stage: PROCESS + size for stage, size in stages.items()}
 
 
@@ -86,6 +109,8 @@ def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
         advice = "raise --memory-limit"
     elif 2 * chunk > stages[stage] - PROCESS:
         advice = f"lower --shard-size below {chunk // MIB} MiB"
+    elif stage in {"summarise", "judge", "associate"}:
+        advice = f"lower --permutations below {permutations}, or --rank below {plan.rank}"
     elif plan.solver == "krylov":
         advice = f"lower --rank below {plan.rank}, --passes below {plan.passes}, or --size"
     else:

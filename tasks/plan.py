@@ -128,6 +128,11 @@ class Plan:
         return range(-(-self.fitted // self.rows_per_shard))
 
     @property
+    def other_split(self) -> bool:
+        """Whether there are images that patterns are not fitted on."""
+        return self.images > self.fitted
+
+    @property
     def coefficient_bytes(self) -> int:
         """Bytes of the coefficients on disk: the last chunk is as large as the others."""
         return self.shards * self.rows_per_shard * self.coefficients * FLOAT32

@@ -2,7 +2,8 @@
 
 A permutation gives every sample a hash of its id. If c_1, c_2, ... are the class sizes, the c_1 samples with the
 smallest hashes are labelled 0, the next c_2 samples 1, and so on: a uniformly random permutation of the labels. Only
-the hashes at the borders, the thresholds, must be known to label any sample, in any shard.
+the hashes at the borders, the thresholds, must be known to label any sample, in any shard. Every other random choice
+that is made for a sample follows from its id likewise.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 UInt64 = npt.NDArray[np.uint64]
+
+NOISE = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 def sample_ids(keys: Sequence[str]) -> UInt64:
@@ -56,8 +59,29 @@ def shuffled_labels(ids: UInt64, borders: UInt64, seed: int) -> npt.NDArray[np.i
     return np.stack(labels)
 
 
-def _hashes(ids: UInt64, seed: int, number: int) -> UInt64:
-    stream = blake2b(f"{seed}/{number}".encode(), digest_size=8).digest()
+def noisy_labels(
+    ids: UInt64, labels: npt.NDArray[np.int64], shuffled: npt.NDArray[np.int64], seed: int
+) -> npt.NDArray[np.int64]:
+    """Labels of which each fraction of `NOISE` is replaced, at random, by shuffled ones: (fractions, n).
+
+    From labels (n,) and shuffled labels (permutations, n); fractions take different permutations as far as there are.
+    """
+    return np.stack(
+        [
+            np.where(uniform(ids, seed, f"noise {fraction}") < fraction, shuffled[number % len(shuffled)], labels)
+            for number, fraction in enumerate(NOISE)
+        ]
+    )
+
+
+def uniform(ids: UInt64, seed: int, stream: str) -> npt.NDArray[np.float64]:
+    """A random number in [0, 1) for each id; another independent one for each stream."""
+    bits: UInt64 = _hashes(ids, seed, stream) >> np.uint64(11)
+    return np.ldexp(bits.astype(np.float64), -53)
+
+
+def _hashes(ids: UInt64, seed: int, stream_name: int | str) -> UInt64:
+    stream = blake2b(f"{seed}/{stream_name}".encode(), digest_size=8).digest()
     return _mixed(ids ^ np.uint64(int.from_bytes(stream, "little")))
 
 

@@ -86,7 +86,11 @@ def _write_samples(job: Job, metadata: Mapping[str, str]) -> None:
         for shard in range(job.plan.shards):
             part = read_table(job.paths.part(shard))
             valid = pc.is_null(part["reason"])
-            sample_writer.write_table(part.append_column("valid", valid).select(samples.names).cast(samples))
+            judged = read_table(job.paths.judgement(shard))
+            known = part.append_column("valid", valid)
+            for name in judged.column_names:
+                known = known.append_column(name, judged[name])
+            sample_writer.write_table(known.select(samples.names).cast(samples))
             bad = part.filter(pc.invert(valid)).select(rejects.names)
             if len(bad):
                 reject_writer.write_table(bad.cast(rejects))

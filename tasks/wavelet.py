@@ -91,6 +91,12 @@ class WaveletTransform:
         """Coefficients an image."""
         return self.bands[-1].stop
 
+    @property
+    def orthonormal(self) -> bool:
+        """Whether coefficients have the energy of the pixels, and inner products with it."""
+        halved = all(side % 2 == 0 for sides in self.sides[:-1] for side in sides)
+        return bool(pywt.Wavelet(self.wavelet).orthogonal) and self.mode == "periodization" and halved
+
     def forward(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Transform images (n, height, width, channels) into coefficients (n, coefficients), both float32."""
         approximation = np.ascontiguousarray(np.moveaxis(images, 3, 1))

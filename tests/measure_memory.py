@@ -9,9 +9,9 @@ from flows import stages
 from flows.fanout import InlineFanout
 from storage.settings import Settings
 from storage.workspace import Workspace
-from tasks.associate_patterns import finish_projection
 from tasks.begin_run import begin_run
 from tasks.extract_patterns import extract_patterns
+from tasks.finish_projection import finish_projection
 from tasks.memory import stage_memory
 from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard

@@ -64,3 +64,29 @@ def benjamini_hochberg(p_values):
     return np.array(
         [min(min(1.0, ordered[j] * count / (j + 1)) for j in range(count) if ordered[j] >= p) for p in p_values]
     )
+
+
+def class_covariances(scores, labels, classes):
+    """Mean outer product of the scores of each class about the mean of all images, None without images."""
+    centred = scores - scores.mean(axis=0)
+    found = [centred[labels == label] for label in range(classes)]
+    return [rows.T @ rows / len(rows) if len(rows) else None for rows in found]
+
+
+def quadratic_posteriors(scores, labels, classes, judged):
+    """Log of frequency times normal density of each class for each judged image, covariances drawn together."""
+    n, k = scores.shape
+    own = [scores[labels == label] for label in range(classes)]
+    pooled = sum((rows - rows.mean(axis=0)).T @ (rows - rows.mean(axis=0)) for rows in own if len(rows))
+    pooled = pooled / (n - sum(len(rows) > 0 for rows in own))
+    columns = []
+    for rows in own:
+        if not len(rows):
+            columns.append(np.full(len(judged), -np.inf))
+            continue
+        spread = (rows - rows.mean(axis=0)).T @ (rows - rows.mean(axis=0))
+        covariance = (spread + k * pooled) / (len(rows) + k)
+        away = judged - rows.mean(axis=0)
+        distance = np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance), away)
+        columns.append(np.log(len(rows) / n) - np.linalg.slogdet(covariance)[1] / 2 - distance / 2)
+    return np.stack(columns, axis=1)

@@ -205,7 +205,8 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     artifacts = {
         artifact["key"]: artifact["data"] for artifact in ask("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
     }
-    progress = {key: float(artifacts.pop(key)) for key in ("transform", "decompose-pass-1", "project")}
+    bars = ("transform", "decompose-pass-1", "project", "summarise", "judge")
+    progress = {key: float(artifacts.pop(key)) for key in bars}
     assert set(progress.values()) == {100}
     assert "Class labels explain" in artifacts["verdict"]
 

@@ -1,0 +1,23 @@
+"""The mean colour of each image, as a baseline: what a classification of whole-image colour and brightness can know."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tasks.products import Float32, Mask
+from tasks.sums import Float64
+from tasks.wavelet import Band
+
+
+def mean_colours(rows: Float32, used: Mask, bands: Sequence[Band], channels: int) -> Float64:
+    """Mean of the approximation coefficients of each channel of the used rows (n, channels).
+
+    Up to a factor this is the mean pixel value where the transform is orthonormal, and nearly so otherwise: boundaries
+    weigh a little more or less. Without an approximation band there are no columns.
+    """
+    approximation = next((band for band in bands if band.orientation == "LL"), None)
+    if approximation is None:
+        return np.zeros((int(used.sum()), 0))
+    coefficients = rows[:, approximation.start : approximation.stop][used]
+    means: Float64 = coefficients.reshape(len(coefficients), channels, -1).mean(axis=2, dtype=np.float64)
+    return means
