@@ -19,5 +19,6 @@ def mean_colours(rows: Float32, used: Mask, bands: Sequence[Band], channels: int
     if approximation is None:
         return np.zeros((int(used.sum()), 0))
     coefficients = rows[:, approximation.start : approximation.stop][used]
-    means: Float64 = coefficients.reshape(len(coefficients), channels, -1).mean(axis=2, dtype=np.float64)
+    size = approximation.rows * approximation.columns
+    means: Float64 = coefficients.reshape(-1, channels, size).mean(axis=2, dtype=np.float64)
     return means
