@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flows.fanout import InlineFanout
-from storage.arrays import chunk_path
+from storage.arrays import chunk_path, load_array
 from tasks.begin_run import Job
 from tasks.keep_state import load_mean, load_shard, read_totals
 from tasks.open_solver import open_solver
@@ -47,7 +47,7 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
             return opened.first_share(load_shard(job, shard), job.used(shard))
 
         first = fanout.map_sum(first_share, plan.fitted_shards, silent, 0)
-        error = load_mean(job) - np.load(job.paths.shift)
+        error = load_mean(job) - load_array(job.paths.shift)
         opened.finish_first(first, read_totals(job).fitted, error)
         while (number := opened.next_pass()) is not None:
             total = fanout.map_sum(partial(opened.share, number), plan.fitted_shards, silent, 0)
@@ -65,8 +65,9 @@ def silent() -> None:
 
 def forget(job: Job) -> None:
     """Remove what another contender left."""
-    for pattern in ("basis-*", "product-*", "values-*", "gram.npy", "kernel/*", "weights.npy"):
-        for path in job.paths.work.glob(pattern):
+    left = ("basis-", "product-", "values-", "gram.", "kernel/", "weights.")
+    for path in job.paths.work.files():
+        if path.relative_to(job.paths.work).startswith(left):
             path.unlink()
 
 
@@ -93,7 +94,7 @@ def syrk(job: Job, passes: int) -> Answer:  # noqa: ARG001 - one read
 
 def bare_read(job: Job, shard: int) -> Array:
     """A shard's rows, read without a checksum."""
-    rows = np.fromfile(chunk_path(job.paths.coefficients, shard), np.float32)[:-1]
+    rows: Array = np.fromfile(str(chunk_path(job.paths.coefficients, shard)), np.float32)[:-1]
     return rows.reshape(job.plan.rows_per_shard, -1)[: len(job.plan.rows(shard))]
 
 

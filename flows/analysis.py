@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
@@ -35,7 +34,7 @@ def analysis(
     source
         A folder of class folders, IDX files, or `digits`.
     workspace
-        Folder for runs and shards.
+        Folder or URL (s3://, gs://, az://) for runs and shards.
     settings
         How to analyse it.
     run_id
@@ -46,7 +45,7 @@ def analysis(
     str
         The run's id.
     """
-    space = Workspace(Path(workspace))
+    space = Workspace(workspace)
     space.prepare()
     seconds: dict[str, float] = {}
     with space.lock(), open_fanout(settings) as fanout:

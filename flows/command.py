@@ -30,7 +30,7 @@ Flags = Annotated[Settings | None, Parameter(name="*")]
 Config = Annotated[
     Path | None, Parameter(help="TOML file with settings; flags and EIGENWAVE_... variables override it.")
 ]
-Folder = Annotated[Path, Parameter(help="Folder for runs and shards.")]
+Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.")]
 
 
 @app.command
@@ -38,7 +38,7 @@ def run(
     source: str,
     /,
     *,
-    workspace: Folder = Path(DEFAULT_WORKSPACE),
+    workspace: Folder = DEFAULT_WORKSPACE,
     config: Config = None,
     run_id: str | None = None,
     settings: Flags = None,
@@ -71,7 +71,7 @@ def run(
     from flows.analysis import analysis  # noqa: PLC0415
 
     signal.signal(signal.SIGINT, _interrupt)
-    finished = analysis(source, str(workspace), chosen, run_id)
+    finished = analysis(source, workspace, chosen, run_id)
     Console().print(run_summary(Run(space.run(finished))))
 
 
@@ -93,7 +93,7 @@ def plan(source: str, /, *, config: Config = None, settings: Flags = None) -> No
 
 
 @app.command(name="list")
-def list_runs(*, workspace: Folder = Path(DEFAULT_WORKSPACE)) -> None:
+def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
     """Show the runs in a workspace."""
     from rich.console import Console  # noqa: PLC0415
 
@@ -112,7 +112,7 @@ def list_runs(*, workspace: Folder = Path(DEFAULT_WORKSPACE)) -> None:
 
 
 @app.command
-def show(run: str = "latest", /, *, workspace: Folder = Path(DEFAULT_WORKSPACE)) -> None:
+def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
     """Show the summary of a finished run again.
 
     Parameters

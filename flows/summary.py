@@ -10,6 +10,7 @@ from rich.text import Text
 
 from storage.manifest import Manifest
 from storage.run import Run
+from storage.store import StorePath
 from storage.workspace import RunPaths
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _patterns(run: Run) -> Table:
 def _places(paths: RunPaths) -> Table:
     table = Table(show_header=False, box=None)
     for path, what in (
-        (paths.table("").parent, "patterns, pattern_class, learnability, samples, rejects (Parquet)"),
+        (paths.tables, "patterns, pattern_class, learnability, samples, rejects (Parquet)"),
         (paths.patterns, "the patterns, as wavelet coefficients"),
         (paths.scores, "how much of each pattern is in each image"),
         (paths.coefficients, "the wavelet coefficients of the images"),
@@ -175,9 +176,8 @@ def _places(paths: RunPaths) -> Table:
     return table
 
 
-def _short(path: Path) -> str:
-    inside = path.absolute().is_relative_to(Path.cwd())
-    return str(path.absolute().relative_to(Path.cwd()) if inside else path)
+def _short(path: StorePath) -> str:
+    return str(path).removeprefix(f"{Path.cwd()}/")
 
 
 def _percent(value: float) -> str:

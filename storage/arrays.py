@@ -1,13 +1,11 @@
 """Zarr v3 arrays whose chunks are written whole, once, by one writer, each with a checksum."""
 
 import hashlib
+import io
 import math
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -17,8 +15,10 @@ from zarr.codecs import BytesCodec, Crc32cCodec
 
 from storage.errors import EigenwaveError
 from storage.files import replacing, write_file
+from storage.store import StorePath
 
 CHECKSUM_BYTES = 4
+HEADER_BYTES = 4096  # more than any of NumPy's headers here
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ArraySpec:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def create_array(path: Path, spec: ArraySpec) -> None:
+def create_array(path: StorePath, spec: ArraySpec) -> None:
     """Write the metadata of an array without chunks; do nothing if they are there already.
 
     What was never written reads as NaN, and each chunk ends in a CRC-32C that readers check.
@@ -52,7 +52,7 @@ def create_array(path: Path, spec: ArraySpec) -> None:
     if (path / "zarr.json").exists():
         return
     zarr.create_array(
-        store=path,
+        store=path.store.zarr(path.key),
         shape=spec.shape,
         chunks=spec.chunks,
         dtype=spec.dtype,
@@ -66,18 +66,18 @@ def create_array(path: Path, spec: ArraySpec) -> None:
     )
 
 
-def write_array(path: Path, values: npt.NDArray[Any], dimensions: tuple[str, ...]) -> None:
+def write_array(path: StorePath, values: npt.NDArray[Any], dimensions: tuple[str, ...]) -> None:
     """Write a whole array as one chunk."""
     create_array(path, ArraySpec(values.shape, values.shape, dimensions, str(values.dtype)))
     write_chunk(chunk_path(path, 0, values.ndim), values)
 
 
-def chunk_path(array: Path, index: int, dimensions: int = 2) -> Path:
+def chunk_path(array: StorePath, index: int, dimensions: int = 2) -> StorePath:
     """File of the chunk that is the `index`-th along the first dimension and whole along the others."""
-    return array.joinpath("c", str(index), *["0"] * (dimensions - 1))
+    return array / "/".join(["c", str(index), *["0"] * (dimensions - 1)])
 
 
-def write_chunk(path: Path, values: npt.NDArray[Any]) -> str:
+def write_chunk(path: StorePath, values: npt.NDArray[Any]) -> str:
     """Write one whole chunk as Zarr's codecs `bytes` (little-endian) and `crc32c` encode it.
 
     Returns
@@ -94,21 +94,17 @@ def write_chunk(path: Path, values: npt.NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def link_chunk(array: Path, index: int, chunk: Path) -> None:
-    """Make an existing chunk file the `index`-th chunk of an array, sharing its bytes where the disk can."""
-    with replacing(chunk_path(array, index)) as partial:
-        try:
-            os.link(chunk, partial)
-        except OSError:
-            shutil.copyfile(chunk, partial)
+def link_chunk(array: StorePath, index: int, chunk: StorePath) -> None:
+    """Make an existing chunk file the `index`-th chunk of an array, sharing its bytes where the store can."""
+    chunk.store.copy(chunk.key, chunk_path(array, index).key)
 
 
-def open_array(path: Path) -> "zarr.Array[Any]":
+def open_array(path: StorePath) -> "zarr.Array[Any]":
     """Open an array for reading."""
-    return zarr.open_array(path, mode="r")
+    return zarr.open_array(path.store.zarr(path.key), mode="r")
 
 
-def read_chunk(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+def read_chunk(path: StorePath, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Read one whole chunk of float32 that `write_chunk` wrote.
 
     What Zarr's own reader gives, without its second copy: shards are read this way once in every pass.
@@ -119,13 +115,62 @@ def read_chunk(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
         If the chunk is missing or damaged.
     """
     try:
-        content = np.fromfile(path, np.uint8)
+        content = path.read()
     except OSError as error:
         raise EigenwaveError(
-            f"The chunk {path} cannot be read: {error.strerror}; remove its run and start again."
+            f"The chunk {path} cannot be read: {error.strerror or 'it is not there'}; remove its run and start again."
         ) from None
     values, stored = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
     complete = len(values) == math.prod(shape) * np.dtype(np.float32).itemsize
     if not complete or google_crc32c.value(values) != int.from_bytes(stored.tobytes(), "little"):
         raise EigenwaveError(f"The chunk {path} is damaged; remove its run and its shard, and start again.")
     return values.view("<f4").reshape(shape)
+
+
+def save_array(path: StorePath, values: npt.NDArray[Any]) -> None:
+    """Write an array whole, in NumPy's format, row by row."""
+    values = np.ascontiguousarray(values)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(values))
+    write_file(path, header.getvalue(), values.reshape(-1).view(np.uint8).data)
+
+
+def load_array(path: StorePath) -> npt.NDArray[Any]:
+    """Read an array that `save_array` wrote, without a copy."""
+    content = path.read()
+    header = _header(io.BytesIO(content[:HEADER_BYTES].data))
+    return content[header.bytes :].view(header.dtype).reshape(header.shape)
+
+
+def load_rows(path: StorePath, rows: slice) -> npt.NDArray[Any]:
+    """Read some rows of an array that `save_array` wrote, and nothing else."""
+    with path.open() as file:
+        header = _header(file)
+        row_bytes = header.dtype.itemsize * math.prod(header.shape[1:])
+        file.seek(header.bytes + rows.start * row_bytes)
+        content = file.read((rows.stop - rows.start) * row_bytes)
+    return np.frombuffer(content, header.dtype).reshape(-1, *header.shape[1:])
+
+
+def save_arrays(path: StorePath, **arrays: npt.NDArray[Any]) -> None:
+    """Write arrays by name into one file."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def load_arrays(path: StorePath) -> dict[str, npt.NDArray[Any]]:
+    """Read arrays that `save_arrays` wrote."""
+    with path.open() as file, np.load(file) as arrays:
+        return dict(arrays)
+
+
+class _Header(NamedTuple):
+    bytes: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _header(file: BinaryIO) -> _Header:
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return _Header(file.tell(), shape, dtype)

@@ -1,65 +1,39 @@
-"""Files that appear whole or not at all."""
+"""Files of a workspace that appear whole or not at all, wherever it is."""
 
 import hashlib
-import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from storage.errors import EigenwaveError
-
-PARTIAL_SUFFIX = ".partial"
+from storage.store import StorePath
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place, synced to disk, when the block ends without an error.
+def replacing(path: StorePath) -> AbstractContextManager[Path]:
+    """A temporary local path whose content takes the place of `path` when the block ends without an error.
 
     Raises
     ------
     EigenwaveError
         If the disk is full or refuses the write.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL_SUFFIX}")
-    try:
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise EigenwaveError(
-            f"{path} cannot be written: {error.strerror or error}; make room or fix the permission and run again, "
-            "finished work is kept."
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    return path.store.replacing(path.key)
 
 
-def write_file(path: Path, *parts: bytes | memoryview) -> None:
+def write_file(path: StorePath, *parts: bytes | memoryview) -> None:
     """Write `parts` one after the other as the whole content of `path`."""
-    with replacing(path) as partial, partial.open("wb") as file:
-        for part in parts:
-            file.write(part)
+    path.store.write(path.key, *parts)
 
 
-def remove_partials(folder: Path) -> None:
+def remove_folder(path: StorePath) -> None:
+    """Remove a folder with all that is in it."""
+    path.store.delete_folder(path.key)
+
+
+def remove_partials(folder: StorePath) -> None:
     """Remove what killed writers left in a folder; one that is still alive fails instead of finishing late."""
-    for partial in folder.rglob(f"*{PARTIAL_SUFFIX}"):
-        partial.unlink(missing_ok=True)
+    folder.store.remove_partials(folder.key)
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: StorePath) -> str:
     """Hexadecimal SHA-256 of a file's content."""
-    with path.open("rb") as file:
+    with path.open() as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,13 +2,13 @@
 
 import importlib.metadata
 import platform
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from storage.errors import InputError
 from storage.files import write_file
+from storage.store import StorePath
 
 FORMAT_VERSION = 1
 LIBRARIES = ("eigenwave", "numpy", "scipy", "pywavelets", "pillow", "zarr", "pyarrow", "dask", "prefect")
@@ -78,12 +78,12 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def write_manifest(path: Path, manifest: Manifest) -> None:
+def write_manifest(path: StorePath, manifest: Manifest) -> None:
     """Write the manifest."""
     write_file(path, manifest.model_dump_json(indent=2).encode())
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: StorePath) -> Manifest:
     """Read a manifest.
 
     Raises

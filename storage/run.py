@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.manifest import Manifest, read_manifest
+from storage.store import StorePath
 from storage.workspace import RunPaths, Workspace
 
 if TYPE_CHECKING:
@@ -77,22 +78,22 @@ class Run:
         return _open(self.paths.scores)
 
 
-def open_run(path: str | Path) -> Run:
-    """Open a finished run: the folder of a run, or WORKSPACE/latest.
+def open_run(path: str | Path | StorePath) -> Run:
+    """Open a finished run: the folder or URL of a run, or WORKSPACE/latest.
 
     Raises
     ------
     InputError
         If there is no finished run.
     """
-    path = Path(path)
-    if path.name == "latest":
-        workspace = path.parent.parent if path.parent.name == "runs" else path.parent
-        return Run(Workspace(workspace).find("latest"))
-    return Run(Workspace(path.parent.parent).find(str(path)))
+    address = str(path).rstrip("/")
+    folder, _, name = address.rpartition("/")
+    if name == "latest":
+        return Run(Workspace(folder.removesuffix("/runs") or ".").find("latest"))
+    return Run(Workspace(folder.removesuffix("/runs") or ".").find(address))
 
 
-def _open(path: Path) -> "zarr.Array[Any]":
+def _open(path: StorePath) -> "zarr.Array[Any]":
     from storage.arrays import open_array  # noqa: PLC0415
 
     return open_array(path)

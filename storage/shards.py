@@ -78,7 +78,7 @@ def find_shard(workspace: Workspace, key: str) -> Marker | None:
     try:
         content = json.loads(workspace.marker(key).read_bytes())
         marker = Marker(**{**content, "rejects": tuple(Reject(**reject) for reject in content["rejects"])})
-        complete = workspace.chunk(key).stat().st_size == marker.bytes
+        complete = workspace.chunk(key).size() == marker.bytes
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None  # a half-written or damaged shard is one to be made again
     return marker if complete else None

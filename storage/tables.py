@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 
 from storage.errors import EigenwaveError
 from storage.files import replacing
+from storage.store import StorePath
 
 SCHEMA_VERSION = 1
 
@@ -190,7 +190,7 @@ PART = pa.schema(
 
 
 @contextmanager
-def table_writer(path: Path, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
+def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
     """A Parquet writer whose file appears whole when the block ends: zstd, with page checksums.
 
     Parameters
@@ -211,7 +211,7 @@ def table_writer(path: Path, schema: pa.Schema, metadata: Mapping[str, Any]) -> 
         yield writer
 
 
-def write_table(path: Path, schema: pa.Schema, columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+def write_table(path: StorePath, schema: pa.Schema, columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
     """Write columns (NumPy arrays or lists) as a whole table; NaN becomes null."""
     with table_writer(path, schema, metadata) as writer:
         writer.write_table(to_table(schema, columns))
@@ -238,7 +238,7 @@ def _column(field: pa.Field, values: Any) -> pa.Array:  # noqa: ANN401 - anythin
     return array
 
 
-def read_table(path: Path, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
+def read_table(path: StorePath, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
     """Read a table, or one row group of it, checking the page checksums.
 
     Raises
@@ -247,13 +247,13 @@ def read_table(path: Path, columns: list[str] | None = None, row_group: int | No
         If the file is missing or damaged.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with path.open() as content, pq.ParquetFile(content, page_checksum_verification=True) as file:
             return file.read(columns) if row_group is None else file.read_row_group(row_group, columns)
     except (OSError, pa.ArrowException) as error:
         raise EigenwaveError(f"The table {path} cannot be read: {error}") from None
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
+def read_metadata(path: StorePath) -> dict[str, Any]:
     """What `table_writer` was told to write into a table's metadata.
 
     Raises
@@ -262,7 +262,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
         If the file is missing or damaged.
     """
     try:
-        content: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"eigenwave"])
+        with path.open() as file:
+            content: dict[str, Any] = json.loads(pq.read_schema(file).metadata[b"eigenwave"])
     except (OSError, pa.ArrowException) as error:
         raise EigenwaveError(f"The table {path} cannot be read: {error}") from None
     return content

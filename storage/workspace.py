@@ -1,16 +1,14 @@
 """Where everything lies: every path of a workspace is made here."""
 
-import fcntl
-import os
 import re
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.errors import InputError
+from storage.open_store import SCHEMES, open_path
+from storage.store import Lease, StorePath
 
 DEFAULT_WORKSPACE = "eigenwave-workspace"
 RUN_ID_PATTERN = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]{0,99}")
@@ -23,7 +21,7 @@ class RunPaths:
     `work` holds what an interrupted run continues from; it is removed when the run is sealed.
     """
 
-    folder: Path
+    folder: StorePath
 
     @property
     def run_id(self) -> str:
@@ -31,165 +29,181 @@ class RunPaths:
         return self.folder.name
 
     @property
-    def settings(self) -> Path:
+    def settings(self) -> StorePath:
         """Settings the run's numbers depend on."""
         return self.folder / "settings.json"
 
     @property
-    def plan(self) -> Path:
+    def plan(self) -> StorePath:
         """The plan the run follows."""
         return self.folder / "plan.json"
 
     @property
-    def coefficients(self) -> Path:
+    def coefficients(self) -> StorePath:
         """Zarr array (images, coefficients)."""
         return self.folder / "coefficients.zarr"
 
     @property
-    def mean(self) -> Path:
+    def mean(self) -> StorePath:
         """Zarr array (coefficients,)."""
         return self.folder / "mean.zarr"
 
     @property
-    def patterns(self) -> Path:
+    def patterns(self) -> StorePath:
         """Zarr array (patterns, coefficients)."""
         return self.folder / "patterns.zarr"
 
     @property
-    def scores(self) -> Path:
+    def scores(self) -> StorePath:
         """Zarr array (images, patterns)."""
         return self.folder / "scores.zarr"
 
     @property
-    def pattern_images(self) -> Path:
+    def pattern_images(self) -> StorePath:
         """Zarr array (patterns, height, width, channels)."""
         return self.folder / "pattern_images.zarr"
 
     @property
-    def mean_image(self) -> Path:
+    def mean_image(self) -> StorePath:
         """Zarr array (height, width, channels)."""
         return self.folder / "mean_image.zarr"
 
     @property
-    def generalized_loadings(self) -> Path:
+    def generalized_loadings(self) -> StorePath:
         """Zarr array (generalized patterns, patterns)."""
         return self.folder / "generalized_loadings.zarr"
 
     @property
-    def class_loadings(self) -> Path:
+    def class_loadings(self) -> StorePath:
         """Zarr array (classes, patterns of each, patterns)."""
         return self.folder / "class_loadings.zarr"
 
     @property
-    def manifest(self) -> Path:
+    def manifest(self) -> StorePath:
         """Written last: without it the run is not finished."""
         return self.folder / "manifest.json"
 
     @property
-    def work(self) -> Path:
+    def work(self) -> StorePath:
         """Intermediate state of an unfinished run."""
         return self.folder / "work"
 
     @property
-    def listing(self) -> Path:
+    def listing(self) -> StorePath:
         """Every sample in row order, one row group a shard."""
         return self.work / "listing.parquet"
 
     @property
-    def totals(self) -> Path:
+    def totals(self) -> StorePath:
         """What the transform found."""
         return self.work / "totals.json"
 
     @property
-    def transformed(self) -> Path:
+    def transformed(self) -> StorePath:
         """Says that all shards are transformed and the first pass is finished."""
         return self.work / "transformed"
 
     @property
-    def shift(self) -> Path:
+    def shift(self) -> StorePath:
         """Mean of some images, that the first pass is taken about."""
         return self.work / "shift.npy"
 
     @property
-    def thresholds(self) -> Path:
+    def thresholds(self) -> StorePath:
         """What shuffled labels are made from."""
         return self.work / "thresholds.npy"
 
     @property
-    def projection(self) -> Path:
+    def projection(self) -> StorePath:
         """Merged sums of the projecting pass."""
         return self.work / "projection.npz"
 
     @property
-    def summary(self) -> Path:
+    def summary(self) -> StorePath:
         """Merged sums over the scores."""
         return self.work / "summary.npz"
 
     @property
-    def judges(self) -> Path:
+    def judges(self) -> StorePath:
         """What images are judged by: all scores' histograms, and classifiers."""
         return self.work / "judges.npz"
 
     @property
-    def verdicts(self) -> Path:
+    def verdicts(self) -> StorePath:
         """Merged sums over the judged images."""
         return self.work / "verdicts.npz"
 
-    def judgement(self, shard: int) -> Path:
+    def judgement(self, shard: int) -> StorePath:
         """What each sample of a shard was judged to be."""
         return self.work / "judgements" / f"{shard:06d}.parquet"
 
-    def part(self, shard: int) -> Path:
+    def part(self, shard: int) -> StorePath:
         """What became of each sample of a shard."""
         return self.work / "parts" / f"{shard:06d}.parquet"
 
-    def basis(self, number: int) -> Path:
+    def basis(self, number: int) -> StorePath:
         """Orthonormal block that pass `number` multiplies, (coefficients, block width) float32."""
         return self.work / f"basis-{number:02d}.npy"
 
-    def product(self, number: int) -> Path:
+    def product(self, number: int) -> StorePath:
         """Product of pass `number`, (coefficients, block width) float64."""
         return self.work / f"product-{number:02d}.npy"
 
-    def values(self, number: int) -> Path:
+    def values(self, number: int) -> StorePath:
         """Squared singular values as the passes up to `number` see them."""
         return self.work / f"values-{number:02d}.npy"
 
     @property
-    def gram(self) -> Path:
+    def gram(self) -> StorePath:
         """Gram matrix of the columns, float64."""
         return self.work / "gram.npy"
 
-    def kernel(self, shard: int) -> Path:
+    def kernel(self, shard: int) -> StorePath:
         """Rows of a shard in the Gram matrix of the rows, up to the diagonal, float64."""
         return self.work / "kernel" / f"{shard:06d}.npy"
 
     @property
-    def weights(self) -> Path:
+    def weights(self) -> StorePath:
         """What patterns are combined from rows with, (images fitted, patterns) float32."""
         return self.work / "weights.npy"
 
-    def table(self, name: str) -> Path:
+    @property
+    def tables(self) -> StorePath:
+        """Folder of the result tables."""
+        return self.folder / "tables"
+
+    def table(self, name: str) -> StorePath:
         """A result table."""
-        return self.folder / "tables" / f"{name}.parquet"
+        return self.tables / f"{name}.parquet"
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder of runs and of the shards they share."""
+    """A folder of runs and of the shards they share.
 
-    folder: Path
+    Parameters
+    ----------
+    address
+        A local folder, or a URL: s3://, gs:// or az://.
+    """
 
-    def chunk(self, key: str) -> Path:
+    address: str | Path
+
+    @property
+    def folder(self) -> StorePath:
+        """All of it."""
+        return open_path(self.address)
+
+    def chunk(self, key: str) -> StorePath:
         """Encoded coefficients of the shard with this key."""
         return self.folder / "shards" / key[:2] / key
 
-    def marker(self, key: str) -> Path:
+    def marker(self, key: str) -> StorePath:
         """What says that the shard's chunk is complete."""
         return self.folder / "shards" / key[:2] / f"{key}.json"
 
     @property
-    def latest(self) -> Path:
+    def latest(self) -> StorePath:
         """Holds the id of the newest finished run."""
         return self.folder / "runs" / "latest"
 
@@ -199,11 +213,10 @@ class Workspace:
 
     def runs(self) -> list[RunPaths]:
         """All runs, finished or not, in the order of their ids: oldest first, if the ids were not chosen by hand."""
-        folder = self.folder / "runs"
-        return [RunPaths(path) for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+        return [self.run(name) for name in self.folder.store.folders("runs")]
 
     def find(self, name: str) -> RunPaths:
-        """The finished run called `name`: an id, a path, or `latest`.
+        """The finished run called `name`: an id, a path or URL, or `latest`.
 
         Raises
         ------
@@ -211,13 +224,14 @@ class Workspace:
             If there is no such run, or it was never finished.
         """
         if name == "latest":
-            if not self.latest.is_file():
+            if not self.latest.exists():
                 raise InputError(f"The workspace {self.folder} has no finished run; eigenwave run SOURCE makes one.")
-            name = self.latest.read_text(encoding="utf-8").strip()
-        paths = RunPaths(Path(name)) if Path(name).is_dir() else self.run(name)
+            name = self.latest.read_bytes().decode().strip()
+        elsewhere = name.startswith(SCHEMES) or Path(name).is_dir()
+        paths = RunPaths(open_path(name)) if elsewhere else self.run(name)
         if not paths.folder.is_dir():
             raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows which there are.")
-        if not paths.manifest.is_file():
+        if not paths.manifest.exists():
             raise InputError(f"Run {paths.run_id} was never finished; the same eigenwave run command continues it.")
         return paths
 
@@ -229,42 +243,17 @@ class Workspace:
         InputError
             If it cannot, with the reason.
         """
-        runs = self.folder / "runs"
-        try:
-            runs.mkdir(parents=True, exist_ok=True)
-            probe = self.folder / f".probe-{secrets.token_hex(4)}"
-            probe.touch()
-            probe.unlink()
-            next(runs.iterdir(), None)
-        except OSError as error:
-            raise InputError(
-                f"The workspace {self.folder} cannot be used: {error.strerror}; choose another with --workspace."
-            ) from None
+        self.folder.store.require_usable()
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the workspace for one writer.
-
-        The kernel frees the lock when its owner dies, so a killed run needs no cleaning up.
+    def lock(self) -> AbstractContextManager[Lease]:
+        """Hold the workspace for one writer; who is killed needs no cleaning up.
 
         Raises
         ------
         InputError
             If another process holds it.
         """
-        with (self.folder / "lock").open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                owner = file.read().strip() or "another process"
-                raise InputError(
-                    f"The workspace {self.folder} is in use by {owner}; wait for it or choose another with --workspace."
-                ) from None
-            file.truncate(0)
-            file.write(f"process {os.getpid()}")
-            file.flush()
-            yield
+        return self.folder.store.lock("lock")
 
 
 def new_run_id() -> str:

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ class Job:
     source
         Address of the dataset.
     folder
-        The workspace.
+        Address of the workspace.
     run_id
         The run.
     fitted_split
@@ -61,7 +60,7 @@ class Job:
     @property
     def workspace(self) -> Workspace:
         """The workspace's paths."""
-        return Workspace(Path(self.folder))
+        return Workspace(self.folder)
 
     @property
     def paths(self) -> RunPaths:
@@ -129,7 +128,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     paths = _chosen_run(workspace, run_id, contents)
     job = Job(
         source=source,
-        folder=str(workspace.folder.absolute()),
+        folder=str(workspace.folder),
         run_id=paths.run_id,
         settings=settings,
         plan=outlook.plan,

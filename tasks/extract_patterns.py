@@ -3,11 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from storage.arrays import ArraySpec, create_array, write_array
+from storage.arrays import ArraySpec, create_array, save_array, write_array
 from storage.errors import EigenwaveError
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.keep_state import save_array
 from tasks.open_solver import open_solver
 from tasks.relabelling import thresholds
 

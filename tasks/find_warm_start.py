@@ -38,13 +38,13 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Mapping[st
             raise InputError(
                 f"The run {paths.run_id} has other wavelets or image sizes than this one; leave --warm-start out."
             )
-        return str(paths.folder.absolute())
+        return str(paths.folder)
     for paths in reversed(workspace.runs()):
         if paths.manifest.exists() and _comparable(paths, settings, layout):
             earlier = json.loads(paths.plan.read_bytes())
             if earlier["source"] == layout["source"]:
                 changed = earlier["samples"] != layout["samples"]
-                return str(paths.folder.absolute()) if changed else None
+                return str(paths.folder) if changed else None
     return None
 
 

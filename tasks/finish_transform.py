@@ -6,12 +6,13 @@ from collections import Counter
 
 import numpy as np
 
-from storage.arrays import write_array
+from storage.arrays import load_array, save_array, write_array
 from storage.errors import EigenwaveError
+from storage.files import write_file
 from storage.open_source import open_source
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.keep_state import Totals, save_array, save_totals
+from tasks.keep_state import Totals, save_totals
 from tasks.open_solver import open_solver
 from tasks.products import Float64
 from tasks.read_images import digest_of, transformed_blocks
@@ -52,8 +53,8 @@ def finish_transform(job: Job, result: FirstPass) -> None:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
     write_array(job.paths.mean, mean, ("coefficient",))
     save_totals(job, Totals(moments.rows, rejected, energy, digest))
-    open_solver(job).finish_first(result.share, moments.rows, mean - np.load(job.paths.shift))
-    job.paths.transformed.touch()
+    open_solver(job).finish_first(result.share, moments.rows, mean - load_array(job.paths.shift))
+    write_file(job.paths.transformed)
 
 
 def _mean_of_some(job: Job) -> Float64:

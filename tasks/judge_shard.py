@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from storage.arrays import load_array
 from storage.tables import JUDGEMENT, write_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
@@ -93,7 +94,7 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
     """
     labels, judges = load_labels(job, shard), load_state(job.paths.judges, Judges)
     scores = load_scores(job, shard)[labels.valid].astype(np.float64)
-    shuffled = shuffled_labels(labels.ids, np.load(job.paths.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids, load_array(job.paths.thresholds), job.settings.seed)
     judgement = judge_parts(judges, scores, labels.classes, labels.part)
     _write_judgement(job, shard, labels, judgement)
     fitted, held_out = labels.fitted, labels.part == HELD_OUT

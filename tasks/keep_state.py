@@ -1,15 +1,15 @@
 """Read and write the state that stages and passes hand to each other."""
 
 import json
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from storage.arrays import chunk_path, open_array, read_chunk
+from storage.arrays import chunk_path, load_arrays, open_array, read_chunk, save_arrays
 from storage.errors import EigenwaveError
-from storage.files import replacing, write_file
+from storage.files import write_file
+from storage.store import StorePath
 from tasks.begin_run import Job
 from tasks.products import Float32, Float64, Mask
 from tasks.scatter import parts
@@ -81,22 +81,14 @@ def load_scores(job: Job, shard: int) -> Float32:
     return read_chunk(chunk_path(job.paths.scores, shard), shape)[: len(job.plan.rows(shard))]
 
 
-def save_state(path: Path, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and of other such
+def save_state(path: StorePath, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and of other such
     """Write a dataclass of arrays whole."""
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **flattened(state))
+    save_arrays(path, **flattened(state))
 
 
-def load_state(path: Path, kind: type[T]) -> T:
+def load_state(path: StorePath, kind: type[T]) -> T:
     """Read a dataclass of arrays."""
-    with np.load(path) as arrays:
-        return unflattened(kind, arrays)
-
-
-def save_array(path: Path, values: npt.NDArray[Any]) -> None:
-    """Write an array of intermediate state whole."""
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.save(file, values)
+    return unflattened(kind, load_arrays(path))
 
 
 def save_totals(job: Job, totals: Totals) -> None:

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from storage.arrays import chunk_path, write_chunk
+from storage.arrays import chunk_path, load_array, write_chunk
 from tasks.association import ClassSums
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
@@ -110,5 +110,5 @@ def project_shard(job: Job, shard: int) -> Projection:
 
 
 def _colour_sums(job: Job, colours: Float64, labels: Labels) -> ClassSums:
-    shuffled = shuffled_labels(labels.ids[labels.fitted], np.load(job.paths.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids[labels.fitted], load_array(job.paths.thresholds), job.settings.seed)
     return ClassSums.of(colours, labels.classes[labels.fitted], shuffled, job.plan.classes)

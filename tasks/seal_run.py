@@ -1,17 +1,16 @@
 """The last tables, the manifest, and the pointer to the newest run: from here on the run is finished."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow.compute as pc
 
 from storage.arrays import chunk_path
 from storage.errors import EigenwaveError
-from storage.files import sha256_of, write_file
+from storage.files import remove_folder, sha256_of, write_file
 from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
+from storage.open_store import open_path
 from storage.shards import Marker, find_shard
 from storage.tables import TABLES, read_metadata, read_table, table_writer
 from storage.workspace import RunPaths
@@ -57,7 +56,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
         rejected=totals.rejected,
         solver=job.plan.solver,
         passes=open_solver(job).passes_done(),
-        warm_start=job.warm_start and RunPaths(Path(job.warm_start)).run_id,
+        warm_start=job.warm_start and RunPaths(open_path(job.warm_start)).run_id,
         shards=tuple(marker.key for marker in markers),
         files=_digests(job, markers),
         seconds=dict(seconds),
@@ -65,7 +64,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
     )
     write_manifest(paths.manifest, manifest)
     write_file(job.workspace.latest, job.run_id.encode())
-    shutil.rmtree(paths.work)
+    remove_folder(paths.work)
     return manifest
 
 
@@ -98,14 +97,11 @@ def _write_samples(job: Job, metadata: Mapping[str, str]) -> None:
 
 def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:
     """SHA-256 of every file of the run; those of the coefficients' chunks are known from their shards."""
-    folder, chunks = job.paths.folder, job.paths.coefficients / "c"
-    known = {chunk_path(job.paths.coefficients, shard): marker.sha256 for shard, marker in enumerate(markers)}
-    files = [path for path in folder.rglob("*") if path.is_file() and job.paths.work not in path.parents]
-    strays = [path for path in files if chunks in path.parents and path not in known]
+    paths = job.paths
+    known = {chunk_path(paths.coefficients, shard): marker.sha256 for shard, marker in enumerate(markers)}
+    passing = (f"{paths.work}/", str(paths.manifest))
+    files = [path for path in paths.folder.files() if not str(path).startswith(passing)]
+    strays = [path for path in files if str(path).startswith(f"{paths.coefficients}/c/") and path not in known]
     if strays:
         raise EigenwaveError(f"{strays[0]} does not belong to run {job.run_id}; remove it and run again.")
-    return {
-        path.relative_to(folder).as_posix(): known.get(path) or sha256_of(path)
-        for path in sorted(files)
-        if path != job.paths.manifest
-    }
+    return {path.relative_to(paths.folder): known.get(path) or sha256_of(path) for path in files}

@@ -6,8 +6,9 @@ pair of shards, pass 2 combines the rows.
 
 import numpy as np
 
+from storage.arrays import load_array, load_rows, save_array
 from storage.errors import EigenwaveError
-from tasks.keep_state import load_mean, load_shard, require_finite, save_array
+from tasks.keep_state import load_mean, load_shard, require_finite
 from tasks.krylov import eigenpairs, orthonormalise, with_fixed_signs
 from tasks.products import Float32, Float64, Mask, combine, kernel
 from tasks.solve_shards import Solver
@@ -56,7 +57,7 @@ class DualSolver(Solver):
 
     def patterns(self) -> Float32:
         """The combined rows, made orthonormal to the last digit."""
-        basis = orthonormalise(np.load(self.paths.product(COMBINE)), [])
+        basis = orthonormalise(load_array(self.paths.product(COMBINE)), [])
         return with_fixed_signs(basis.T.astype(np.float64)).astype(np.float32)
 
     def _kernel(self, shard: int) -> Float64:
@@ -70,8 +71,8 @@ class DualSolver(Solver):
     def _combination(self, shard: int) -> Float64:
         before = sum(int(self.job.used(other).sum()) for other in range(shard))
         used = self.job.used(shard)
-        weights = np.load(self.paths.weights, mmap_mode="r")[before : before + int(used.sum())]
-        product = combine(load_shard(self.job, shard), used, np.asarray(weights), load_mean(self.job))
+        weights = load_rows(self.paths.weights, slice(before, before + int(used.sum())))
+        product = combine(load_shard(self.job, shard), used, weights, load_mean(self.job))
         require_finite(product, self.job, shard)
         return product
 
@@ -81,7 +82,7 @@ class DualSolver(Solver):
         return rows if used.all() else rows[used]
 
     def _assembled(self) -> Float64:
-        parts = [np.load(self.paths.kernel(shard)) for shard in self.job.plan.fitted_shards]
+        parts = [load_array(self.paths.kernel(shard)) for shard in self.job.plan.fitted_shards]
         size = sum(len(part) for part in parts)
         matrix, start = np.empty((size, size)), 0
         for part in parts:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.keep_state import save_array
+from storage.arrays import load_array, save_array
 from tasks.krylov import eigenpairs, with_fixed_signs
 from tasks.products import Float32, Float64, Mask, gram, subtract_outer
 from tasks.solve_shards import Solver
@@ -13,7 +13,7 @@ class GramSolver(Solver):
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
         """The Gram matrix of a shard, about the guessed mean."""
-        return gram(rows, used, np.load(self.paths.shift))
+        return gram(rows, used, load_array(self.paths.shift))
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
         """Move the matrix to the true mean."""
@@ -23,5 +23,5 @@ class GramSolver(Solver):
     def patterns(self) -> Float32:
         """Leading eigenvectors."""
         settings = self.job.settings
-        _, vectors = eigenpairs(np.load(self.paths.gram), self.rank, settings.energy, settings.seed)
+        _, vectors = eigenpairs(load_array(self.paths.gram), self.rank, settings.energy, settings.seed)
         return with_fixed_signs(np.ascontiguousarray(vectors)).astype(np.float32)

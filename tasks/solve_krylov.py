@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from storage.arrays import load_array, save_array
 from storage.errors import EigenwaveError
 from storage.run import open_run
-from tasks.keep_state import load_mean, load_shard, read_totals, require_finite, save_array
+from tasks.keep_state import load_mean, load_shard, read_totals, require_finite
 from tasks.krylov import (
     eigenvectors,
     movement,
@@ -34,11 +35,11 @@ class KrylovSolver(Solver):
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
         """The product with the first block, about the guessed mean."""
-        return multiply(rows, used, np.load(self.paths.basis(0)), np.load(self.paths.shift))
+        return multiply(rows, used, load_array(self.paths.basis(0)), load_array(self.paths.shift))
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
         """Move the first product to the true mean, and prepare the next pass."""
-        self.finish_pass(0, recentred(total, np.load(self.paths.basis(0)), rows, error))
+        self.finish_pass(0, recentred(total, load_array(self.paths.basis(0)), rows, error))
 
     def next_pass(self) -> int | None:
         """The first pass whose block is there but not its product."""
@@ -48,13 +49,13 @@ class KrylovSolver(Solver):
     def share(self, number: int, shard: int) -> Float64:
         """The product of a pass's block."""
         rows, used = load_shard(self.job, shard), self.job.used(shard)
-        product = multiply(rows, used, np.load(self.paths.basis(number)), load_mean(self.job))
+        product = multiply(rows, used, load_array(self.paths.basis(number)), load_mean(self.job))
         require_finite(product, self.job, shard)
         return product
 
     def finish_pass(self, number: int, total: Float64) -> None:
         """Write the next pass's block, if it is wanted and leads anywhere new, and last the product itself."""
-        bases = [np.load(self.paths.basis(earlier)) for earlier in range(number + 1)]
+        bases = [load_array(self.paths.basis(earlier)) for earlier in range(number + 1)]
         room = self.job.plan.coefficients - sum(basis.shape[1] for basis in bases)
         if room and number + 1 < self.job.plan.passes and not self._converged(number, bases, total):
             block = orthonormalise(total[:, :room].copy(), bases)
@@ -65,8 +66,8 @@ class KrylovSolver(Solver):
     def patterns(self) -> Float32:
         """Eigenvectors from all passes, as many as are wanted."""
         numbers = range(self.passes_done())
-        bases = [np.load(self.paths.basis(number)) for number in numbers]
-        products = [np.load(self.paths.product(number)) for number in numbers]
+        bases = [load_array(self.paths.basis(number)) for number in numbers]
+        products = [load_array(self.paths.product(number)) for number in numbers]
         values, coefficients = nystrom(bases, products)
         wanted = self._wanted(values)
         if wanted is None:
@@ -96,13 +97,13 @@ class KrylovSolver(Solver):
         settings = self.job.settings
         if settings.passes != "auto":
             return False
-        products = [np.load(self.paths.product(earlier)) for earlier in range(number)]
+        products = [load_array(self.paths.product(earlier)) for earlier in range(number)]
         values, _ = nystrom(bases, [*products, product])
         save_array(self.paths.values(number), values)
         wanted = self._wanted(values)
         if wanted is None:
             return False
-        history = [np.load(self.paths.values(earlier)) for earlier in range(max(0, number - 2), number)]
+        history = [load_array(self.paths.values(earlier)) for earlier in range(max(0, number - 2), number)]
         moved, moved_before = (
             movement(later, earlier, wanted)
             for later, earlier in ((values, _last(history, 1)), (_last(history, 1), _last(history, 2)))

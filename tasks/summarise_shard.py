@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from storage.arrays import load_array
 from tasks.association import ClassSums
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
@@ -54,7 +55,7 @@ def summarise_shard(job: Job, shard: int) -> Summary:
     labels = load_labels(job, shard)
     scores = load_scores(job, shard)[labels.valid].astype(np.float64)
     seed, classes, fitted = job.settings.seed, job.plan.classes, labels.fitted
-    shuffled = shuffled_labels(labels.ids, np.load(job.paths.thresholds), seed)
+    shuffled = shuffled_labels(labels.ids, load_array(job.paths.thresholds), seed)
     own, ids, known = scores[fitted], labels.ids[fitted], labels.classes[fitted]
     groups = groups_kept(classes, scores.shape[1])
     return Summary(

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
+from tests import stores
 
 EIGENWAVE = str(Path(sys.executable).with_name("eigenwave"))
 SERVER_SECONDS = 120
@@ -76,6 +78,36 @@ def eigenwave(prefect_server, tmp_path):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """Address and environment of an S3 bucket."""
+    with stores.s3() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def azure_server():
+    """Address and environment of an Azure container."""
+    with stores.azure() as store:
+        yield store
+
+
+@pytest.fixture(params=["local", "s3", "az"])
+def address(request, tmp_path, monkeypatch):
+    """Address of a fresh workspace, in a local folder and in object stores."""
+    if request.param == "local":
+        return str(tmp_path / "store")
+    server, environment = request.getfixturevalue({"s3": "s3_server", "az": "azure_server"}[request.param])
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{server}/{uuid.uuid4().hex}"
+
+
+def local(path):
+    """Where a file or folder of a local workspace lies."""
+    return Path(str(path))
 
 
 def write_images(folder, shape=(8, 8, 3), classes=("cat", "dog"), count=12, suffix=".png", seed=0):

@@ -29,7 +29,7 @@ def main(source, workspace, settings):
     import distributed  # noqa: F401, PLC0415 - a real process has these loaded
     import prefect  # noqa: F401, PLC0415
 
-    space = Workspace(Path(workspace))
+    space = Workspace(workspace)
     space.prepare()
     chosen = Settings(**json.loads(settings))
     job = begin_run(source, chosen, space)

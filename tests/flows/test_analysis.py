@@ -19,7 +19,7 @@ from storage.open_source import open_source
 from storage.run import open_run
 from storage.settings import Settings
 from tests import naive
-from tests.conftest import EIGENWAVE, write_images
+from tests.conftest import EIGENWAVE, local, write_images
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -36,7 +36,7 @@ def analyse(source, workspace, run_id="run", **settings):
 
 def contents(run):
     """Digest of every file of a run; of the manifest only what does not tell the time."""
-    folder = run.paths.folder
+    folder = local(run.paths.folder)
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["files"] == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
@@ -114,9 +114,10 @@ def test_samples_keep_every_image_in_row_order(digits):
 
 
 def test_nothing_intermediate_is_left(digits):
-    assert not digits.paths.work.exists()
-    assert not list(digits.paths.folder.rglob("*.partial"))
-    assert open_run(digits.paths.folder.parent / "latest").manifest == digits.manifest
+    folder = local(digits.paths.folder)
+    assert not (folder / "work").exists()
+    assert not list(folder.rglob("*.partial"))
+    assert open_run(folder.parent / "latest").manifest == digits.manifest
 
 
 def test_same_bits_from_workers_and_from_a_scheduler(digits, tmp_path):
@@ -256,8 +257,8 @@ def test_an_interrupted_run_is_found_again_without_its_name(tmp_path):
             analyse(folder, tmp_path / "workspace", None, rank=3)
     (unfinished,) = (tmp_path / "workspace" / "runs").iterdir()
     run = analyse(folder, tmp_path / "workspace", None, rank=3)
-    assert run.paths.folder == unfinished
-    assert analyse(folder, tmp_path / "workspace", None, rank=3).paths.folder != unfinished
+    assert local(run.paths.folder) == unfinished
+    assert analyse(folder, tmp_path / "workspace", None, rank=3).paths.run_id != unfinished.name
 
 
 READ_WITHOUT_EIGENWAVE = """

@@ -11,20 +11,21 @@ from PIL import Image
 from flows import stages
 from flows.dask_fanout import DaskFanout
 from flows.fanout import InlineFanout
+from storage.arrays import chunk_path
 from storage.errors import EigenwaveError, InputError
 from storage.run import open_run
 from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
 from tests import naive
-from tests.conftest import write_images
+from tests.conftest import local, write_images
 
 SOLVERS = ["krylov", "gram", "dual"]
 MEASURE = Path(__file__).parent.parent / "measure_memory.py"
 
 
 def analyse(source, folder, fanout=None, **settings):
-    workspace = Workspace(Path(folder))
+    workspace = Workspace(folder)
     workspace.prepare()
     job = begin_run(str(source), Settings(**settings), workspace)
     stages.run_stages(job, fanout or InlineFanout())
@@ -162,7 +163,7 @@ def test_a_damaged_shard_is_found_before_it_spoils_a_pass(tmp_path):
     workspace.prepare()
     job = begin_run(str(folder), Settings(rank=3, solver="krylov", shard_size=2**15), workspace)
     stages.transform(job, InlineFanout(), stages.silent)
-    chunk = job.paths.coefficients / "c" / "2" / "0"
+    chunk = local(chunk_path(job.paths.coefficients, 2))
     content = bytearray(chunk.read_bytes())
     content[1000] ^= 1
     chunk.write_bytes(content)
@@ -177,13 +178,14 @@ def test_half_written_files_of_a_killed_run_do_not_enter_the_finished_one(tmp_pa
     settings = Settings(rank=3, solver="krylov")
     job = begin_run(str(folder), settings, workspace)
     stages.transform(job, InlineFanout(), stages.silent)
-    for path in (job.paths.manifest, job.paths.coefficients / "c" / "0" / "0", job.paths.patterns / "zarr.json"):
+    for place in (job.paths.manifest, chunk_path(job.paths.coefficients, 0), job.paths.patterns / "zarr.json"):
+        path = local(place)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name(f"{path.name}.1234.partial").write_bytes(b"half")
     again = begin_run(str(folder), settings, workspace)
     assert again.run_id == job.run_id
     manifest = stages.run_stages(again, InlineFanout())
-    assert not list(job.paths.folder.rglob("*.partial"))
+    assert not list(local(job.paths.folder).rglob("*.partial"))
     assert not [name for name in manifest.files if "partial" in name]
 
 

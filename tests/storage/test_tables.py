@@ -6,7 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.errors import EigenwaveError
+from storage.open_store import open_path
 from storage.tables import TABLES, read_metadata, read_table, to_table, write_table
+from tests.conftest import local
 
 SCHEMA = TABLES["pattern_class"]
 
@@ -23,18 +25,18 @@ def columns(count=1000):
 
 
 def test_tables_come_back_with_schema_and_metadata(tmp_path):
-    path = tmp_path / "t.parquet"
+    path = open_path(tmp_path) / "t.parquet"
     write_table(path, SCHEMA, columns(), {"run_id": "r-1"})
     table = read_table(path)
     assert table.schema.remove_metadata().equals(SCHEMA.remove_metadata())
     assert np.array_equal(table["cohens_d"], columns()["cohens_d"])
     assert read_metadata(path) == {"schema_version": 1, "run_id": "r-1"}
-    assert json.loads(pq.read_schema(path).metadata[b"eigenwave"])["run_id"] == "r-1"
+    assert json.loads(pq.read_schema(str(path)).metadata[b"eigenwave"])["run_id"] == "r-1"
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        write_table(tmp_path / name, SCHEMA, columns(), {"z": 1, "a": 2})
+        write_table(open_path(tmp_path) / name, SCHEMA, columns(), {"z": 1, "a": 2})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -46,14 +48,14 @@ def test_nan_becomes_null_and_infinity_is_refused():
 
 
 def test_flipped_bits_in_the_data_are_found(tmp_path):
-    path = tmp_path / "t.parquet"
+    path = open_path(tmp_path) / "t.parquet"
     write_table(path, SCHEMA, columns(), {})
     good = path.read_bytes()
     data_ends = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
     for place in range(100, data_ends, data_ends // 40):
         flipped = bytearray(good)
         flipped[place] ^= 4
-        path.write_bytes(flipped)
+        local(path).write_bytes(flipped)
         with pytest.raises(EigenwaveError, match="cannot be read"):
             read_table(path)
 

@@ -6,13 +6,13 @@ import time
 import pytest
 
 from storage.errors import InputError
+from storage.files import write_file
 from storage.workspace import Workspace, checked_run_id, new_run_id
 
 HOLD = """
 import sys, time
-from pathlib import Path
 from storage.workspace import Workspace
-with Workspace(Path(sys.argv[1])).lock():
+with Workspace(sys.argv[1]).lock():
     print("held", flush=True)
     time.sleep(60)
 """
@@ -46,11 +46,11 @@ def test_find_tells_what_is_missing(tmp_path):
         workspace.find("latest")
     with pytest.raises(InputError, match="has no run r-1"):
         workspace.find("r-1")
-    workspace.run("r-1").folder.mkdir(parents=True)
+    (tmp_path / "runs" / "r-1").mkdir(parents=True)
     with pytest.raises(InputError, match="never finished"):
         workspace.find("r-1")
-    workspace.run("r-1").manifest.touch()
-    workspace.latest.write_text("r-1")
+    write_file(workspace.run("r-1").manifest)
+    write_file(workspace.latest, b"r-1")
     for name in ("r-1", "latest", str(workspace.run("r-1").folder)):
         assert workspace.find(name).run_id == "r-1"
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from storage.arrays import open_array
+from storage.arrays import load_array, open_array
 from storage.errors import EigenwaveError
 from storage.shards import find_shard
 from storage.tables import read_metadata, read_table
@@ -32,12 +32,13 @@ def test_coefficients_moments_and_product_are_right(make_job, class_folders):
     np.testing.assert_allclose(open_array(job.paths.coefficients)[:], expected, atol=1e-6)
     assert result.moments.rows == 24
     np.testing.assert_allclose(result.moments.column_sum, expected.sum(axis=0), atol=1e-5)
-    shifted = expected - np.load(job.paths.shift)
-    np.testing.assert_allclose(result.share, shifted.T @ (shifted @ np.load(job.paths.basis(0))), rtol=1e-4, atol=1e-3)
+    shifted = expected - load_array(job.paths.shift)
+    share = shifted.T @ (shifted @ load_array(job.paths.basis(0)))
+    np.testing.assert_allclose(result.share, share, rtol=1e-4, atol=1e-3)
     finish_transform(job, result)
     centred = expected - expected.mean(axis=0)
     np.testing.assert_allclose(
-        np.load(job.paths.product(0)), centred.T @ (centred @ np.load(job.paths.basis(0))), rtol=1e-4, atol=1e-3
+        load_array(job.paths.product(0)), centred.T @ (centred @ load_array(job.paths.basis(0))), rtol=1e-4, atol=1e-3
     )
 
 

@@ -1,0 +1,216 @@
+"""A prefix of an object store as a store: S3, Google Cloud Storage or Azure, through obstore.
+
+Credentials come from the environment or from the role of the machine, never from an address or a setting, and are
+not part of what is pickled: workers are given the address and find their own.
+"""
+
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import obstore
+from obstore.exceptions import BaseError
+
+from storage.errors import EigenwaveError, InputError
+from storage.lease import ObjectLease
+from storage.store import Entry
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+WHOLE = 8 * 2**20  # bytes sent as one request; more goes in parts of this size, and still appears as one object
+AT_ONCE = 4  # parts on their way at the same time
+READ_AHEAD = 2**20  # bytes asked for at least when a file is read in parts
+RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
+CLIENT: "ClientConfig" = {
+    "connect_timeout": timedelta(seconds=10),
+    "timeout": timedelta(seconds=60),
+    "allow_http": True,  # for servers in one's own network; only an endpoint in the environment can be one
+}
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """All objects below an address such as s3://bucket/prefix; see `storage.store.Store`."""
+
+    address: str
+
+    @cached_property
+    def _objects(self) -> obstore.store.ObjectStore:
+        return _client(self.address)
+
+    def read(self, key: str) -> npt.NDArray[np.uint8]:
+        """One request, received into one array."""
+        with self._telling(key, "read"):
+            answer = obstore.get(self._objects, key)
+            content, filled = np.empty(answer.meta["size"], np.uint8), 0
+            for part in answer.stream(WHOLE):
+                content[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
+                filled += len(part)
+        return content
+
+    def open(self, key: str) -> io.BufferedReader:
+        """Requests for ranges."""
+        with self._telling(key, "read"):
+            size = obstore.head(self._objects, key)["size"]
+        return io.BufferedReader(_Ranges(self, key, size), READ_AHEAD)
+
+    def read_range(self, key: str, start: int, end: int) -> bytes:
+        """Some of the bytes of an object."""
+        with self._telling(key, "read"):
+            return obstore.get_range(self._objects, key, start=start, end=end).to_bytes()
+
+    def size(self, key: str) -> int | None:
+        """Ask for the object's header."""
+        try:
+            with self._telling(key, "read"):
+                return obstore.head(self._objects, key)["size"]
+        except FileNotFoundError:
+            return None
+
+    def write(self, key: str, *parts: bytes | memoryview) -> None:
+        """One object, in one request or in parts."""
+        small = sum(len(part) for part in parts) <= WHOLE
+        content = b"".join(parts) if small else iter(parts)
+        with self._telling(key, "written"):
+            obstore.put(self._objects, key, content, use_multipart=not small, chunk_size=WHOLE, max_concurrency=AT_ONCE)
+
+    @contextmanager
+    def replacing(self, key: str) -> Iterator[Path]:
+        """A temporary local file, sent at the end."""
+        with tempfile.TemporaryDirectory(prefix="eigenwave-") as folder:
+            partial = Path(folder, "partial")
+            yield partial
+            with self._telling(key, "written"):
+                obstore.put(self._objects, key, partial, chunk_size=WHOLE, max_concurrency=AT_ONCE)
+
+    def copy(self, key: str, target: str) -> None:
+        """A copy made by the store itself."""
+        with self._telling(target, "written"):
+            obstore.copy(self._objects, key, target)
+
+    def delete(self, key: str) -> None:
+        """Delete the object."""
+        with suppress(FileNotFoundError), self._telling(key, "removed"):
+            obstore.delete(self._objects, key)
+
+    def delete_folder(self, key: str) -> None:
+        """Delete all objects below a prefix."""
+        with self._telling(key, "removed"):
+            for entries in obstore.list(self._objects, key):
+                obstore.delete(self._objects, [entry["path"] for entry in entries])
+
+    def files(self, folder: str) -> Iterator[Entry]:
+        """List the prefix."""
+        with self._telling(folder, "listed"):
+            found = [entry for entries in obstore.list(self._objects, folder or None) for entry in entries]
+        found.sort(key=lambda entry: entry["path"])
+        return (Entry(entry["path"], entry["size"], entry["last_modified"]) for entry in found)
+
+    def folders(self, folder: str) -> list[str]:
+        """List the prefix down to the next slash."""
+        with self._telling(folder, "listed"):
+            listed = obstore.list_with_delimiter(self._objects, folder or None)
+        return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
+
+    def is_dir(self, folder: str) -> bool:
+        """Whether there is an object below it."""
+        with self._telling(folder, "listed"):
+            return any(len(entries) for entries in obstore.list(self._objects, folder, chunk_size=1))
+
+    def remove_partials(self, folder: str) -> None:
+        """Nothing: an object that was not sent whole is not there."""
+
+    def require_usable(self) -> None:
+        """Write, list and remove an object."""
+        probe = f".probe-{os.urandom(8).hex()}"
+        try:
+            self.write(probe, b"")
+            self.folders("")
+            self.delete(probe)
+        except (EigenwaveError, FileNotFoundError) as error:
+            raise InputError(f"The workspace {self.address} cannot be used: {error}") from None
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[ObjectLease]:
+        """Hold a lock object; see `storage.lease`."""
+        with self._telling(key, "written"):
+            lease = ObjectLease(self._objects, key, self.address)
+        try:
+            yield lease
+        finally:
+            with self._telling(key, "written"):
+                lease.release()
+
+    def zarr(self, key: str) -> Any:  # noqa: ANN401 - see Store
+        """A store of its own for the array, so that zarr writes nothing above it."""
+        from zarr.storage import ObjectStore as ZarrStore  # noqa: PLC0415 - only who opens arrays needs zarr
+
+        return ZarrStore(_client(f"{self.address}/{key}"))
+
+    @contextmanager
+    def _telling(self, key: str, done: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            if done in {"read", "removed"}:
+                raise
+            raise EigenwaveError(f"{self.address} is not there; make the bucket or container first.") from None
+        except (BaseError, OSError) as error:
+            raise EigenwaveError(
+                f"{self.address}/{key} cannot be {done}: {_reason(error)}; see to access and network and run again, "
+                "finished work is kept."
+            ) from None
+
+
+class _Ranges(io.RawIOBase):
+    """An object as a file, read by ranges."""
+
+    def __init__(self, store: ObjectStore, key: str, size: int) -> None:
+        self._store, self._key, self._size, self._position = store, key, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - anything that can be written to
+        end = min(self._position + len(buffer), self._size)
+        if end <= self._position:
+            return 0
+        content = self._store.read_range(self._key, self._position, end)
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+
+def _client(address: str) -> obstore.store.ObjectStore:
+    try:
+        return obstore.store.from_url(address, client_options=CLIENT, retry_config=RETRY)
+    except (BaseError, ValueError) as error:
+        raise InputError(f"The address {address} cannot be used: {_reason(error)}.") from None
+
+
+def _reason(error: Exception) -> str:
+    """What the store answered, without the request: its address may be a signed one."""
+    first = re.sub(r"\?\S*", "", str(error).split("\n", 1)[0])
+    answer = re.search(r"status code: ([^:]+)|error sending request|(operation timed out)", first)
+    return (answer and (answer[1] or answer[0])) or first.rstrip(".")

@@ -1,0 +1,135 @@
+"""Every store keeps the same promises: a local folder, S3, and Azure's emulator."""
+
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from storage.arrays import (
+    ArraySpec,
+    chunk_path,
+    create_array,
+    link_chunk,
+    load_array,
+    load_rows,
+    open_array,
+    save_array,
+    write_chunk,
+)
+from storage.errors import EigenwaveError, InputError
+from storage.files import remove_folder, replacing, sha256_of, write_file
+from storage.open_store import open_path, open_store
+from storage.shards import find_shard, store_shard
+from storage.tables import read_table, write_table
+from storage.workspace import Workspace
+
+
+@pytest.fixture
+def folder(address):
+    path = open_path(address)
+    path.store.require_usable()
+    return path
+
+
+def test_what_is_written_is_read(folder):
+    path = folder / "a" / "b"
+    assert not path.exists()
+    with pytest.raises(FileNotFoundError):
+        path.read_bytes()
+    write_file(path, b"ab", memoryview(b"c"))
+    assert (path.read_bytes(), path.size(), path.name) == (b"abc", 3, "b")
+    write_file(path, b"other")
+    with path.open() as file:
+        file.seek(-3, 2)
+        assert file.read(2) == b"he"
+    assert sha256_of(path).startswith("d9298a10")
+    write_file(folder / "empty")
+    assert (folder / "empty").read_bytes() == b""
+
+
+def test_large_files_come_back_whole(folder):
+    content = np.random.default_rng(0).bytes(2**24 + 5)
+    write_file(folder / "parts", memoryview(content), b"end")
+    with replacing(folder / "replaced") as partial:
+        partial.write_bytes(content)
+    assert (folder / "parts").read_bytes() == content + b"end"
+    assert sha256_of(folder / "parts") != sha256_of(folder / "replaced")
+    assert (folder / "replaced").read_bytes() == content
+
+
+def test_a_failed_replacement_leaves_the_old_file(folder):
+    path = folder / "file"
+    write_file(path, b"old")
+
+    def fail():
+        with replacing(path) as partial:
+            partial.write_bytes(b"new, in part")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert folder.files() == [path]
+
+
+def test_listing_and_removing(folder):
+    for name in ("runs/b/x", "runs/a/deep/y", "runs/latest", "runs-not/z"):
+        write_file(folder / name, b"1")
+    assert [path.key for path in (folder / "runs").files()] == ["runs/a/deep/y", "runs/b/x", "runs/latest"]
+    assert folder.store.folders("runs") == ["a", "b"]
+    assert folder.store.folders("nowhere") == []
+    assert (folder / "runs").is_dir()
+    assert not (folder / "run").is_dir()
+    (folder / "runs/b/x").unlink()
+    (folder / "runs/b/x").unlink()
+    remove_folder(folder / "runs" / "a")
+    remove_folder(folder / "runs" / "a")
+    assert [path.key for path in folder.files()] == ["runs-not/z", "runs/latest"]
+    entry = next(folder.store.files("runs"))
+    assert entry.size == 1
+    assert entry.modified.tzinfo is not None
+
+
+def test_arrays_tables_and_shards(folder, address):
+    values = np.arange(24, dtype=np.float32).reshape(6, 4)
+    workspace = Workspace(address)
+    store_shard(workspace, "0123", values[:3], 3, ())
+    assert find_shard(workspace, "0123").rows == 3
+    create_array(folder / "a.zarr", ArraySpec((6, 4), (3, 4), ("row", "column")))
+    link_chunk(folder / "a.zarr", 0, workspace.chunk("0123"))
+    write_chunk(chunk_path(folder / "a.zarr", 1), values[3:])
+    assert np.array_equal(open_array(folder / "a.zarr")[:], values)
+    assert [path.key for path in (folder / "a.zarr").files()] == ["a.zarr/c/0/0", "a.zarr/c/1/0", "a.zarr/zarr.json"]
+    save_array(folder / "a.npy", values.T)
+    assert np.array_equal(load_array(folder / "a.npy"), values.T)
+    assert load_array(folder / "a.npy").flags.writeable
+    assert np.array_equal(load_rows(folder / "a.npy", slice(1, 3)), values.T[1:3])
+    columns = {"fraction": [0.1, 0.2]}
+    schema = pa.schema([pa.field("fraction", pa.float64())])
+    write_table(folder / "t.parquet", schema, columns, {})
+    assert read_table(folder / "t.parquet", ["fraction"], row_group=0)["fraction"].to_pylist() == [0.1, 0.2]
+
+
+def test_numpy_reads_saved_arrays(tmp_path):
+    values = np.asfortranarray(np.random.default_rng(0).random((3, 5)))
+    save_array(open_path(tmp_path) / "a.npy", values)
+    assert np.array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), values)
+
+
+def test_addresses_hold_no_credentials(folder):
+    content = pickle.dumps(folder.store)
+    assert b"canary" not in content
+    assert pickle.loads(content) == folder.store  # noqa: S301 - our own
+    assert b"canary" not in str(folder).encode()
+
+
+def test_unusable_stores_are_refused(s3_server, monkeypatch):
+    for name, value in s3_server[1].items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=r"s3://nowhere/x cannot be used: .* make the bucket or container first"):
+        open_store("s3://nowhere/x").require_usable()
+    with pytest.raises(InputError, match="neither a local path nor does it begin with s3://"):
+        open_store("ftp://host/x")
+    with pytest.raises(EigenwaveError, match="make the bucket"):
+        write_file(open_path("s3://nowhere/x") / "file", b"x")
