@@ -16,7 +16,7 @@ from storage.workspace import Workspace
 
 FORMAT_VERSION = 1
 # The distributions whose versions decide what an image's coefficients are.
-DECODERS = ("numpy", "pillow", "pywavelets")
+DECODERS = ("numpy", "pillow", "pywavelets", "simplejpeg")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from storage.errors import BadImageError, EigenwaveError
 from storage.images import pixels
+from storage.jpeg import decode_jpeg
 from storage.shards import Reject
 from storage.source import Source
 from tasks.begin_run import Job
@@ -46,7 +47,8 @@ def transformed_blocks(
     step = max(1, BLOCK_BYTES // (FLOAT32 * math.prod(shape)))
     for start in range(0, len(keys), step):
         positions = range(start, min(start + step, len(keys)))
-        images = np.empty((len(positions), *shape), np.float32)
+        # Each channel on its own in memory, as the transform wants it.
+        images = np.moveaxis(np.empty((len(positions), shape[2], *shape[:2]), np.float32), 1, 3)
         rejects: list[Reject] = []
         for image, position in zip(images, positions, strict=True):
             try:
@@ -56,7 +58,8 @@ def transformed_blocks(
                         f"The image {keys[position]} of {job.source} changed during the run; start the run again when "
                         "nothing writes to the dataset."
                     )
-                image[:] = to_unit_range(pixels(source.image(payload), job.form))
+                fast = decode_jpeg(payload, job.form)
+                image[:] = to_unit_range(pixels(source.image(payload), job.form) if fast is None else fast)
             except BadImageError as error:
                 image[:] = np.nan
                 rejects.append(Reject(position, error.reason, error.detail))

@@ -9,6 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 import storage.images
+import storage.jpeg
+import tasks.filtering
 import tasks.wavelet
 from storage.arrays import link_chunk
 from storage.open_source import open_source
@@ -73,7 +75,8 @@ def _source(address: str, attempt: str) -> Source:  # noqa: ARG001 - part of the
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    return code_digest(Path(storage.images.__file__), Path(tasks.wavelet.__file__))
+    modules = (storage.images, storage.jpeg, tasks.filtering, tasks.wavelet)
+    return code_digest(*(Path(module.__file__ or "") for module in modules))
 
 
 def _transformed(

@@ -1,11 +1,14 @@
 """The two-dimensional multilevel discrete wavelet transform, laid out as one row of coefficients an image."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pywt
+
+from tasks.filtering import FilterPair, Float32, analysis_filters, synthesis_filters
 
 ORIENTATIONS = ("LH", "HL", "HH")
 
@@ -97,33 +100,73 @@ class WaveletTransform:
         halved = all(side % 2 == 0 for sides in self.sides[:-1] for side in sides)
         return bool(pywt.Wavelet(self.wavelet).orthogonal) and self.mode == "periodization" and halved
 
-    def forward(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Transform images (n, height, width, channels) into coefficients (n, coefficients), both float32."""
-        approximation = np.ascontiguousarray(np.moveaxis(images, 3, 1))
-        details: list[npt.NDArray[np.float32]] = []
-        for _ in range(self.level):
-            approximation, detail = pywt.dwt2(approximation, self.wavelet, self.mode, axes=(-2, -1))
-            details = [*detail, *details]
-        coefficients = np.empty((len(images), self.coefficients), np.float32)
-        for band, values in zip(self.bands, [approximation, *details], strict=True):
-            coefficients[:, band.start : band.stop] = values.reshape(len(images), -1)
-        return coefficients
+    def forward(self, images: Float32, out: Float32 | None = None) -> Float32:
+        """Transform images into coefficients.
 
-    def inverse(self, coefficients: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        Parameters
+        ----------
+        images
+            (n, height, width, channels); fastest if each channel lies in memory on its own.
+        out
+            Where to write, (n, coefficients); rows must be contiguous.
+
+        Returns
+        -------
+        Float32
+            (n, coefficients): `out`, if it was given.
+        """
+        if out is None:
+            out = np.empty((len(images), self.coefficients), np.float32)
+        approximation = np.ascontiguousarray(np.moveaxis(images, 3, 1))
+        views = self._views(out)
+        for level in range(1, self.level + 1):
+            rows, columns = self.sides[level]
+            vertical, horizontal = self._filters(analysis_filters, level)
+            halved = [pair.along_rows(approximation) for pair in (horizontal.low, horizontal.high)]
+            last = level == self.level
+            coarser = views["LL", level] if last else np.empty((*approximation.shape[:2], rows, columns), np.float32)
+            vertical.low.along_columns(halved[0], coarser)
+            vertical.high.along_columns(halved[0], views["LH", level])
+            vertical.low.along_columns(halved[1], views["HL", level])
+            vertical.high.along_columns(halved[1], views["HH", level])
+            approximation = coarser
+        return out
+
+    def inverse(self, coefficients: Float32) -> Float32:
         """Turn coefficients (n, coefficients) back into images (n, height, width, channels), both float32."""
-        approximation, *details = (
-            coefficients[:, band.start : band.stop].reshape(-1, self.channels, band.rows, band.columns)
-            for band in self.bands
-        )
-        for step, level in enumerate(range(self.level, 0, -1)):
-            rows, columns = self.sides[level - 1]
-            detail = tuple(details[3 * step : 3 * step + 3])
-            # Odd sides come back one longer than they were.
-            approximation = pywt.idwt2((approximation, detail), self.wavelet, self.mode, axes=(-2, -1))
-            approximation = approximation[..., :rows, :columns]
+        views = self._views(np.ascontiguousarray(coefficients))
+        approximation = views["LL", self.level]
+        for level in range(self.level, 0, -1):
+            vertical, horizontal = self._filters(synthesis_filters, level)
+            low = _joined(vertical, approximation, views["LH", level])
+            high = _joined(vertical, views["HL", level], views["HH", level])
+            approximation = horizontal.low.along_rows(low) + horizontal.high.along_rows(high)
         return np.ascontiguousarray(np.moveaxis(approximation, 1, 3))
 
+    def _views(self, coefficients: Float32) -> dict[tuple[str, int], Float32]:
+        """The bands of rows of coefficients as planes (n, channels, rows, columns), by orientation and level."""
+        return {
+            (band.orientation, band.level): coefficients[:, band.start : band.stop].reshape(
+                (len(coefficients), self.channels, band.rows, band.columns), copy=False
+            )
+            for band in self.bands
+        }
 
-def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    def _filters(self, kind: Callable[[str, str, int], FilterPair], level: int) -> tuple[FilterPair, FilterPair]:
+        """Filters along columns and along rows between a level and the one above it."""
+        rows, columns = self.sides[level - 1]
+        return kind(self.wavelet, self.mode, rows), kind(self.wavelet, self.mode, columns)
+
+
+def _joined(filters: FilterPair, low: Float32, high: Float32) -> Float32:
+    shape = (*low.shape[:2], filters.low.outputs, low.shape[3])
+    result, other = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    filters.low.along_columns(low, result)
+    filters.high.along_columns(high, other)
+    result += other
+    return result
+
+
+def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Float32:
     """Scale pixels of an integer type to [0, 1], as float32."""
     return np.divide(images, np.float32(np.iinfo(images.dtype).max), dtype=np.float32)

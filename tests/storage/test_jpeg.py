@@ -1,0 +1,87 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from storage.errors import BadImageError
+from storage.images import ImageForm, open_image, pixels
+from storage.jpeg import decode_jpeg
+
+SUBSAMPLINGS = ["4:4:4", "4:2:2", "4:2:0"]
+
+
+def encode(image, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+def waves(width, height, seed=0):
+    """Smooth colour with an edge and some noise: what chroma upsampling and rounding depend on."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    image = 128 + 90 * np.sin(np.stack([rows / 3, columns / 5, (rows + columns) / 4], axis=-1))
+    image[rows > columns] -= 60
+    image += random.normal(0, 10, image.shape)
+    return Image.fromarray(image.clip(0, 255).astype(np.uint8))
+
+
+def form_of(image, channels=3):
+    return ImageForm(image.height, image.width, channels)
+
+
+@given(
+    st.integers(1, 40), st.integers(1, 40), st.integers(1, 100), st.sampled_from(SUBSAMPLINGS), st.booleans(),
+    st.booleans(), st.sampled_from([0, 1, 7]), st.integers(0, 9),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_pixels_are_those_of_pillow(width, height, quality, subsampling, progressive, gray, restart, seed):
+    image = waves(width, height, seed)
+    payload = encode(
+        image.convert("L") if gray else image,
+        quality=quality, subsampling=subsampling, progressive=progressive, restart_marker_blocks=restart,
+    )  # fmt: skip
+    for channels in [1, 3] if gray else [3]:
+        found = decode_jpeg(payload, form_of(image, channels))
+        assert found.dtype == np.uint8
+        assert np.array_equal(found, pixels(open_image(payload), form_of(image, channels)))
+
+
+def test_what_is_not_plain_is_left_to_pillow():
+    image = waves(20, 12)
+    payload, form = encode(image), form_of(image)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode_jpeg(payload, form) is not None
+    assert decode_jpeg(encode(image, exif=exif), form) is None
+    assert decode_jpeg(encode(image, xmp=b'<x tiff:Orientation="6"/>'), form) is None
+    assert decode_jpeg(encode(image.convert("CMYK")), form) is None
+    assert decode_jpeg(payload, ImageForm(12, 21, 3, "crop")) is None
+    assert decode_jpeg(payload, ImageForm(12, 20, 1)) is None  # luma as the file has it is not Pillow's
+    assert decode_jpeg(b"", form) is None
+    assert decode_jpeg(b"\xff\xd8\xff", form) is None
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 50, 400])
+def test_a_truncated_file_is_left_to_pillow(lost):
+    image = waves(32, 32)
+    payload = encode(image)[:-lost]
+    assert decode_jpeg(payload, form_of(image)) is None
+
+
+@given(st.binary(max_size=20), st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_damaged_file_is_decoded_as_pillow_does_or_not_at_all(noise, data):
+    image = waves(20, 12)
+    payload = bytearray(encode(image, quality=60))
+    place = data.draw(st.integers(0, len(payload)))
+    payload[place : place + len(noise)] = noise
+    found = decode_jpeg(bytes(payload), form_of(image))
+    try:
+        expected = pixels(open_image(bytes(payload)), form_of(image))
+    except BadImageError:
+        expected = None
+    assert found is None or (expected is not None and np.array_equal(found, expected))
