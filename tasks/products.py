@@ -16,7 +16,7 @@ Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 ROW_BLOCK = 1024  # rows multiplied at once: enough for full speed, few enough to sum the rest in float64
-GRAM_BLOCK = 4096  # rows of a symmetric product: adding up its p x p result must not take longer than computing it
+GRAM_BLOCK = 8192  # rows of a symmetric product: its p x p result costs as much to add up as 500 rows to multiply
 CAST_BLOCK = 128  # rows cast to float64 at once: stays in the cache
 TILE = 4096  # rows of a tall matrix, or columns of wide ones, worked on at once: bounds temporary copies
 
