@@ -129,6 +129,42 @@ def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> No
     Console().print(run_summary(Run(Workspace(workspace).find(run))))
 
 
+@app.command
+def reconstruct(  # noqa: PLR0913 - each is a word of the command
+    run: str = "latest",
+    /,
+    *,
+    sample: str,
+    rank: int | None = None,
+    steps: bool = False,
+    output: Path | None = None,
+    workspace: Folder = Path(DEFAULT_WORKSPACE),
+) -> None:
+    """Write an image as the sum of its first patterns, as PNG.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    sample
+        The image's key, as in the table samples.
+    rank
+        Patterns summed up; by default all.
+    steps
+        A strip instead: how the sum grows, and what each step adds.
+    output
+        The file; by default named after the image, in this folder.
+    """
+    from storage.run import Run  # noqa: PLC0415
+    from storage.workspace import Workspace  # noqa: PLC0415
+    from tasks.reconstruct_image import reconstruct_image  # noqa: PLC0415
+
+    path = output or Path(f"{Path(sample).stem}-{'steps' if steps else 'sum'}.png")
+    found = reconstruct_image(Run(Workspace(workspace).find(run)), sample, rank, path, steps=steps)
+    quality = "exactly" if found.psnr is None else f"{found.psnr:.1f} dB"
+    sys.stdout.write(f"{path}: {sample} from {found.rank} patterns, {quality}\n")
+
+
 def main() -> None:
     """Run the command line and exit with its status."""
     words = sys.argv[1:]

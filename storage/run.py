@@ -5,6 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from storage.errors import InputError
 from storage.manifest import Manifest, read_manifest
 from storage.store import StorePath
 from storage.workspace import RunPaths, Workspace
@@ -13,6 +17,9 @@ if TYPE_CHECKING:
     # At run time these are imported when first used: reading a manifest needs neither.
     import pyarrow as pa
     import zarr
+
+
+Image = npt.NDArray[np.float32]
 
 
 class Tables(Mapping[str, "pa.Table"]):
@@ -76,6 +83,65 @@ class Run:
     def scores(self) -> "zarr.Array[Any]":
         """Scores (images, patterns) float32."""
         return _open(self.paths.scores)
+
+    @property
+    def pattern_images(self) -> "zarr.Array[Any]":
+        """Patterns as images (patterns, height, width, channels) float32."""
+        return _open(self.paths.pattern_images)
+
+    @property
+    def mean_image(self) -> "zarr.Array[Any]":
+        """The mean as an image (height, width, channels) float32; zeros if the run did not centre."""
+        return _open(self.paths.mean_image)
+
+    def pattern_image(self, number: int) -> Image:
+        """A pattern as an image (height, width, channels): how pixels change with its score."""
+        return np.asarray(self.pattern_images[number])
+
+    def generalized_pattern_image(self, number: int) -> Image:
+        """A generalized pattern of the table of that name as an image, with unit coefficients."""
+        return self._combined(_open(self.paths.generalized_loadings)[number], self.pattern_images.shape[0])
+
+    def class_pattern_image(self, class_id: int, number: int = 0) -> Image:
+        """A pattern that is a class's own, the most so by default, as an image, with unit coefficients."""
+        return self._combined(_open(self.paths.class_loadings)[class_id, number], self.pattern_images.shape[0])
+
+    def reconstruct(self, key: str, rank: int) -> Image:
+        """An image as the sum of the mean and its first patterns (height, width, channels), not clipped to [0, 1].
+
+        Raises
+        ------
+        InputError
+            If there is no such image, it was rejected, or the run has fewer patterns.
+        """
+        most = self.pattern_images.shape[0]
+        if not 0 <= rank <= most:
+            raise InputError(f"The run {self.paths.run_id} has {most} patterns; choose a rank from 0 to {most}.")
+        return np.asarray(self.mean_image[:]) + self._combined(self.scores[self.row(key)], rank)
+
+    def row(self, key: str) -> int:
+        """Row of an image in coefficients and scores.
+
+        Raises
+        ------
+        InputError
+            If there is no such image, or it was rejected.
+        """
+        samples = self.tables["samples"]
+        position = samples["key"].index(key).as_py()
+        if position < 0:
+            raise InputError(
+                f"The run {self.paths.run_id} has no image {key!r}; the column key of its table samples names all, "
+                f"such as {samples['key'][0].as_py()!r}."
+            )
+        if not samples["valid"][position].as_py():
+            raise InputError(f"The image {key} was rejected; the table rejects says why.")
+        return int(samples["row"][position].as_py())
+
+    def _combined(self, weights: Any, rank: int) -> Image:  # noqa: ANN401 - an array from Zarr
+        """The first images of patterns times weights (patterns,), summed."""
+        images = np.asarray(self.pattern_images[:rank])
+        return np.tensordot(np.asarray(weights, np.float32)[:rank], images, 1)
 
 
 def open_run(path: str | Path | StorePath) -> Run:

@@ -8,6 +8,7 @@ from storage.errors import EigenwaveError
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.open_solver import open_solver
+from tasks.picture_patterns import picture_patterns
 from tasks.relabelling import thresholds
 
 
@@ -27,6 +28,7 @@ def extract_patterns(job: Job) -> None:
             f"set --rank to {len(patterns)} or less."
         )
     write_array(job.paths.patterns, patterns, ("pattern", "coefficient"))
+    picture_patterns(job, patterns)
     shape = (job.plan.images, len(patterns))
     create_array(job.paths.scores, ArraySpec(shape, (job.plan.rows_per_shard, len(patterns)), ("image", "pattern")))
     ids, labels = _fitted_samples(job)

@@ -1,0 +1,58 @@
+"""Pictures for people: images in labelled rows, as one PNG file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from storage.files import replacing
+
+SMALLEST = 96  # pixels that a small image is enlarged to, at least
+GAP = 8
+LABEL = 18  # pixels of height
+PAPER, INK = (255, 255, 255), (40, 40, 40)
+
+
+class Picture(NamedTuple):
+    """An image (height, width, channels) with values in [0, 1], clipped to it, and what is written below."""
+
+    values: npt.NDArray[np.floating]
+    label: str
+
+
+def write_pictures(path: Path, rows: Sequence[Sequence[Picture]]) -> None:
+    """Write rows of images of one size as a PNG; a single one without label is written as it is.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file cannot be written.
+    """
+    alone = len(rows) == 1 and len(rows[0]) == 1 and not rows[0][0].label
+    sheet = _pixels(rows[0][0].values) if alone else _sheet(rows)
+    with replacing(path) as partial:
+        sheet.save(partial, format="PNG")
+
+
+def _sheet(rows: Sequence[Sequence[Picture]]) -> Image.Image:
+    height, width = rows[0][0].values.shape[:2]
+    scale = -(-SMALLEST // min(height, width)) if min(height, width) < SMALLEST else 1
+    across, down = width * scale + GAP, height * scale + LABEL + GAP
+    sheet = Image.new("RGB", (GAP + across * max(map(len, rows)), GAP + down * len(rows)), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(LABEL - 5)
+    for row, pictures in enumerate(rows):
+        for column, picture in enumerate(pictures):
+            left, top = GAP + across * column, GAP + down * row
+            enlarged = _pixels(picture.values).resize((width * scale, height * scale), Image.Resampling.NEAREST)
+            sheet.paste(enlarged.convert("RGB"), (left, top))
+            middle = (left + width * scale // 2, top + height * scale + 1)
+            draw.text(middle, picture.label, fill=INK, font=font, anchor="ma")
+    return sheet
+
+
+def _pixels(values: npt.NDArray[np.floating]) -> Image.Image:
+    scaled = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return Image.fromarray(scaled[:, :, 0] if scaled.shape[2] == 1 else scaled)
