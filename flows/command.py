@@ -138,7 +138,7 @@ def reconstruct(  # noqa: PLR0913 - each is a word of the command
     rank: int | None = None,
     steps: bool = False,
     output: Path | None = None,
-    workspace: Folder = Path(DEFAULT_WORKSPACE),
+    workspace: Folder = DEFAULT_WORKSPACE,
 ) -> None:
     """Write an image as the sum of its first patterns, as PNG.
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from storage.files import replacing
+from storage.errors import EigenwaveError
 
 SMALLEST = 96  # pixels that a small image is enlarged to, at least
 GAP = 8
@@ -33,8 +33,10 @@ def write_pictures(path: Path, rows: Sequence[Sequence[Picture]]) -> None:
     """
     alone = len(rows) == 1 and len(rows[0]) == 1 and not rows[0][0].label
     sheet = _pixels(rows[0][0].values) if alone else _sheet(rows)
-    with replacing(path) as partial:
-        sheet.save(partial, format="PNG")
+    try:
+        sheet.save(path, format="PNG")
+    except OSError as error:
+        raise EigenwaveError(f"{path} cannot be written: {error.strerror or error}; choose another place.") from None
 
 
 def _sheet(rows: Sequence[Sequence[Picture]]) -> Image.Image:

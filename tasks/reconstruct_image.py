@@ -65,7 +65,7 @@ def _steps(run: Run, key: str, rank: int, original: Image) -> list[list[Picture]
 
 
 def _range(start: int, stop: int) -> str:
-    return f"{start}" if stop == start + 1 else f"{start} to {stop - 1}"
+    return f"pattern {start}" if stop == start + 1 else f"{start} to {stop - 1}"
 
 
 def _original(run: Run, key: str) -> Image:

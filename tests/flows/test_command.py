@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from PIL import Image
 
 from tests.conftest import EIGENWAVE, write_images
 
@@ -164,3 +165,18 @@ def test_settings_come_from_file_and_environment(tmp_path, eigenwave, class_fold
     (tmp_path / "settings.toml").write_text("rank = 3\nlevel = 1\n")
     printed = eigenwave("plan", class_folders, "--config", "settings.toml", EIGENWAVE_RANK="2").stdout
     assert re.search(r"patterns\s+2,", printed)
+
+
+def test_reconstruct_writes_a_picture(eigenwave, tmp_path):
+    eigenwave("run", "digits", "--cluster", "inline", "--rank", "8")
+    done = eigenwave("reconstruct", "--sample", "0010", "--steps")
+    assert done.stdout.startswith("0010-steps.png: 0010 from 8 patterns, ")
+    assert done.stdout.endswith(" dB\n")
+    assert Image.open(tmp_path / "0010-steps.png").size[0] > 500
+    done = eigenwave("reconstruct", "--sample", "0010", "--rank", "3", "--output", "nowhere/one.png")
+    assert done.returncode == 1
+    refusal = "nowhere/one.png cannot be written: No such file or directory; choose another place."
+    assert done.stderr == f"eigenwave: {refusal}\n"
+    done = eigenwave("reconstruct", "--sample", "none")
+    assert done.returncode == 2
+    assert "has no image 'none'" in done.stderr
