@@ -172,7 +172,8 @@ def test_reconstruct_writes_a_picture(eigenwave, tmp_path):
     done = eigenwave("reconstruct", "--sample", "0010", "--steps")
     assert done.stdout.startswith("0010-steps.png: 0010 from 8 patterns, ")
     assert done.stdout.endswith(" dB\n")
-    assert Image.open(tmp_path / "0010-steps.png").size[0] > 500
+    with Image.open(tmp_path / "0010-steps.png") as strip:
+        assert strip.width > 500
     done = eigenwave("reconstruct", "--sample", "0010", "--rank", "3", "--output", "nowhere/one.png")
     assert done.returncode == 1
     refusal = "nowhere/one.png cannot be written: No such file or directory; choose another place."

@@ -20,6 +20,11 @@ def run(tmp_path_factory):
     )
 
 
+def pixels_of(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
 @pytest.fixture
 def original(run):
     source = open_source(run.manifest.source)
@@ -46,7 +51,7 @@ def test_all_directions_rebuild_the_image_exactly(tmp_path):
     found = reconstruct_image(run, "cat/000.png", None, tmp_path / "one.png", steps=False)
     assert found.rank == 16
     assert found.psnr is None or found.psnr > 90
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "one.png")), np.asarray(Image.open(images / "cat/000.png")))
+    assert np.array_equal(pixels_of(tmp_path / "one.png"), pixels_of(images / "cat" / "000.png"))
 
 
 def test_class_and_generalized_patterns_are_sums_of_patterns(run):
@@ -66,7 +71,7 @@ def test_the_strip_shows_the_growing_sum_and_the_image(run, original, tmp_path):
     assert found.psnr == pytest.approx(
         -10 * np.log10(((run.reconstruct("dog/003.png", 6).clip(0, 1) - original) ** 2).mean()), abs=0.01
     )
-    strip = np.asarray(Image.open(tmp_path / "strip.png"))
+    strip = pixels_of(tmp_path / "strip.png")
     # mean, 1, 2, 4 and 6 patterns, the image; each 7 x 6 pixels 16-fold, and in two rows.
     assert strip.shape == (8 + 2 * (96 + 18 + 8), 8 + 6 * (112 + 8), 3)
     last = strip[8 : 8 + 96 : 16, 8 + 5 * 120 : 8 + 5 * 120 + 112 : 16]
