@@ -10,6 +10,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from storage.errors import BadImageError
+from storage.pixel_layout import unit_range
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
 # Formats decoded by code that only decodes: EPS, say, would start an interpreter.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -20,6 +23,7 @@ MAX_PIXELS = 2**26
 GRAY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16L", "I;16B"})
 SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B"})
 BACKGROUND = "white"  # what shows through transparent pixels
+PNM_WHITE = 2**16 - 1  # Pillow spreads more than 8 bits of a PNM file over 16, in a mode of 32
 
 ORIENTATION_TAG = 0x0112
 
@@ -37,12 +41,15 @@ class ImageForm:
     fit
         What may be done about images of another size: nothing (None: they are refused), fill the frame and `crop`
         what stands over, or fit into it and `pad` with black.
+    value_range
+        Black and white in images of floating-point numbers, or of integers whose type does not say.
     """
 
     height: int
     width: int
     channels: int
     fit: Literal["crop", "pad"] | None = None
+    value_range: tuple[float, float] | None = None
 
 
 def open_image(payload: bytes) -> Image.Image:
@@ -68,15 +75,18 @@ def open_image(payload: bytes) -> Image.Image:
     return image
 
 
-def pixels(image: Image.Image, form: ImageForm) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """Decode an image into an array (height, width, channels) of uint8, or of uint16 for 16-bit gray images.
+def pixels(image: Image.Image, form: ImageForm) -> Pixels:
+    """Decode an image into an array (height, width, channels).
+
+    It is of uint8, of uint16 for 16-bit gray images, or of float32 in [0, 1] for those that need `form.value_range`.
 
     EXIF rotation is applied, transparency is laid over white, palette, CMYK and other modes become RGB or gray.
 
     Raises
     ------
     BadImageError
-        If the pixels cannot be decoded completely, or the image has another size and `form` does not say what to do.
+        If the pixels cannot be decoded completely or have no known range, or the image has another size and `form`
+        does not say what to do.
     """
     try:
         # Damaged metadata draws a warning from Pillow: the pixels decide whether the image is good.
@@ -85,31 +95,39 @@ def pixels(image: Image.Image, form: ImageForm) -> npt.NDArray[np.uint8] | npt.N
             image.load()
             if image.getexif().get(ORIENTATION_TAG, 1) != 1:
                 image = ImageOps.exif_transpose(image)
-            image = _in_mode(image, form.channels)
+            image = _in_mode(image, form)
     except BadImageError:
         raise
     except Exception as error:  # noqa: BLE001 - as above, and each kind means that this image is damaged
         reason = "truncated" if "truncated" in str(error) else "corrupt"
         raise BadImageError(reason, f"{type(error).__name__}: {error}") from None
-    array = np.asarray(_in_size(image, form))
+    array = np.asarray(in_size(image, form))
     if array.ndim == 2:  # noqa: PLR2004
         array = array[:, :, None]
     return np.broadcast_to(array, (*array.shape[:2], form.channels))
 
 
-def _in_mode(image: Image.Image, channels: int) -> Image.Image:
+def _in_mode(image: Image.Image, form: ImageForm) -> Image.Image:
     if image.mode in SIXTEEN_BIT_MODES:
         return image
     if image.mode in {"I", "F"}:
-        raise BadImageError("unknown range", f"pixels of mode {image.mode} have no stated range")
+        white = PNM_WHITE if image.format == "PPM" else None
+        return Image.fromarray(unit_range(np.asarray(image), white, form.value_range))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
-    target = "L" if channels == 1 else "RGB"
+    target = "L" if form.channels == 1 else "RGB"
     return image if image.mode == target else image.convert(target)
 
 
-def _in_size(image: Image.Image, form: ImageForm) -> Image.Image:
+def in_size(image: Image.Image, form: ImageForm) -> Image.Image:
+    """Bring an image to the form's size.
+
+    Raises
+    ------
+    BadImageError
+        If it has another size, and `form` does not say what to do.
+    """
     wanted = (form.width, form.height)
     if image.size == wanted:
         return image

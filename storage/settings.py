@@ -1,5 +1,6 @@
 """The one settings model: it feeds the command line, a TOML file, the environment and the flow's parameters."""
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from storage.errors import InputError
 ENVIRONMENT_PREFIX = "EIGENWAVE_"
 
 # What a shard's coefficients depend on, besides its images: part of the shard's address.
-TRANSFORM_FIELDS = frozenset({"wavelet", "mode", "level", "size", "fit"})
+TRANSFORM_FIELDS = frozenset({"wavelet", "mode", "level", "size", "fit", "value_range"})
 # What only changes where and how fast a run computes, never a bit of what it computes.
 EXECUTION_FIELDS = frozenset({"cluster", "workers", "memory_limit"})
 
@@ -29,6 +30,9 @@ class Settings(BaseModel):
     level: int = Field(2, ge=1, description="Levels of the wavelet transform.")
     size: int | None = Field(None, ge=2, le=4096, description="Bring every image to this many pixels square.")
     fit: Literal["crop", "pad"] = Field("crop", description="With --size: fill the square and crop, or fit and pad.")
+    value_range: tuple[float, float] | None = Field(
+        None, description="Black and white in images of floating-point numbers, such as 0 1; without it refused."
+    )
     rank: int | None = Field(
         None, ge=1, description="Patterns to keep; by default 64, or a quarter of the images or coefficients if fewer."
     )
@@ -82,6 +86,13 @@ class Settings(BaseModel):
         if name not in {"local", "inline"} and not name.startswith(("tcp://", "tls://")):
             raise ValueError(f"{name!r} is neither local, nor inline, nor an address such as tcp://127.0.0.1:8786")
         return name
+
+    @field_validator("value_range")
+    @classmethod
+    def _two_values(cls, values: tuple[float, float] | None) -> tuple[float, float] | None:
+        if values is not None and not (math.isfinite(values[1] - values[0]) and values[0] < values[1]):
+            raise ValueError("black must be less than white, and both finite")
+        return values
 
     @model_validator(mode="after")
     def _rank_or_energy(self) -> Self:

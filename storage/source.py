@@ -1,63 +1,68 @@
-"""What a dataset is to the pipeline: samples in a stable order, whose bytes can be read by key."""
+"""What a dataset is to the pipeline: samples in a stable order, and their stored bytes."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from PIL import Image
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import BadImageError
-from storage.images import GRAY_MODES
+from storage.payloads import is_gray, look
+from storage.pixel_layout import PixelLayout
+from storage.tables import SPLIT
 
 PROBES = 1000
+LISTED_AT_ONCE = 2**16  # samples that are Python objects at the same time while a dataset is listed
+FIRST_SPLIT = "train"
 
-
-class Sample(NamedTuple):
-    """One labelled image: its stable key, the number of its class, its split."""
-
-    key: str
-    class_id: int
-    split: str
+# A dataset's samples, one a row. Keys are unique and survive the growth of the dataset; `offset` and `length` say where
+# a sample lies in its file if its key alone does not (bytes; null otherwise).
+SAMPLES = pa.schema(
+    {"key": pa.string(), "class_id": pa.int32(), "split": SPLIT, "offset": pa.int64(), "length": pa.int64()}
+)
 
 
 class Source(Protocol):
     """A labelled image dataset.
 
+    Opening one is cheap: each worker does, once a run. Listing it may not be: only the process that plans does.
+
     Attributes
     ----------
     classes
         Class names; a sample's `class_id` is a position in them.
+    layout
+        How pixels lie in the stored bytes of each sample; None if each is an image file.
     """
 
-    classes: tuple[str, ...]
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def layout(self) -> PixelLayout | None: ...  # noqa: D102
 
     @property
     def ignored(self) -> int:
         """Files that lie in the dataset but are not images by their name."""
         ...
 
-    def samples(self) -> Sequence[Sample]:
-        """All samples, those of the split `train` first; the same order each time."""
-        ...
-
-    def read(self, key: str) -> bytes:
-        """The stored bytes of a sample.
+    def samples(self) -> pa.Table:
+        """All samples (schema `SAMPLES`), those of the split `train` first; the same order each time.
 
         Raises
         ------
-        BadImageError
-            If they cannot be read.
+        InputError
+            If labels are missing or not possible, or the dataset is damaged as a whole.
         """
         ...
 
-    def image(self, payload: bytes) -> Image.Image:
-        """The image that stored bytes hold, its pixels not yet decoded.
+    def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
+        """The stored bytes of each of some samples, in their order, or why they cannot be read.
 
-        Raises
-        ------
-        BadImageError
-            If they hold none.
+        Neighbours in the dataset's order are read together where that saves time.
         """
         ...
 
@@ -70,22 +75,61 @@ class Probe:
     channels: int
 
 
-def probe(source: Source, samples: Sequence[Sample]) -> Probe:
-    """Read the headers of up to `PROBES` samples, evenly spread."""
+def probe(source: Source, samples: pa.Table) -> Probe:
+    """Look at the headers of up to `PROBES` samples, evenly spread; at one if all must be alike."""
     step = -(-len(samples) // PROBES) or 1
-    images = list(_readable(source, samples[::step]))
-    colour = any(image.mode not in GRAY_MODES for image in images)
-    return Probe(Counter(image.size for image in images), 3 if colour else 1)
-
-
-def _readable(source: Source, samples: Sequence[Sample]) -> Iterator[Image.Image]:
-    for sample in samples:
+    positions = np.arange(0, len(samples), step) if source.layout is None else np.arange(min(1, len(samples)))
+    sizes: Counter[tuple[int, int]] = Counter()
+    colour = False
+    for payload in source.read(samples.take(positions)):
         try:
-            yield source.image(source.read(sample.key))
+            mode, size = look(intact(payload), source.layout)
         except BadImageError:
             continue  # the transform will quarantine it by name
+        sizes[size] += 1
+        colour = colour or not is_gray(mode)
+    return Probe(sizes, 3 if colour else 1)
 
 
-def in_split_order(samples: Sequence[Sample]) -> list[Sample]:
-    """Sort samples: split `train` first, then by split, class and key."""
-    return sorted(samples, key=lambda sample: (sample.split != "train", sample.split, sample.class_id, sample.key))
+def intact(payload: bytes | BadImageError) -> bytes:
+    """What `Source.read` gave, if it is an image's bytes.
+
+    Raises
+    ------
+    BadImageError
+        If it is why they cannot be read.
+    """
+    if isinstance(payload, BadImageError):
+        raise payload
+    return payload
+
+
+def to_samples(batches: Iterable[Mapping[str, object]]) -> pa.Table:
+    """A table of samples from columns; what a batch leaves out is null, `split` may be one name for all."""
+    return pa.Table.from_batches([_batch(columns) for columns in batches], SAMPLES).combine_chunks()
+
+
+def _batch(columns: Mapping[str, object]) -> pa.RecordBatch:
+    keys = pa.array(columns["key"], pa.string())
+    split = columns["split"]
+    arrays = [
+        keys,
+        pa.array(columns["class_id"], pa.int32()),
+        (pa.repeat(split, len(keys)) if isinstance(split, str) else pa.array(split)).dictionary_encode().cast(SPLIT),
+        *(
+            pa.array(columns[name], pa.int64()) if name in columns else pa.nulls(len(keys), pa.int64())
+            for name in ("offset", "length")
+        ),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=SAMPLES)
+
+
+def train_first(samples: pa.Table, *, sort: bool = False) -> pa.Table:
+    """Order samples by split, `train` first; within a split as they are, or sorted by class and key."""
+    split = samples["split"].cast(pa.string())
+    columns = {"other": pc.not_equal(split, FIRST_SPLIT), "split": split}
+    if sort:
+        columns |= {"class_id": samples["class_id"], "key": samples["key"]}
+    columns["row"] = pa.array(np.arange(len(samples)))
+    order = pc.sort_indices(pa.table(columns), sort_keys=[(name, "ascending") for name in columns])
+    return samples.take(order)

@@ -1,14 +1,16 @@
 """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn brings along: a dataset that is always there."""
 
 import importlib.metadata
+from collections.abc import Iterator
 from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+import pyarrow as pa
 
-from storage.source import Sample, in_split_order
+from storage.pixel_layout import PixelLayout
+from storage.source import to_samples, train_first
 
 # Alpaydin and Kaynak (1998), UCI Machine Learning Repository; scikit-learn ships its test part.
 FILE = "sklearn/datasets/data/digits.csv.gz"
@@ -21,6 +23,7 @@ class DigitsSource:
     """The bundled digits, every fifth or so held out as split `test`, chosen by a hash of the row number."""
 
     classes = tuple("0123456789")
+    layout = PixelLayout(SIDE, SIDE, 1, white=LEVELS)
     ignored = 0
 
     @cached_property
@@ -29,20 +32,15 @@ class DigitsSource:
         path = importlib.metadata.distribution("scikit-learn").locate_file(FILE)
         return np.loadtxt(str(path), delimiter=",", dtype=np.uint8)
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> pa.Table:
         """All digits, train first."""
-        return in_split_order(
-            [Sample(f"{row:04d}", int(label), _split(row)) for row, label in enumerate(self._table[:, -1])]
-        )
+        labels, rows = self._table[:, -1], range(len(self._table))
+        columns = {"key": [f"{row:04d}" for row in rows], "class_id": labels, "split": [_split(row) for row in rows]}
+        return train_first(to_samples([columns]), sort=True)
 
-    def read(self, key: str) -> bytes:
-        """The 64 pixels of one digit, as bytes from 0 to 16."""
-        return self._table[int(key), :-1].tobytes()
-
-    def image(self, payload: bytes) -> Image.Image:
-        """A 16-bit gray image: scaling 16 to full white needs more than 8 bits to stay exact."""
-        scaled = np.frombuffer(payload, np.uint8).astype(np.uint16) * ((2**16 - 1) // LEVELS)
-        return Image.frombytes("I;16", (SIDE, SIDE), scaled.astype("<u2").tobytes())
+    def read(self, samples: pa.Table) -> Iterator[bytes]:
+        """The 64 pixels of each digit, as bytes from 0 to 16."""
+        return (self._table[int(key), :-1].tobytes() for key in samples["key"].to_pylist())
 
 
 def _split(row: int) -> str:

@@ -1,14 +1,17 @@
 """Folders of class folders: CLASS/image.jpg, or SPLIT/CLASS/image.jpg."""
 
-import os
+import posixpath
+from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
+from itertools import islice
+from typing import Any
 
-from PIL import Image
+import pyarrow as pa
 
 from storage.errors import BadImageError, InputError
-from storage.images import SUFFIXES, open_image
-from storage.source import Sample, in_split_order
+from storage.images import SUFFIXES
+from storage.source import LISTED_AT_ONCE, to_samples, train_first
+from storage.source_files import Files
 
 SPLITS = frozenset({"train", "test", "val", "valid", "validation"})
 
@@ -22,76 +25,54 @@ class FolderSource:
         If the folder has no class folders, or mixes split folders with others.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        names = _folders(folder)
+    layout = None
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._ignored = 0
+        names = files.folders()
         splits = [name for name in names if name in SPLITS]
         if splits and len(splits) < len(names):
             others = ", ".join(name for name in names if name not in SPLITS)
             raise InputError(
-                f"{folder} has the split folders {', '.join(splits)} and beside them {others}; "
+                f"{files} has the split folders {', '.join(splits)} and beside them {others}; "
                 "name the folder of one split, or move the others away."
             )
         # A dataset without splits is all there is to learn from.
-        self._roots = {split: folder / split for split in splits} or {"train": folder}
-        self.classes = tuple(sorted({name for root in self._roots.values() for name in _folders(root)}))
+        self._roots = {split: f"{split}/" for split in splits} or {"train": ""}
+        self.classes = tuple(sorted({name for root in self._roots.values() for name in files.folders(root)}))
         if not self.classes:
-            raise InputError(f"{folder} has no class folders; put the images of each class into a folder of its name.")
-
-    @cached_property
-    def _found(self) -> tuple[list[Sample], int]:
-        samples: list[Sample] = []
-        ignored = 0
-        for split, root in self._roots.items():
-            for class_id, name in enumerate(self.classes):
-                for path in _files(root / name):
-                    if path.suffix.lower() in SUFFIXES:
-                        samples.append(Sample(_key(path.relative_to(self.folder)), class_id, split))
-                    else:
-                        ignored += 1
-        return in_split_order(samples), ignored
+            raise InputError(f"{files} has no class folders; put the images of each class into a folder of its name.")
 
     @property
     def ignored(self) -> int:
         """Files without the ending of an image format."""
-        return self._found[1]
+        self.samples()
+        return self._ignored
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> pa.Table:
         """All files with the ending of an image format, train first, by class and name."""
-        return self._found[0]
+        return self._samples
 
-    def read(self, key: str) -> bytes:
-        """The file's bytes."""
-        try:
-            return (self.folder / key).read_bytes()
-        except OSError as error:
-            raise BadImageError("unreadable", str(error.strerror)) from None
+    @cached_property
+    def _samples(self) -> pa.Table:
+        return train_first(to_samples(self._batches()), sort=True)
 
-    def image(self, payload: bytes) -> Image.Image:
-        """Open any of the allowed image formats."""
-        return open_image(payload)
+    def _batches(self) -> Iterator[dict[str, Any]]:
+        for split, root in self._roots.items():
+            present = set(self._files.folders(root))
+            for class_id, name in enumerate(self.classes):
+                images = self._images(root + name) if name in present else iter(())
+                while keys := list(islice(images, LISTED_AT_ONCE)):
+                    yield {"key": keys, "class_id": pa.repeat(class_id, len(keys)), "split": split}
 
+    def _images(self, folder: str) -> Iterator[str]:
+        for path in self._files.walk(folder):
+            if posixpath.splitext(path)[1].lower() in SUFFIXES:
+                yield path
+            else:
+                self._ignored += 1
 
-def _key(path: Path) -> str:
-    key = path.as_posix()
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            f"The file name {key!r} is not UTF-8 and could not be named in the results; rename it."
-        ) from None
-    return key
-
-
-def _folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith((".", "__")))
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if not name.startswith(".")
-    )
+    def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
+        """The bytes of each file."""
+        return self._files.read_many(samples["key"].to_pylist())

@@ -1,133 +1,124 @@
 """IDX files as MNIST has them: images and labels in two files, gzip-compressed or not."""
 
 import gzip
+import math
 import re
 import struct
 import zlib
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from storage.errors import InputError
-from storage.source import Sample
+from storage.pixel_layout import PixelLayout
+from storage.source import Source
+from storage.source_arrays import ArraySource, Split, StridedRows, layout_of, same_layout
+from storage.source_files import Files
+from storage.unpacking import Unpacked
 
-UINT8 = 0x08
-IMAGES_NAME = re.compile(r"(?P<prefix>.*?)-?images[-.]idx3-ubyte(?P<gz>\.gz)?")
+# The third byte of the header (http://yann.lecun.com/exdb/mnist/).
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+IMAGES_NAME = re.compile(r"(?P<prefix>.*?)[-_.]?images[-_.]idx(?P<dimensions>[34])-ubyte(\.gz)?")
 GZIP_MAGIC = b"\x1f\x8b"
+LARGEST_HEADER = 4 + 4 * 4
 
 
-def find_idx_pairs(path: Path) -> dict[str, Path]:
-    """Image files by split: all in a folder, or `path` itself. Empty if there are none."""
-    candidates = sorted(path.iterdir()) if path.is_dir() else [path]
-    pairs: dict[str, Path] = {}
-    for candidate in candidates:
-        match = IMAGES_NAME.fullmatch(candidate.name)
+def find_idx(files: Files, names: Iterable[str]) -> Source | None:
+    """The dataset, if image files in IDX format are among some names in a folder."""
+    images: dict[str, str] = {}
+    for name in names:
+        match = IMAGES_NAME.fullmatch(name)
         if match:
             prefix = match["prefix"] or "train"
-            # MNIST calls its test split t10k.
-            split = "test" if prefix in {"t10k", "test"} else prefix
-            # The same file packed and unpacked side by side is one dataset.
-            pairs.setdefault(split, candidate)
-    return pairs
+            # MNIST calls its test split t10k. The same file packed and unpacked side by side is one dataset.
+            images.setdefault("test" if prefix in {"t10k", "test"} else prefix, name)
+    if not images:
+        return None
+    opened = {split: _open_split(files, name) for split, name in images.items()}
+    layout = same_layout({split: layout for split, (_, layout) in opened.items()}, str(files))
+    return ArraySource(str(files), {split: rows for split, (rows, _) in opened.items()}, layout)
 
 
-@dataclass(frozen=True)
-class _Split:
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.uint8]
+def _open_split(files: Files, images: str) -> tuple[Split, PixelLayout]:
+    labels = _labels_beside(files, images)
+    file = IdxFile(files, images)
+    layout = layout_of(file.shape, file.dtype, f"{files}/{images}")
+    rows = StridedRows(file.content, file.shape[0], file.header, layout.nbytes, layout.nbytes)
+    return Split(rows, partial(_checked_labels, file, IdxFile(files, labels))), layout
 
 
-class IdxSource:
-    """Image and label files of one or more splits; keys are SPLIT/ROW.
+def _labels_beside(files: Files, images: str) -> str:
+    name = re.sub(r"idx[34]", "idx1", images.replace("images", "labels")).removesuffix(".gz")
+    for candidate in (name, f"{name}.gz"):
+        try:
+            files.size(candidate)
+        except OSError:
+            continue
+        return candidate
+    raise InputError(f"{files}/{images} has no labels: {name} or {name}.gz must lie beside it.")
 
-    The files are held in memory: the largest of this kind have tens of megabytes.
 
-    Parameters
-    ----------
-    images
-        The image file of each split; the label file lies beside it under the matching name.
+def _checked_labels(images: "IdxFile", labels: "IdxFile") -> npt.NDArray[np.generic]:
+    images.check()
+    labels.check()
+    size = math.prod(labels.shape) * labels.dtype.itemsize
+    return np.frombuffer(labels.content(labels.header, size), labels.dtype).reshape(labels.shape)
+
+
+@contextmanager
+def _gunzip(files: Files, name: str) -> Iterator[BinaryIO]:
+    with files.open(name) as file, gzip.GzipFile(fileobj=file) as stream:
+        yield cast("BinaryIO", stream)
+
+
+class IdxFile:
+    """A file of two zero bytes, the type, the number of dimensions, each as a big-endian uint32, and the data.
 
     Raises
     ------
     InputError
-        If a file is missing or damaged, or the counts of images and labels differ.
+        If the header is not that of an IDX file.
     """
 
-    ignored = 0
+    def __init__(self, files: Files, name: str) -> None:
+        self.name = f"{files}/{name}"
+        packed = files.read(name, 0, 2) == GZIP_MAGIC
+        start = self._head(files, name) if packed else files.read(name, 0, LARGEST_HEADER)
+        if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= 4:  # noqa: PLR2004
+            raise InputError(f"{self.name} is not an IDX file: it begins with {start[:4].hex(' ')}; download it again.")
+        self.dtype = np.dtype(TYPES[start[2]])
+        self.header = 4 + 4 * start[3]
+        if len(start) < self.header:
+            raise InputError(f"{self.name} is not an IDX file: its header is cut short; download it again.")
+        self.shape = struct.unpack(f">{start[3]}I", start[4 : self.header])
+        self._expected = self.header + math.prod(self.shape) * self.dtype.itemsize
+        unpacked = Unpacked(partial(_gunzip, files, name), self._expected)
+        self.content = unpacked if packed else partial(files.read, name)
+        self._size = unpacked.size if packed else partial(files.size, name)
 
-    def __init__(self, images: dict[str, Path]) -> None:
-        self._splits = {split: _read_split(path) for split, path in images.items()}
-        shapes = {split.images.shape[1:] for split in self._splits.values()}
-        if len(shapes) > 1:
-            raise InputError(f"The IDX files {_names(images)} hold images of different sizes; name one of the files.")
-        self._height, self._width = shapes.pop()
-        most = max(int(split.labels.max()) for split in self._splits.values())
-        self.classes = tuple(str(label) for label in range(most + 1))
+    def _head(self, files: Files, name: str) -> bytes:
+        try:
+            with _gunzip(files, name) as stream:
+                return stream.read(LARGEST_HEADER)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{self.name} cannot be read: {error}; download it again.") from None
 
-    def samples(self) -> list[Sample]:
-        """All rows, train first, in the order of the files."""
-        return [
-            Sample(f"{name}/{row:07d}", int(label), name)
-            for name in sorted(self._splits, key=lambda name: (name != "train", name))
-            for row, label in enumerate(self._splits[name].labels)
-        ]
+    def check(self) -> None:
+        """Refuse a file that has more or less data than its header announces.
 
-    def read(self, key: str) -> bytes:
-        """The pixels of one image, row by row."""
-        split, row = key.split("/")
-        pixels: npt.NDArray[np.uint8] = self._splits[split].images[int(row)]
-        return pixels.tobytes()
-
-    def image(self, payload: bytes) -> Image.Image:
-        """An 8-bit gray image."""
-        return Image.frombytes("L", (self._width, self._height), payload)
-
-
-def _names(images: dict[str, Path]) -> str:
-    return ", ".join(path.name for path in images.values())
-
-
-def _read_split(images: Path) -> _Split:
-    labels = _labels_beside(images)
-    split = _Split(_read_idx(images, dimensions=3), _read_idx(labels, dimensions=1))
-    if len(split.images) != len(split.labels):
-        raise InputError(
-            f"{images} holds {len(split.images)} images but {labels.name} {len(split.labels)} labels; "
-            "one of the two files is not the right one."
-        )
-    if split.images[:1].size == 0:
-        raise InputError(f"{images} holds no images; give a file that has some.")
-    return split
-
-
-def _labels_beside(images: Path) -> Path:
-    name = images.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
-    for candidate in (images.with_name(name), images.with_name(name + ".gz")):
-        if candidate.is_file():
-            return candidate
-    raise InputError(f"{images} has no labels: {name} or {name}.gz must lie beside it.")
-
-
-def _read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
-    """An IDX file of unsigned bytes as an array.
-
-    The format: two zero bytes, the type, the number of dimensions, each dimension as a big-endian uint32, the data
-    (http://yann.lecun.com/exdb/mnist/).
-    """
-    try:
-        content = path.read_bytes()
-        if content.startswith(GZIP_MAGIC):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read: {error}; download it again.") from None
-    header = 4 + 4 * dimensions
-    if len(content) < header or content[:4] != bytes((0, 0, UINT8, dimensions)):
-        raise InputError(f"{path} is not an IDX file of unsigned bytes with {dimensions} dimensions.")
-    shape = struct.unpack(f">{dimensions}I", content[4:header])
-    expected = header + int(np.prod(shape, dtype=object))
-    if len(content) != expected:
-        raise InputError(f"{path} has {len(content)} bytes where its header announces {expected}; download it again.")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+        Raises
+        ------
+        InputError
+            Naming both numbers.
+        """
+        try:
+            size = self._size()
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{self.name} cannot be read: {error}; download it again.") from None
+        if size != self._expected:
+            found = f"{size} bytes" if size < self._expected else "more bytes"
+            raise InputError(f"{self.name} has {found} where its header announces {self._expected}; download it again.")

@@ -178,10 +178,19 @@ TABLES: Mapping[str, pa.Schema] = {
 # Intermediate state, gone when a run is sealed: what samples are judged to be, and every sample before, and after, its
 # shard was transformed.
 JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)
-LISTING = pa.schema([*_SAMPLE_FIELDS, _field("sample_id", pa.uint64(), "Hash of the key that labels are shuffled by.")])
+_SAMPLE_ID = _field("sample_id", pa.uint64(), "Hash of the key that labels are shuffled by.")
+LISTING = pa.schema(
+    [
+        *_SAMPLE_FIELDS,
+        _field("offset", pa.int64(), "Where the sample begins in its file, if its key does not say."),
+        _field("length", pa.int64(), "Bytes of the sample there."),
+        _SAMPLE_ID,
+    ]
+)
 PART = pa.schema(
     [
-        *LISTING,
+        *_SAMPLE_FIELDS,
+        _SAMPLE_ID,
         _field("digest", pa.string(), "As in samples."),
         _field("reason", pa.string(), "As in rejects; null for a valid image."),
         _field("detail", pa.string(), "As in rejects."),
@@ -230,6 +239,8 @@ def to_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
 
 
 def _column(field: pa.Field, values: Any) -> pa.Array:  # noqa: ANN401 - anything Arrow can hold
+    if isinstance(values, pa.ChunkedArray):
+        return values.cast(field.type)
     if pa.types.is_dictionary(field.type):
         return pa.array(values, field.type.value_type).dictionary_encode().cast(field.type)
     array = pa.array(values, field.type, from_pandas=True)

@@ -4,13 +4,13 @@ import dataclasses
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.arrays import ArraySpec, create_array
@@ -18,7 +18,6 @@ from storage.errors import InputError
 from storage.files import remove_partials, write_file
 from storage.images import ImageForm
 from storage.settings import Settings
-from storage.source import Sample
 from storage.tables import LISTING, read_table, table_writer, to_table
 from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
 from tasks.find_warm_start import find_warm_start
@@ -26,6 +25,8 @@ from tasks.plan import Plan
 from tasks.plan_run import address_of, plan_run, wavelet_transform
 from tasks.relabelling import sample_ids
 from tasks.wavelet import WaveletTransform
+
+DIGESTED_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Job:
     def form(self) -> ImageForm:
         """The shape images are brought to."""
         fit = self.settings.fit if self.settings.size else None
-        return ImageForm(self.plan.height, self.plan.width, self.plan.channels, fit)
+        return ImageForm(self.plan.height, self.plan.width, self.plan.channels, fit, self.settings.value_range)
 
     @property
     def pixels(self) -> int:
@@ -120,7 +121,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         "fitted_split": outlook.fitted_split,
         "classes": outlook.classes,
         "plan": dataclasses.asdict(outlook.plan),
-        "samples": hashlib.sha256("\n".join(map(repr, outlook.samples)).encode()).hexdigest(),
+        "samples": _digest(outlook.samples),
     }
     warm_start = find_warm_start(workspace, settings, layout)
     layout["warm_start"] = warm_start
@@ -169,18 +170,23 @@ def _same(paths: RunPaths, contents: tuple[bytes, bytes]) -> bool:
         return False
 
 
-def _write_listing(job: Job, samples: Sequence[Sample]) -> None:
+def _digest(samples: pa.Table) -> str:
+    """Digest of keys, labels and splits in their order."""
+    digest = hashlib.sha256()
+    for batch in samples.select(["key", "class_id", "split"]).to_batches(max_chunksize=DIGESTED_AT_ONCE):
+        digest.update(json.dumps(list(batch.to_pydict().values())).encode())
+    return digest.hexdigest()
+
+
+def _write_listing(job: Job, samples: pa.Table) -> None:
     with table_writer(job.paths.listing, LISTING, {"run_id": job.run_id}) as writer:
         for shard in range(job.plan.shards):
             rows = job.plan.rows(shard)
-            keys, class_ids, splits = zip(*samples[rows.start : rows.stop], strict=True)
-            columns = {
+            listed = samples.slice(rows.start, len(rows))
+            columns = dict(zip(listed.column_names, listed.columns, strict=True)) | {
                 "row": np.arange(rows.start, rows.stop),
-                "key": keys,
                 "shard": np.full(len(rows), shard, np.int32),
-                "class_id": class_ids,
-                "split": splits,
-                "sample_id": sample_ids(keys),
+                "sample_id": sample_ids(listed["key"].to_pylist()),
             }
             writer.write_table(to_table(LISTING, columns), row_group_size=len(rows))
 

@@ -5,17 +5,19 @@ import json
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 
 from storage.arrays import load_array, save_array, write_array
 from storage.errors import EigenwaveError
 from storage.files import write_file
 from storage.open_source import open_source
+from storage.tables import read_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.keep_state import Totals, save_totals
 from tasks.open_solver import open_solver
 from tasks.products import Float64
-from tasks.read_images import digest_of, transformed_blocks
+from tasks.read_images import digests_of, transformed_blocks
 from tasks.transform_shard import FirstPass
 
 NAMED_REJECTS = 3  # images named in a message
@@ -60,16 +62,24 @@ def finish_transform(job: Job, result: FirstPass) -> None:
 def _mean_of_some(job: Job) -> Float64:
     """Mean coefficients of a few of the fitted images, evenly spread; zeros if none of them can be used."""
     source = open_source(job.source)
-    fitted = source.samples()[: job.plan.fitted]
-    keys = [sample.key for sample in fitted[:: max(1, len(fitted) // LOOKED_AT)]]
+    samples = _some_fitted(job)
     total, count = np.zeros(job.plan.coefficients), 0
-    for _, coefficients, _ in transformed_blocks(job, source, keys, [digest_of(source, key) for key in keys]):
+    for _, coefficients, _ in transformed_blocks(job, source, samples, digests_of(source, samples)):
         good = ~np.isnan(coefficients[:, 0])
         total += coefficients[good].sum(axis=0, dtype=np.float64)
         count += int(good.sum())
     # Rounded, so that subtracting it from float32 data is exactly what the products are corrected for.
     mean: Float64 = (total / max(count, 1)).astype(np.float32).astype(np.float64)
     return mean
+
+
+def _some_fitted(job: Job) -> pa.Table:
+    rows = np.arange(0, job.plan.fitted, max(1, job.plan.fitted // LOOKED_AT))
+    shards = rows // job.plan.rows_per_shard
+    return pa.concat_tables(
+        read_table(job.paths.listing, row_group=shard).take(rows[shards == shard] - job.plan.rows(shard).start)
+        for shard in np.unique(shards).tolist()
+    )
 
 
 def _checked_samples(job: Job) -> tuple[int, str]:

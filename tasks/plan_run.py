@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from storage.errors import InputError
 from storage.open_source import open_source
 from storage.settings import Settings
-from storage.source import Sample, probe
+from storage.source import probe
 from tasks.memory import require_memory, stage_memory
 from tasks.plan import Plan
 from tasks.solver import Cost
@@ -40,7 +43,7 @@ class Outlook:
     """
 
     classes: tuple[str, ...]
-    samples: Sequence[Sample]
+    samples: pa.Table
     fitted_split: str
     ignored: int
     plan: Plan
@@ -60,13 +63,13 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     """
     opened = open_source(address_of(source))
     samples = opened.samples()
-    if not samples:
+    if not len(samples):
         raise InputError(f"{source} holds no images; {opened.ignored} files there have no ending of an image format.")
-    fitted_split = samples[0].split
-    labels = Counter(sample.class_id for sample in samples if sample.split == fitted_split)
-    if len(labels) < 2:  # noqa: PLR2004
+    fitted_split = samples["split"][0].as_py()
+    labels = samples.filter(pc.equal(samples["split"].cast(pa.string()), fitted_split))["class_id"]
+    if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
         raise InputError(
-            f"{source} has images of one class only ({opened.classes[next(iter(labels))]}, split {fitted_split}); "
+            f"{source} has images of one class only ({opened.classes[labels[0].as_py()]}, split {fitted_split}); "
             "association needs two or more."
         )
     looked = probe(opened, samples)
@@ -76,7 +79,7 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     try:
         plan = Plan.make(
             images=len(samples),
-            fitted=labels.total(),
+            fitted=len(labels),
             classes=len(opened.classes),
             transform=wavelet_transform(settings, height, width, looked.channels),
             rank=settings.rank,

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+import pyarrow as pa
 
 import storage.images
 import storage.jpeg
+import storage.payloads
+import storage.pixel_layout
 import tasks.filtering
 import tasks.wavelet
 from storage.arrays import link_chunk
@@ -22,7 +25,7 @@ from tasks.blas import single_threaded
 from tasks.keep_state import load_shard
 from tasks.open_solver import open_solver
 from tasks.products import Float32, Float64, Moments
-from tasks.read_images import UNREADABLE, digest_of, transformed_blocks
+from tasks.read_images import UNREADABLE, digests_of, transformed_blocks
 
 
 @dataclass(frozen=True)
@@ -48,22 +51,21 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
         If the dataset changes meanwhile, or the disk refuses a write.
     """
     listing = read_table(job.paths.listing, row_group=shard)
-    keys = listing["key"].to_pylist()
     source = _source(job.source, job.attempt)
-    digests = [digest_of(source, key) for key in keys]
+    digests = digests_of(source, listing)
     chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
     key = shard_key(digests, chunk_shape, f"{job.settings.transform_part()} {job.form}", _code())
     marker = find_shard(job.workspace, key)
     rows: Float32
     if marker is None:
-        rows, rejects = _transformed(job, source, keys, digests)
-        marker = store_shard(job.workspace, key, rows, len(keys), rejects)
+        rows, rejects = _transformed(job, source, listing, digests)
+        marker = store_shard(job.workspace, key, rows, len(listing), rejects)
         link_chunk(job.paths.coefficients, shard, job.workspace.chunk(key))
     else:
         link_chunk(job.paths.coefficients, shard, job.workspace.chunk(key))
         rows = load_shard(job, shard)
     _write_part(job, shard, listing, digests, marker)
-    rows, used = rows[: len(keys)], job.used(shard)
+    rows, used = rows[: len(listing)], job.used(shard)
     return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used))
 
 
@@ -75,26 +77,26 @@ def _source(address: str, attempt: str) -> Source:  # noqa: ARG001 - part of the
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    modules = (storage.images, storage.jpeg, tasks.filtering, tasks.wavelet)
+    modules = (storage.images, storage.jpeg, storage.payloads, storage.pixel_layout, tasks.filtering, tasks.wavelet)
     return code_digest(*(Path(module.__file__ or "") for module in modules))
 
 
 def _transformed(
-    job: Job, source: Source, keys: Sequence[str], digests: Sequence[bytes]
+    job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes]
 ) -> tuple[Float32, tuple[Reject, ...]]:
     """Coefficients of a whole chunk; rows of rejected images, and rows behind the last image, are NaN."""
     chunk = np.full((job.plan.rows_per_shard, job.plan.coefficients), np.nan, np.float32)
     rejects: list[Reject] = []
-    for positions, coefficients, bad in transformed_blocks(job, source, keys, digests):
+    for positions, coefficients, bad in transformed_blocks(job, source, samples, digests):
         chunk[positions.start : positions.stop] = coefficients
         rejects += bad
     return chunk, tuple(rejects)
 
 
-def _write_part(job: Job, shard: int, listing: Any, digests: Sequence[bytes], marker: Marker) -> None:  # noqa: ANN401
+def _write_part(job: Job, shard: int, listing: pa.Table, digests: Sequence[bytes], marker: Marker) -> None:
     rejects = {reject.position: reject for reject in marker.rejects}
     found = [rejects.get(position) for position in range(len(digests))]
-    columns = {name: listing[name].to_pylist() for name in listing.column_names} | {
+    columns = {name: listing[name] for name in listing.column_names} | {
         "digest": [None if digest == UNREADABLE else digest.hex()[:32] for digest in digests],
         "reason": [reject and reject.reason for reject in found],
         "detail": [reject and reject.detail for reject in found],

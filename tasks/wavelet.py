@@ -167,6 +167,7 @@ def _joined(filters: FilterPair, low: Float32, high: Float32) -> Float32:
     return result
 
 
-def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Float32:
-    """Scale pixels of an integer type to [0, 1], as float32."""
-    return np.divide(images, np.float32(np.iinfo(images.dtype).max), dtype=np.float32)
+def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Float32) -> Float32:
+    """Scale pixels of an integer type to [0, 1], as float32; those of float32 are in it already."""
+    white = 1 if images.dtype.kind == "f" else np.iinfo(images.dtype.name).max
+    return np.divide(images, np.float32(white), dtype=np.float32)

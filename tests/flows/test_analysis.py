@@ -53,8 +53,9 @@ def digits(prefect_server, tmp_path_factory):
 
 def test_digits_against_an_exact_oracle(digits):
     source, bundled = open_source("digits"), load_digits()
-    rows = [int(sample.key) for sample in source.samples()]
-    fitted = np.array([sample.split == "train" for sample in source.samples()])
+    samples = source.samples().to_pandas()
+    rows = samples.key.astype(int)
+    fitted = np.array(samples.split == "train")
     labels = bundled.target[rows]
     images = bundled.images[rows] * 4095 / 65535
     matrix = np.array([naive.dwt_row(image[:, :, None], "haar", "periodization", 2) for image in images])
@@ -87,9 +88,9 @@ def test_digits_against_an_exact_oracle(digits):
 def test_pair_table_is_right(digits):
     pairs = digits.tables["pattern_class"].to_pandas()
     assert len(pairs) == 160
-    source = open_source("digits")
-    fitted = np.array([sample.split == "train" for sample in source.samples()])
-    labels = np.array([sample.class_id for sample in source.samples()])[fitted]
+    samples = open_source("digits").samples().to_pandas()
+    fitted = np.array(samples.split == "train")
+    labels = np.array(samples.class_id)[fitted]
     scores = digits.scores[:].astype(np.float64)[fitted]
     for label in range(10):
         own = pairs[pairs.class_id == label]
@@ -103,12 +104,13 @@ def test_pair_table_is_right(digits):
 
 def test_samples_keep_every_image_in_row_order(digits):
     samples = digits.tables["samples"].to_pandas()
-    expected = open_source("digits").samples()
+    source = open_source("digits")
+    expected = source.samples().to_pandas()
     assert samples.row.tolist() == list(range(1797))
-    assert samples.key.tolist() == [sample.key for sample in expected]
-    assert samples.split.tolist() == [sample.split for sample in expected]
+    assert samples.key.tolist() == expected.key.tolist()
+    assert samples.split.tolist() == expected.split.tolist()
     assert samples.valid.all()
-    first = hashlib.sha256(open_source("digits").read(samples.key[0])).hexdigest()[:32]
+    first = hashlib.sha256(next(source.read(source.samples()))).hexdigest()[:32]
     assert samples.digest[0] == first
     assert digits.tables["rejects"].num_rows == 0
 

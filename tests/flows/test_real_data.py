@@ -58,9 +58,9 @@ def test_mnist(real_data, tmp_path):
     run = analyse(real_data / "mnist-t10k", tmp_path)
     source = open_source(str(real_data / "mnist-t10k"))
     samples = source.samples()
-    images = np.array([np.asarray(source.image(source.read(sample.key))) for sample in samples]) / 255
+    images = np.array([source.layout.unpack(payload) for payload in source.read(samples)]) / 255
     matrix = images.reshape(10_000, -1)  # the transform is a rotation of the pixels
-    labels = np.array([sample.class_id for sample in samples])
+    labels = np.array(samples["class_id"])
     _, values, vectors, energy = naive.svd(matrix, 64)
     patterns = run.tables["patterns"].to_pandas()
     np.testing.assert_allclose(patterns.singular_value, values, rtol=1e-4)

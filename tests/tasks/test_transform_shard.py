@@ -82,7 +82,7 @@ def test_too_many_bad_images_stop_the_run(make_job, class_folders):
 def test_an_image_that_changes_meanwhile_stops_the_run(make_job, class_folders, monkeypatch):
     job = make_job(class_folders)
     begin_transform(job)
-    monkeypatch.setattr(module, "digest_of", lambda *_: b"x" * 32)
+    monkeypatch.setattr(module, "digests_of", lambda _, samples: [b"x" * 32] * len(samples))
     with pytest.raises(EigenwaveError, match=r"cat/000.png of .* changed during the run"):
         transform_shard(job, 0)
 

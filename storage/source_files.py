@@ -1,0 +1,158 @@
+"""The files a dataset lies in, on this machine: what listing and reading a dataset needs of them."""
+
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from storage.errors import BadImageError, InputError
+
+HIDDEN = (".", "__")  # how names of folders begin that no dataset means, such as .git and __MACOSX
+ESCAPED = re.compile(r"\\\\|\\x([0-9a-f]{2})")
+
+
+class Files(Protocol):
+    """Files by path, with forward slashes, relative to the dataset's address.
+
+    Reading raises OSError if there is no such file, or it cannot be read.
+    """
+
+    def __str__(self) -> str:
+        """The address."""
+        ...
+
+    def folders(self, folder: str = "") -> list[str]:
+        """Names of the folders directly in a folder, sorted, hidden ones apart."""
+        ...
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of the files directly in a folder, sorted, hidden ones apart."""
+        ...
+
+    def walk(self, folder: str = "") -> Iterator[str]:
+        """Paths of all files below a folder, however deep, in no order, hidden ones apart."""
+        ...
+
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        ...
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """A file's content, or a part of it; less at its end."""
+        ...
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
+        """The content of each of many files, or why it cannot be read."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read and seek in."""
+        ...
+
+    def local(self, path: str) -> Path | None:
+        """The file's path on this machine, if it lies there."""
+        ...
+
+
+class LocalFiles:
+    r"""Files in a folder; see `Files`. Names that are not UTF-8 have their odd bytes escaped, as in `a\xff.png`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+
+    def __str__(self) -> str:
+        return self._folder
+
+    def folders(self, folder: str = "") -> list[str]:
+        """See `Files`."""
+        with os.scandir(self._path(folder)) as entries:
+            return sorted(_escape(entry.name) for entry in entries if entry.is_dir() and _visible(entry.name))
+
+    def names(self, folder: str = "") -> list[str]:
+        """See `Files`."""
+        with os.scandir(self._path(folder)) as entries:
+            return sorted(_escape(entry.name) for entry in entries if not entry.is_dir() and _visible(entry.name))
+
+    def walk(self, folder: str = "") -> Iterator[str]:
+        """See `Files`."""
+        top = self._path(folder)
+        seen: set[tuple[int, int]] = set()
+        for parent, below, names in os.walk(top, followlinks=True):
+            _refuse_circle(parent, seen)
+            below[:] = [name for name in below if _visible(name)]
+            start = parent[len(self._folder) :].lstrip("/")
+            for name in names:
+                if not name.startswith("."):
+                    yield _escape(f"{start}/{name}" if start else name)
+
+    def size(self, path: str) -> int:
+        """See `Files`."""
+        return os.stat(self._path(path)).st_size  # noqa: PTH116
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Files`."""
+        descriptor = os.open(self._path(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            length = os.fstat(descriptor).st_size - offset if length is None else length
+            content = os.pread(descriptor, max(0, length), offset)
+            # The kernel may give less than was asked for, and never more than 2 GiB at once.
+            while len(content) < length and (
+                more := os.pread(descriptor, length - len(content), offset + len(content))
+            ):
+                content += more
+            return content
+        finally:
+            os.close(descriptor)
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
+        """See `Files`."""
+        for path in paths:
+            try:
+                yield self.read(path)
+            except OSError as error:
+                yield unreadable(error)
+
+    def open(self, path: str) -> BinaryIO:
+        """See `Files`."""
+        return io.FileIO(self._path(path))
+
+    def local(self, path: str) -> Path | None:
+        """See `Files`."""
+        return Path(self._path(path))
+
+    def _path(self, path: str) -> str:
+        return f"{self._folder}/{_unescape(path)}" if path else self._folder
+
+
+def unreadable(error: OSError) -> BadImageError:
+    """What becomes of an image whose file cannot be read."""
+    return BadImageError("unreadable", error.strerror or str(error))
+
+
+def _visible(name: str) -> bool:
+    return not name.startswith(HIDDEN)
+
+
+def _refuse_circle(folder: str, seen: set[tuple[int, int]]) -> None:
+    status = os.stat(folder)  # noqa: PTH116
+    place = (status.st_dev, status.st_ino)
+    if place in seen:
+        raise InputError(f"A link leads to {folder} a second time; remove it, its images would count twice.")
+    seen.add(place)
+
+
+def _escape(name: str) -> str:
+    if "\\" not in name and name.isascii():
+        return name
+    return "".join(
+        f"\\x{ord(letter) - 0xDC00:02x}" if "\udc80" <= letter <= "\udcff" else letter
+        for letter in name.replace("\\", "\\\\")
+    )
+
+
+def _unescape(path: str) -> str:
+    if "\\" not in path:
+        return path
+    return ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)) if match[1] else "\\", path)
