@@ -4,20 +4,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows import stages
+from flows.artifacts import show_dashboard
 from flows.fanout import Fanout
 from flows.open_fanout import open_fanout
 from flows.progress import stage_progress
 from flows.summary import verdict
+from storage.errors import ClusterLostError, InputError
 from storage.manifest import Manifest
 from storage.settings import Settings
 from storage.workspace import DEFAULT_WORKSPACE, Workspace
 from tasks.begin_run import Job, begin_run
 from tasks.seal_run import seal_run
+
+RECONNECT_SECONDS = (10, 30, 90)  # a scheduler that Kubernetes starts again is back within a minute
 
 
 @flow(name="analysis", flow_run_name="{source}")
@@ -48,20 +52,44 @@ def analysis(
     space = Workspace(workspace)
     space.prepare()
     seconds: dict[str, float] = {}
-    with space.lock(), open_fanout(settings) as fanout:
+    with space.lock():
         with _timed(seconds, "plan"):
             job = plan(source, settings, space, run_id)
-        with _timed(seconds, "transform"):
-            transform(job, fanout)
-        with _timed(seconds, "decompose"):
-            while (number := stages.next_pass(job)) is not None:
-                decompose(job, fanout, number)
-        with _timed(seconds, "project"):
-            project(job, fanout)
-        with _timed(seconds, "associate"):
-            associate(job, fanout)
+        _fan_out(job, seconds)
         seal(job, seconds)
     return job.run_id
+
+
+def _fan_out(job: Job, seconds: dict[str, float]) -> None:
+    """The stages that need workers; when those are lost, the stages continue as soon as there are others."""
+    lost = False
+    for wait in (*RECONNECT_SECONDS, None):
+        try:
+            with open_fanout(job.settings, get_run_logger().log) as fanout:
+                show_dashboard(fanout.dashboard)
+                stages.check_workers(job, fanout)
+                _stages_on(fanout, job, seconds)
+        except (ClusterLostError, InputError) as error:
+            # Where a scheduler was, one may come back; where none was, waiting does not help.
+            lost = lost or isinstance(error, ClusterLostError)
+            if wait is None or not lost:
+                raise
+            get_run_logger().warning("%s Trying again in %d s.", error, wait)
+            time.sleep(wait)
+        else:
+            return
+
+
+def _stages_on(fanout: Fanout, job: Job, seconds: dict[str, float]) -> None:
+    with _timed(seconds, "transform"):
+        transform(job, fanout)
+    with _timed(seconds, "decompose"):
+        while (number := stages.next_pass(job)) is not None:
+            decompose(job, fanout, number)
+    with _timed(seconds, "project"):
+        project(job, fanout)
+    with _timed(seconds, "associate"):
+        associate(job, fanout)
 
 
 @task(task_run_name="plan", cache_policy=NO_CACHE)
@@ -105,5 +133,7 @@ def seal(job: Job, seconds: dict[str, float]) -> Manifest:
 @contextmanager
 def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.monotonic()
-    yield
-    seconds[stage] = round(time.monotonic() - start, 3)
+    try:
+        yield
+    finally:
+        seconds[stage] = round(seconds.get(stage, 0) + time.monotonic() - start, 3)

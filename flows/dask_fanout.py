@@ -1,28 +1,22 @@
-"""Fan-out to Dask workers: a cluster of processes on this machine, or a scheduler that runs already."""
+"""Fan-out to Dask workers: one task a shard, and one for each few sums of the tree."""
 
-import logging
 import operator
-import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import partial, reduce
 from typing import Any
 
-import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, as_completed
+from distributed.client import ClosedClientError, FutureCancelledError
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import NoWorkerError
 
 from flows.fanout import T, branches, compute
-from storage.errors import EigenwaveError, InputError
+from flows.open_client import address_of
+from storage.errors import ClusterLostError, EigenwaveError
+from tasks.check_worker import installed_code
 from tasks.memory import ADDED_AT_ONCE
-
-CONNECT_SECONDS = 10
-LOOPBACK = "127.0.0.1"
-LOCAL_CONFIG = {
-    # Dask looks at what its workers do a hundred times a second, which takes a twentieth of their time.
-    "distributed.worker.profile.interval": "100ms",
-    # When a worker dies, every task it was given is charged: enough deaths to tell the guilty from their neighbours.
-    "distributed.scheduler.allowed-failures": 5,
-}
 
 
 class DaskFanout:
@@ -36,25 +30,71 @@ class DaskFanout:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._address = address_of(client)
+        self._compute = partial(_compute_alike, installed_code())
+
+    @property
+    def dashboard(self) -> str | None:
+        """Address of Dask's dashboard, if there is one."""
+        return self._client.dashboard_link or None
+
+    @property
+    def worker_memory(self) -> int | None:
+        """Bytes that a task may use on the smallest worker; None if no worker has a limit."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        shares = [worker["memory_limit"] // worker["nthreads"] for worker in workers if worker["memory_limit"]]
+        return min(shares, default=None)
+
+    def check(self, complaint: Callable[[], str | None]) -> None:
+        """See `flows.fanout.Fanout`."""
+        with self._loss_told():
+            found = {f"The worker {name}": it for name, it in self._client.run(complaint, on_error="return").items()}
+            found[f"The scheduler {self._address}"] = self._ask_scheduler()
+        for process, answer in found.items():
+            if isinstance(answer, BaseException):
+                raise EigenwaveError(f"{process} has no such eigenwave ({answer}); install the same one everywhere.")
+            if answer:
+                raise EigenwaveError(f"{process} {answer}.")
+
+    def _ask_scheduler(self) -> str | Exception | None:
+        try:
+            answer: str | None = self._client.run_on_scheduler(_scheduler_complaint, installed_code())
+        except (ImportError, AttributeError) as error:
+            return error
+        return answer
 
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
         """See `flows.fanout.Fanout`."""
-        futures = [self._client.submit(compute, function, shard, pure=False) for shard in shards]
-        total = self._tree(futures, range(len(futures)), max(1, ADDED_AT_ONCE // max(1, result_bytes)))
-        names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
-        waiting = as_completed(futures)
-        # Nothing here holds on to the results: workers release them as soon as they are summed.
-        del futures
-        for future in waiting:
-            if future.status == "error":
-                self._client.cancel(total)
-                failed = [future, *waiting.next_batch(block=False)]
-                suspects = [names[other.key] for other in failed if other.status == "error"]
-                raise self._failure(future.exception(), function, suspects)
-            advance()
-            del future
-        result: T = total.result()
-        return result
+        with self._loss_told():
+            futures = [self._client.submit(self._compute, function, shard, pure=False) for shard in shards]
+            total = self._tree(futures, range(len(futures)), max(1, ADDED_AT_ONCE // max(1, result_bytes)))
+            names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
+            waiting = as_completed(futures)
+            # Nothing here holds on to the results: workers release them as soon as they are summed.
+            del futures
+            for future in waiting:
+                if future.status == "error":
+                    self._client.cancel(total)
+                    failed = [future, *waiting.next_batch(block=False)]
+                    suspects = [names[other.key] for other in failed if other.status == "error"]
+                    raise self._failure(future.exception(), function, suspects)
+                if future.status == "cancelled":
+                    raise FutureCancelledError(future.key, "scheduler lost")
+                advance()
+                del future
+            result: T = total.result()
+            return result
+
+    @contextmanager
+    def _loss_told(self) -> Iterator[None]:
+        """Tell that scheduler or workers are gone in one kind of error: another attempt can help."""
+        try:
+            yield
+        except (CancelledError, ClosedClientError, NoWorkerError, CommClosedError) as error:
+            raise ClusterLostError(
+                f"The Dask cluster at {self._address} was lost in the middle of a stage ({str(error).strip()}); "
+                "run again when it is back: finished shards are kept."
+            ) from None
 
     def _failure(self, error: BaseException, function: Callable[[int], T], suspects: list[int]) -> BaseException:
         """What to tell when tasks failed with this error; the one that ended its worker is found by running each alone.
@@ -76,7 +116,7 @@ class DaskFanout:
         )
 
     def _kills(self, function: Callable[[int], T], shard: int) -> bool:
-        future = self._client.submit(compute, function, shard, pure=False)
+        future = self._client.submit(self._compute, function, shard, pure=False)
         return isinstance(future.exception(), KilledWorker)
 
     def _tree(self, futures: list[Future[Any]], positions: range, at_once: int) -> Future[Any]:
@@ -94,34 +134,12 @@ def _add(*results: T) -> T:
     return reduce(operator.add, results)
 
 
-@contextmanager
-def open_dask(cluster: str, workers: int | None, memory_limit: int | None = None) -> Iterator[DaskFanout]:
-    """Connect to a scheduler, or start a local cluster that listens on the loopback interface only.
+def _compute_alike(code: str, function: Callable[[int], T], shard: int) -> T:
+    """What the function gives for a shard, on a worker that may have joined after all others were checked."""
+    if installed_code() != code:
+        raise EigenwaveError(f"A worker that joined late runs other code ({installed_code()}) than the run ({code}).")
+    return compute(function, shard)
 
-    Raises
-    ------
-    InputError
-        If no scheduler answers at the address.
-    """
-    if cluster != "local":
-        try:
-            client = Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False)
-        except OSError:
-            raise InputError(f"No Dask scheduler answers at {cluster}; start one, or leave --cluster out.") from None
-        with client, client.as_current():
-            yield DaskFanout(client)
-        return
-    with (
-        dask.config.set(LOCAL_CONFIG),
-        LocalCluster(
-            n_workers=workers or os.cpu_count(),
-            threads_per_worker=1,
-            memory_limit=memory_limit or "auto",
-            host=LOOPBACK,
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
-        ) as local,
-        Client(local, set_as_default=False) as client,
-        client.as_current(),
-    ):
-        yield DaskFanout(client)
+
+def _scheduler_complaint(code: str) -> str | None:
+    return None if installed_code() == code else f"runs other code ({installed_code()}) than this process ({code})"

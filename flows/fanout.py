@@ -26,6 +26,31 @@ T = TypeVar("T", bound=Summable)
 class Fanout(Protocol):
     """A way to compute something for each shard."""
 
+    @property
+    def dashboard(self) -> str | None:
+        """Address where the workers can be watched, if there is one."""
+        ...
+
+    @property
+    def worker_memory(self) -> int | None:
+        """Bytes that computing a shard may take; None if that is not known."""
+        ...
+
+    def check(self, complaint: Callable[[], str | None]) -> None:
+        """Ask every process that takes part whether it can, and refuse those that cannot.
+
+        Parameters
+        ----------
+        complaint
+            Gives what is wrong, to follow the process's name, or None; must be picklable.
+
+        Raises
+        ------
+        EigenwaveError
+            If a process has something to complain about; the sentence names it.
+        """
+        ...
+
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
         """The sum of `function(shard)` over the shards, added along the fixed tree.
 
@@ -71,6 +96,14 @@ def compute(function: Callable[[int], T], shard: int) -> T:
 
 class InlineFanout:
     """Compute in this process, one shard after the other; at most one sum a level of the tree is held."""
+
+    dashboard: str | None = None
+    worker_memory: int | None = None
+
+    def check(self, complaint: Callable[[], str | None]) -> None:
+        """See `Fanout`."""
+        if found := complaint():
+            raise EigenwaveError(f"This process {found}.")
 
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
         """See `Fanout`."""

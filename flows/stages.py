@@ -5,15 +5,17 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from flows.fanout import Fanout, T
+from storage.errors import InputError
 from storage.manifest import Manifest
 from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import Job
+from tasks.check_worker import complaint, installed_code
 from tasks.extract_patterns import extract_patterns
 from tasks.finish_association import finish_summary, finish_verdicts
 from tasks.finish_projection import finish_projection
 from tasks.finish_transform import begin_transform, finish_transform
 from tasks.judge_shard import judge_shard
-from tasks.memory import result_bytes
+from tasks.memory import require_memory, result_bytes
 from tasks.open_solver import open_solver
 from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard
@@ -23,6 +25,22 @@ from tasks.transform_shard import transform_shard
 
 # Shows how far a stage of so many shards is; the block gets a function to call after each.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+
+
+def check_workers(job: Job, fanout: Fanout) -> None:
+    """Refuse workers that run other code, do not see the workspace, or have too little memory for the plan.
+
+    Raises
+    ------
+    EigenwaveError
+        If there are such workers.
+    """
+    fanout.check(partial(complaint, job, installed_code()))
+    if fanout.worker_memory:
+        try:
+            require_memory(job.plan, job.settings.permutations, fanout.worker_memory)
+        except ValueError as error:
+            raise InputError(str(error)) from None
 
 
 def transform(job: Job, fanout: Fanout, progress: Progress) -> None:

@@ -13,6 +13,10 @@ class InputError(EigenwaveError):
     exit_code = 2
 
 
+class ClusterLostError(EigenwaveError):
+    """The machines that computed are gone, not the work: a later attempt continues it."""
+
+
 class BadImageError(Exception):
     """One image that cannot be used: it is quarantined, the run goes on.
 

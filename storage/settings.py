@@ -1,7 +1,9 @@
 """The one settings model: it feeds the command line, a TOML file, the environment and the flow's parameters."""
 
+import json
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +19,10 @@ ENVIRONMENT_PREFIX = "EIGENWAVE_"
 # What a shard's coefficients depend on, besides its images: part of the shard's address.
 TRANSFORM_FIELDS = frozenset({"wavelet", "mode", "level", "size", "fit", "value_range"})
 # What only changes where and how fast a run computes, never a bit of what it computes.
-EXECUTION_FIELDS = frozenset({"cluster", "workers", "memory_limit"})
+EXECUTION_FIELDS = frozenset(
+    {"cluster", "cluster_options", "workers", "fewest_workers", "memory_limit", "tls", "allow_unencrypted"}
+)
+CLUSTER_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class Settings(BaseModel):
@@ -59,10 +64,26 @@ class Settings(BaseModel):
     permutations: int = Field(20, ge=1, le=10_000, description="Label shuffles of the control.")
     max_bad_fraction: float = Field(0.01, ge=0, le=1, description="Fail if more than this part of the images is bad.")
     shard_size: ByteSize = Field(ByteSize(64 * 2**20), ge=4096, description="Most bytes of coefficients in a shard.")
-    cluster: str = Field("local", description="local, inline (in this process), or a scheduler's tcp:// address.")
-    workers: int | None = Field(None, ge=1, description="Processes of the local cluster; by default one a core.")
+    cluster: str = Field(
+        "local",
+        description="local, inline (in this process), a scheduler's address (tls://host:8786), or a cluster class such "
+        "as dask_jobqueue.SLURMCluster.",
+    )
+    cluster_options: dict[str, Any] = Field({}, description="Arguments of the cluster class, as JSON.")
+    workers: int | None = Field(
+        None, ge=1, description="Worker processes of a cluster that is started; locally by default one a core."
+    )
+    fewest_workers: int | None = Field(
+        None, ge=1, description="Let the number of workers follow the work, from this many to --workers."
+    )
     memory_limit: ByteSize | None = Field(
         None, ge=2**28, description="Most memory of a worker; by default its share of this machine's."
+    )
+    tls: Path | None = Field(
+        None, description="Folder with ca.crt, tls.crt and tls.key for a scheduler with a tls:// address."
+    )
+    allow_unencrypted: bool = Field(
+        default=False, description="Use a cluster that other machines can reach without TLS."
     )
 
     @field_validator("wavelet")
@@ -83,8 +104,12 @@ class Settings(BaseModel):
     @field_validator("cluster")
     @classmethod
     def _known_cluster(cls, name: str) -> str:
-        if name not in {"local", "inline"} and not name.startswith(("tcp://", "tls://")):
-            raise ValueError(f"{name!r} is neither local, nor inline, nor an address such as tcp://127.0.0.1:8786")
+        address = name.startswith(("tcp://", "tls://"))
+        if name not in {"local", "inline"} and not address and not CLUSTER_CLASS.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is neither local, nor inline, nor an address such as tcp://127.0.0.1:8786, nor a class such "
+                "as dask_jobqueue.SLURMCluster"
+            )
         return name
 
     @field_validator("value_range")
@@ -93,6 +118,17 @@ class Settings(BaseModel):
         if values is not None and not (math.isfinite(values[1] - values[0]) and values[0] < values[1]):
             raise ValueError("black must be less than white, and both finite")
         return values
+
+    @field_validator("cluster_options", mode="before")
+    @classmethod
+    def _options_from_text(cls, value: Any) -> Any:  # noqa: ANN401 - an environment variable holds JSON
+        return json.loads(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _possible_workers(self) -> Self:
+        if self.fewest_workers and self.workers and self.fewest_workers > self.workers:
+            raise ValueError(f"fewest_workers = {self.fewest_workers} is above workers = {self.workers}")
+        return self
 
     @model_validator(mode="after")
     def _rank_or_energy(self) -> Self:

@@ -5,9 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from flows.dask_fanout import open_dask
 from flows.fanout import InlineFanout, branches
+from flows.open_fanout import open_fanout
 from storage.errors import EigenwaveError, InputError
+from storage.settings import Settings
 
 
 def noise(size, shard):
@@ -37,7 +38,7 @@ def die_once(folder, shard):
 
 @pytest.fixture(scope="module")
 def dask():
-    with open_dask("local", 2) as fanout:
+    with open_fanout(Settings(workers=2)) as fanout:
         yield fanout
 
 
@@ -91,6 +92,6 @@ def test_same_bits_when_workers_die_and_shards_are_computed_again(dask, tmp_path
 def test_no_scheduler_is_told_at_once():
     with (
         pytest.raises(InputError, match="No Dask scheduler answers"),
-        open_dask("tcp://127.0.0.1:9", None),
+        open_fanout(Settings(cluster="tcp://127.0.0.1:9")),
     ):
         pass

@@ -1,0 +1,46 @@
+"""What happens on the workers, told in the log of the run: their warnings, and when they come and go."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from distributed import Client
+from distributed.diagnostics.plugin import ForwardLoggingPlugin
+
+Event = tuple[float, Mapping[str, Any]]
+
+
+@contextmanager
+def relayed(client: Client, tell: Callable[[int, str], None]) -> Iterator[None]:
+    """Call `tell` with level and text of what workers log, for the time of the block.
+
+    Parameters
+    ----------
+    client
+        A connected client.
+    tell
+        Called in another thread.
+    """
+    topic = f"eigenwave-{client.id}"  # other runs may use the same workers
+
+    def warned(event: Event) -> None:
+        _, record = event
+        tell(record["levelno"], f"{record['name']}: {record['msg']}")
+
+    def moved(event: Event) -> None:
+        _, what = event
+        if what.get("action") == "add-worker":
+            tell(logging.INFO, f"Worker {what['worker']} joined.")
+        elif what.get("action") == "remove-worker" and not what.get("expected"):
+            tell(logging.WARNING, f"Worker {what['worker']} was lost; what it held is computed again.")
+
+    client.subscribe_topic(topic, warned)
+    client.subscribe_topic("all", moved)
+    client.register_plugin(ForwardLoggingPlugin(None, logging.WARNING, topic), topic)
+    try:
+        yield
+    finally:
+        client.unsubscribe_topic(topic)
+        client.unsubscribe_topic("all")
+        client.unregister_worker_plugin(topic)
