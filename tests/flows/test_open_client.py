@@ -194,7 +194,7 @@ def test_workers_that_do_not_see_the_workspace_or_are_too_small_are_refused(job)
     with open_fanout(Settings(workers=1, memory_limit="256MiB")) as fanout:
         with pytest.raises(InputError, match="raise --memory-limit"):
             stages.check_workers(job, fanout)
-        job.paths.folder.delete_folder()
+        job.paths.plan.unlink()
         with pytest.raises(EigenwaveError, match=r"The worker tcp://\S+ does not see .*plan.json; use a workspace"):
             stages.check_workers(job, fanout)
     with pytest.raises(EigenwaveError, match="This process does not see"):
