@@ -40,6 +40,7 @@ format: install-dev
 # Beside peers and limits; takes half an hour, and runs on CIFAR-10 if EIGENWAVE_DATA names a folder with cifar10/.
 bench: install-dev
 	$(BIN)/python -m benchmarks.decomposition
+	$(BIN)/python -m benchmarks.whole
 
 # After a change to the dependencies: needs uv.
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import decomposition
+from benchmarks import decomposition, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from tests.flows.test_stages import smooth_images
@@ -33,3 +33,14 @@ def test_tables_are_printed(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "| 30 | 768 |" in printed
     assert "| 2 Dask workers |" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect")
+def test_the_whole_run_is_compared(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    whole.compare(tmp_path, 200, 4)
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert [row[2] for row in rows] == ["eigenwave run", *whole.SCRIPTS]
+    assert float(rows[0][6]) < 1e-5
+    assert all(0 < float(row[5].replace(",", "")) for row in rows)
