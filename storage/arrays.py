@@ -13,11 +13,12 @@ import numpy.typing as npt
 import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec
 
-from storage.errors import EigenwaveError
+from storage.errors import DamagedError
 from storage.files import replacing, write_file
 from storage.store import StorePath
 
 CHECKSUM_BYTES = 4
+MEND = "eigenwave repair with the name of its run brings it back."
 HEADER_BYTES = 4096  # more than any of NumPy's headers here
 
 
@@ -111,19 +112,17 @@ def read_chunk(path: StorePath, shape: tuple[int, int]) -> npt.NDArray[np.float3
 
     Raises
     ------
-    EigenwaveError
+    DamagedError
         If the chunk is missing or damaged.
     """
     try:
         content = path.read()
     except OSError as error:
-        raise EigenwaveError(
-            f"The chunk {path} cannot be read: {error.strerror or 'it is not there'}; remove its run and start again."
-        ) from None
+        raise DamagedError(f"The chunk {path} cannot be read: {error.strerror or 'it is not there'}; {MEND}") from None
     values, stored = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
     complete = len(values) == math.prod(shape) * np.dtype(np.float32).itemsize
     if not complete or google_crc32c.value(values) != int.from_bytes(stored.tobytes(), "little"):
-        raise EigenwaveError(f"The chunk {path} is damaged; remove its run and its shard, and start again.")
+        raise DamagedError(f"The chunk {path} is damaged; {MEND}")
     return values.view("<f4").reshape(shape)
 
 

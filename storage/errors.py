@@ -7,6 +7,10 @@ class EigenwaveError(Exception):
     exit_code = 1
 
 
+class DamagedError(EigenwaveError):
+    """A file of the workspace that is missing or not as it was written."""
+
+
 class InputError(EigenwaveError):
     """Wrong usage, bad settings or unreadable input, found before anything was computed."""
 

@@ -30,7 +30,8 @@ def remove_folder(path: StorePath) -> None:
 
 def remove_partials(folder: StorePath) -> None:
     """Remove what killed writers left in a folder; one that is still alive fails instead of finishing late."""
-    folder.store.remove_partials(folder.key)
+    for entry in list(folder.store.partials(folder.key)):
+        folder.store.delete(entry.key)
 
 
 def sha256_of(path: StorePath) -> str:

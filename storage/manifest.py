@@ -4,10 +4,10 @@ import importlib.metadata
 import platform
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from storage.checked_json import read_checked, write_checked
 from storage.errors import InputError
-from storage.files import write_file
 from storage.store import StorePath
 
 FORMAT_VERSION = 1
@@ -27,6 +27,8 @@ class Manifest(BaseModel):
         SHA-256 over keys, labels, splits and image digests in row order.
     settings, plan
         As the run used them.
+    layout
+        What the run's plan.json holds.
     fitted_split, classes
         Split that patterns are fitted on, and the class names in the order of their ids.
     learnability
@@ -42,7 +44,7 @@ class Manifest(BaseModel):
     shards
         Addresses of the shards, in row order.
     files
-        SHA-256 of every file of the run by its path in the run's folder, this one apart.
+        SHA-256 of every file of the run by its path in the run's folder, this one and its copy apart.
     seconds
         Wall time of each stage, in this process's part of the run.
     versions
@@ -58,6 +60,7 @@ class Manifest(BaseModel):
     dataset_digest: str
     settings: dict[str, Any]
     plan: dict[str, int]
+    layout: dict[str, Any]
     fitted_split: str
     classes: tuple[str, ...]
     learnability: dict[str, float | int | None]
@@ -80,7 +83,7 @@ def library_versions() -> dict[str, str]:
 
 def write_manifest(path: StorePath, manifest: Manifest) -> None:
     """Write the manifest."""
-    write_file(path, manifest.model_dump_json(indent=2).encode())
+    write_checked(path, manifest.model_dump(mode="json"))
 
 
 def read_manifest(path: StorePath) -> Manifest:
@@ -92,9 +95,12 @@ def read_manifest(path: StorePath) -> Manifest:
         If it is damaged, or was written by a newer version.
     """
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(f"The manifest {path} cannot be read: {str(error).splitlines()[0]}.") from None
+        manifest = Manifest.model_validate(read_checked(path))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"The manifest {path} cannot be read: {reason}; eigenwave repair brings back what can be."
+        ) from None
     if manifest.format_version > FORMAT_VERSION:
         raise InputError(
             f"{path} has format version {manifest.format_version}, this eigenwave reads up to {FORMAT_VERSION}; "

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.arrays import CHECKSUM_BYTES, write_chunk
-from storage.files import write_file
+from storage.checked_json import read_checked, write_checked
 from storage.workspace import Workspace
 
 FORMAT_VERSION = 1
@@ -52,7 +52,7 @@ class Marker:
 
 
 def shard_key(image_digests: Sequence[bytes], chunk_shape: tuple[int, int], transform: str, code: str) -> str:
-    """The address of a shard: a digest of its images, in order, and of everything that is done to them.
+    """The address of a shard: a digest of its images, in order, and one of everything that is done to them.
 
     Parameters
     ----------
@@ -66,17 +66,20 @@ def shard_key(image_digests: Sequence[bytes], chunk_shape: tuple[int, int], tran
         Digest of the code that decodes and transforms.
     """
     versions = {name: importlib.metadata.version(name) for name in DECODERS}
-    recipe = [FORMAT_VERSION, "float32", chunk_shape, transform, code, versions]
-    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode())
-    for image_digest in image_digests:
-        digest.update(image_digest)
-    return digest.hexdigest()[:40]
+    recipe = json.dumps([FORMAT_VERSION, "float32", chunk_shape, transform, code, versions], sort_keys=True)
+    images = hashlib.sha256(b"".join(image_digests))
+    return f"{images.hexdigest()[:32]}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+
+
+def same_recipe(key: str, other: str) -> bool:
+    """Whether the same is done to the images of both shards."""
+    return key.rpartition("-")[2] == other.rpartition("-")[2]
 
 
 def find_shard(workspace: Workspace, key: str) -> Marker | None:
     """The marker of a complete shard, or None if it was never completed."""
     try:
-        content = json.loads(workspace.marker(key).read_bytes())
+        content = read_checked(workspace.marker(key))
         marker = Marker(**{**content, "rejects": tuple(Reject(**reject) for reject in content["rejects"])})
         complete = workspace.chunk(key).size() == marker.bytes
     except (FileNotFoundError, ValueError, TypeError, KeyError):
@@ -91,7 +94,7 @@ def store_shard(
     path = workspace.chunk(key)
     sha256 = write_chunk(path, chunk)
     marker = Marker(key, rows, chunk.nbytes + CHECKSUM_BYTES, sha256, rejects)
-    write_file(workspace.marker(key), json.dumps(asdict(marker)).encode())
+    write_checked(workspace.marker(key), asdict(marker))
     return marker
 
 

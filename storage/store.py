@@ -81,8 +81,8 @@ class Store(Protocol):
         """Whether there is such a folder."""
         ...
 
-    def remove_partials(self, folder: str) -> None:
-        """Remove what killed writers left below a folder; one that is still alive fails instead of finishing late."""
+    def partials(self, folder: str) -> Iterator[Entry]:
+        """What writers that were killed, or are still writing, have below a folder; `files` leaves it out."""
         ...
 
     def require_usable(self) -> None:

@@ -94,12 +94,12 @@ class LocalStore:
             shutil.rmtree(self.folder / key)
 
     def files(self, folder: str) -> Iterator[Entry]:
-        """Walk the folder, files of killed writers left out."""
-        for path in self._walk(folder):
-            if path.suffix != PARTIAL_SUFFIX:
-                status = path.stat()
-                modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                yield Entry(path.relative_to(self.folder).as_posix(), status.st_size, modified)
+        """Walk the folder."""
+        return (entry for entry in self._walk(folder) if not entry.key.endswith(PARTIAL_SUFFIX))
+
+    def partials(self, folder: str) -> Iterator[Entry]:
+        """Walk the folder."""
+        return (entry for entry in self._walk(folder) if entry.key.endswith(PARTIAL_SUFFIX))
 
     def folders(self, folder: str) -> list[str]:
         """List the folder."""
@@ -109,12 +109,6 @@ class LocalStore:
     def is_dir(self, folder: str) -> bool:
         """Also an empty one."""
         return (self.folder / folder).is_dir()
-
-    def remove_partials(self, folder: str) -> None:
-        """A writer that is still alive fails instead of finishing late."""
-        for path in self._walk(folder):
-            if path.suffix == PARTIAL_SUFFIX:
-                path.unlink(missing_ok=True)
 
     def require_usable(self) -> None:
         """Write and remove a file."""
@@ -150,9 +144,13 @@ class LocalStore:
         """Its path."""
         return str(self.folder / key)
 
-    def _walk(self, folder: str) -> list[Path]:
+    def _walk(self, folder: str) -> Iterator[Entry]:
         found = os.walk(self.folder / folder)
-        return sorted((Path(parent, name) for parent, _, names in found for name in names), key=Path.as_posix)
+        for path in sorted((Path(parent, name) for parent, _, names in found for name in names), key=Path.as_posix):
+            with suppress(FileNotFoundError):  # a writer has finished meanwhile
+                status = path.stat()
+                modified = datetime.fromtimestamp(status.st_mtime, UTC)
+                yield Entry(path.relative_to(self.folder).as_posix(), status.st_size, modified)
 
 
 def _sync(path: Path) -> None:

@@ -84,6 +84,11 @@ class RunPaths:
         return self.folder / "manifest.json"
 
     @property
+    def manifest_copy(self) -> StorePath:
+        """The manifest once more, so that it can be brought back."""
+        return self.folder / "manifest.copy.json"
+
+    @property
     def work(self) -> StorePath:
         """Intermediate state of an unfinished run."""
         return self.folder / "work"
@@ -234,6 +239,12 @@ class Workspace:
         if not paths.manifest.exists():
             raise InputError(f"Run {paths.run_id} was never finished; the same eigenwave run command continues it.")
         return paths
+
+    def home(self, name: str) -> "Workspace":
+        """The workspace of the run called `name`: this one, unless the name is a path or URL of a run elsewhere."""
+        if "/runs/" in name and (name.startswith(SCHEMES) or Path(name).is_dir()):
+            return Workspace(name.rpartition("/runs/")[0])
+        return self
 
     def prepare(self) -> None:
         """Make sure that the workspace can be written.

@@ -48,6 +48,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
         dataset_digest=totals.dataset_digest,
         settings=json.loads(paths.settings.read_bytes()),
         plan={name: value for name, value in layout["plan"].items() if name != "solver"},
+        layout=layout,
         fitted_split=job.fitted_split,
         classes=tuple(layout["classes"]),
         learnability=read_table(paths.table("learnability")).to_pylist()[0],
@@ -62,6 +63,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
         seconds=dict(seconds),
         versions=library_versions(),
     )
+    write_manifest(paths.manifest_copy, manifest)
     write_manifest(paths.manifest, manifest)
     write_file(job.workspace.latest, job.run_id.encode())
     remove_folder(paths.work)
@@ -99,7 +101,7 @@ def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:
     """SHA-256 of every file of the run; those of the coefficients' chunks are known from their shards."""
     paths = job.paths
     known = {chunk_path(paths.coefficients, shard): marker.sha256 for shard, marker in enumerate(markers)}
-    passing = (f"{paths.work}/", str(paths.manifest))
+    passing = (f"{paths.work}/", str(paths.manifest), str(paths.manifest_copy))
     files = [path for path in paths.folder.files() if not str(path).startswith(passing)]
     strays = [path for path in files if str(path).startswith(f"{paths.coefficients}/c/") and path not in known]
     if strays:

@@ -1,0 +1,87 @@
+"""Look whether every file of a finished run is as it was written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from storage.arrays import chunk_path
+from storage.errors import InputError
+from storage.files import sha256_of
+from storage.manifest import Manifest, read_manifest
+from storage.shards import find_shard
+from storage.store import StorePath
+from storage.workspace import RunPaths, Workspace
+
+MISSING, DAMAGED, UNKNOWN = "missing", "damaged", "not of this run"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that is not as it should be, and what is wrong with it."""
+
+    path: StorePath
+    problem: str
+
+
+def sound_manifest(paths: RunPaths) -> Manifest:
+    """The manifest of a run, or else its copy.
+
+    Raises
+    ------
+    InputError
+        If neither can be read.
+    """
+    try:
+        return read_manifest(paths.manifest)
+    except InputError:
+        return read_manifest(paths.manifest_copy)
+
+
+def verify(workspace: Workspace, paths: RunPaths) -> Iterator[Fault]:
+    """Read every file of a run and of its shards, and tell those that are not as they were written.
+
+    Parameters
+    ----------
+    workspace
+        Where the run's shards lie.
+    paths
+        The run.
+
+    Raises
+    ------
+    InputError
+        If neither the manifest nor its copy can be read.
+    """
+    for path in (paths.manifest, paths.manifest_copy):
+        try:
+            read_manifest(path)
+        except InputError:
+            yield Fault(path, DAMAGED if path.exists() else MISSING)
+    manifest = sound_manifest(paths)
+    yield from _files(paths, manifest)
+    yield from _shards(workspace, paths, manifest)
+
+
+def _files(paths: RunPaths, manifest: Manifest) -> Iterator[Fault]:
+    found = {path.relative_to(paths.folder): path for path in paths.folder.files()}
+    for name, digest in manifest.files.items():
+        path = found.pop(name, None)
+        if path is None:
+            yield Fault(paths.folder / name, MISSING)
+        elif sha256_of(path) != digest:
+            yield Fault(path, DAMAGED)
+    own = {paths.manifest, paths.manifest_copy}
+    yield from (Fault(path, UNKNOWN) for path in found.values() if path not in own)
+
+
+def _shards(workspace: Workspace, paths: RunPaths, manifest: Manifest) -> Iterator[Fault]:
+    for shard, key in enumerate(manifest.shards):
+        chunk, marker = workspace.chunk(key), workspace.marker(key)
+        digest = manifest.files[chunk_path(paths.coefficients, shard).relative_to(paths.folder)]
+        if not chunk.exists():
+            yield Fault(chunk, MISSING)
+        elif sha256_of(chunk) != digest:
+            yield Fault(chunk, DAMAGED)
+        if not marker.exists():
+            yield Fault(marker, MISSING)
+        elif chunk.exists() and find_shard(workspace, key) is None:
+            yield Fault(marker, DAMAGED)
