@@ -12,6 +12,8 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 from pydantic import ValidationError
 
+from flows import command_upkeep
+from flows.command_upkeep import Folder
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings, settings_error
 from storage.workspace import DEFAULT_WORKSPACE
@@ -30,7 +32,8 @@ Flags = Annotated[Settings | None, Parameter(name="*")]
 Config = Annotated[
     Path | None, Parameter(help="TOML file with settings; flags and EIGENWAVE_... variables override it.")
 ]
-Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.")]
+for verb in (command_upkeep.verify, command_upkeep.repair, command_upkeep.gc):
+    app.command(verb)
 
 
 @app.command

@@ -10,7 +10,7 @@ from storage.manifest import Manifest
 from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import Job
 from tasks.check_worker import complaint, installed_code
-from tasks.extract_patterns import extract_patterns
+from tasks.extract_patterns import extract_patterns, patterns_are_there
 from tasks.finish_association import finish_summary, finish_verdicts
 from tasks.finish_projection import finish_projection
 from tasks.finish_transform import begin_transform, finish_transform
@@ -57,7 +57,7 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> None:
 
 def next_pass(job: Job) -> int | None:
     """The next pass of the decomposition, None if there is enough to go on."""
-    return open_solver(job).next_pass()
+    return None if patterns_are_there(job) else open_solver(job).next_pass()
 
 
 def decompose(job: Job, fanout: Fanout, number: int, progress: Progress) -> None:
@@ -106,9 +106,14 @@ def silent(stage: str, shards: int) -> Iterator[Callable[[], None]]:  # noqa: AR
 
 def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifest:
     """All stages after the plan, one after the other in this process."""
+    compute(job, fanout, progress)
+    return seal_run(job, {})
+
+
+def compute(job: Job, fanout: Fanout, progress: Progress = silent) -> None:
+    """All stages between the plan and the seal."""
     transform(job, fanout, progress)
     while (number := next_pass(job)) is not None:
         decompose(job, fanout, number, progress)
     project(job, fanout, progress)
     associate(job, fanout, progress)
-    return seal_run(job, {})

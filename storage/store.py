@@ -146,6 +146,10 @@ class StorePath:
         """The path below a folder of the same store."""
         return self.key.removeprefix(f"{folder.key}/" if folder.key else "")
 
+    def is_below(self, folder: Self) -> bool:
+        """Whether the path leads through a folder of the same store."""
+        return self.key.startswith(f"{folder.key}/")
+
     def exists(self) -> bool:
         """Whether there is a file."""
         return self.store.size(self.key) is not None

@@ -11,7 +11,7 @@ from storage.shards import find_shard
 from storage.store import StorePath
 from storage.workspace import RunPaths, Workspace
 
-MISSING, DAMAGED, UNKNOWN = "missing", "damaged", "not of this run"
+MISSING, DAMAGED = "missing", "damaged"
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,12 @@ def verify(workspace: Workspace, paths: RunPaths) -> Iterator[Fault]:
 
 
 def _files(paths: RunPaths, manifest: Manifest) -> Iterator[Fault]:
-    found = {path.relative_to(paths.folder): path for path in paths.folder.files()}
     for name, digest in manifest.files.items():
-        path = found.pop(name, None)
-        if path is None:
-            yield Fault(paths.folder / name, MISSING)
+        path = paths.folder / name
+        if not path.exists():
+            yield Fault(path, MISSING)
         elif sha256_of(path) != digest:
             yield Fault(path, DAMAGED)
-    own = {paths.manifest, paths.manifest_copy}
-    yield from (Fault(path, UNKNOWN) for path in found.values() if path not in own)
 
 
 def _shards(workspace: Workspace, paths: RunPaths, manifest: Manifest) -> Iterator[Fault]:

@@ -89,6 +89,11 @@ class RunPaths:
         return self.folder / "manifest.copy.json"
 
     @property
+    def finished(self) -> bool:
+        """Whether the run was sealed, even if its manifest was lost since."""
+        return self.manifest.exists() or (self.manifest_copy.exists() and not self.work.is_dir())
+
+    @property
     def work(self) -> StorePath:
         """Intermediate state of an unfinished run."""
         return self.folder / "work"
@@ -212,9 +217,18 @@ class Workspace:
         """Holds the id of the newest finished run."""
         return self.folder / "runs" / "latest"
 
-    def run(self, run_id: str) -> RunPaths:
+    @property
+    def latest_exists(self) -> bool:
+        """Whether `latest` names a finished run."""
+        try:
+            self.find("latest")
+        except InputError:
+            return False
+        return True
+
+    def run(self, run_id: str, folder: str = "runs") -> RunPaths:
         """Paths of the run with this id, whether it exists or not."""
-        return RunPaths(self.folder / "runs" / run_id)
+        return RunPaths(self.folder / folder / run_id)
 
     def runs(self) -> list[RunPaths]:
         """All runs, finished or not, in the order of their ids: oldest first, if the ids were not chosen by hand."""
@@ -231,12 +245,12 @@ class Workspace:
         if name == "latest":
             if not self.latest.exists():
                 raise InputError(f"The workspace {self.folder} has no finished run; eigenwave run SOURCE makes one.")
-            name = self.latest.read_bytes().decode().strip()
+            name = self.latest.read_bytes().decode(errors="replace").strip()
         elsewhere = name.startswith(SCHEMES) or Path(name).is_dir()
         paths = RunPaths(open_path(name)) if elsewhere else self.run(name)
         if not paths.folder.is_dir():
             raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows which there are.")
-        if not paths.manifest.exists():
+        if not paths.finished:
             raise InputError(f"Run {paths.run_id} was never finished; the same eigenwave run command continues it.")
         return paths
 

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,6 +48,8 @@ class Job:
         Folder of a finished run whose patterns the decomposition starts from, or None.
     attempt
         Another each time the run is begun or continued: what a worker remembers of a dataset must not outlive it.
+    runs
+        Folder of the workspace that the run's folder is in.
     """
 
     source: str
@@ -57,6 +60,7 @@ class Job:
     fitted_split: str
     warm_start: str | None
     attempt: str
+    runs: str = "runs"
 
     @property
     def workspace(self) -> Workspace:
@@ -66,7 +70,7 @@ class Job:
     @property
     def paths(self) -> RunPaths:
         """The run's paths."""
-        return self.workspace.run(self.run_id)
+        return self.workspace.run(self.run_id, self.runs)
 
     @property
     def form(self) -> ImageForm:
@@ -125,7 +129,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     }
     warm_start = find_warm_start(workspace, settings, layout)
     layout["warm_start"] = warm_start
-    contents = (settings.result_part().encode(), json.dumps(layout, indent=2).encode())
+    contents = (settings.result_part().encode(), encoded(layout))
     paths = _chosen_run(workspace, run_id, contents)
     job = Job(
         source=source,
@@ -139,11 +143,21 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     )
     remove_partials(paths.folder)
     if not paths.plan.exists():
-        write_file(paths.settings, contents[0])
-        _write_listing(job, outlook.samples)
-        _create_array(job)
-        write_file(paths.plan, contents[1])
+        lay_out(job, outlook.samples, contents)
     return job
+
+
+def lay_out(job: Job, samples: pa.Table, contents: tuple[bytes, bytes]) -> None:
+    """Write what a run starts from; its plan last."""
+    write_file(job.paths.settings, contents[0])
+    _write_listing(job, samples)
+    _create_array(job)
+    write_file(job.paths.plan, contents[1])
+
+
+def encoded(layout: Mapping[str, Any]) -> bytes:
+    """What a run's plan.json holds."""
+    return json.dumps(layout, indent=2).encode()
 
 
 def _chosen_run(workspace: Workspace, run_id: str | None, contents: tuple[bytes, bytes]) -> RunPaths:

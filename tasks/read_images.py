@@ -46,14 +46,15 @@ def transformed_blocks(
         If the bytes of an image are not those that its digest was made from.
     """
     shape = (job.plan.height, job.plan.width, job.plan.channels)
+    # Always as many, the last block filled up: in a product of another size, an image may round differently.
     step = max(1, BLOCK_BYTES // (FLOAT32 * math.prod(shape)))
     payloads = source.read(samples)
     for start in range(0, len(samples), step):
         positions = range(start, min(start + step, len(samples)))
         # Each channel on its own in memory, as the transform wants it.
-        images = np.moveaxis(np.empty((len(positions), shape[2], *shape[:2]), np.float32), 1, 3)
+        images = np.moveaxis(np.zeros((step, shape[2], *shape[:2]), np.float32), 1, 3)
         rejects: list[Reject] = []
-        for image, position in zip(images, positions, strict=True):
+        for image, position in zip(images, positions, strict=False):
             payload = next(payloads)
             if _digest(payload) != digests[position]:
                 raise EigenwaveError(
@@ -65,4 +66,4 @@ def transformed_blocks(
             except BadImageError as error:
                 image[:] = np.nan
                 rejects.append(Reject(position, error.reason, error.detail))
-        yield positions, job.transform.forward(images), rejects
+        yield positions, job.transform.forward(images)[: len(positions)], rejects

@@ -37,8 +37,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
     paths = job.paths
     totals = read_totals(job)
     markers = [_marker(job, shard) for shard in range(job.plan.shards)]
-    metadata = {"run_id": job.run_id, "dataset_digest": totals.dataset_digest}
-    _write_samples(job, metadata)
+    write_samples(job)
     layout = json.loads(paths.plan.read_bytes())
     manifest = Manifest(
         format_version=FORMAT_VERSION,
@@ -78,8 +77,10 @@ def _marker(job: Job, shard: int) -> Marker:
     return marker
 
 
-def _write_samples(job: Job, metadata: Mapping[str, str]) -> None:
+def write_samples(job: Job) -> None:
+    """Write the tables `samples` and `rejects`."""
     samples, rejects = TABLES["samples"], TABLES["rejects"]
+    metadata = {"run_id": job.run_id, "dataset_digest": read_totals(job).dataset_digest}
     with (
         table_writer(job.paths.table("samples"), samples, metadata) as sample_writer,
         table_writer(job.paths.table("rejects"), rejects, metadata) as reject_writer,

@@ -15,14 +15,14 @@ import storage.payloads
 import storage.pixel_layout
 import tasks.filtering
 import tasks.wavelet
-from storage.arrays import link_chunk
+from storage.arrays import link_chunk, read_chunk
+from storage.errors import DamagedError
 from storage.open_source import open_source
 from storage.shards import Marker, Reject, code_digest, find_shard, shard_key, store_shard
 from storage.source import Source
 from storage.tables import PART, read_table, table_writer, to_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
-from tasks.keep_state import load_shard
 from tasks.open_solver import open_solver
 from tasks.products import Float32, Float64, Moments
 from tasks.read_images import UNREADABLE, digests_of, transformed_blocks
@@ -43,7 +43,19 @@ class FirstPass:
 
 @single_threaded
 def transform_shard(job: Job, shard: int) -> FirstPass:
-    """Bring a shard's coefficients into the run, computing them only if no earlier run did.
+    """Bring a shard into the run, and take what the first pass takes from it.
+
+    Raises
+    ------
+    EigenwaveError
+        If the dataset changes meanwhile, or the disk refuses a write.
+    """
+    rows, used = bring_shard(job, shard), job.used(shard)
+    return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used))
+
+
+def bring_shard(job: Job, shard: int) -> Float32:
+    """Bring a shard's coefficients into the run, computing them only if no earlier run did, and give them.
 
     Raises
     ------
@@ -55,18 +67,22 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
     digests = digests_of(source, listing)
     chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
     key = shard_key(digests, chunk_shape, f"{job.settings.transform_part()} {job.form}", _code())
-    marker = find_shard(job.workspace, key)
-    rows: Float32
+    marker, rows = _stored(job, key, chunk_shape)
     if marker is None:
         rows, rejects = _transformed(job, source, listing, digests)
         marker = store_shard(job.workspace, key, rows, len(listing), rejects)
-        link_chunk(job.paths.coefficients, shard, job.workspace.chunk(key))
-    else:
-        link_chunk(job.paths.coefficients, shard, job.workspace.chunk(key))
-        rows = load_shard(job, shard)
+    link_chunk(job.paths.coefficients, shard, job.workspace.chunk(key))
     _write_part(job, shard, listing, digests, marker)
-    rows, used = rows[: len(listing)], job.used(shard)
-    return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used))
+    return rows[: len(listing)]
+
+
+def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, Float32]:
+    """The shard as an earlier run left it; no marker if none did, or it was damaged since."""
+    marker = find_shard(job.workspace, key)
+    try:
+        return marker, read_chunk(job.workspace.chunk(key), shape) if marker else np.empty((0, 0), np.float32)
+    except DamagedError:
+        return None, np.empty((0, 0), np.float32)
 
 
 @lru_cache(maxsize=1)

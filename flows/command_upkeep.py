@@ -1,0 +1,80 @@
+"""Commands that look after a workspace: verify, repair and gc."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from storage.errors import EigenwaveError
+from storage.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
+
+MIB = 2**20
+
+Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.")]
+
+
+def verify(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Read every file of a run and tell which are not as they were written.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from storage.verify import sound_manifest  # noqa: PLC0415 - each command imports what it needs
+    from storage.verify import verify as find_faults  # noqa: PLC0415
+
+    space, paths = _located(workspace, run)
+    faults = list(find_faults(space, paths))
+    for fault in faults:
+        print(f"{fault.problem}  {fault.path}")  # noqa: T201 - the command's output
+    if faults:
+        raise EigenwaveError(
+            f"{len(faults)} files of run {paths.run_id} are not as they were written; "
+            f"eigenwave repair {run} brings back what can be."
+        )
+    print(f"All {len(sound_manifest(paths).files):,} files of run {paths.run_id} are as they were written.")  # noqa: T201
+
+
+def repair(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Bring damaged files of a run back, bit for bit, computing no more than they need.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from flows.fanout import InlineFanout  # noqa: PLC0415
+    from flows.repair import repair as bring_back  # noqa: PLC0415
+
+    space, paths = _located(workspace, run)
+    with space.lock():
+        mended = bring_back(space, paths, InlineFanout())
+    for fault in mended:
+        print(f"was {fault.problem}  {fault.path}")  # noqa: T201
+    print(f"Run {paths.run_id} is whole: {len(mended)} files were brought back.")  # noqa: T201
+
+
+def gc(
+    *,
+    workspace: Folder = DEFAULT_WORKSPACE,
+    grace: Annotated[float, Parameter(help="Hours that files are kept though nothing needs them.")] = 24.0,
+    dry_run: Annotated[bool, Parameter(help="Only tell what would be removed.")] = False,
+) -> None:
+    """Remove what no run needs: shards that no run names, and what killed runs left."""
+    from storage.garbage import collect, garbage  # noqa: PLC0415
+
+    space = Workspace(workspace)
+    with space.lock():
+        entries = garbage(space, timedelta(hours=grace))
+        if not dry_run:
+            collect(space, entries)
+    for entry in entries:
+        print(entry.key)  # noqa: T201
+    would = "would be " if dry_run else ""
+    print(f"{len(entries):,} files, {sum(entry.size for entry in entries) / MIB:,.1f} MiB, {would}removed.")  # noqa: T201
+
+
+def _located(workspace: str, run: str) -> tuple[Workspace, RunPaths]:
+    space = Workspace(workspace).home(run)
+    return space, space.run(space.find(run).run_id)

@@ -1,0 +1,55 @@
+"""Bring damaged files of a finished run back, bit for bit, computing no more than they need."""
+
+from flows import stages
+from flows.fanout import Fanout
+from storage.files import remove_folder, write_file
+from storage.manifest import write_manifest
+from storage.verify import Fault, sound_manifest, verify
+from storage.workspace import RunPaths, Workspace
+from tasks.reopen_run import computed, damaged_shards, keep_patterns, put_back, reopen_run
+from tasks.seal_run import write_samples
+from tasks.transform_shard import bring_shard
+
+
+def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]:
+    """Bring back every damaged file of a run, and give what was wrong.
+
+    A damaged chunk of coefficients costs its shard's transform; damaged scores or tables cost the passes after the
+    decomposition, damaged patterns the decomposition too. All is computed beside the run, and takes the place of
+    what is damaged only if it has the digest that the run's manifest names.
+
+    Parameters
+    ----------
+    workspace
+        Must be locked.
+    paths
+        The run.
+    fanout
+        Where to compute.
+
+    Raises
+    ------
+    InputError
+        If neither the manifest nor its copy can be read.
+    EigenwaveError
+        If what is computed now is not what the run had.
+    """
+    manifest, faults = sound_manifest(paths), list(verify(workspace, paths))
+    damaged = {fault.path for fault in faults}
+    manifests = {paths.manifest_copy, paths.manifest}
+    for path in damaged & manifests:
+        write_manifest(path, manifest)
+    if damaged - manifests:
+        job = reopen_run(workspace, manifest)
+        for shard in damaged_shards(workspace, paths, manifest, damaged):
+            bring_shard(job, shard)
+        lost = sorted(path.relative_to(paths.folder) for path in damaged - manifests if path.is_below(paths.folder))
+        if not computed(job, lost):
+            keep_patterns(job, paths, damaged)
+            stages.compute(job, fanout)
+            write_samples(job)
+        put_back(job, paths, manifest, lost)
+        remove_folder(job.paths.folder)
+    if not workspace.latest_exists:
+        write_file(workspace.latest, paths.run_id.encode())
+    return faults

@@ -1,0 +1,84 @@
+"""Lay a finished run out once more, to compute again what was damaged."""
+
+import secrets
+from collections.abc import Collection, Sequence
+
+from storage.arrays import chunk_path
+from storage.errors import EigenwaveError
+from storage.files import remove_folder, sha256_of
+from storage.manifest import Manifest
+from storage.open_source import open_source
+from storage.settings import Settings
+from storage.store import StorePath
+from storage.workspace import RunPaths, Workspace
+from tasks.begin_run import Job, encoded, lay_out
+from tasks.plan import Plan
+
+FOLDER = "repair"
+
+
+def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
+    """A job that computes what the run did, into a folder of its own.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be read.
+    """
+    settings, layout = Settings.model_validate(manifest.settings), manifest.layout
+    job = Job(
+        source=manifest.source,
+        folder=str(workspace.folder),
+        run_id=manifest.run_id,
+        settings=settings,
+        plan=Plan(**layout["plan"]),
+        fitted_split=manifest.fitted_split,
+        warm_start=layout["warm_start"],
+        attempt=secrets.token_hex(4),
+        runs=FOLDER,
+    )
+    remove_folder(job.paths.folder)
+    lay_out(job, open_source(job.source).samples(), (settings.result_part().encode(), encoded(layout)))
+    return job
+
+
+def damaged_shards(
+    workspace: Workspace, paths: RunPaths, manifest: Manifest, damaged: Collection[StorePath]
+) -> list[int]:
+    """Shards that a damaged file is part of."""
+    return [
+        shard
+        for shard, key in enumerate(manifest.shards)
+        if {workspace.chunk(key), workspace.marker(key), chunk_path(paths.coefficients, shard)} & set(damaged)
+    ]
+
+
+def computed(job: Job, names: Sequence[str]) -> bool:
+    """Whether the job has all these files of a run."""
+    return all((job.paths.folder / name).exists() for name in names)
+
+
+def keep_patterns(job: Job, paths: RunPaths, damaged: Collection[StorePath]) -> None:
+    """Give the job the run's patterns if they are whole, so that it need not decompose again."""
+    if not any(path.is_below(paths.patterns) for path in damaged):
+        for path in paths.patterns.files():
+            path.store.copy(path.key, (job.paths.folder / path.relative_to(paths.folder)).key)
+
+
+def put_back(job: Job, paths: RunPaths, manifest: Manifest, names: Sequence[str]) -> None:
+    """Replace files of a run by those that the job computed, if they are what the run had.
+
+    Raises
+    ------
+    EigenwaveError
+        If they are not.
+    """
+    for name in names:
+        path = job.paths.folder / name
+        if not path.exists() or sha256_of(path) != manifest.files[name]:
+            versions = ", ".join(f"{library} {version}" for library, version in manifest.versions.items())
+            raise EigenwaveError(
+                f"{paths.folder / name} cannot be brought back: what is computed now is not what the run had. Its "
+                f"dataset, the kind of processor, or the versions ({versions}) have changed; start a new run."
+            )
+        path.store.copy(path.key, (paths.folder / name).key)
