@@ -38,6 +38,7 @@ def contents(run):
     """Digest of every file of a run; of the manifest only what does not tell the time."""
     folder = local(run.paths.folder)
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert files["manifest.json"] == files.pop("manifest.copy.json")
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["files"] == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return manifest["files"] | {name: manifest[name] for name in ("learnability", "shards", "dataset_digest", "plan")}
