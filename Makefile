@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install install-dev demo test test-all lint format bench lock clean
+.PHONY: install install-dev demo test test-all lint format bench lock licences clean
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -48,6 +48,11 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 lock:
 	$(LOCK) --extra build --output-file requirements.lock
 	$(LOCK) --extra build --extra hdf5 --extra server --extra dev --extra bench --constraint requirements.lock --output-file requirements-dev.lock
+
+# After a new lock is installed.
+licences: install
+	$(BIN)/python deploy/licences.py > docs/licences.md.new
+	mv docs/licences.md.new docs/licences.md
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

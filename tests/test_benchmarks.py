@@ -43,4 +43,4 @@ def test_the_whole_run_is_compared(tmp_path, monkeypatch, capsys):
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()]
     assert [row[2] for row in rows] == ["eigenwave run", *whole.SCRIPTS]
     assert float(rows[0][6]) < 1e-5
-    assert all(0 < float(row[5].replace(",", "")) for row in rows)
+    assert all(float(row[5].replace(",", "")) > 0 for row in rows)

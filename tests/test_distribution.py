@@ -28,3 +28,16 @@ def test_the_locks_are_hashed_and_name_no_index(name):
     assert "prefect" in pinned
     assert len(re.findall(r"^[a-z0-9].*==.* \\\n +--hash=sha256:", lock, flags=re.MULTILINE)) == len(pinned)
     assert "://" not in lock
+
+
+def test_the_licences_of_all_packages_are_listed():
+    listed = re.findall(
+        r"^\| ([a-z0-9._-]+) (\S+) \| .+ \|$", (ROOT / "docs" / "licences.md").read_text(), re.MULTILINE
+    )
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = set(re.findall(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", lock, flags=re.MULTILINE))
+    assert set(listed) <= pinned
+    # Packages for other platforms are not installed, and say nothing of themselves.
+    unlisted = {name for name, _ in pinned} - {name for name, _ in listed}
+    others = re.findall(r"^([a-z0-9][a-z0-9._-]*)==\S+ ; ", lock, flags=re.MULTILINE)
+    assert unlisted <= set(others)
