@@ -105,8 +105,8 @@ def open_array(path: StorePath) -> "zarr.Array[Any]":
     return zarr.open_array(path.store.zarr(path.key), mode="r")
 
 
-def read_chunk(path: StorePath, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Read one whole chunk of float32 that `write_chunk` wrote.
+def read_chunk(path: StorePath, shape: tuple[int, int], dtype: str = "float32") -> npt.NDArray[np.float32]:
+    """Read one whole chunk that `write_chunk` wrote with a type, as float32.
 
     What Zarr's own reader gives, without its second copy: shards are read this way once in every pass.
 
@@ -119,11 +119,12 @@ def read_chunk(path: StorePath, shape: tuple[int, int]) -> npt.NDArray[np.float3
         content = path.read()
     except OSError as error:
         raise DamagedError(f"The chunk {path} cannot be read: {error.strerror or 'it is not there'}; {MEND}") from None
-    values, stored = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
-    complete = len(values) == math.prod(shape) * np.dtype(np.float32).itemsize
-    if not complete or google_crc32c.value(values) != int.from_bytes(stored.tobytes(), "little"):
+    values, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+    complete = len(values) == math.prod(shape) * np.dtype(dtype).itemsize
+    if not complete or google_crc32c.value(values) != int.from_bytes(checksum.tobytes(), "little"):
         raise DamagedError(f"The chunk {path} is damaged; {MEND}")
-    return values.view("<f4").reshape(shape)
+    stored = values.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)
+    return stored.astype(np.float32, copy=False)
 
 
 def save_array(path: StorePath, values: npt.NDArray[Any]) -> None:

@@ -95,7 +95,10 @@ class Run:
         return _open(self.paths.mean_image)
 
     def pattern_image(self, number: int) -> Image:
-        """A pattern as an image (height, width, channels): how pixels change with its score."""
+        """A pattern as an image (height, width, channels): how pixels change with its score.
+
+        Of a run that cannot be inverted (--transform modulus), a map of the pattern's energy (height, width, 1).
+        """
         return np.asarray(self.pattern_images[number])
 
     def generalized_pattern_image(self, number: int) -> Image:
@@ -140,6 +143,11 @@ class Run:
 
     def _combined(self, weights: Any, rank: int) -> Image:  # noqa: ANN401 - an array from Zarr
         """The first images of patterns times weights (patterns,), summed."""
+        if not self.coefficients.attrs["invertible"]:
+            raise InputError(
+                f"The run {self.paths.run_id} has --transform modulus, which cannot be undone: there are no images to "
+                "show but maps of each pattern's energy; analyse the dataset with --transform dwt."
+            )
         images = np.asarray(self.pattern_images[:rank])
         return np.tensordot(np.asarray(weights, np.float32)[:rank], images, 1)
 

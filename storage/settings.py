@@ -10,14 +10,29 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pywt
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from storage.errors import InputError
 
 ENVIRONMENT_PREFIX = "EIGENWAVE_"
 
 # What a shard's coefficients depend on, besides its images: part of the shard's address.
-TRANSFORM_FIELDS = frozenset({"wavelet", "mode", "level", "size", "fit", "value_range"})
+TRANSFORM_FIELDS = frozenset(
+    {"wavelet", "mode", "level", "size", "fit", "value_range"}
+    | {"transform", "colour", "bands", "weights", "threshold", "dtype"}
+)
+# A term that names bands, and a positive number: what they mean is said in tasks/bands.py.
+BAND = r"(all|details|LL\d*|LH\d*|HL\d*|HH\d*|[1-9]\d*)"
+WEIGHT = r"(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)"
 # What only changes where and how fast a run computes, never a bit of what it computes.
 EXECUTION_FIELDS = frozenset(
     {"cluster", "cluster_options", "workers", "fewest_workers", "memory_limit", "tls", "allow_unencrypted"}
@@ -37,6 +52,20 @@ class Settings(BaseModel):
     fit: Literal["crop", "pad"] = Field("crop", description="With --size: fill the square and crop, or fit and pad.")
     value_range: tuple[float, float] | None = Field(
         None, description="Black and white in images of floating-point numbers, such as 0 1; without it refused."
+    )
+    transform: Literal["dwt", "modulus"] = Field(
+        "dwt", description="dwt, or modulus: the log modulus of a stationary wavelet transform, averaged 8 x 8."
+    )
+    colour: Literal["rgb", "gray", "ycbcr"] = Field("rgb", description="Colour space that RGB images are brought to.")
+    bands: str = Field(
+        "all", description="Bands to keep: all, details, or a list such as LL,HH1,2 (a level means its details)."
+    )
+    weights: str = Field("", description="Weights of bands, named likewise, such as LL=0.5,1=2; 1 otherwise.")
+    threshold: float = Field(
+        0, ge=0, le=100, description="Soft threshold on details, in universal thresholds of each image; 0 for none."
+    )
+    dtype: Literal["float32", "float16"] = Field(
+        "float32", description="How coefficients are stored; float16 halves them and keeps 3 digits."
     )
     rank: int | None = Field(
         None, ge=1, description="Patterns to keep; by default 64, or a quarter of the images or coefficients if fewer."
@@ -101,6 +130,16 @@ class Settings(BaseModel):
             raise ValueError(f"no signal extension mode is called {name!r}; choose from {', '.join(pywt.Modes.modes)}")
         return name
 
+    @field_validator("bands", "weights")
+    @classmethod
+    def _known_terms(cls, listed: str, info: ValidationInfo) -> str:
+        entry = BAND if info.field_name == "bands" else f"{BAND}={WEIGHT}"
+        listed = "".join(listed.split())
+        if (listed or info.field_name == "bands") and not re.fullmatch(f"{entry}(,{entry})*", listed):
+            example = "LL,HH1,2" if info.field_name == "bands" else "LL=0.5,1=2"
+            raise ValueError(f"{listed!r} is not a list such as {example} of bands: LL, LH, HL, HH, a level, or both")
+        return listed
+
     @field_validator("cluster")
     @classmethod
     def _known_cluster(cls, name: str) -> str:
@@ -134,6 +173,12 @@ class Settings(BaseModel):
     def _rank_or_energy(self) -> Self:
         if self.rank is not None and self.energy is not None:
             raise ValueError("rank and energy both say how many patterns to keep; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _modulus_is_what_it_is(self) -> Self:
+        if self.transform == "modulus" and (self.threshold or self.mode != "periodization"):
+            raise ValueError("transform modulus is periodic and has no threshold; leave mode and threshold out")
         return self
 
     @classmethod

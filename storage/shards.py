@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ def shard_key(image_digests: Sequence[bytes], chunk_shape: tuple[int, int], tran
         Digest of the code that decodes and transforms.
     """
     versions = {name: importlib.metadata.version(name) for name in DECODERS}
-    recipe = json.dumps([FORMAT_VERSION, "float32", chunk_shape, transform, code, versions], sort_keys=True)
+    recipe = json.dumps([FORMAT_VERSION, chunk_shape, transform, code, versions], sort_keys=True)
     images = hashlib.sha256(b"".join(image_digests))
     return f"{images.hexdigest()[:32]}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
@@ -88,7 +89,7 @@ def find_shard(workspace: Workspace, key: str) -> Marker | None:
 
 
 def store_shard(
-    workspace: Workspace, key: str, chunk: npt.NDArray[np.float32], rows: int, rejects: tuple[Reject, ...]
+    workspace: Workspace, key: str, chunk: npt.NDArray[np.floating[Any]], rows: int, rejects: tuple[Reject, ...]
 ) -> Marker:
     """Write a shard's chunk, then its marker."""
     path = workspace.chunk(key)

@@ -104,7 +104,7 @@ def associate_patterns(job: Job) -> None:
     metadata = {"run_id": job.run_id, "dataset_digest": found.totals.dataset_digest}
     compared = compare_classes(job, summary.scatter, found.names, metadata)
     columns = {
-        "patterns": _patterns(found, job.pixels if job.transform.orthonormal else None),
+        "patterns": _patterns(found, job.pixels if job.space.orthonormal else None),
         "pattern_class": _pattern_class(found),
         "learnability": _learnability(found, *compared),
         "label_noise": _label_noise(found),

@@ -23,9 +23,9 @@ from storage.tables import LISTING, read_table, table_writer, to_table
 from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
 from tasks.find_warm_start import find_warm_start
 from tasks.plan import Plan
-from tasks.plan_run import address_of, plan_run, wavelet_transform
+from tasks.plan_run import address_of, coefficient_space, plan_run
 from tasks.relabelling import sample_ids
-from tasks.wavelet import WaveletTransform
+from tasks.space import CoefficientSpace
 
 DIGESTED_AT_ONCE = 2**16
 
@@ -84,9 +84,9 @@ class Job:
         return self.plan.height * self.plan.width * self.plan.channels
 
     @cached_property
-    def transform(self) -> WaveletTransform:
-        """The wavelet transform."""
-        return wavelet_transform(self.settings, self.plan.height, self.plan.width, self.plan.channels)
+    def space(self) -> CoefficientSpace:
+        """The space of the coefficients."""
+        return coefficient_space(self.settings, self.plan.height, self.plan.width, self.plan.channels)
 
     def part(self, shard: int, columns: list[str]) -> Any:  # noqa: ANN401 - an Arrow table
         """Some columns of what became of the images of a shard."""
@@ -211,12 +211,14 @@ def _create_array(job: Job) -> None:
         shape=(plan.images, plan.coefficients),
         chunks=(plan.rows_per_shard, plan.coefficients),
         dimensions=("image", "coefficient"),
+        dtype=job.settings.dtype,
         attributes={
-            "wavelet": job.settings.wavelet,
-            "mode": job.settings.mode,
             "image_shape": [plan.height, plan.width, plan.channels],
+            "channels": job.space.channels,
+            "invertible": job.space.invertible,
+            **{name: getattr(job.settings, name) for name in ("wavelet", "mode", "transform", "colour", "threshold")},
             "column_order": "band, channel, row, column",
-            "bands": [dataclasses.asdict(band) for band in job.transform.bands],
+            "bands": [dataclasses.asdict(band) for band in job.space.bands],
         },
     )
     create_array(job.paths.coefficients, coefficients)

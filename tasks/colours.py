@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tasks.bands import Band
 from tasks.products import Float32, Mask
 from tasks.sums import Float64
-from tasks.wavelet import Band
 
 
 def mean_colours(rows: Float32, used: Mask, bands: Sequence[Band], channels: int) -> Float64:

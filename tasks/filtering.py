@@ -106,6 +106,33 @@ def synthesis_filters(wavelet: str, mode: str, length: int) -> FilterPair:
     return _pair(_matrix(both, pywt.dwt_coeff_len(length, pywt.Wavelet(wavelet).dec_len, mode)))
 
 
+@lru_cache(maxsize=64)
+def stationary_filters(wavelet: str, length: int, level: int) -> FilterPair:
+    """The filters of one level that leave signals of a length as long as they are, as `pywt.swt` for even lengths.
+
+    Signals continue periodically; at each level there are twice as many holes between the filter's taps (the algorithm
+    a trous, Holschneider et al. 1989).
+    """
+    bank, spread = pywt.Wavelet(wavelet), 2 ** (level - 1)
+    outputs = np.arange(length)
+
+    def circular(taps: list[float]) -> csr_array:
+        inputs = [(outputs + (len(taps) // 2 - tap) * spread) % length for tap in range(len(taps))]
+        values = np.repeat(np.array(taps), length)
+        return csr_array((values, (np.tile(outputs, len(taps)), np.concatenate(inputs))), shape=(length, length))
+
+    return FilterPair(Filter.of(circular(bank.dec_lo)), Filter.of(circular(bank.dec_hi)))
+
+
+@lru_cache(maxsize=64)
+def averaging_filter(length: int, cells: int) -> Filter:
+    """The filter that averages a signal within cells, as equal as the length allows."""
+    borders = np.arange(cells + 1) * length // cells
+    sizes = np.diff(borders)
+    rows = np.repeat(np.arange(cells), sizes)
+    return Filter.of(csr_array((1 / sizes[rows], (rows, np.arange(length))), shape=(cells, length)))
+
+
 def _pair(matrix: csr_array) -> FilterPair:
     """Filters from the rows of a low-pass filter above those of a high-pass filter."""
     half = matrix.shape[0] // 2

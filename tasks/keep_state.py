@@ -40,7 +40,8 @@ def load_patterns(job: Job) -> Float32:
 def load_shard(job: Job, shard: int) -> Float32:
     """Coefficients of a shard's rows; those of rejected images are NaN."""
     plan = job.plan
-    chunk = read_chunk(chunk_path(job.paths.coefficients, shard), (plan.rows_per_shard, plan.coefficients))
+    shape = (plan.rows_per_shard, plan.coefficients)
+    chunk = read_chunk(chunk_path(job.paths.coefficients, shard), shape, job.settings.dtype)
     return chunk[: len(plan.rows(shard))]
 
 

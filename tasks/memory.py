@@ -57,7 +57,8 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         Label shuffles.
     """
     n, p, k, width = plan.fitted, plan.coefficients, plan.rank, plan.block_width
-    chunk = FLOAT32 * plan.rows_per_shard * p
+    # What is stored as float16 is float32 in memory, beside what was read.
+    chunk = (FLOAT32 + plan.value_bytes % FLOAT32) * plan.rows_per_shard * p
     masked = FLOAT32 * min(ROW_BLOCK, plan.rows_per_shard) * p  # a copy of a block without rejected images
     thin = p * width
     sums = {stage: SUMS * size + ADDED_AT_ONCE for stage, size in result_bytes(plan, permutations).items()}

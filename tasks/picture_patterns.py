@@ -13,16 +13,13 @@ DIMENSIONS = ("height", "width", "channel")
 def picture_patterns(job: Job, patterns: Float32) -> None:
     """Write the mean and each of the patterns (k, p) as an image, an array's chunk each.
 
-    The inverse transform is linear: an image is the mean image and its scores times the images of the patterns.
+    The inverse transform is linear: an image is the mean image and its scores times the images of the patterns. In a
+    space without one, pictures show where a pattern's energy lies.
     """
-    shape = (job.plan.height, job.plan.width, job.plan.channels)
-    write_array(job.paths.mean_image, _image(job, load_mean(job).astype(np.float32)), DIMENSIONS)
+    mean = job.space.picture(load_mean(job).astype(np.float32)[None])[0]
+    shape = mean.shape
+    write_array(job.paths.mean_image, mean, DIMENSIONS)
     path = job.paths.pattern_images
     create_array(path, ArraySpec((len(patterns), *shape), (1, *shape), ("pattern", *DIMENSIONS)))
     for number, pattern in enumerate(patterns):
-        write_chunk(chunk_path(path, number, 1 + len(shape)), _image(job, pattern))
-
-
-def _image(job: Job, coefficients: Float32) -> Float32:
-    image: Float32 = job.transform.inverse(coefficients[None])[0]
-    return image
+        write_chunk(chunk_path(path, number, 1 + len(shape)), job.space.picture(pattern[None])[0])

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from tasks.solver import FLOAT32, Cost, choose, costs
-from tasks.wavelet import WaveletTransform, deepest_level
+from tasks.space import CoefficientSpace
+from tasks.wavelet import deepest_level
 
 DEFAULT_RANK = 64
 MOST_PASSES = 10  # when passes end by themselves
@@ -22,8 +23,8 @@ class Plan:
         Class labels, empty classes included.
     height, width, channels
         Shape of every image.
-    coefficients
-        Wavelet coefficients an image, p.
+    coefficients, value_bytes
+        Coefficients an image, p, and bytes that each takes on disk.
     rank
         Patterns, k; if they are given by energy, those to begin with.
     block_width
@@ -43,6 +44,7 @@ class Plan:
     width: int
     channels: int
     coefficients: int
+    value_bytes: int
     rank: int
     block_width: int
     passes: int
@@ -57,12 +59,13 @@ class Plan:
         images: int,
         fitted: int,
         classes: int,
-        transform: WaveletTransform,
+        space: CoefficientSpace,
         rank: int | None,
         oversample: int,
         passes: int | None,
         centre: bool,
         shard_size: int,
+        value_bytes: int = FLOAT32,
         solver: str = "auto",
     ) -> Self:
         """Plan a run.
@@ -72,13 +75,14 @@ class Plan:
         ValueError
             If the settings do not fit the images; the sentence names the setting and the allowed range.
         """
+        transform = space.transform
         deepest = deepest_level(transform.height, transform.width, transform.wavelet)
         if transform.level > deepest:
             raise ValueError(
                 f"Level {transform.level} is too deep for images of {transform.width} x {transform.height} pixels "
                 f"and the wavelet {transform.wavelet}: set --level from 1 to {deepest}."
             )
-        coefficients = transform.coefficients
+        coefficients = space.coefficients
         highest = min(fitted - 1 if centre else fitted, coefficients)
         if rank is None:
             rank = max(1, min(DEFAULT_RANK, coefficients // 4, fitted // 4))
@@ -96,8 +100,9 @@ class Plan:
             classes=classes,
             height=transform.height,
             width=transform.width,
-            channels=transform.channels,
+            channels=space.image_channels,
             coefficients=coefficients,
+            value_bytes=value_bytes,
             rank=rank,
             block_width=width,
             passes=passes or MOST_PASSES,
@@ -135,7 +140,7 @@ class Plan:
     @property
     def coefficient_bytes(self) -> int:
         """Bytes of the coefficients on disk: the last chunk is as large as the others."""
-        return self.shards * self.rows_per_shard * self.coefficients * FLOAT32
+        return self.shards * self.rows_per_shard * self.coefficients * self.value_bytes
 
     @property
     def score_bytes(self) -> int:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,8 +14,10 @@ from storage.open_source import open_source
 from storage.settings import Settings
 from storage.source import probe
 from tasks.memory import require_memory, stage_memory
+from tasks.modulus import ModulusTransform
 from tasks.plan import Plan
 from tasks.solver import Cost
+from tasks.space import CoefficientSpace
 from tasks.wavelet import WaveletTransform
 
 MANY_SIZES = 5  # sizes named in a message
@@ -81,12 +84,13 @@ def plan_run(source: str, settings: Settings) -> Outlook:
             images=len(samples),
             fitted=len(labels),
             classes=len(opened.classes),
-            transform=wavelet_transform(settings, height, width, looked.channels),
+            space=coefficient_space(settings, height, width, looked.channels),
             rank=settings.rank,
             oversample=settings.oversample,
             passes=None if settings.passes == "auto" else settings.passes,
             centre=settings.centre,
             shard_size=settings.shard_size,
+            value_bytes=np.dtype(settings.dtype).itemsize,
             solver=settings.solver,
         )
         limit = settings.memory_limit or machine_memory() // _processes(settings)
@@ -120,9 +124,14 @@ def _processes(settings: Settings) -> int:
     return (settings.workers or os.cpu_count() or 1) if settings.cluster == "local" else 1
 
 
-def wavelet_transform(settings: Settings, height: int, width: int, channels: int) -> WaveletTransform:
-    """The transform that the settings name, for images of one shape."""
-    return WaveletTransform(settings.wavelet, settings.mode, settings.level, height, width, channels)
+def coefficient_space(settings: Settings, height: int, width: int, channels: int) -> CoefficientSpace:
+    """The space that the settings name, for images of one shape."""
+    transform = (
+        WaveletTransform(settings.wavelet, settings.mode, settings.level, height, width)
+        if settings.transform == "dwt"
+        else ModulusTransform(settings.wavelet, settings.level, height, width)
+    )
+    return CoefficientSpace(transform, channels, settings.colour, settings.bands, settings.weights, settings.threshold)
 
 
 def _only_size(source: str, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:

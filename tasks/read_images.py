@@ -14,7 +14,7 @@ from storage.source import Source, intact
 from tasks.begin_run import Job
 from tasks.products import Float32
 from tasks.solver import FLOAT32
-from tasks.wavelet import to_unit_range
+from tasks.space import to_unit_range
 
 BLOCK_BYTES = 4 * 2**20  # of decoded images: little memory, and their transform stays in the cache
 UNREADABLE = bytes(32)  # stands for the digest of an image whose bytes cannot be read
@@ -30,9 +30,9 @@ def _digest(payload: bytes | BadImageError) -> bytes:
 
 
 def transformed_blocks(
-    job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes]
+    job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes], out: Float32 | None = None
 ) -> Iterator[tuple[range, Float32, list[Reject]]]:
-    """Decode and transform images in order.
+    """Decode and transform images in order, into the rows of `out` if it is given.
 
     Yields
     ------
@@ -66,4 +66,8 @@ def transformed_blocks(
             except BadImageError as error:
                 image[:] = np.nan
                 rejects.append(Reject(position, error.reason, error.detail))
-        yield positions, job.transform.forward(images)[: len(positions)], rejects
+        place = None if out is None or len(positions) < step else out[positions.start : positions.stop]
+        coefficients = job.space.forward(images, place)[: len(positions)]
+        if out is not None and place is None:
+            out[positions.start : positions.stop] = coefficients
+        yield positions, coefficients, rejects

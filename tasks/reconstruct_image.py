@@ -9,7 +9,7 @@ import numpy as np
 from storage.pictures import Picture, write_pictures
 from storage.run import Image, Run
 from storage.settings import Settings
-from tasks.plan_run import wavelet_transform
+from tasks.plan_run import coefficient_space
 
 GRAY = 0.5
 
@@ -71,6 +71,6 @@ def _range(start: int, stop: int) -> str:
 def _original(run: Run, key: str) -> Image:
     """The image itself, from all its coefficients."""
     plan, settings = run.manifest.plan, Settings.model_validate(run.manifest.settings)
-    transform = wavelet_transform(settings, plan["height"], plan["width"], plan["channels"])
-    image: Image = transform.inverse(np.asarray(run.coefficients[run.row(key)])[None])[0]
+    space = coefficient_space(settings, plan["height"], plan["width"], plan["channels"])
+    image: Image = space.inverse(np.asarray(run.coefficients[run.row(key)])[None])[0]
     return image

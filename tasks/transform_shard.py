@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 import storage.images
 import storage.jpeg
 import storage.payloads
 import storage.pixel_layout
+import tasks.bands
 import tasks.filtering
+import tasks.modulus
+import tasks.space
 import tasks.wavelet
 from storage.arrays import link_chunk, read_chunk
-from storage.errors import DamagedError
+from storage.errors import DamagedError, EigenwaveError
 from storage.open_source import open_source
 from storage.shards import Marker, Reject, code_digest, find_shard, shard_key, store_shard
 from storage.source import Source
@@ -70,7 +74,9 @@ def bring_shard(job: Job, shard: int) -> Float32:
     marker, rows = _stored(job, key, chunk_shape)
     if marker is None:
         rows, rejects = _transformed(job, source, listing, digests)
-        marker = store_shard(job.workspace, key, rows, len(listing), rejects)
+        stored = _as_stored(job, rows)
+        marker = store_shard(job.workspace, key, stored, len(listing), rejects)
+        rows = stored.astype(np.float32, copy=False)
     link_chunk(job.paths.coefficients, shard, job.workspace.chunk(key))
     _write_part(job, shard, listing, digests, marker)
     return rows[: len(listing)]
@@ -78,11 +84,12 @@ def bring_shard(job: Job, shard: int) -> Float32:
 
 def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, Float32]:
     """The shard as an earlier run left it; no marker if none did, or it was damaged since."""
-    marker = find_shard(job.workspace, key)
+    marker, nothing = find_shard(job.workspace, key), np.empty((0, 0), np.float32)
     try:
-        return marker, read_chunk(job.workspace.chunk(key), shape) if marker else np.empty((0, 0), np.float32)
+        rows = read_chunk(job.workspace.chunk(key), shape, job.settings.dtype) if marker else nothing
     except DamagedError:
-        return None, np.empty((0, 0), np.float32)
+        return None, nothing
+    return marker, rows
 
 
 @lru_cache(maxsize=1)
@@ -93,20 +100,30 @@ def _source(address: str, attempt: str) -> Source:  # noqa: ARG001 - part of the
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    modules = (storage.images, storage.jpeg, storage.payloads, storage.pixel_layout, tasks.filtering, tasks.wavelet)
-    return code_digest(*(Path(module.__file__ or "") for module in modules))
+    decoding = (storage.images, storage.jpeg, storage.payloads, storage.pixel_layout)
+    numerics = (tasks.bands, tasks.filtering, tasks.modulus, tasks.space, tasks.wavelet)
+    return code_digest(*(Path(module.__file__ or "") for module in (*decoding, *numerics)))
 
 
 def _transformed(
     job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes]
 ) -> tuple[Float32, tuple[Reject, ...]]:
     """Coefficients of a whole chunk; rows of rejected images, and rows behind the last image, are NaN."""
-    chunk = np.full((job.plan.rows_per_shard, job.plan.coefficients), np.nan, np.float32)
+    chunk = np.empty((job.plan.rows_per_shard, job.plan.coefficients), np.float32)
+    chunk[len(samples) :] = np.nan
     rejects: list[Reject] = []
-    for positions, coefficients, bad in transformed_blocks(job, source, samples, digests):
-        chunk[positions.start : positions.stop] = coefficients
+    for _, _, bad in transformed_blocks(job, source, samples, digests, chunk):
         rejects += bad
     return chunk, tuple(rejects)
+
+
+def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
+    """Coefficients as they are stored: `rows` itself, if that is as they are."""
+    with np.errstate(over="ignore"):
+        stored: npt.NDArray[np.floating[Any]] = rows.astype(job.settings.dtype, copy=False)
+    if stored is not rows and np.isinf(stored).any():
+        raise EigenwaveError("Coefficients are too large for float16: set --dtype float32 or smaller --weights.")
+    return stored
 
 
 def _write_part(job: Job, shard: int, listing: pa.Table, digests: Sequence[bytes], marker: Marker) -> None:

@@ -14,6 +14,28 @@ def dwt_row(image, wavelet, mode, level):
     return np.concatenate(row)
 
 
+def dwt_back(image, wavelet, mode, level):
+    """What PyWavelets makes of its coefficients of one image: itself, but for wavelets that only nearly do so."""
+    planes = [
+        pywt.waverec2(pywt.wavedec2(image[:, :, channel], wavelet, mode, level), wavelet, mode)
+        for channel in range(image.shape[2])
+    ]
+    return np.stack(planes, axis=-1)[: image.shape[0], : image.shape[1]]
+
+
+def modulus_row(image, wavelet, level):
+    """Mean log(0.1 + modulus) in 8 x 8 cells of PyWavelets' stationary transform of one image, by band and channel."""
+    row = {}
+    for channel in range(image.shape[2]):
+        for step, (approximation, details) in enumerate(pywt.swt2(image[:, :, channel], wavelet, level)):
+            bands = (approximation, *details) if step == 0 else details
+            for number, band in enumerate(bands, 4 - len(bands)):
+                height, width = band.shape
+                cells = np.log(0.1 + np.abs(band)).reshape(8, height // 8, 8, width // 8).mean(axis=(1, 3))
+                row[number == 0, -step, -number, -channel] = cells.ravel()
+    return np.concatenate([row[key] for key in sorted(row, reverse=True)])
+
+
 def svd(matrix, rank, *, centre=True):
     """Mean, leading singular values, right singular vectors as rows, and total energy, of a matrix in float64."""
     matrix = matrix.astype(np.float64)

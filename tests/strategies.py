@@ -4,6 +4,7 @@ import numpy as np
 import pywt
 from hypothesis import strategies as st
 
+from tasks.space import CoefficientSpace
 from tasks.wavelet import WaveletTransform, deepest_level
 
 wavelets = st.sampled_from(pywt.wavelist(kind="discrete"))
@@ -12,12 +13,13 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @st.composite
-def transforms(draw):
+def spaces(draw, **options):
     """Any discrete wavelet, mode and allowed level for images of any small shape."""
     wavelet = draw(wavelets)
     height, width = draw(st.integers(2, 40)), draw(st.integers(2, 40))
     level = draw(st.integers(1, deepest_level(height, width, wavelet)))
-    return WaveletTransform(wavelet, draw(modes), level, height, width, draw(st.sampled_from([1, 3])))
+    transform = WaveletTransform(wavelet, draw(modes), level, height, width)
+    return CoefficientSpace(transform, draw(st.sampled_from([1, 3])), **options)
 
 
 @st.composite

@@ -22,12 +22,23 @@ def test_layers_override_each_other(tmp_path, monkeypatch):
         ({"rank": 0}, "rank = 0 .*greater than or equal to 1"),
         ({"shard_size": "64 parsecs"}, "shard_size = 64 parsecs"),
         ({"cluster": "127.0.0.1"}, "neither local, nor inline, nor an address"),
+        ({"bands": "LL,XX"}, "bands = LL,XX .*not a list such as LL,HH1,2 of bands"),
+        ({"bands": ""}, "not a list such as"),
+        ({"weights": "LL=0"}, "weights = LL=0 .*not a list such as LL=0.5,1=2"),
+        ({"weights": "LL"}, "not a list such as"),
+        ({"transform": "modulus", "threshold": 1}, "transform modulus is periodic and has no threshold"),
+        ({"transform": "modulus", "mode": "zero"}, "leave mode and threshold out"),
         ({"rnak": 4}, "no setting 'rnak' .in the command"),
     ],
 )
 def test_bad_values_are_named(values, message):
     with pytest.raises(InputError, match=message):
         Settings.load(values)
+
+
+def test_lists_of_bands_may_have_spaces():
+    settings = Settings(bands="LL, HH1", weights="LL = 0.5, details=2")
+    assert (settings.bands, settings.weights) == ("LL,HH1", "LL=0.5,details=2")
 
 
 def test_bad_files_are_named(tmp_path, monkeypatch):

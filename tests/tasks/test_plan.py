@@ -3,14 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.plan import Plan
+from tasks.space import CoefficientSpace
 from tasks.wavelet import WaveletTransform
 
-CIFAR = WaveletTransform("haar", "periodization", 2, 32, 32, 3)
+CIFAR = CoefficientSpace(WaveletTransform("haar", "periodization", 2, 32, 32), 3)
 
 
-def make(transform=CIFAR, images=50_000, fitted=None, **changes):
+def make(space=CIFAR, images=50_000, fitted=None, **changes):
     settings = {"rank": 64, "oversample": 20, "passes": 4, "centre": True, "shard_size": 64 * 2**20} | changes
-    return Plan.make(images=images, fitted=fitted or images, classes=10, transform=transform, **settings)
+    return Plan.make(images=images, fitted=fitted or images, classes=10, space=space, **settings)
 
 
 def test_cifar():
@@ -31,7 +32,7 @@ def test_shards_cover_every_row_once(images, shard_size, data):
 
 def test_default_rank_fits_small_data():
     assert make(rank=None).rank == 64
-    assert make(rank=None, transform=WaveletTransform("haar", "periodization", 2, 8, 8, 1)).rank == 16
+    assert make(rank=None, space=CoefficientSpace(WaveletTransform("haar", "periodization", 2, 8, 8), 1)).rank == 16
     assert make(rank=None, images=12).rank == 3
     assert make(rank=None, images=2).rank == 1
 
@@ -41,8 +42,14 @@ def test_default_rank_fits_small_data():
     [
         ({"rank": 3073}, "3072 coefficients allow --rank from 1 to 3072"),
         ({"rank": 9, "images": 9}, "9 images of 3072 coefficients allow --rank from 1 to 8"),
-        ({"transform": WaveletTransform("haar", "zero", 6, 32, 64, 1)}, "64 x 32 pixels .* --level from 1 to 5"),
-        ({"transform": WaveletTransform("db4", "zero", 3, 32, 32, 1)}, "wavelet db4: set --level from 1 to 2"),
+        (
+            {"space": CoefficientSpace(WaveletTransform("haar", "zero", 6, 32, 64), 1)},
+            "64 x 32 pixels .* --level from 1 to 5",
+        ),
+        (
+            {"space": CoefficientSpace(WaveletTransform("db4", "zero", 3, 32, 32), 1)},
+            "wavelet db4: set --level from 1 to 2",
+        ),
     ],
 )
 def test_impossible_plans_name_the_allowed_range(changes, message):

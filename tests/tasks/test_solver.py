@@ -3,6 +3,7 @@ import pytest
 from tasks.memory import MIB, require_memory, stage_memory
 from tasks.plan import Plan
 from tasks.solver import choose, costs
+from tasks.space import CoefficientSpace
 from tasks.wavelet import WaveletTransform
 
 
@@ -30,8 +31,8 @@ def test_what_does_not_fit_is_refused():
 
 def plan(shard_size=64 * MIB, **changes):
     settings = {"rank": 64, "oversample": 20, "passes": 4, "centre": True} | changes
-    transform = WaveletTransform("haar", "periodization", 2, 32, 32, 3)
-    return Plan.make(images=50_000, fitted=50_000, classes=10, transform=transform, shard_size=shard_size, **settings)
+    space = CoefficientSpace(WaveletTransform("haar", "periodization", 2, 32, 32), 3)
+    return Plan.make(images=50_000, fitted=50_000, classes=10, space=space, shard_size=shard_size, **settings)
 
 
 def test_memory_that_is_not_there_is_refused_with_both_numbers_and_the_setting():

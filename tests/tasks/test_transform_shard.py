@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from storage.arrays import load_array, open_array
+from storage.arrays import chunk_path, load_array, open_array
 from storage.errors import EigenwaveError
 from storage.shards import find_shard
 from storage.tables import read_metadata, read_table
 from tasks import transform_shard as module
 from tasks.finish_transform import begin_transform, finish_transform
+from tasks.keep_state import load_shard
 from tasks.transform_shard import transform_shard
 from tests import naive
 
@@ -109,3 +110,43 @@ def test_the_part_names_its_shard(make_job, class_folders):
     run_all(job)
     marker = find_shard(job.workspace, read_metadata(job.paths.part(0))["shard_key"])
     assert marker.rows == 24
+
+
+@pytest.mark.parametrize("solver", ["krylov", "gram"])
+def test_float16_is_half_the_bytes_and_float32_to_all_that_read(make_job, class_folders, solver):
+    exact = run_all(make_job(class_folders, shard_size=4096, rank=4, solver=solver))
+    job = make_job(class_folders, shard_size=4096, rank=4, solver=solver, dtype="float16")
+    result = run_all(job)
+    stored = open_array(job.paths.coefficients)
+    assert stored.dtype == np.float16
+    assert job.plan.coefficient_bytes == job.plan.shards * job.plan.rows_per_shard * job.plan.coefficients * 2
+    assert chunk_path(job.paths.coefficients, 0).size() == job.plan.rows_per_shard * job.plan.coefficients * 2 + 4
+    rows = np.concatenate([load_shard(job, shard) for shard in range(job.plan.shards)])
+    assert rows.dtype == np.float32
+    assert np.array_equal(rows, stored[:].astype(np.float32))
+    np.testing.assert_allclose(rows, image_rows(job, class_folders), atol=2e-3)
+    # The first pass sees what later passes will read, not what was rounded.
+    np.testing.assert_allclose(result.moments.column_sum, rows.sum(axis=0, dtype=np.float64), rtol=1e-12)
+    np.testing.assert_allclose(result.moments.column_sum, exact.moments.column_sum, rtol=1e-2, atol=5e-3)
+
+
+def test_what_float16_cannot_hold_is_refused(make_job, class_folders):
+    job = make_job(class_folders, dtype="float16", weights="LL=1000000")
+    begin_transform(job)
+    with pytest.raises(EigenwaveError, match="too large for float16: set --dtype float32 or smaller --weights"):
+        transform_shard(job, 0)
+
+
+def test_every_setting_of_the_space_makes_other_shards(make_job, class_folders):
+    keys = set()
+    choices = [
+        {}, {"level": 1}, {"level": 1, "wavelet": "db2"}, {"mode": "zero"}, {"transform": "modulus"},
+        {"colour": "gray"},
+        {"bands": "LL"}, {"weights": "LL=2"}, {"threshold": 1}, {"dtype": "float16"}, {"size": 8},
+        {"size": 8, "fit": "pad"},
+    ]  # fmt: skip
+    for choice in choices:
+        job = make_job(class_folders, **choice)
+        run_all(job)
+        keys.add(read_metadata(job.paths.part(0))["shard_key"])
+    assert len(keys) == len(choices)
