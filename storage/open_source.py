@@ -1,21 +1,39 @@
 """Which source an address names."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from storage.errors import InputError
-from storage.source import Source
+from storage.known_datasets import DATASETS, known_folder
+from storage.source import SPLIT_WORDS, Source
+from storage.source_cifar import find_cifar
 from storage.source_digits import DigitsSource
 from storage.source_files import Files, LocalFiles
 from storage.source_folder import FolderSource
+from storage.source_hdf5 import find_hdf5
 from storage.source_idx import find_idx
+from storage.source_list import find_list
+from storage.source_numpy import find_numpy
+from storage.source_parquet import find_parquet
+from storage.source_tar import find_tar
+from storage.source_zarr import find_zarr
 
-# Each looks at the names of files in a folder (of one, if a file was named) and gives a source if it knows them.
-FINDERS: Sequence[Callable[[Files, Sequence[str]], Source | None]] = (find_idx,)
+# Each looks at the names of the files in a folder, or at the one that was named, and gives a source if it knows them.
+FINDERS: Sequence[Callable[[Files, Sequence[str]], Source | None]] = (
+    find_zarr,
+    find_idx,
+    find_cifar,
+    find_parquet,
+    find_tar,
+    find_numpy,
+    find_hdf5,
+)
+INNER_FOLDERS = frozenset({*SPLIT_WORDS, "data", "default"})  # where the files of a dataset may lie instead
 
 
 def open_source(address: str) -> Source:
-    """Open the dataset at `address`: a known name, a folder, or a file.
+    """Open the dataset at `address`: a known name, or a folder or file on this machine or at a URL.
 
     Raises
     ------
@@ -24,22 +42,57 @@ def open_source(address: str) -> Source:
     """
     if address == "digits":
         return DigitsSource()
-    path = Path(address)
     try:
-        if not path.exists():
-            raise InputError(
-                f"There is no dataset {address}: give a folder of class folders, IDX files, or the name digits."
-            )
-        files = LocalFiles(path if path.is_dir() else path.parent)
-        names = files.names() if path.is_dir() else [path.name]
-        for find in FINDERS:
-            source = find(files, names)
-            if source is not None:
-                return source
-        if path.is_dir():
-            return FolderSource(files)
+        return _find(str(known_folder(address)) if address in DATASETS else address)
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no dataset {address}: give a folder, a file, a URL, or a known name such as digits; "
+            "eigenwave run --help names the formats."
+        ) from None
     except OSError as error:
         raise InputError(f"The dataset {address} cannot be read: {error.strerror}; fix that and run again.") from None
-    raise InputError(
-        f"{address} is neither a folder nor an IDX file of images; eigenwave run --help names the formats."
-    )
+
+
+def address_of(source: str) -> str:
+    """The address of a dataset as workers see it: paths are absolute, a trailing slash is dropped."""
+    if source == "digits" or source in DATASETS:
+        return source
+    return source.rstrip("/") if "://" in source else os.path.abspath(source)  # noqa: PTH100 - keeps links as they are
+
+
+def _find(address: str) -> Source:
+    files, name = _place(address)
+    names = _names(files) if name is None else [name]
+    for find in FINDERS:
+        source = find(files, names)
+        if source is not None:
+            return source
+    source = FolderSource(files) if name is None else find_list(files, name)
+    if source is None:
+        raise InputError(f"{address} is in no format that is known; eigenwave run --help names them.")
+    return source
+
+
+def _place(address: str) -> tuple[Files, str | None]:
+    """The files of a dataset, and the name among them that was given if it is not all of them."""
+    if "://" in address:
+        from storage.source_remote import remote_files  # noqa: PLC0415 - slow to import
+
+        parent, name = address.rstrip("/").rsplit("/", 1)
+        if not parent.endswith("/"):
+            try:
+                remote_files(parent).size(name)
+            except FileNotFoundError:
+                pass
+            else:
+                return remote_files(parent), name
+        return remote_files(address.rstrip("/")), None
+    path = Path(address)
+    path.stat()
+    return (LocalFiles(path), None) if path.is_dir() else (LocalFiles(path.parent), path.name)
+
+
+def _names(files: Files) -> list[str]:
+    names = files.names()
+    inner = [folder for folder in files.folders() if folder in INNER_FOLDERS]
+    return names + [f"{folder}/{name}" for folder in inner for name in files.names(folder)]

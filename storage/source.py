@@ -1,5 +1,6 @@
 """What a dataset is to the pipeline: samples in a stable order, and their stored bytes."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from storage.tables import SPLIT
 PROBES = 1000
 LISTED_AT_ONCE = 2**16  # samples that are Python objects at the same time while a dataset is listed
 FIRST_SPLIT = "train"
+SPLIT_WORDS = {
+    **{word: word for word in ("train", "test", "val", "valid", "validation", "dev")},
+    "training": "train",
+    "testing": "test",
+    "t10k": "test",  # MNIST's name
+}
 
 # A dataset's samples, one a row. Keys are unique and survive the growth of the dataset; `offset` and `length` say where
 # a sample lies in its file if its key alone does not (bytes; null otherwise).
@@ -122,6 +129,31 @@ def _batch(columns: Mapping[str, object]) -> pa.RecordBatch:
         ),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=SAMPLES)
+
+
+def numbered(samples: pa.Table) -> pa.Table:
+    """Samples with #2, #3 and so on behind keys that came before, and then the length of the key without it."""
+    if pc.count_distinct(samples["key"]).as_py() == len(samples):
+        return samples
+    keys, lengths = samples["key"].to_pylist(), samples["length"].to_pylist()
+    taken: set[str] = set()
+    for row, key in enumerate(keys):
+        number, unique = 1, key
+        while unique in taken:
+            number += 1
+            unique = f"{key}#{number}"
+        if number > 1 and lengths[row] is None:
+            lengths[row] = len(key)
+        keys[row] = unique
+        taken.add(unique)
+    columns = {"key": pa.array(keys, pa.string()), "length": pa.array(lengths, pa.int64())}
+    return pa.Table.from_arrays([columns.get(name, samples[name]) for name in SAMPLES.names], schema=SAMPLES)
+
+
+def split_of(path: str) -> str:
+    """The split that words in a file's path name, the last of them if there are several; `train` if none does."""
+    words = [SPLIT_WORDS[word] for word in re.split(r"[^a-z0-9]+", path.lower()) if word in SPLIT_WORDS]
+    return words[-1] if words else FIRST_SPLIT
 
 
 def train_first(samples: pa.Table, *, sort: bool = False) -> pa.Table:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,18 +13,14 @@ import pyarrow as pa
 from storage.errors import BadImageError, InputError
 from storage.labels import class_ids, one_a_sample
 from storage.pixel_layout import PixelLayout
-from storage.source import FIRST_SPLIT, LISTED_AT_ONCE, to_samples
-from storage.source_files import unreadable
+from storage.source import FIRST_SPLIT, LISTED_AT_ONCE, SPLIT_WORDS, to_samples
+from storage.source_files import Files, unreadable
 
 READ_BYTES = 4 * 2**20  # of neighbouring rows that are read together
-SPLIT_WORDS = {
-    **{word: word for word in ("train", "test", "val", "valid", "validation", "dev")},
-    "training": "train",
-    "testing": "test",
-    "t10k": "test",  # MNIST's name
-}
 IMAGE_WORDS = frozenset({"images", "image", "imgs", "img", "x", "data", "pixels"})
 LABEL_WORDS = frozenset({"labels", "label", "y", "targets", "target", "classes"})
+CLASSES_FILE = "classes.txt"
+MOST_NAMED = 10
 CHANNELS = frozenset({1, 3, 4})
 
 
@@ -132,49 +128,6 @@ def _runs(places: Iterable[tuple[str, int]], most: int) -> Iterator[tuple[str, i
         yield split, start, stop
 
 
-@dataclass(frozen=True)
-class StridedRows:
-    """Images that lie in a file at equal distances.
-
-    Attributes
-    ----------
-    content
-        Reads bytes of the file: from an offset, so many.
-    count
-        Images.
-    offset, stride, nbytes
-        Where the pixels of the first image begin, bytes from each image to the next, bytes of an image.
-    """
-
-    content: Callable[[int, int], bytes]
-    count: int
-    offset: int
-    stride: int
-    nbytes: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def read(self, start: int, stop: int) -> list[bytes]:
-        """See `Rows`."""
-        block = self.content(self.offset + start * self.stride, (stop - start) * self.stride)
-        return [block[first : first + self.nbytes] for first in range(0, (stop - start) * self.stride, self.stride)]
-
-
-@dataclass(frozen=True)
-class SlicedRows:
-    """Images that slicing an array-like object gives."""
-
-    array: Any
-
-    def __len__(self) -> int:
-        return int(self.array.shape[0])
-
-    def read(self, start: int, stop: int) -> list[bytes]:
-        """See `Rows`."""
-        return [np.ascontiguousarray(image).tobytes() for image in self.array[start:stop]]
-
-
 def find_arrays(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Which of the arrays with these names are images and labels: (images, labels) by split.
 
@@ -219,15 +172,99 @@ def layout_of(shape: Sequence[int], dtype: npt.DTypeLike, where: str) -> PixelLa
     )
 
 
-def same_layout(layouts: Mapping[str, PixelLayout], address: str) -> PixelLayout:
-    """The one layout of all splits.
+class StoredArray(Protocol):
+    """An array as some format keeps it."""
+
+    @property
+    def name(self) -> str:
+        """To name it to users."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its sides."""
+        ...
+
+    @property
+    def dtype(self) -> npt.DTypeLike:
+        """Type of its values."""
+        ...
+
+    def check(self) -> None:
+        """Refuse an array that is not complete, with an InputError."""
+        ...
+
+    def rows(self, layout: PixelLayout) -> Rows:
+        """Its images."""
+        ...
+
+    def values(self) -> npt.NDArray[Any]:
+        """All values of a complete array."""
+        ...
+
+
+def array_source(
+    address: str, pairs: Mapping[str, tuple[StoredArray, StoredArray]], names: Sequence[str] | None = None
+) -> ArraySource:
+    """The dataset of arrays of images and labels, by split.
 
     Raises
     ------
     InputError
-        If they differ.
+        If they do not hold images of one size and type.
     """
+    layouts = {split: layout_of(images.shape, images.dtype, images.name) for split, (images, _) in pairs.items()}
     if len(set(layouts.values())) > 1:
         shown = ", ".join(f"{name} {layout.width} x {layout.height} {layout.mode}" for name, layout in layouts.items())
         raise InputError(f"The splits of {address} hold images of different sizes or types: {shown}; name one of them.")
-    return next(iter(layouts.values()))
+    layout = next(iter(layouts.values()))
+    splits = {
+        split: Split(images.rows(layout), partial(_checked_labels, images, labels))
+        for split, (images, labels) in pairs.items()
+    }
+    return ArraySource(address, splits, layout, names)
+
+
+def _checked_labels(images: StoredArray, labels: StoredArray) -> npt.NDArray[Any]:
+    images.check()
+    labels.check()
+    return labels.values()
+
+
+def named_pairs(address: str, names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Names of images and labels by split, as `find_arrays` finds them.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    names = sorted(names)
+    pairs = find_arrays(names)
+    if not pairs:
+        raise InputError(
+            f"The arrays of {address} are called {', '.join(names[:MOST_NAMED]) or 'nothing'}: call them images and "
+            "labels, or train_images, train_labels, test_images, test_labels."
+        )
+    return pairs
+
+
+def class_names(files: Files, names: Iterable[str]) -> list[str] | None:
+    """Class names, one a line, from the file `classes.txt`, if it is among some names in a folder."""
+    if CLASSES_FILE not in names:
+        return None
+    try:
+        return files.read(CLASSES_FILE).decode().removesuffix("\n").split("\n")
+    except UnicodeDecodeError:
+        raise InputError(f"{files}/{CLASSES_FILE} is not UTF-8; save it again.") from None
+
+
+def attribute_names(attributes: Mapping[str, Any]) -> list[str] | None:
+    """Class names from the attribute `classes` or `class_names`, if there is one."""
+    for name in ("classes", "class_names"):
+        if name in attributes and not isinstance(attributes[name], str | int | float):
+            return [
+                entry.decode("utf-8", "replace") if isinstance(entry, bytes) else str(entry)
+                for entry in attributes[name]
+            ]
+    return None

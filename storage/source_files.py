@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from storage.errors import BadImageError, InputError
 
@@ -55,6 +55,10 @@ class Files(Protocol):
         """The file's path on this machine, if it lies there."""
         ...
 
+    def zarr(self) -> Any:  # noqa: ANN401 - anything that zarr opens
+        """What zarr takes as its store."""
+        ...
+
 
 class LocalFiles:
     r"""Files in a folder; see `Files`. Names that are not UTF-8 have their odd bytes escaped, as in `a\xff.png`."""
@@ -68,12 +72,12 @@ class LocalFiles:
     def folders(self, folder: str = "") -> list[str]:
         """See `Files`."""
         with os.scandir(self._path(folder)) as entries:
-            return sorted(_escape(entry.name) for entry in entries if entry.is_dir() and _visible(entry.name))
+            return sorted(_escape(entry.name) for entry in entries if entry.is_dir() and visible(entry.name))
 
     def names(self, folder: str = "") -> list[str]:
         """See `Files`."""
         with os.scandir(self._path(folder)) as entries:
-            return sorted(_escape(entry.name) for entry in entries if not entry.is_dir() and _visible(entry.name))
+            return sorted(_escape(entry.name) for entry in entries if not entry.is_dir() and visible(entry.name))
 
     def walk(self, folder: str = "") -> Iterator[str]:
         """See `Files`."""
@@ -81,7 +85,7 @@ class LocalFiles:
         seen: set[tuple[int, int]] = set()
         for parent, below, names in os.walk(top, followlinks=True):
             _refuse_circle(parent, seen)
-            below[:] = [name for name in below if _visible(name)]
+            below[:] = [name for name in below if visible(name)]
             start = parent[len(self._folder) :].lstrip("/")
             for name in names:
                 if not name.startswith("."):
@@ -122,6 +126,10 @@ class LocalFiles:
         """See `Files`."""
         return Path(self._path(path))
 
+    def zarr(self) -> str:
+        """See `Files`."""
+        return self._folder
+
     def _path(self, path: str) -> str:
         return f"{self._folder}/{_unescape(path)}" if path else self._folder
 
@@ -131,7 +139,8 @@ def unreadable(error: OSError) -> BadImageError:
     return BadImageError("unreadable", error.strerror or str(error))
 
 
-def _visible(name: str) -> bool:
+def visible(name: str) -> bool:
+    """Whether a file or folder of this name belongs to a dataset."""
     return not name.startswith(HIDDEN)
 
 

@@ -5,19 +5,18 @@ import math
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from storage.errors import InputError
-from storage.pixel_layout import PixelLayout
 from storage.source import Source
-from storage.source_arrays import ArraySource, Split, StridedRows, layout_of, same_layout
+from storage.source_arrays import array_source, class_names
 from storage.source_files import Files
+from storage.stored_rows import FileArray
 from storage.unpacking import Unpacked
 
 # The third byte of the header (http://yann.lecun.com/exdb/mnist/).
@@ -27,7 +26,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 LARGEST_HEADER = 4 + 4 * 4
 
 
-def find_idx(files: Files, names: Iterable[str]) -> Source | None:
+def find_idx(files: Files, names: Sequence[str]) -> Source | None:
     """The dataset, if image files in IDX format are among some names in a folder."""
     images: dict[str, str] = {}
     for name in names:
@@ -38,17 +37,10 @@ def find_idx(files: Files, names: Iterable[str]) -> Source | None:
             images.setdefault("test" if prefix in {"t10k", "test"} else prefix, name)
     if not images:
         return None
-    opened = {split: _open_split(files, name) for split, name in images.items()}
-    layout = same_layout({split: layout for split, (_, layout) in opened.items()}, str(files))
-    return ArraySource(str(files), {split: rows for split, (rows, _) in opened.items()}, layout)
-
-
-def _open_split(files: Files, images: str) -> tuple[Split, PixelLayout]:
-    labels = _labels_beside(files, images)
-    file = IdxFile(files, images)
-    layout = layout_of(file.shape, file.dtype, f"{files}/{images}")
-    rows = StridedRows(file.content, file.shape[0], file.header, layout.nbytes, layout.nbytes)
-    return Split(rows, partial(_checked_labels, file, IdxFile(files, labels))), layout
+    pairs = {
+        split: (open_idx(files, name), open_idx(files, _labels_beside(files, name))) for split, name in images.items()
+    }
+    return array_source(str(files), pairs, class_names(files, names))
 
 
 def _labels_beside(files: Files, images: str) -> str:
@@ -62,63 +54,38 @@ def _labels_beside(files: Files, images: str) -> str:
     raise InputError(f"{files}/{images} has no labels: {name} or {name}.gz must lie beside it.")
 
 
-def _checked_labels(images: "IdxFile", labels: "IdxFile") -> npt.NDArray[np.generic]:
-    images.check()
-    labels.check()
-    size = math.prod(labels.shape) * labels.dtype.itemsize
-    return np.frombuffer(labels.content(labels.header, size), labels.dtype).reshape(labels.shape)
-
-
-@contextmanager
-def _gunzip(files: Files, name: str) -> Iterator[BinaryIO]:
-    with files.open(name) as file, gzip.GzipFile(fileobj=file) as stream:
-        yield cast("BinaryIO", stream)
-
-
-class IdxFile:
-    """A file of two zero bytes, the type, the number of dimensions, each as a big-endian uint32, and the data.
+def open_idx(files: Files, path: str) -> FileArray:
+    """The array in an IDX file: two zero bytes, type, number of dimensions, each as a big-endian uint32, the data.
 
     Raises
     ------
     InputError
         If the header is not that of an IDX file.
     """
+    name = f"{files}/{path}"
+    packed = files.read(path, 0, 2) == GZIP_MAGIC
+    start = _unpacked_head(files, path) if packed else files.read(path, 0, LARGEST_HEADER)
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= 4:  # noqa: PLR2004
+        raise InputError(f"{name} is not an IDX file: it begins with {start[:4].hex(' ')}; get it again.")
+    dtype, header = np.dtype(TYPES[start[2]]), 4 + 4 * start[3]
+    if len(start) < header:
+        raise InputError(f"{name} is not an IDX file: its header is cut short; get it again.")
+    shape = struct.unpack(f">{start[3]}I", start[4:header])
+    if not packed:
+        return FileArray(name, partial(files.read, path), partial(files.size, path), shape, dtype, header)
+    unpacked = Unpacked(partial(_gunzip, files, path), header + math.prod(shape) * dtype.itemsize)
+    return FileArray(name, unpacked, unpacked.size, shape, dtype, header)
 
-    def __init__(self, files: Files, name: str) -> None:
-        self.name = f"{files}/{name}"
-        packed = files.read(name, 0, 2) == GZIP_MAGIC
-        start = self._head(files, name) if packed else files.read(name, 0, LARGEST_HEADER)
-        if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= 4:  # noqa: PLR2004
-            raise InputError(f"{self.name} is not an IDX file: it begins with {start[:4].hex(' ')}; download it again.")
-        self.dtype = np.dtype(TYPES[start[2]])
-        self.header = 4 + 4 * start[3]
-        if len(start) < self.header:
-            raise InputError(f"{self.name} is not an IDX file: its header is cut short; download it again.")
-        self.shape = struct.unpack(f">{start[3]}I", start[4 : self.header])
-        self._expected = self.header + math.prod(self.shape) * self.dtype.itemsize
-        unpacked = Unpacked(partial(_gunzip, files, name), self._expected)
-        self.content = unpacked if packed else partial(files.read, name)
-        self._size = unpacked.size if packed else partial(files.size, name)
 
-    def _head(self, files: Files, name: str) -> bytes:
-        try:
-            with _gunzip(files, name) as stream:
-                return stream.read(LARGEST_HEADER)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{self.name} cannot be read: {error}; download it again.") from None
+def _unpacked_head(files: Files, path: str) -> bytes:
+    try:
+        with _gunzip(files, path) as stream:
+            return stream.read(LARGEST_HEADER)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{files}/{path} cannot be read: {error}; get it again.") from None
 
-    def check(self) -> None:
-        """Refuse a file that has more or less data than its header announces.
 
-        Raises
-        ------
-        InputError
-            Naming both numbers.
-        """
-        try:
-            size = self._size()
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{self.name} cannot be read: {error}; download it again.") from None
-        if size != self._expected:
-            found = f"{size} bytes" if size < self._expected else "more bytes"
-            raise InputError(f"{self.name} has {found} where its header announces {self._expected}; download it again.")
+@contextmanager
+def _gunzip(files: Files, path: str) -> Iterator[BinaryIO]:
+    with files.open(path) as file, gzip.GzipFile(fileobj=file) as stream:
+        yield cast("BinaryIO", stream)

@@ -123,6 +123,12 @@ class ObjectStore:
             listed = obstore.list_with_delimiter(self._objects, folder or None)
         return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
 
+    def names(self, folder: str) -> list[str]:
+        """Names of the files directly in a folder, sorted."""
+        with self._telling(folder, "listed"):
+            found = obstore.list_with_delimiter(self._objects, f"{folder}/" if folder else None)["objects"]
+        return sorted(entry["path"].rsplit("/", 1)[-1] for entry in found)
+
     def is_dir(self, folder: str) -> bool:
         """Whether there is an object below it."""
         with self._telling(folder, "listed"):

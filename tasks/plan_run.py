@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import InputError
-from storage.open_source import open_source
+from storage.open_source import address_of, open_source
 from storage.settings import Settings
 from storage.source import probe
 from tasks.memory import require_memory, stage_memory
@@ -108,11 +108,6 @@ def plan_run(source: str, settings: Settings) -> Outlook:
         memory=stage_memory(plan, settings.permutations),
         memory_limit=limit,
     )
-
-
-def address_of(source: str) -> str:
-    """The address of a dataset as workers see it: paths are absolute, a trailing slash is dropped."""
-    return source if source == "digits" else os.path.abspath(source)  # noqa: PTH100 - keeps links as they are
 
 
 def machine_memory() -> int:

@@ -172,8 +172,8 @@ def test_nothing_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="There is no dataset"):
         open_source(str(tmp_path / "nowhere"))
     (tmp_path / "file.csv").write_text("a,b")
-    with pytest.raises(InputError, match="neither a folder nor an IDX file"):
-        open_source(str(tmp_path / "file.csv"))
+    with pytest.raises(InputError, match=r"list .* has the columns a, b: call the one with the path path"):
+        open_source(str(tmp_path / "file.csv")).samples()
 
 
 def test_probe_finds_colour_and_sizes_and_passes_over_bad_images(tmp_path):

@@ -1,0 +1,167 @@
+"""Parquet files of encoded images and labels, as Hugging Face writes them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import BadImageError, InputError
+from storage.labels import class_ids
+from storage.source import LISTED_AT_ONCE, Source, split_of, to_samples, train_first
+from storage.source_arrays import IMAGE_WORDS, LABEL_WORDS
+from storage.source_files import Files
+
+ROWS_AT_ONCE = 128  # decoded from a row group together
+BUFFER = 2**20
+LABEL_COLUMNS = ("label", "labels", "fine_label")
+
+
+def find_parquet(files: Files, names: Sequence[str]) -> Source | None:
+    """The dataset, if Parquet files with a column of images are among some names in a folder."""
+    found = sorted(name for name in names if name.endswith(".parquet"))
+    if not found:
+        return None
+    schema = _open(files, found[0]).schema_arrow
+    column = _image_column(schema)
+    return ParquetSource(files, found, column, schema) if column else None
+
+
+def _open(files: Files, path: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(files.local(path) or files.open(path), buffer_size=BUFFER, pre_buffer=False)
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise InputError(f"{files}/{path} is not a complete Parquet file: {error}; get it again.") from None
+
+
+def _image_column(schema: pa.Schema) -> str | None:
+    """Path of the column that holds encoded images."""
+    for field in sorted(schema, key=lambda field: field.name.lower() not in IMAGE_WORDS):
+        if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
+            return f"{field.name}.bytes"
+        if _is_binary(field.type):
+            return str(field.name)
+    return None
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+class ParquetSource:
+    """Rows of Parquet files; keys are FILE.parquet/ROW.
+
+    Parameters
+    ----------
+    files, paths
+        The files.
+    column
+        Path of the column with the images.
+    schema
+        Of the first file.
+
+    Raises
+    ------
+    InputError
+        If no column has labels.
+    """
+
+    layout = None
+    ignored = 0
+
+    def __init__(self, files: Files, paths: Sequence[str], column: str, schema: pa.Schema) -> None:
+        self._files = files
+        self._paths = sorted(paths)
+        self._column = column
+        features = _features(schema)
+        labels = [name for name, feature in features.items() if feature.get("_type") == "ClassLabel"]
+        labels += [name for name in schema.names if name.lower() in LABEL_WORDS]
+        if not labels:
+            raise InputError(
+                f"{files}/{self._paths[0]} has the columns {', '.join(schema.names)}, none of them called label."
+            )
+        self._label = next((name for name in LABEL_COLUMNS if name in labels), labels[0])
+        names = features.get(self._label, {}).get("names")
+        self._names = [str(name) for name in names] if isinstance(names, list) else None
+        # One file is read at a time, from its beginning to its end.
+        self._opened = lru_cache(maxsize=1)(lambda path: _open(files, path))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names in the schema's metadata, or the different labels."""
+        return self._listed[0]
+
+    def samples(self) -> pa.Table:
+        """All rows, train first, in the order of the files."""
+        return self._listed[1]
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        labels = [_open(self._files, path).read([self._label])[0] for path in self._paths]
+        counts = [len(part) for part in labels]
+        ends = np.cumsum(counts)
+
+        def where(row: int) -> str:
+            file = int(np.searchsorted(ends, row, "right"))
+            return f"{self._files}/{self._paths[file]}/{row - int(ends[file]) + counts[file]:07d}"
+
+        chunks = [chunk for part in labels for chunk in part.chunks]
+        classes, ids = class_ids(pa.chunked_array(chunks, labels[0].type), self._names, where)
+        return classes, train_first(to_samples(self._batches(counts, ids)))
+
+    def _batches(self, counts: Sequence[int], ids: pa.ChunkedArray) -> Iterator[dict[str, Any]]:
+        before = 0
+        for path, count in zip(self._paths, counts, strict=True):
+            for start in range(0, count, LISTED_AT_ONCE):
+                rows = range(start, min(start + LISTED_AT_ONCE, count))
+                yield {
+                    "key": [f"{path}/{row:07d}" for row in rows],
+                    "class_id": ids.slice(before + start, len(rows)).combine_chunks(),
+                    "split": split_of(path),
+                }
+            before += count
+
+    def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
+        """The bytes of each image; rows are decoded in their order, some at a time."""
+        path, at = "", -1
+        rows: Iterator[bytes | None] = iter(())
+        for key in samples["key"].to_pylist():
+            file, row = key.rsplit("/", 1)
+            if file != path or int(row) <= at:
+                path, rows, at = file, self._rows(file, int(row)), int(row) - 1
+            while at < int(row):
+                payload = next(rows, None)
+                at += 1
+            yield BadImageError("empty", "the row holds no image") if payload is None else payload
+
+    def _rows(self, path: str, first: int) -> Iterator[bytes | None]:
+        """Images of a file from a row on."""
+        file = self._opened(path)
+        for group in range(file.num_row_groups):
+            count = file.metadata.row_group(group).num_rows
+            if first >= count:
+                first -= count
+                continue
+            for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=[self._column], use_threads=False):
+                column = batch.column(0)
+                values = column.field("bytes") if pa.types.is_struct(column.type) else column
+                if first >= len(values):
+                    first -= len(values)
+                    continue
+                yield from values.slice(first).to_pylist()
+                first = 0
+
+
+def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
+    """What Hugging Face says of each column."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError):
+        return {}
+    entries = features.items() if isinstance(features, dict) else ()
+    return {name: feature for name, feature in entries if isinstance(feature, dict)}

@@ -1,0 +1,159 @@
+"""WebDataset: tar files with an image and its label side by side; or plain tar files of class folders.
+
+Nothing is ever extracted: members are ranges of bytes. `1.jpg` has its label in `1.cls` or `1.json`, or else in the
+name of its folder.
+"""
+
+import io
+import json
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import groupby, islice
+from typing import Any, BinaryIO, NamedTuple
+
+import pyarrow as pa
+
+from storage.errors import BadImageError, InputError
+from storage.images import SUFFIXES
+from storage.labels import class_ids
+from storage.ranges import read_ranges
+from storage.source import LISTED_AT_ONCE, Source, numbered, split_of, to_samples, train_first
+from storage.source_files import Files
+from storage.tar_index import Member, tar_members
+
+LABEL_KEYS = ("label", "cls", "class", "class_id", "class_name")
+LABEL_SUFFIXES = frozenset({".cls", ".json"})
+LABEL_BYTES = 2**16  # of a file with a label, at most
+READ_AHEAD = 2**14
+LINK = "a link in a tar file, which is not followed"
+SEPARATOR = ".tar/"
+
+Label = int | str | None
+
+
+def find_tar(files: Files, names: Sequence[str]) -> Source | None:
+    """The dataset, if tar files are among some names in a folder."""
+    packed = [name for name in names if name.endswith((".tar.gz", ".tgz"))]
+    shards = [name for name in names if name.endswith(".tar")]
+    if packed and not shards:
+        raise InputError(f"{files}/{packed[0]} is compressed, so that no part of it can be read; unpack it first.")
+    return TarSource(files, shards) if shards else None
+
+
+class _Image(NamedTuple):
+    member: Member
+    label: Label
+
+
+class TarSource:
+    """Images in tar files; keys are SHARD.tar/MEMBER.
+
+    Parameters
+    ----------
+    files, shards
+        The files.
+    """
+
+    layout = None
+
+    def __init__(self, files: Files, shards: Sequence[str]) -> None:
+        self._files, self._shards = files, sorted(shards)
+        self._ignored = 0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The different labels."""
+        return self._listed[0]
+
+    @property
+    def ignored(self) -> int:
+        """Members that are neither images nor labels."""
+        self.samples()
+        return self._ignored
+
+    def samples(self) -> pa.Table:
+        """All images, train first, in the order of the tar files and their members."""
+        return self._listed[1]
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        labels: list[pa.Array] = []
+        found = numbered(to_samples(self._batches(labels)))
+        classes, ids = class_ids(_of_one_type(labels), None, lambda row: f"{self._files}/{found['key'][row]}")
+        return classes, train_first(found.set_column(found.column_names.index("class_id"), "class_id", ids))
+
+    def _batches(self, labels: list[pa.Array]) -> Iterator[dict[str, Any]]:
+        for shard in self._shards:
+            images = self._images(shard)
+            while batch := list(islice(images, LISTED_AT_ONCE)):
+                labels.append(_array([image.label for image in batch]))
+                yield {
+                    "key": [f"{shard}/{image.member.name}" for image in batch],
+                    "class_id": pa.nulls(len(batch), pa.int32()),
+                    "split": split_of(shard),
+                    "offset": [None if image.member.length is None else image.member.offset for image in batch],
+                    "length": [image.member.length for image in batch],
+                }
+
+    def _images(self, shard: str) -> Iterator[_Image]:
+        """Members next to each other whose names agree up to the first dot are one sample."""
+        with self._files.open(shard) as raw:
+            file = io.BufferedReader(raw, READ_AHEAD) if isinstance(raw, io.RawIOBase) else raw
+            for _, group in groupby(tar_members(file, f"{self._files}/{shard}"), lambda member: _stem(member.name)):
+                members = [(member, posixpath.splitext(member.name)[1].lower()) for member in group]
+                label = self._label(file, shard, members)
+                for member, suffix in members:
+                    if suffix in SUFFIXES:
+                        yield _Image(member, label)
+                    elif suffix not in LABEL_SUFFIXES:
+                        self._ignored += 1
+
+    def _label(self, file: BinaryIO, shard: str, members: Iterable[tuple[Member, str]]) -> Label:
+        name = ""
+        for member, suffix in members:
+            name = member.name
+            if suffix in LABEL_SUFFIXES and member.length is not None:
+                file.seek(member.offset)
+                content = file.read(min(member.length, LABEL_BYTES))
+                try:
+                    label = _parsed(content.decode().strip(), suffix)
+                except (ValueError, RecursionError):
+                    raise InputError(
+                        f"{self._files}/{shard}/{name} is not a label: it holds {content[:40]!r}."
+                    ) from None
+                if label is not None:
+                    return label
+        return posixpath.basename(posixpath.dirname(name)) or None
+
+    def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
+        """The bytes of each member, neighbours in one read."""
+        return read_ranges(self._files, samples, lambda key: key[: key.index(SEPARATOR) + len(SEPARATOR) - 1], LINK)
+
+
+def _stem(name: str) -> str:
+    folder, base = posixpath.split(name)
+    return f"{folder}/{base.split('.', 1)[0]}"
+
+
+def _parsed(text: str, suffix: str) -> Label:
+    if suffix == ".json":
+        content = json.loads(text)
+        entries = content if isinstance(content, dict) else {}
+        label = next((entries[name] for name in LABEL_KEYS if name in entries), None)
+        if isinstance(label, int | str) or label is None:
+            return label
+        raise ValueError
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text  # noqa: PLR2004
+
+
+def _array(labels: list[Label]) -> pa.Array:
+    kinds = {type(label) for label in labels if label is not None}
+    return pa.array(labels if len(kinds) <= 1 else [None if label is None else str(label) for label in labels])
+
+
+def _of_one_type(labels: list[pa.Array]) -> pa.ChunkedArray:
+    kinds = {part.type for part in labels if not pa.types.is_null(part.type)}
+    kind = kinds.pop() if len(kinds) == 1 else pa.string()
+    return pa.chunked_array([part.cast(kind) for part in labels], kind)
