@@ -99,7 +99,8 @@ def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:
         )
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8")
-    if labels.dtype.kind not in "biufU":
+    strings = labels.dtype.kind == "U" or all(isinstance(label, str) for label in labels.ravel()[:1].tolist())
+    if not strings and labels.dtype.kind not in "biuf":
         raise InputError(f"The labels of {where} are of type {labels.dtype}; give numbers or names.")
     # Arrow knows neither strings of fixed width nor the other byte order.
-    return pa.array(labels.tolist()) if labels.dtype.kind == "U" else pa.array(labels.astype(labels.dtype.type))
+    return pa.array(labels.tolist(), pa.string()) if strings else pa.array(labels.astype(labels.dtype.type))

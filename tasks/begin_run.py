@@ -24,11 +24,7 @@ from storage.tables import LISTING, read_table, table_writer, to_table
 from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
 from tasks.find_warm_start import find_warm_start
 from tasks.plan import Plan
-<<<<<<< HEAD
-from tasks.plan_run import address_of, coefficient_space, plan_run
-=======
-from tasks.plan_run import plan_run, wavelet_transform
->>>>>>> 43003b4 (Read lists, Parquet, WebDataset, CIFAR, NumPy, Zarr and HDF5, here or by URL, and known names from a cache)
+from tasks.plan_run import coefficient_space, plan_run
 from tasks.relabelling import sample_ids
 from tasks.space import CoefficientSpace
 
