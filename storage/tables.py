@@ -56,7 +56,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("null_eta_squared_max", pa.float64(), "Largest eta squared among the shuffled labels."),
             _field("null_eta_squared_p95", pa.float64(), "95 % quantile of eta squared among the shuffled labels."),
             _field("null_kruskal_wallis_max", pa.float64(), "Largest of that statistic among the shuffled labels."),
-            _field("null_mutual_information_max", pa.float64(), "Largest mutual information under shuffled labels."),
+            _field("null_mutual_information_max", pa.float64(), "Largest mutual information among 8 of the shuffles."),
             _field("top_class", CLASS_NAME, "Class whose mean score stands out most, by Cohen's d in magnitude."),
         ]
     ),

@@ -112,8 +112,9 @@ class Quadratic:
         own, best, likeliest = np.full(n, -np.inf), np.full(n, -np.inf), np.zeros(n, np.int64)
         others = np.full(n, -np.inf)
         for number in np.flatnonzero(np.isfinite(self.constants)):
-            distances = ((leading - self.means[number]) @ self.roots[number].T) ** 2
-            posterior = self.constants[number] - distances.sum(axis=1) / 2
+            away = leading @ self.roots[number].T
+            away -= self.roots[number] @ self.means[number]
+            posterior = self.constants[number] - np.einsum("ij,ij->i", away, away) / 2
             given = labels == number
             own[given] = posterior[given]
             others = np.where(given, others, np.maximum(others, posterior))

@@ -8,6 +8,7 @@ import numpy as np
 from tasks.sums import Float64, Int64, Sums
 
 KEPT = 8  # on each side
+SIGNS = np.array([-1, 1])[:, None, None]  # of the scores of each side, sorted from the lowest up
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,18 @@ class Exemplars(Sums):
     @classmethod
     def of(cls, scores: Float64, rows: Int64) -> Self:
         """Best of some images: scores (n, k) and rows (n,), which rise."""
-        falling = np.stack([-scores.T, scores.T])
+        columns = np.ascontiguousarray(scores.T)
+        falling = np.stack([-columns, columns])
         best = np.array([[_lowest(values) for values in side] for side in falling], np.int64)
         best = best.reshape(*falling.shape[:2], -1)
-        return cls(np.take_along_axis(np.stack([scores.T, scores.T]), best, axis=2), rows[best])
+        return cls(np.take_along_axis(falling, best, axis=2) * SIGNS, rows[best])
 
     def __add__(self, other: Self) -> Self:
         """Best of both."""
         scores, rows = (
             np.concatenate([getattr(self, name), getattr(other, name)], axis=2) for name in ("scores", "rows")
         )
-        order = np.lexsort((rows, scores * np.array([-1, 1])[:, None, None]), axis=2)[:, :, :KEPT]
+        order = np.lexsort((rows, scores * SIGNS), axis=2)[:, :, :KEPT]
         return type(self)(np.take_along_axis(scores, order, axis=2), np.take_along_axis(rows, order, axis=2))
 
 

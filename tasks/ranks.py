@@ -17,15 +17,20 @@ from tasks.sums import BUDGET, NUMBER, Float64, Int64, Sums
 N = TypeVar("N", np.float64, np.int64)
 
 BINS = 1024
+MOST_COUNTED = 9  # labellings that mutual information is computed for: the true one, and shuffled ones
 LEVELS = 16  # equally frequent levels that mutual information sees of a score
 
 
 def bins(scores: Float64, scale: Float64) -> Int64:
     """Bin of each score (n, k), given the standard deviation of each pattern's scores (k,)."""
-    relative = scores / scale
-    inside = relative / (1 + np.abs(relative))  # from all numbers to (-1, 1)
-    places: Int64 = np.clip((inside + 1) * (BINS / 2), 0, BINS - 1).astype(np.int64)
-    return places
+    # From all numbers to (-1, 1), in place.
+    places = scores / scale
+    outwards = np.abs(places)
+    outwards += 1
+    places /= outwards
+    places += 1
+    places *= BINS / 2
+    return np.minimum(places, BINS - 1, out=places).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def labellings_counted(classes: int, rank: int, labellings: int) -> int:
 
     The true labels without a control would mean nothing, so fewer than two are none.
     """
-    fitting = min(labellings, BUDGET // (NUMBER * classes * rank * LEVELS))
+    fitting = min(labellings, MOST_COUNTED, BUDGET // (NUMBER * classes * rank * LEVELS))
     return fitting if fitting > 1 else 0
 
 

@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -53,8 +53,8 @@ class LabelSums(Sums):
 
 def grouped(values: Float64, labels: Int64, classes: int) -> tuple[Int64, Float64]:
     """Number of rows, and sum of rows, with each label: (C,) and (C, k)."""
-    rows = np.arange(len(labels))
-    membership = csr_matrix((np.ones(len(labels)), (labels, rows)), shape=(classes, len(labels)))
+    n = len(labels)
+    membership = csc_matrix((np.ones(n), labels, np.arange(n + 1)), shape=(classes, n))
     return np.bincount(labels, minlength=classes), membership @ values
 
 
