@@ -31,10 +31,10 @@ class Exemplars(Sums):
     def of(cls, scores: Float64, rows: Int64) -> Self:
         """Best of some images: scores (n, k) and rows (n,), which rise."""
         columns = np.ascontiguousarray(scores.T)
-        falling = np.stack([-columns, columns])
-        best = np.array([[_lowest(values) for values in side] for side in falling], np.int64)
-        best = best.reshape(*falling.shape[:2], -1)
-        return cls(np.take_along_axis(falling, best, axis=2) * SIGNS, rows[best])
+        sides = np.stack([-columns, columns])
+        best = np.array([[_lowest(values) for values in side] for side in sides], np.int64)
+        best = best.reshape(*sides.shape[:2], -1)
+        return cls(np.take_along_axis(sides, best, axis=2) * SIGNS, rows[best])
 
     def __add__(self, other: Self) -> Self:
         """Best of both."""

@@ -6,6 +6,7 @@ although patterns are fitted on it too.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isqrt
 from typing import Self
 
@@ -67,7 +68,7 @@ class ClassScatter(Sums):
             order = np.argsort(cell, kind="stable")
             ordered, found = scores[order], cell[order]
             starts = np.flatnonzero(np.diff(found, prepend=-1))
-            for start, stop in zip(starts, [*starts[1:], n], strict=True):
+            for start, stop in pairwise([*starts, n]):
                 rows, place = ordered[start:stop], found[start]
                 counts[number, place] = len(rows)
                 sums[number, place] = rows.sum(axis=0)

@@ -1,0 +1,209 @@
+"""The numbers of CIFAR-10 beside the ranges they must lie in: `python -m benchmarks.numbers CIFAR-10-FOLDER`.
+
+The folder holds class folders in train/ and test/. Everything is computed anew, in this process, one row a quantity.
+The exit status is 1 if a number is outside. What has no range of its own is held against an oracle in float64.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import f_oneway
+from sklearn.metrics import roc_auc_score
+
+from flows import stages
+from flows.fanout import InlineFanout
+from storage.run import Run
+from storage.settings import Settings
+from storage.workspace import Workspace
+from tasks.begin_run import begin_run
+from tasks.blas import single_threaded
+from tasks.classifiers import Ridge
+from tasks.judge_shard import Judges, judge_parts
+from tasks.products import Mask
+from tasks.ranks import BINS, Histogram
+from tasks.relabelling import UInt64, sample_ids, uniform
+from tasks.scatter import ClassMoments, ClassScatter, parts
+from tasks.sums import Float64, Int64, grouped
+
+FLIPPED = 0.05
+BLOCK = 2500  # images whose coefficients are worked on at once
+
+
+class Number(NamedTuple):
+    """A quantity, what it is here, and the least and most that it may be."""
+
+    quantity: str
+    ours: float
+    least: float
+    most: float
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is what it must be."""
+        return self.least <= self.ours <= self.most
+
+
+class Images(NamedTuple):
+    """What oracles work on: scores (n, k), labels (n,), which images are fitted (n,), ids (n,)."""
+
+    scores: Float64
+    labels: Int64
+    fitted: Mask
+    ids: UInt64
+
+    @classmethod
+    def of(cls, run: Run) -> "Images":
+        """Of a finished run."""
+        samples = run.tables["samples"]
+        return cls(
+            np.asarray(run.scores[:], np.float64),
+            samples["class_id"].to_numpy().astype(np.int64),
+            np.asarray(samples["split"].cast(pa.string()).to_numpy(zero_copy_only=False) == run.manifest.fitted_split),
+            sample_ids(samples["key"].to_pylist()),
+        )
+
+
+def analyse(source: str, workspace: Workspace, **settings: object) -> Run:
+    """A whole run, in this process."""
+    job = begin_run(source, Settings.model_validate(settings), workspace)
+    stages.run_stages(job, InlineFanout())
+    return Run(job.paths)
+
+
+def first_order(run: Run) -> Iterator[Number]:
+    """Association of class means, and what chance makes of it."""
+    row, patterns = run.tables["learnability"].to_pylist()[0], run.tables["patterns"].to_pandas()
+    yield Number("learnability L", row["learnability"], 0.109, 0.113)
+    yield Number("L, shuffled labels, most", row["shuffled_max"], 0, 0.0016)
+    yield Number("largest eta squared", patterns.eta_squared.max(), 0.136, 0.143)
+    yield Number("largest eta squared, shuffled", patterns.null_eta_squared_max.max(), 0, 0.0008)
+    yield Number("patterns with q < 0.05", row["significant_patterns"], 52, row["rank"])
+    yield Number("patterns with q < 0.05, shuffled, most", row["shuffled_significant_max"], 0, 1)
+    yield Number("least mutual information, nats", patterns.mutual_information.min(), 0.008, np.inf)
+    yield Number("largest mutual information, shuffled", patterns.null_mutual_information_max.max(), 0, 0.0008)
+    yield Number("L of the mean colour alone", row["colour_learnability"], 0.0445, 0.0455)
+    for noise in run.tables["label_noise"].to_pylist():
+        slack = max(0.03 * noise["predicted"], 4e-4)
+        quantity = f"L at label noise {noise['fraction']:g}"
+        yield Number(quantity, noise["measured"], noise["predicted"] - slack, noise["predicted"] + slack)
+
+
+def second_order(run: Run) -> Iterator[Number]:
+    """Association of class variances, and what chance makes of it."""
+    row = run.tables["learnability"].to_pylist()[0]
+    yield Number("heterogeneity H", row["heterogeneity"], 0.247, 0.267)
+    yield Number("H, shuffled", row["heterogeneity_shuffled"], 0, 0.02)
+    yield Number("largest class share", row["largest_share"], 0.23, 1)
+    yield Number("largest class share, shuffled", row["largest_share_shuffled"], 0, 0.12)
+    yield Number("shares, train against test, r", row["share_agreement"], 0.95, 1)
+    yield Number("shares, train against test, r, shuffled", row["share_agreement_shuffled"], -0.15, 0.15)
+
+
+def held_out(run: Run, wide: Run, images: Images) -> Iterator[Number]:
+    """What scores tell of images that nothing was learned from."""
+    (ridge, quadratic), wide_ridge = run.tables["held_out"].to_pylist(), wide.tables["held_out"].to_pylist()[0]
+    many = f"{ridge['patterns']} patterns"
+    yield Number(f"ridge test accuracy, {many}", ridge["accuracy"], 0.38, 1)
+    yield Number("ridge test accuracy, shuffled", ridge["shuffled_accuracy"], 0, 0.12)
+    yield Number(f"QDA test accuracy, {many}", quadratic["accuracy"], 0.48, 1)
+    yield Number("QDA test accuracy, shuffled", quadratic["shuffled_accuracy"], 0, 0.12)
+    yield Number(f"ridge test accuracy, {wide_ridge['patterns']} patterns", wide_ridge["accuracy"], 0.40, 1)
+    quantity = f"the same less that of all {run.coefficients.shape[1]:,} coefficients"
+    yield Number(quantity, wide_ridge["accuracy"] - all_coefficients_accuracy(run, images), 0, 1)
+    for one, expected in ((run, 21.0), (wide, 26.5)):
+        found = one.tables["patterns"]["psnr"][-1].as_py()
+        yield Number(f"PSNR of {one.patterns.shape[0]} patterns, dB", found, expected - 0.2, expected + 0.2)
+    yield Number("label suspicion, 5 % flipped, AUROC", suspicion_auroc(images), 0.85, 1)
+
+
+def exactness(krylov: Run, gram: Run, images: Images) -> Iterator[Number]:
+    """The same in float64, from the coefficients and from the scores."""
+    yield Number("energy captured", krylov.manifest.energy, 0.867, 0.871)
+    squares = np.linalg.eigvalsh(_moments(krylov, images, centred=True).cross)[::-1]
+    exact = np.sqrt(np.maximum(squares, 0))
+    for run, bound in ((krylov, 1e-4), (gram, 2e-6)):
+        values = run.tables["patterns"]["singular_value"].to_numpy()
+        error = np.abs(values / exact[: len(values)] - 1).max()
+        yield Number(f"error of singular values, {run.manifest.solver}", error, 0, bound)
+    own = [images.scores[images.fitted & (images.labels == label)] for label in np.unique(images.labels)]
+    ours = krylov.tables["patterns"]["f_statistic"].to_numpy()
+    yield Number("F against scipy.stats.f_oneway", np.abs(ours / f_oneway(*own).statistic - 1).max(), 0, 1e-9)
+
+
+def _moments(run: Run, images: Images, *, centred: bool) -> ClassMoments:
+    """Moments of all coefficients of the fitted images, as ridge regression takes them; second ones of no class."""
+    classes, mean, p = len(run.manifest.classes), np.asarray(run.mean[:]), run.coefficients.shape[1]
+    sums, cross = np.zeros((classes, p)), np.zeros((p, p))
+    rows = np.flatnonzero(images.fitted)
+    for start in range(0, len(rows), BLOCK):
+        some = rows[start : start + BLOCK]
+        block = _coefficients(run, some) - mean * centred
+        sums += grouped(block, images.labels[some], classes)[1]
+        cross += block.T @ block
+    counts = np.bincount(images.labels[images.fitted], minlength=classes)
+    return ClassMoments(counts, sums, cross, np.zeros((classes, 0, 0)))
+
+
+def _coefficients(run: Run, rows: Int64) -> Float64:
+    """Coefficients of adjacent rows."""
+    return np.asarray(run.coefficients[int(rows[0]) : int(rows[-1]) + 1], np.float64)
+
+
+def all_coefficients_accuracy(run: Run, images: Images) -> float:
+    """Accuracy of ridge regression on all coefficients of the images held out."""
+    ridge = Ridge.of(_moments(run, images, centred=False))
+    rows = np.flatnonzero(~images.fitted)
+    right = 0
+    for start in range(0, len(rows), BLOCK):
+        some = rows[start : start + BLOCK]
+        right += int((ridge.predict(_coefficients(run, some)) == images.labels[some]).sum())
+    return right / len(rows)
+
+
+def suspicion_auroc(images: Images) -> float:
+    """How well label suspicion finds the fitted images of which a twentieth got another label, at random."""
+    classes = int(images.labels.max()) + 1
+    flipped = (uniform(images.ids, 0, "flip") < FLIPPED) & images.fitted
+    others = 1 + (uniform(images.ids, 0, "to") * (classes - 1)).astype(np.int64)
+    labels = np.where(flipped, (images.labels + others) % classes, images.labels)
+    part = parts(images.ids, images.fitted, 0, other_split=not images.fitted.all())
+    scatter = ClassScatter.of(images.scores, part, np.stack([labels, labels]), classes)
+    unranked = Histogram(np.zeros((images.scores.shape[1], BINS), np.int64))
+    judges = Judges.of(unranked, scatter, other_split=not images.fitted.all())
+    suspicion = judge_parts(judges, images.scores, labels, part).suspicion
+    return float(roc_auc_score(flipped[images.fitted], suspicion[images.fitted]))
+
+
+@single_threaded
+def numbers(source: str, workspace: Workspace, rank: int = 64, wide_rank: int = 256) -> list[Number]:
+    """All quantities."""
+    run = analyse(source, workspace, rank=rank, solver="krylov", passes=4, warm_start="none")
+    wide = analyse(source, workspace, rank=wide_rank, solver="gram")
+    images = Images.of(run)
+    return [*first_order(run), *second_order(run), *held_out(run, wide, images), *exactness(run, wide, images)]
+
+
+def main(source: str, rank: int = 64, wide_rank: int = 256) -> int:
+    """Print the table; 1 if a number is outside its range."""
+    with tempfile.TemporaryDirectory(prefix="eigenwave-numbers-") as folder:
+        workspace = Workspace(folder)
+        workspace.prepare()
+        found = numbers(source, workspace, rank, wide_rank)
+    print("| quantity | ours | accepted | |\n|---|---|---|---|")
+    for number in found:
+        accepted = f"{number.least:.4g} to {number.most:.4g}"
+        print(f"| {number.quantity} | {number.ours:.4g} | {accepted} | {'' if number.inside else 'OUTSIDE'} |")
+    outside = sum(not number.inside for number in found)
+    print(f"\n{len(found) - outside} of {len(found)} are where they must be.")
+    return 1 if outside else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004
+        sys.exit("Give the folder of CIFAR-10 as class folders in train/ and test/.")
+    sys.exit(main(sys.argv[1]))
