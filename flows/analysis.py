@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows import stages
-from flows.artifacts import show_dashboard
+from flows.artifacts import show_dashboard, show_facts, show_rows, show_text
 from flows.fanout import Fanout
 from flows.open_fanout import open_fanout
 from flows.progress import stage_progress
@@ -19,6 +18,16 @@ from storage.manifest import Manifest
 from storage.settings import Settings
 from storage.workspace import DEFAULT_WORKSPACE, Workspace
 from tasks.begin_run import Job, begin_run
+from tasks.describe_stage import (
+    draw_classes,
+    draw_patterns,
+    learnability_facts,
+    pass_facts,
+    plan_facts,
+    projection_facts,
+    rejects,
+    transform_facts,
+)
 from tasks.seal_run import seal_run
 
 RECONNECT_SECONDS = (10, 30, 90)  # a scheduler that Kubernetes starts again is back within a minute
@@ -95,38 +104,52 @@ def _stages_on(fanout: Fanout, job: Job, seconds: dict[str, float]) -> None:
 @task(task_run_name="plan", cache_policy=NO_CACHE)
 def plan(source: str, settings: Settings, workspace: Workspace, run_id: str | None) -> Job:
     """Look at the dataset, check the settings, lay out the run."""
-    return begin_run(source, settings, workspace, run_id)
+    job = begin_run(source, settings, workspace, run_id)
+    show_facts("plan", plan_facts(job))
+    return job
 
 
 @task(task_run_name="transform", cache_policy=NO_CACHE)
 def transform(job: Job, fanout: Fanout) -> None:
     """Decode and wavelet-transform all images; the first pass of the decomposition is part of it."""
-    stages.transform(job, fanout, stage_progress)
+    start = time.monotonic()
+    if stages.transform(job, fanout, stage_progress):
+        show_facts("transform", transform_facts(job, time.monotonic() - start))
+        show_rows(
+            "rejects", "Images that were set aside: how many for which reason, and the first by name", rejects(job)
+        )
 
 
 @task(task_run_name="decompose pass {number}", cache_policy=NO_CACHE)
 def decompose(job: Job, fanout: Fanout, number: int) -> None:
     """One pass of the decomposition over the fitted images."""
+    start = time.monotonic()
     stages.decompose(job, fanout, number, stage_progress)
+    show_facts(f"decompose pass {number}", pass_facts(job, time.monotonic() - start))
 
 
 @task(task_run_name="project", cache_policy=NO_CACHE)
 def project(job: Job, fanout: Fanout) -> None:
     """Scores of all images on the patterns."""
-    stages.project(job, fanout, stage_progress)
+    start = time.monotonic()
+    if stages.project(job, fanout, stage_progress):
+        show_facts("project", projection_facts(job, time.monotonic() - start))
+        show_text("patterns", "### Leading patterns", {"Number, and share of the energy": draw_patterns(job)})
 
 
 @task(task_run_name="associate", cache_policy=NO_CACHE)
 def associate(job: Job, fanout: Fanout) -> None:
     """How strongly patterns and classes belong together, beside shuffled labels: all tables of it."""
     stages.associate(job, fanout, stage_progress)
+    show_rows("learnability", "Each beside its control", learnability_facts(job))
+    show_text("classes", "### What sets each class apart", {"The pattern most a class's own": draw_classes(job)})
 
 
 @task(task_run_name="seal", cache_policy=NO_CACHE)
 def seal(job: Job, seconds: dict[str, float]) -> Manifest:
     """Tables of samples and rejects, and the manifest that makes the run a finished one."""
     manifest = seal_run(job, seconds)
-    create_markdown_artifact(f"**{job.run_id}**\n\n{verdict(manifest)}", key="verdict")
+    show_text("verdict", f"### {job.run_id}\n\n{verdict(manifest)}")
     return manifest
 
 

@@ -43,16 +43,17 @@ def check_workers(job: Job, fanout: Fanout) -> None:
             raise InputError(str(error)) from None
 
 
-def transform(job: Job, fanout: Fanout, progress: Progress) -> None:
-    """Decode and wavelet-transform all images; the first pass of the decomposition is part of it."""
+def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
+    """Decode and wavelet-transform all images, with the first pass of the decomposition; False if that was done."""
     if job.paths.transformed.exists():
-        return
+        return False
     begin_transform(job)
     with progress("transform", job.plan.shards) as advance:
         result = fanout.map_sum(
             partial(transform_shard, job), range(job.plan.shards), advance, _result_bytes(job, "transform")
         )
     finish_transform(job, result)
+    return True
 
 
 def next_pass(job: Job) -> int | None:
@@ -68,16 +69,17 @@ def decompose(job: Job, fanout: Fanout, number: int, progress: Progress) -> None
     finish_pass(job, number, total)
 
 
-def project(job: Job, fanout: Fanout, progress: Progress) -> None:
-    """Scores of all images on the patterns."""
+def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
+    """Scores of all images on the patterns; False if that was done."""
     if job.paths.projection.exists():
-        return
+        return False
     extract_patterns(job)
     with progress("project", job.plan.shards) as advance:
         result = fanout.map_sum(
             partial(project_shard, job), range(job.plan.shards), advance, _result_bytes(job, "project")
         )
     finish_projection(job, result)
+    return True
 
 
 def associate(job: Job, fanout: Fanout, progress: Progress) -> None:

@@ -1,6 +1,7 @@
 """Pictures for people: images in labelled rows, as one PNG file."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,13 @@ def write_pictures(path: Path, rows: Sequence[Sequence[Picture]]) -> None:
         sheet.save(path, format="PNG")
     except OSError as error:
         raise EigenwaveError(f"{path} cannot be written: {error.strerror or error}; choose another place.") from None
+
+
+def encode_pictures(rows: Sequence[Sequence[Picture]]) -> bytes:
+    """Rows of images of one size as the bytes of a PNG file."""
+    content = BytesIO()
+    _sheet(rows).save(content, format="PNG", optimize=True)
+    return content.getvalue()
 
 
 def _sheet(rows: Sequence[Sequence[Picture]]) -> Image.Image:

@@ -1,4 +1,6 @@
+import base64
 import hashlib
+import io
 import json
 import os
 import signal
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distributed import LocalCluster
+from PIL import Image
 from scipy import stats
 from sklearn.datasets import load_digits
 
@@ -200,7 +203,9 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
             return json.load(answer)
 
     folder = write_images(tmp_path / "data", count=20)
-    analyse(folder, tmp_path / "workspace", rank=3, passes=2, tolerance=0.9, shard_size=4096, solver="krylov")
+    (folder / "cat" / "spoilt.png").write_bytes(b"<html>")
+    settings = {"rank": 3, "passes": 2, "tolerance": 0.9, "shard_size": 4096, "solver": "krylov"}
+    analyse(folder, tmp_path / "workspace", max_bad_fraction=0.1, **settings)
     (run,) = ask("flow_runs", flow_runs={"name": {"any_": [str(folder)]}})
     assert run["state_type"] == "COMPLETED"
     stages = ask("task_runs", flow_runs={"id": {"any_": [run["id"]]}}, sort="EXPECTED_START_TIME_ASC")
@@ -213,6 +218,23 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     progress = {key: float(artifacts.pop(key)) for key in bars}
     assert set(progress.values()) == {100}
     assert "Class labels explain" in artifacts["verdict"]
+    assert dict(json.loads(artifacts["transform-facts"])[2].items()) == {"": "rejected images", "transform": "1 of 41"}
+    rejected = [{"key": "1 images", "reason": "unknown format", "detail": ""}, REJECT]
+    assert json.loads(artifacts["rejects"]) == rejected
+    assert "MiB/s" in artifacts["decompose-pass-1-facts"]
+    assert "largest residual" in artifacts["project-facts"]
+    learnability = json.loads(artifacts["learnability"])[0]
+    assert float(learnability["labels"]) > float(learnability["shuffled, mean"]) >= 0
+    for key in ("patterns", "classes"):
+        content = base64.b64decode(artifacts[key].split("base64,")[1].removesuffix(")"))
+        assert Image.open(io.BytesIO(content)).size[0] > 200
+
+
+REJECT = {
+    "key": "cat/spoilt.png",
+    "reason": "unknown format",
+    "detail": "not one of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM",
+}
 
 
 PHASES = {

@@ -168,7 +168,7 @@ def test_settings_of_a_cluster(given, message):
 def test_a_scheduler_without_workers_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("flows.open_client.FIRST_WORKER_SECONDS", 1)
     with dask_processes(tmp_path, free_port(0), workers=0) as (address, _):
-        _wait_for_port(address)
+        wait_for_port(address)
         with (
             pytest.raises(ClusterLostError, match="had no worker for 1 seconds"),
             open_client(Settings(cluster=address)),
@@ -176,7 +176,7 @@ def test_a_scheduler_without_workers_is_told(tmp_path, monkeypatch):
             pass
 
 
-def _wait_for_port(address):
+def wait_for_port(address):
     host, _, port = address.removeprefix("tcp://").partition(":")
     for _ in range(600):
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
@@ -209,7 +209,7 @@ def test_other_code_and_missing_code_are_refused(tmp_path, job):
     with (other / "tasks" / "blas.py").open("a") as file:
         file.write("# newer")
     with dask_processes(tmp_path, free_port(0), environment={"PYTHONPATH": str(other)}) as (address, _):
-        _wait_for_port(address)
+        wait_for_port(address)
         with open_fanout(Settings(cluster=address)) as fanout:
             with pytest.raises(EigenwaveError, match=r"runs other code \(\w{12}\) than this process"):
                 stages.check_workers(job, fanout)
@@ -217,7 +217,7 @@ def test_other_code_and_missing_code_are_refused(tmp_path, job):
                 fanout.map_sum(partial(noise, 10), range(2), int, 1)
     without = "sys.modules |= dict.fromkeys(('flows', 'tasks', 'storage'))"
     with dask_processes(tmp_path, free_port(0), code=without) as (address, _):
-        _wait_for_port(address)
+        wait_for_port(address)
         with (
             open_fanout(Settings(cluster=address)) as fanout,
             pytest.raises(EigenwaveError, match=r"The (worker|scheduler) \S+ has no such eigenwave"),
@@ -232,7 +232,7 @@ def slow_noise(shard):
 
 def test_a_scheduler_that_dies_is_told_as_a_loss(tmp_path):
     with dask_processes(tmp_path, free_port(0)) as (address, (scheduler, _)):
-        _wait_for_port(address)
+        wait_for_port(address)
         with (
             open_fanout(Settings(cluster=address)) as fanout,
             pytest.raises(ClusterLostError, match=f"The Dask cluster at {address} was lost in the middle"),

@@ -1,0 +1,138 @@
+"""The deployments of deploy/prefect.yaml, deployed to a real server and run by a real process worker."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+import yaml
+from distributed import Client
+
+from flows.open_client import free_port
+from storage.run import open_run
+from tests.conftest import write_images
+from tests.flows.test_open_client import ROOT, dask_processes, wait_for_port
+
+pytestmark = pytest.mark.slow
+DEPLOY = ROOT / "deploy"
+
+
+def prefect_command(server, folder, *words):
+    environment = os.environ | {
+        "PREFECT_API_URL": server,
+        "EIGENWAVE_SOURCE": "digits",
+        "EIGENWAVE_WORKSPACE": str(folder / "workspace"),
+        "PREFECT_HOME": str(folder / "home"),
+    }
+    return [sys.executable, "-m", "prefect", *map(str, words)], environment
+
+
+def do(server, folder, *words):
+    command, environment = prefect_command(server, folder, *words)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def worker(server, folder):
+    command, environment = prefect_command(server, folder, "worker", "start", "--pool", "eigenwave")
+    with (folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def ask(server, path, body=None):
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server}/{path}", content, {"content-type": "application/json"})  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def start(server, deployment, **parameters):
+    found = ask(server, f"deployments/name/{deployment}")
+    return ask(server, f"deployments/{found['id']}/create_flow_run", {"parameters": found["parameters"] | parameters})
+
+
+def wait_for(server, run, state, seconds=120):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = ask(server, f"flow_runs/{run['id']}")["state"]
+        if found["type"] == state:
+            return found
+        assert found["type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}, found
+        time.sleep(0.2)
+    return pytest.fail(f"the run is {found['type']}, not {state}")
+
+
+@pytest.fixture(scope="module")
+def deployed(prefect_server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deployed")
+    do(prefect_server, folder, "work-pool", "create", "eigenwave", "--type", "process")
+    do(prefect_server, folder, "--no-prompt", "deploy", "--all", "--prefect-file", DEPLOY / "prefect.yaml")
+    with worker(prefect_server, folder):
+        yield prefect_server, folder
+
+
+def test_settings_are_a_form(deployed):
+    server, _ = deployed
+    schema = ask(server, "deployments/name/analysis/on-demand")["parameter_openapi_schema"]
+    settings = schema["definitions"]["Settings"]["properties"]
+    assert settings["solver"]["enum"] == ["auto", "krylov", "gram", "dual"]
+    assert settings["level"]["minimum"] == 1
+    assert all("description" in field for field in settings.values())
+
+
+def test_every_deployment_of_the_file_is_there(deployed):
+    server, _ = deployed
+    declared = yaml.safe_load((DEPLOY / "prefect.yaml").read_text())["deployments"]
+    found = {entry["name"]: entry for entry in ask(server, "deployments/filter", {})}
+    assert found.keys() == {entry["name"] for entry in declared}
+    assert found["on-cluster"]["parameters"]["settings"]["cluster"] == "tls://scheduler:8786"
+    assert {entry["parameters"]["source"] for entry in found.values()} == {"digits"}
+
+
+def test_on_demand_run(deployed):
+    server, folder = deployed
+    run = start(server, "analysis/on-demand", settings={"workers": 2})
+    wait_for(server, run, "COMPLETED")
+    assert open_run(folder / "workspace" / "latest").manifest.learnability["rank"] == 16
+
+
+def tasks_of(address):
+    with Client(address, set_as_default=False) as client:
+        return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+
+
+def test_a_cancelled_run_stops_its_tasks_and_can_be_continued(deployed, tmp_path):
+    server, folder = deployed
+    images = write_images(tmp_path / "data", count=2000)
+    workspace = tmp_path / "workspace"
+    with dask_processes(tmp_path, free_port(0)) as (address, _):
+        wait_for_port(address)
+        settings = {"cluster": address, "shard_size": 2**15, "rank": 3}
+        given = {"source": str(images), "workspace": str(workspace), "settings": settings}
+        run = start(server, "analysis/on-cluster", **given)
+        while not list(workspace.rglob("parts/*")):
+            time.sleep(0.05)
+        do(server, folder, "flow-run", "cancel", run["id"])
+        wait_for(server, run, "CANCELLED")
+        deadline = time.monotonic() + 20
+        while tasks_of(address) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert tasks_of(address) == 0
+        done = len(list(workspace.rglob("parts/*")))
+        assert not list(workspace.rglob("manifest.json"))
+        again = start(server, "analysis/on-cluster", **given)
+        wait_for(server, again, "COMPLETED")
+    (manifest,) = workspace.rglob("runs/*/manifest.json")
+    assert 0 < done < len(json.loads(manifest.read_text())["shards"])
