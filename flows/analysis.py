@@ -97,6 +97,8 @@ def _stages_on(fanout: Fanout, job: Job, seconds: dict[str, float]) -> None:
             decompose(job, fanout, number)
     with _timed(seconds, "project"):
         project(job, fanout)
+    with _timed(seconds, "scales"):
+        scales(job, fanout)
     with _timed(seconds, "associate"):
         associate(job, fanout)
 
@@ -135,6 +137,12 @@ def project(job: Job, fanout: Fanout) -> None:
     if stages.project(job, fanout, stage_progress):
         show_facts("project", projection_facts(job, time.monotonic() - start))
         show_text("patterns", "### Leading patterns", {"Number, and share of the energy": draw_patterns(job)})
+
+
+@task(task_run_name="scales", cache_policy=NO_CACHE)
+def scales(job: Job, fanout: Fanout) -> None:
+    """Each level, orientation and channel decomposed on its own."""
+    stages.decompose_scales(job, fanout, stage_progress)
 
 
 @task(task_run_name="associate", cache_policy=NO_CACHE)

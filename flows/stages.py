@@ -10,6 +10,14 @@ from storage.manifest import Manifest
 from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import Job
 from tasks.check_worker import complaint, installed_code
+from tasks.decompose_scales import (
+    begin_scales,
+    finish_scale_pass,
+    finish_scales,
+    next_scale_pass,
+    score_scales,
+    share_of_scales,
+)
 from tasks.extract_patterns import extract_patterns, patterns_are_there
 from tasks.finish_association import finish_summary, finish_verdicts
 from tasks.finish_projection import finish_projection
@@ -82,6 +90,22 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
     return True
 
 
+def decompose_scales(job: Job, fanout: Fanout, progress: Progress) -> None:
+    """Each scale on its own, as far as the settings and the number of classes allow."""
+    if not job.plan.scale_rank(job.settings.permutations) or job.paths.scales.exists():
+        return
+    shards = job.plan.fitted_shards
+    begin_scales(job)
+    while (number := next_scale_pass(job)) is not None:
+        with progress(f"scales pass {number}", len(shards)) as advance:
+            function = partial(share_of_scales, job, number)
+            total = fanout.map_sum(function, shards, advance, _result_bytes(job, "scale pass"))
+        finish_scale_pass(job, number, total)
+    with progress("scales", len(shards)) as advance:
+        result = fanout.map_sum(partial(score_scales, job), shards, advance, _result_bytes(job, "scales"))
+    finish_scales(job, result)
+
+
 def associate(job: Job, fanout: Fanout, progress: Progress) -> None:
     """Statistics of the scores, then what takes all images to say of one, then the tables."""
     if not job.paths.summary.exists():
@@ -118,4 +142,5 @@ def compute(job: Job, fanout: Fanout, progress: Progress = silent) -> None:
     while (number := next_pass(job)) is not None:
         decompose(job, fanout, number, progress)
     project(job, fanout, progress)
+    decompose_scales(job, fanout, progress)
     associate(job, fanout, progress)

@@ -88,6 +88,9 @@ class Settings(BaseModel):
         "auto",
         description="Run to start krylov from, or none; auto: the last run of this source if its images changed.",
     )
+    scales: bool = Field(
+        default=True, description="Decompose each scale on its own too: table scales, at the price of some more passes."
+    )
     centre: bool = Field(default=True, description="Subtract the mean image.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the test matrix and of the shuffled labels.")
     permutations: int = Field(20, ge=1, le=10_000, description="Label shuffles of the control.")

@@ -15,6 +15,7 @@ from storage.store import StorePath
 SCHEMA_VERSION = 1
 
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
+BAND_NAME = pa.dictionary(pa.int8(), pa.string())
 SPLIT = pa.dictionary(pa.int8(), pa.string())
 
 
@@ -107,6 +108,32 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("key", pa.string(), "Name of the image in its source."),
             _field("class_id", pa.int32(), "Class label."),
             _field("score", pa.float64(), "How much of the pattern is in the image."),
+        ]
+    ),
+    "pattern_bands": pa.schema(
+        [
+            _field("pattern", pa.int32(), "Number of the pattern."),
+            _field("level", pa.int32(), "Level of the band, 1 the finest."),
+            _field("orientation", BAND_NAME, "Band: LL, LH, HL or HH; horizontal filter first."),
+            _field("channel", pa.int32(), "Channel of the colour space, from 0."),
+            _field("energy_share", pa.float64(), "Part of the pattern's squared coefficients that lies there."),
+        ]
+    ),
+    "scales": pa.schema(
+        [
+            _field("level", pa.int32(), "Level of the columns that were decomposed on their own, 1 the finest."),
+            _field("orientation", BAND_NAME, "Their band: LL, LH, HL or HH; null for all details of the level."),
+            _field("channel", pa.int32(), "Their channel of the colour space, from 0; null for all."),
+            _field("coefficients", pa.int32(), "Columns."),
+            _field("patterns", pa.int32(), "Leading patterns of these columns that learnability is taken from."),
+            _field("energy_share", pa.float64(), "Part of all energy about the mean that lies in these columns."),
+            _field("captured", pa.float64(), "Part of the columns' energy that the patterns hold."),
+            _field("learnability", pa.float64(), "Pillai's trace over C - 1 of the scores on these patterns."),
+            _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
+            _field("expected_null", pa.float64(), "Expected learnability under no association."),
+            _field("shuffled_mean", pa.float64(), "Mean learnability over the shuffled labels."),
+            _field("shuffled_p95", pa.float64(), "95 % quantile of learnability over the shuffled labels."),
+            _field("shuffled_max", pa.float64(), "Largest learnability over the shuffled labels."),
         ]
     ),
     "label_noise": pa.schema(

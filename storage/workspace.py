@@ -163,6 +163,24 @@ class RunPaths:
         """Squared singular values as the passes up to `number` see them."""
         return self.work / f"values-{number:02d}.npy"
 
+    def scale_basis(self, number: int) -> StorePath:
+        """Blocks that pass `number` over the scales multiplies, (families, coefficients, block width) float32."""
+        return self.work / f"scale-basis-{number:02d}.npy"
+
+    def scale_product(self, number: int) -> StorePath:
+        """Products of pass `number` over the scales, (families, coefficients, block width) float64."""
+        return self.work / f"scale-product-{number:02d}.npy"
+
+    @property
+    def scale_patterns(self) -> StorePath:
+        """Patterns of each scale, (families, coefficients, patterns) float32."""
+        return self.work / "scale-patterns.npy"
+
+    @property
+    def scales(self) -> StorePath:
+        """Merged sums over the scores on the patterns of scales."""
+        return self.work / "scales.npz"
+
     @property
     def gram(self) -> StorePath:
         """Gram matrix of the columns, float64."""

@@ -37,6 +37,7 @@ from tasks.scatter import HELD_OUT
 from tasks.summarise_shard import Summary
 from tasks.sums import Float64
 from tasks.tabulate_exemplars import tabulate_exemplars
+from tasks.tabulate_scales import tabulate_bands, tabulate_scales
 
 P95 = 95
 
@@ -112,6 +113,8 @@ def associate_patterns(job: Job) -> None:
     }
     for name, content in columns.items():
         write_table(job.paths.table(name), TABLES[name], content, metadata)
+    tabulate_scales(job, metadata)
+    tabulate_bands(job, metadata)
     tabulate_exemplars(job, summary.exemplars, metadata)
 
 

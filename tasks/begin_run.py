@@ -26,6 +26,7 @@ from tasks.find_warm_start import find_warm_start
 from tasks.plan import Plan
 from tasks.plan_run import coefficient_space, plan_run
 from tasks.relabelling import sample_ids
+from tasks.scales import Scale, families
 from tasks.space import CoefficientSpace
 
 DIGESTED_AT_ONCE = 2**16
@@ -88,6 +89,11 @@ class Job:
     def space(self) -> CoefficientSpace:
         """The space of the coefficients."""
         return coefficient_space(self.settings, self.plan.height, self.plan.width, self.plan.channels)
+
+    @cached_property
+    def scales(self) -> list[list[Scale]]:
+        """The columns that are decomposed on their own, in families that do not overlap."""
+        return families(self.space.bands, self.space.channels)
 
     def part(self, shard: int, columns: list[str]) -> Any:  # noqa: ANN401 - an Arrow table
         """Some columns of what became of the images of a shard."""

@@ -6,6 +6,8 @@ from tasks.bootstrap import groups_kept
 from tasks.products import GRAM_BLOCK, ROW_BLOCK, TILE
 from tasks.ranks import BINS, LEVELS, labellings_counted
 from tasks.relabelling import NOISE
+from tasks.scales import OVERSAMPLE
+from tasks.scales import PASSES as SCALE_PASSES
 from tasks.scatter import LABELLINGS, PARTS, patterns_kept
 from tasks.solver import FLOAT32, FLOAT64
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from tasks.plan import Plan
 
 MIB = 2**20
+FAMILIES = 3  # of scales, at most
 PROCESS = 320 * MIB  # Python with all libraries, Prefect's among them
 IMAGES = 40 * MIB  # a block of images being decoded and transformed
 SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
@@ -29,6 +32,8 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     per_label = plan.classes * k
     groups, kept = groups_kept(plan.classes, k), patterns_kept(plan.classes, k)
     counted = labellings_counted(plan.classes, k, permutations + 1)
+    scale_rank = plan.scale_rank(permutations)
+    scale_width = scale_rank + OVERSAMPLE if scale_rank else 0
     cells = LABELLINGS * PARTS * plan.classes
     summary = (
         per_label * (permutations + 2 + len(NOISE))
@@ -41,6 +46,8 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
         "transform": 0 if plan.solver == "dual" else FLOAT64 * share,
         "pass": FLOAT64 * share,
         "project": FLOAT64 * (plan.classes * plan.channels * (permutations + 2) + p * k),
+        "scale pass": FLOAT64 * FAMILIES * p * scale_width,
+        "scales": FLOAT64 * plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1),
         "summarise": FLOAT64 * summary,
         "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
     }
@@ -85,6 +92,12 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         )
     scores = plan.rows_per_shard * k
     stages["project"] = chunk + masked + 3 * (FLOAT32 + FLOAT64) * scores + 4 * FLOAT32 * p * k + sums["project"]
+    if scale_rank := plan.scale_rank(permutations):
+        blocks = FAMILIES * p * (scale_rank + OVERSAMPLE)
+        stages["scale pass"] = chunk + masked + FLOAT32 * blocks + sums["scale pass"]
+        stages["solve scales"] = (SCALE_PASSES * (FLOAT32 + FLOAT64) + 3 * FLOAT64) * blocks
+        scores = 4 * FLOAT64 * plan.rows_per_shard * plan.scales * scale_rank
+        stages["scales"] = chunk + masked + FLOAT32 * blocks + scores + sums["scales"]
     for stage in ("summarise", "judge"):
         stages[stage] = FLOAT32 * scores + COPIES * FLOAT64 * scores + sums[stage]
     results = result_bytes(plan, permutations)

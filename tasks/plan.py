@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from tasks.scales import families, patterns_of_scales
 from tasks.solver import FLOAT32, Cost, choose, costs
 from tasks.space import CoefficientSpace
 from tasks.wavelet import deepest_level
@@ -33,6 +34,8 @@ class Plan:
         Most passes over the fitted images; the first is part of the transform.
     rows_per_shard, shards
         How the images are cut.
+    scales
+        Sets of columns that are decomposed on their own.
     solver
         How the coefficients are decomposed.
     """
@@ -50,6 +53,7 @@ class Plan:
     passes: int
     rows_per_shard: int
     shards: int
+    scales: int
     solver: str
 
     @classmethod
@@ -66,6 +70,7 @@ class Plan:
         centre: bool,
         shard_size: int,
         value_bytes: int = FLOAT32,
+        scales: bool = True,
         solver: str = "auto",
     ) -> Self:
         """Plan a run.
@@ -108,6 +113,7 @@ class Plan:
             passes=passes or MOST_PASSES,
             rows_per_shard=rows_per_shard,
             shards=shards,
+            scales=sum(map(len, families(space.bands, space.channels))) if scales else 0,
             solver=solver,
         )
         return replace(made, solver=choose(made.costs(passes), solver))
@@ -121,6 +127,10 @@ class Plan:
             passes=passes,
             shards=len(self.fitted_shards),
         )
+
+    def scale_rank(self, permutations: int) -> int:
+        """Patterns of each scale, 0 if scales are not decomposed."""
+        return patterns_of_scales(self.scales, self.fitted, self.classes, permutations)
 
     def rows(self, shard: int) -> range:
         """Rows of a shard."""

@@ -91,6 +91,7 @@ def plan_run(source: str, settings: Settings) -> Outlook:
             centre=settings.centre,
             shard_size=settings.shard_size,
             value_bytes=np.dtype(settings.dtype).itemsize,
+            scales=settings.scales,
             solver=settings.solver,
         )
         limit = settings.memory_limit or machine_memory() // _processes(settings)

@@ -10,6 +10,13 @@ from flows.fanout import InlineFanout
 from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
+from tasks.decompose_scales import (
+    begin_scales,
+    finish_scale_pass,
+    next_scale_pass,
+    score_scales,
+    share_of_scales,
+)
 from tasks.extract_patterns import extract_patterns
 from tasks.finish_projection import finish_projection
 from tasks.memory import stage_memory
@@ -50,6 +57,13 @@ def main(source, workspace, settings):
     measured("solve", extract_patterns, job)
     result = measured("project", fanout.map_sum, partial(project_shard, job), range(job.plan.shards), int, 0)
     measured("project", finish_projection, job, result)
+    begin_scales(job)
+    while (number := next_scale_pass(job)) is not None:
+        shards = job.plan.fitted_shards
+        total = measured("scale pass", fanout.map_sum, partial(share_of_scales, job, number), shards, int, 0)
+        measured("solve scales", finish_scale_pass, job, number, total)
+        del total
+    measured("scales", fanout.map_sum, partial(score_scales, job), job.plan.fitted_shards, int, 0)
     projected = stage_memory(job.plan, chosen.permutations)
     sys.stdout.write(json.dumps({"measured": peaks, "projected": projected}))
 

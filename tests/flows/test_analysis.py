@@ -140,7 +140,7 @@ def test_same_bits_from_workers_and_from_a_scheduler(digits, tmp_path):
 def test_shard_size_changes_only_rounding(digits, tmp_path):
     one = analyse("digits", tmp_path, **DIGITS | {"shard_size": 2**26})
     assert one.manifest.plan["shards"] == 1
-    for name in ("patterns", "pattern_class", "learnability"):
+    for name in ("patterns", "pattern_class", "learnability", "scales"):
         for column in digits.tables[name].column_names:
             ours, theirs = (run.tables[name][column].to_pylist() for run in (one, digits))
             if isinstance(ours[0], float) and column != "residual":
@@ -209,12 +209,13 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     (run,) = ask("flow_runs", flow_runs={"name": {"any_": [str(folder)]}})
     assert run["state_type"] == "COMPLETED"
     stages = ask("task_runs", flow_runs={"id": {"any_": [run["id"]]}}, sort="EXPECTED_START_TIME_ASC")
-    expected = ["plan", "transform", "decompose pass 1", "project", "associate", "seal"]
+    expected = ["plan", "transform", "decompose pass 1", "project", "scales", "associate", "seal"]
     assert [stage["name"] for stage in stages] == expected
     artifacts = {
         artifact["key"]: artifact["data"] for artifact in ask("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
     }
-    bars = ("transform", "decompose-pass-1", "project", "summarise", "judge")
+    bars = ["transform", "decompose-pass-1", "project", "summarise", "judge", "scales"]
+    bars += [f"scales-pass-{number}" for number in range(4)]
     progress = {key: float(artifacts.pop(key)) for key in bars}
     assert set(progress.values()) == {100}
     assert "Class labels explain" in artifacts["verdict"]
@@ -241,7 +242,8 @@ PHASES = {
     "transform": "work/parts/000001.parquet",
     "between transform and pass 1": "work/transformed",
     "project": "scores.zarr/c/1/0",
-    "associate": "work/projection.npz",
+    "scales": "work/scale-product-01.npy",
+    "between scales and associate": "work/scales.npz",
     "seal": "tables/samples.parquet",
 }
 

@@ -63,3 +63,41 @@ def test_runs_in_other_spaces(folder, tmp_path, settings, coefficients, shape):
 def test_a_band_that_is_not_there_is_refused_by_name(folder, tmp_path):
     with pytest.raises(InputError, match=r"There is no band 3 among LL2, .*: change --bands"):
         analyse(folder, tmp_path, bands="3")
+
+
+@pytest.mark.parametrize("solver", ["krylov", "gram", "dual"])
+def test_scales_are_decomposed_alike_by_every_solver(folder, tmp_path, solver):
+    run = analyse(folder, tmp_path, rank=6, solver=solver, shard_size=2**15)
+    assert len(run.manifest.shards) > 4
+    table = run.tables["scales"].to_pandas()
+    assert len(table) == 2 + 7 + 21
+    coefficients, labels = run.coefficients[:].astype(np.float64), run.tables["samples"]["class_id"].to_numpy()
+    bands = {(band["orientation"], band["level"]): band for band in run.coefficients.attrs["bands"]}
+    for row in table[table.orientation.notna()].to_dict("records"):
+        band = bands[row["orientation"], row["level"]]
+        own = coefficients[:, band["start"] : band["stop"]]
+        if not np.isnan(row["channel"]):
+            own = np.split(own, 3, axis=1)[int(row["channel"])]
+        _, values, vectors, energy = naive.svd(own, int(row["patterns"]))
+        assert row["coefficients"] == own.shape[1]
+        assert row["captured"] == pytest.approx((values**2).sum() / energy, rel=2e-3)
+        scores = (own - own.mean(axis=0)) @ vectors.T
+        assert row["learnability"] == pytest.approx(naive.learnability(scores, labels), rel=0.15)
+    whole = table[table.orientation.isna() | table.channel.isna()]
+    assert whole[whole.orientation.notna()].energy_share.sum() == pytest.approx(1, rel=1e-5)
+    # The classes differ in brightness alone.
+    best = table.loc[table.learnability.idxmax()]
+    assert best.orientation == "LL"
+    assert best.learnability > best.shuffled_max
+
+
+def test_energy_of_patterns_is_spread_over_bands(folder, tmp_path):
+    run = analyse(folder, tmp_path, **SETTINGS, scales=False)
+    assert len(run.tables["scales"]) == 0
+    table = run.tables["pattern_bands"].to_pandas()
+    assert len(table) == 6 * 7 * 3
+    np.testing.assert_allclose(table.groupby("pattern").energy_share.sum(), 1, rtol=1e-5)
+    pattern, band = run.patterns[2], run.coefficients.attrs["bands"][3]
+    own = np.split(pattern[band["start"] : band["stop"]], 3)[1]
+    row = table.query("pattern == 2 and level == 2 and orientation == 'HH' and channel == 1")
+    assert row.energy_share.item() == pytest.approx((own**2).sum(), rel=1e-5)

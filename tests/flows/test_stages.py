@@ -98,7 +98,7 @@ def test_same_bits_for_any_number_of_workers(tmp_path, solver):
             run = analyse(folder, tmp_path / str(workers), DaskFanout(client), **settings)
         for name in ("patterns", "scores", "mean", "coefficients"):
             assert getattr(run, name)[:].tobytes() == getattr(expected, name)[:].tobytes()
-        for name in ("patterns", "pattern_class", "learnability"):
+        for name in ("patterns", "pattern_class", "learnability", "scales"):
             assert run.tables[name].equals(expected.tables[name])
 
 
