@@ -102,11 +102,23 @@ class Run:
         return np.asarray(self.pattern_images[number])
 
     def generalized_pattern_image(self, number: int) -> Image:
-        """A generalized pattern of the table of that name as an image, with unit coefficients."""
+        """A generalized pattern of the table of that name as an image, with unit coefficients.
+
+        Raises
+        ------
+        InputError
+            If images cannot be had from the run's coefficients.
+        """
         return self._combined(_open(self.paths.generalized_loadings)[number], self.pattern_images.shape[0])
 
     def class_pattern_image(self, class_id: int, number: int = 0) -> Image:
-        """A pattern that is a class's own, the most so by default, as an image, with unit coefficients."""
+        """A pattern that is a class's own, the most so by default, as an image, with unit coefficients.
+
+        Raises
+        ------
+        InputError
+            If images cannot be had from the run's coefficients.
+        """
         return self._combined(_open(self.paths.class_loadings)[class_id, number], self.pattern_images.shape[0])
 
     def reconstruct(self, key: str, rank: int) -> Image:
@@ -115,7 +127,8 @@ class Run:
         Raises
         ------
         InputError
-            If there is no such image, it was rejected, or the run has fewer patterns.
+            If there is no such image, it was rejected, the run has fewer patterns, or images cannot be had from its
+            coefficients.
         """
         most = self.pattern_images.shape[0]
         if not 0 <= rank <= most:
@@ -143,6 +156,11 @@ class Run:
 
     def _combined(self, weights: Any, rank: int) -> Image:  # noqa: ANN401 - an array from Zarr
         """The first images of patterns times weights (patterns,), summed."""
+        if not self.coefficients.attrs["invertible"]:
+            raise InputError(
+                f"The patterns of the run {self.paths.run_id} are shown as maps of energy, which do not add up to "
+                "images; run without --transform modulus for that."
+            )
         if not self.coefficients.attrs["invertible"]:
             raise InputError(
                 f"The run {self.paths.run_id} has --transform modulus, which cannot be undone: there are no images to "

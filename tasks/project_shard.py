@@ -104,7 +104,7 @@ def project_shard(job: Job, shard: int) -> Projection:
         shards=1,
         squares=(scores[used].astype(np.float64) ** 2).sum(axis=0),
         product=product,
-        colours=_colour_sums(job, mean_colours(rows, used, job.space.bands, job.space.channels), labels),
+        colours=_colour_sums(job, mean_colours(rows, used, job.space), labels),
         held_out=Energy.of(rows, held_out, scores, mean),
     )
 

@@ -40,7 +40,8 @@ def reconstruct_image(run: Run, key: str, rank: int | None, path: Path, *, steps
     Raises
     ------
     InputError
-        If there is no such image, it was rejected, or the run has fewer patterns.
+        If there is no such image, it was rejected, the run has fewer patterns, or images cannot be had from its
+        coefficients.
     EigenwaveError
         If the file cannot be written.
     """
@@ -61,7 +62,7 @@ def _steps(run: Run, key: str, rank: int, original: Image) -> list[list[Picture]
     below = [Picture(GRAY + after - before, f"+ {_range(*step)}") for step, (before, after) in added]
     rest = Picture(GRAY + original - sums[-1], "+ the rest")
     blank = Picture(np.ones_like(original), "")
-    return [[*above, Picture(original, "image")], [blank, *below, rest]]
+    return [[*above, Picture(original, "all coefficients")], [blank, *below, rest]]
 
 
 def _range(start: int, stop: int) -> str:
@@ -69,8 +70,8 @@ def _range(start: int, stop: int) -> str:
 
 
 def _original(run: Run, key: str) -> Image:
-    """The image itself, from all its coefficients."""
+    """The image as all its coefficients have it: itself, unless some were dropped or changed."""
     plan, settings = run.manifest.plan, Settings.model_validate(run.manifest.settings)
     space = coefficient_space(settings, plan["height"], plan["width"], plan["channels"])
-    image: Image = space.inverse(np.asarray(run.coefficients[run.row(key)])[None])[0]
+    image: Image = space.inverse(np.asarray(run.coefficients[run.row(key)], np.float32)[None])[0]
     return image

@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from storage.errors import InputError
 from tests import naive
+from tests.conftest import write_images
 from tests.flows.test_stages import analyse, smooth_images
 
 
@@ -119,3 +121,24 @@ def test_one_image_a_class_and_an_empty_class(tmp_path):
             assert np.isfinite(values).all(), (name, column)
     assert run.tables["patterns"]["f_statistic"].null_count == 3
     assert run.tables["learnability"]["heterogeneity"].null_count == 1
+
+
+@pytest.mark.parametrize("settings", [{"transform": "modulus"}, {"bands": "details"}])
+def test_what_a_space_does_not_hold_is_null(tmp_path, settings):
+    folder = smooth_images(tmp_path / "data", count=30)
+    run = analyse(folder, tmp_path / "workspace", rank=4, **settings)
+    assert run.tables["learnability"]["colour_learnability"].null_count == 1
+    assert run.tables["patterns"]["psnr"].null_count == 4
+    if not run.coefficients.attrs["invertible"]:
+        for refused in (lambda: run.reconstruct("a/0000.png", 2), lambda: run.class_pattern_image(0)):
+            with pytest.raises(InputError, match="maps of energy, which do not add up"):
+                refused()
+
+
+def test_colours_in_another_colour_space_tell_as_much(tmp_path):
+    folder = write_images(tmp_path / "data", count=30)
+    rows = [
+        analyse(folder, tmp_path / colour, rank=4, colour=colour).tables["learnability"].to_pylist()[0]
+        for colour in ("rgb", "ycbcr")
+    ]
+    assert rows[0]["colour_learnability"] == pytest.approx(rows[1]["colour_learnability"], rel=1e-4)

@@ -1,9 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from storage.errors import InputError
-from storage.open_source import open_source
 from tasks.reconstruct_image import reconstruct_image
 from tests.conftest import write_images
 from tests.flows.test_stages import analyse
@@ -27,8 +28,7 @@ def pixels_of(path):
 
 @pytest.fixture
 def original(run):
-    source = open_source(run.manifest.source)
-    return np.asarray(source.image(source.read("dog/003.png"))) / 255
+    return pixels_of(Path(run.manifest.source) / "dog" / "003.png") / 255
 
 
 def test_an_image_is_the_sum_of_its_patterns(run, original):
@@ -44,9 +44,8 @@ def test_an_image_is_the_sum_of_its_patterns(run, original):
 def test_all_directions_rebuild_the_image_exactly(tmp_path):
     images = write_images(tmp_path / "data", shape=(4, 4), count=20)
     run = analyse(images, tmp_path / "workspace", rank=16, level=1)
-    source = open_source(str(images))
     for key in ("cat/000.png", "dog/019.png"):
-        image = np.asarray(source.image(source.read(key)))[:, :, None] / 255
+        image = pixels_of(images / key)[:, :, None] / 255
         np.testing.assert_allclose(run.reconstruct(key, 16), image, atol=1e-5)
     found = reconstruct_image(run, "cat/000.png", None, tmp_path / "one.png", steps=False)
     assert found.rank == 16
