@@ -94,6 +94,9 @@ class Settings(BaseModel):
     centre: bool = Field(default=True, description="Subtract the mean image.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the test matrix and of the shuffled labels.")
     permutations: int = Field(20, ge=1, le=10_000, description="Label shuffles of the control.")
+    compact: bool = Field(
+        default=False, description="Give images new rows, instead of those that the last run of this source gave them."
+    )
     max_bad_fraction: float = Field(0.01, ge=0, le=1, description="Fail if more than this part of the images is bad.")
     shard_size: ByteSize = Field(ByteSize(64 * 2**20), ge=4096, description="Most bytes of coefficients in a shard.")
     cluster: str = Field(

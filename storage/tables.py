@@ -31,7 +31,7 @@ _SAMPLE_FIELDS = (
     _field("row", pa.int64(), "Row of the image in coefficients and scores."),
     _field("key", pa.string(), "Name of the image in its source."),
     _field("shard", pa.int32(), "Shard, and chunk of the arrays, that holds the row."),
-    _field("class_id", pa.int32(), "Class label."),
+    _field("class_id", pa.int32(), "Class label; -1 if the image was removed from the dataset."),
     _field("split", SPLIT, "Split of the source; patterns are fitted on one of them."),
 )
 
@@ -106,7 +106,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("place", pa.int32(), "0 is the highest, or the lowest."),
             _field("row", pa.int64(), "Row of the image in coefficients and scores."),
             _field("key", pa.string(), "Name of the image in its source."),
-            _field("class_id", pa.int32(), "Class label."),
+            _field("class_id", pa.int32(), "Class label; -1 if the image was removed from the dataset."),
             _field("score", pa.float64(), "How much of the pattern is in the image."),
         ]
     ),
@@ -188,7 +188,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "samples": pa.schema(
         [
             *_SAMPLE_FIELDS,
-            _field("valid", pa.bool_(), "False if the image was rejected: its rows are NaN."),
+            _field("valid", pa.bool_(), "False if the image was rejected or removed: its rows are NaN."),
             *_JUDGEMENT_FIELDS,
             _field("digest", pa.string(), "First 128 bits of the SHA-256 of the stored bytes; null if unreadable."),
         ]

@@ -23,6 +23,7 @@ from storage.settings import Settings
 from storage.tables import LISTING, read_table, table_writer, to_table
 from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
 from tasks.find_warm_start import find_warm_start
+from tasks.order_rows import REMOVED, find_rows
 from tasks.plan import Plan
 from tasks.plan_run import coefficient_space, plan_run
 from tasks.relabelling import sample_ids
@@ -48,6 +49,8 @@ class Job:
         Split that patterns are fitted on.
     warm_start
         Folder of a finished run whose patterns the decomposition starts from, or None.
+    rows_of
+        Folder of a finished run that images have their rows from, or None.
     attempt
         Another each time the run is begun or continued: what a worker remembers of a dataset must not outlive it.
     runs
@@ -61,6 +64,7 @@ class Job:
     plan: Plan
     fitted_split: str
     warm_start: str | None
+    rows_of: str | None
     attempt: str
     runs: str = "runs"
 
@@ -134,8 +138,10 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         "plan": dataclasses.asdict(outlook.plan),
         "samples": _digest(outlook.samples),
     }
-    warm_start = find_warm_start(workspace, settings, layout)
-    layout["warm_start"] = warm_start
+    layout["warm_start"] = find_warm_start(workspace, settings, layout)
+    rows = find_rows(workspace, settings, layout, outlook.samples)
+    plan = outlook.plan.keeping(rows.rows_per_shard, rows.masked, _last_fitted(rows.samples, outlook.fitted_split))
+    layout |= {"plan": dataclasses.asdict(plan), "rows_of": rows.run and str(rows.run.folder)}
     contents = (settings.result_part().encode(), encoded(layout))
     paths = _chosen_run(workspace, run_id, contents)
     job = Job(
@@ -143,15 +149,27 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         folder=str(workspace.folder),
         run_id=paths.run_id,
         settings=settings,
-        plan=outlook.plan,
+        plan=plan,
         fitted_split=outlook.fitted_split,
-        warm_start=warm_start,
+        warm_start=layout["warm_start"],
+        rows_of=layout["rows_of"],
         attempt=secrets.token_hex(4),
     )
     remove_partials(paths.folder)
     if not paths.plan.exists():
-        lay_out(job, outlook.samples, contents)
+        lay_out(job, rows.samples, contents)
     return job
+
+
+def _last_fitted(samples: pa.Table, split: str) -> int:
+    """Rows up to the last image of a split."""
+    return int(np.flatnonzero(np.asarray(fitted(samples, split)))[-1]) + 1
+
+
+def fitted(samples: pa.Table, split: str) -> pa.ChunkedArray:
+    """Which rows hold an image of a split."""
+    there = pc.not_equal(samples["class_id"], REMOVED)
+    return pc.and_(there, pc.equal(samples["split"].cast(pa.string()), split))
 
 
 def lay_out(job: Job, samples: pa.Table, contents: tuple[bytes, bytes]) -> None:
@@ -215,7 +233,7 @@ def _write_listing(job: Job, samples: pa.Table) -> None:
 def _create_array(job: Job) -> None:
     plan = job.plan
     coefficients = ArraySpec(
-        shape=(plan.images, plan.coefficients),
+        shape=(plan.row_count, plan.coefficients),
         chunks=(plan.rows_per_shard, plan.coefficients),
         dimensions=("image", "coefficient"),
         dtype=job.settings.dtype,

@@ -25,7 +25,7 @@ def extract_patterns(job: Job) -> None:
     """
     patterns = _patterns(job)
     picture_patterns(job, patterns)
-    shape = (job.plan.images, len(patterns))
+    shape = (job.plan.row_count, len(patterns))
     create_array(job.paths.scores, ArraySpec(shape, (job.plan.rows_per_shard, len(patterns)), ("image", "pattern")))
     ids, labels = _fitted_samples(job)
     sizes = np.bincount(labels, minlength=job.plan.classes)

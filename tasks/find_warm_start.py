@@ -33,25 +33,36 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Mapping[st
     if layout["plan"]["solver"] != "krylov" or settings.warm_start == "none":
         return None
     if settings.warm_start != "auto":
-        paths = workspace.find(settings.warm_start)
-        if not _comparable(paths, settings, layout):
+        named = workspace.find(settings.warm_start)
+        if not _comparable(named, settings, layout):
             raise InputError(
-                f"The run {paths.run_id} has other wavelets or image sizes than this one; leave --warm-start out."
+                f"The run {named.run_id} has other wavelets or image sizes than this one; leave --warm-start out."
             )
-        return str(paths.folder)
+        return str(named.folder)
+    paths = last_of_source(workspace, settings, layout)
+    changed = paths is not None and read_plan(paths)["samples"] != layout["samples"]
+    return str(paths.folder) if paths is not None and changed else None
+
+
+def last_of_source(workspace: Workspace, settings: Settings, layout: Mapping[str, Any]) -> RunPaths | None:
+    """The last finished run of the same source whose coefficients are of the same kind, if there is one."""
     for paths in reversed(workspace.runs()):
-        if paths.manifest.exists() and _comparable(paths, settings, layout):
-            earlier = json.loads(paths.plan.read_bytes())
-            if earlier["source"] == layout["source"]:
-                changed = earlier["samples"] != layout["samples"]
-                return str(paths.folder) if changed else None
+        comparable = paths.manifest.exists() and _comparable(paths, settings, layout)
+        if comparable and read_plan(paths)["source"] == layout["source"]:
+            return paths
     return None
+
+
+def read_plan(paths: RunPaths) -> dict[str, Any]:
+    """What a run's plan.json holds."""
+    content: dict[str, Any] = json.loads(paths.plan.read_bytes())
+    return content
 
 
 def _comparable(paths: RunPaths, settings: Settings, layout: Mapping[str, Any]) -> bool:
     try:
         earlier = Settings.model_validate_json(paths.settings.read_bytes())
-        plan = json.loads(paths.plan.read_bytes())["plan"]
+        plan = read_plan(paths)["plan"]
     except (OSError, ValueError, KeyError):
         return False
     same_shape = all(plan.get(name) == layout["plan"][name] for name in SHAPE)

@@ -6,16 +6,18 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.arrays import load_array, save_array, write_array
 from storage.errors import EigenwaveError
 from storage.files import write_file
 from storage.open_source import open_source
 from storage.tables import read_table
-from tasks.begin_run import Job
+from tasks.begin_run import Job, fitted
 from tasks.blas import single_threaded
 from tasks.keep_state import Totals, save_totals
 from tasks.open_solver import open_solver
+from tasks.order_rows import REMOVED
 from tasks.products import Float64
 from tasks.read_images import digests_of, transformed_blocks
 from tasks.transform_shard import FirstPass
@@ -74,12 +76,13 @@ def _mean_of_some(job: Job) -> Float64:
 
 
 def _some_fitted(job: Job) -> pa.Table:
-    rows = np.arange(0, job.plan.fitted, max(1, job.plan.fitted // LOOKED_AT))
+    rows = np.arange(0, job.plan.fitted_rows, max(1, job.plan.fitted_rows // LOOKED_AT))
     shards = rows // job.plan.rows_per_shard
-    return pa.concat_tables(
+    some = pa.concat_tables(
         read_table(job.paths.listing, row_group=shard).take(rows[shards == shard] - job.plan.rows(shard).start)
         for shard in np.unique(shards).tolist()
     )
+    return some.filter(fitted(some, job.fitted_split))
 
 
 def _checked_samples(job: Job) -> tuple[int, str]:
@@ -89,7 +92,7 @@ def _checked_samples(job: Job) -> tuple[int, str]:
     named: list[str] = []
     for shard in range(job.plan.shards):
         part = job.part(shard, ["key", "class_id", "split", "digest", "reason", "detail"])
-        rows = part.to_pylist()
+        rows = part.filter(pc.not_equal(part["class_id"], REMOVED)).to_pylist()
         digest.update(json.dumps([[row["key"], row["class_id"], row["split"], row["digest"]] for row in rows]).encode())
         for row in rows:
             if row["reason"] is not None:

@@ -19,7 +19,11 @@ class Plan:
     Attributes
     ----------
     images, fitted
-        All images, and those of them that patterns are fitted on: they come first.
+        All images, and those of them that patterns are fitted on.
+    masked
+        Rows without an image: it was removed from the dataset after an earlier run.
+    fitted_rows
+        Rows up to the last image that patterns are fitted on.
     classes
         Class labels, empty classes included.
     height, width, channels
@@ -42,6 +46,8 @@ class Plan:
 
     images: int
     fitted: int
+    masked: int
+    fitted_rows: int
     classes: int
     height: int
     width: int
@@ -102,6 +108,8 @@ class Plan:
         made = cls(
             images=images,
             fitted=fitted,
+            masked=0,
+            fitted_rows=fitted,
             classes=classes,
             height=transform.height,
             width=transform.width,
@@ -117,6 +125,16 @@ class Plan:
             solver=solver,
         )
         return replace(made, solver=choose(made.costs(passes), solver))
+
+    def keeping(self, rows_per_shard: int, masked: int, fitted_rows: int) -> Self:
+        """The same plan for rows that an earlier run gave its images."""
+        shards = -(-(self.images + masked) // rows_per_shard)
+        return replace(self, rows_per_shard=rows_per_shard, shards=shards, masked=masked, fitted_rows=fitted_rows)
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the arrays: one an image, and the masked ones."""
+        return self.images + self.masked
 
     def costs(self, passes: int | None) -> list[Cost]:
         """What each solver would take; `passes` as they were asked for, None if they end by themselves."""
@@ -135,12 +153,12 @@ class Plan:
     def rows(self, shard: int) -> range:
         """Rows of a shard."""
         start = shard * self.rows_per_shard
-        return range(start, min(start + self.rows_per_shard, self.images))
+        return range(start, min(start + self.rows_per_shard, self.row_count))
 
     @property
     def fitted_shards(self) -> range:
         """Shards that hold fitted images."""
-        return range(-(-self.fitted // self.rows_per_shard))
+        return range(-(-self.fitted_rows // self.rows_per_shard))
 
     @property
     def other_split(self) -> bool:

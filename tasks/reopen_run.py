@@ -8,10 +8,12 @@ from storage.errors import EigenwaveError
 from storage.files import remove_folder, sha256_of
 from storage.manifest import Manifest
 from storage.open_source import open_source
+from storage.open_store import open_path
 from storage.settings import Settings
 from storage.store import StorePath
 from storage.workspace import RunPaths, Workspace
 from tasks.begin_run import Job, encoded, lay_out
+from tasks.order_rows import ordered_as
 from tasks.plan import Plan
 
 FOLDER = "repair"
@@ -34,11 +36,15 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
         plan=Plan(**layout["plan"]),
         fitted_split=manifest.fitted_split,
         warm_start=layout["warm_start"],
+        rows_of=layout["rows_of"],
         attempt=secrets.token_hex(4),
         runs=FOLDER,
     )
     remove_folder(job.paths.folder)
-    lay_out(job, open_source(job.source).samples(), (settings.result_part().encode(), encoded(layout)))
+    samples = open_source(job.source).samples()
+    if job.rows_of:
+        samples = ordered_as(samples, RunPaths(open_path(job.rows_of)))
+    lay_out(job, samples, (settings.result_part().encode(), encoded(layout)))
     return job
 
 

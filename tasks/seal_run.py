@@ -17,6 +17,7 @@ from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.keep_state import read_totals
 from tasks.open_solver import open_solver
+from tasks.order_rows import REMOVED
 
 
 def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
@@ -92,8 +93,9 @@ def write_samples(job: Job) -> None:
             known = part.append_column("valid", valid)
             for name in judged.column_names:
                 known = known.append_column(name, judged[name])
-            sample_writer.write_table(known.select(samples.names).cast(samples))
-            bad = part.filter(pc.invert(valid)).select(rejects.names)
+            sample_writer.write_table(known.select(samples.names).cast(samples), row_group_size=len(known))
+            rejected = pc.and_(pc.invert(valid), pc.not_equal(part["class_id"], REMOVED))
+            bad = part.filter(rejected).select(rejects.names)
             if len(bad):
                 reject_writer.write_table(bad.cast(rejects))
 

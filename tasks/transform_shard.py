@@ -1,7 +1,7 @@
 """Read, decode and wavelet-transform the images of a shard, and take its share of the first pass on the way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -28,8 +28,10 @@ from storage.tables import PART, read_table, table_writer, to_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.open_solver import open_solver
+from tasks.order_rows import REMOVED
 from tasks.products import Float32, Float64, Moments
-from tasks.read_images import UNREADABLE, digests_of, transformed_blocks
+from tasks.read_images import digests_of, transformed_blocks
+from tasks.reuse_rows import ABSENT, Known, known_rows, stored_digest
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,13 @@ def bring_shard(job: Job, shard: int) -> Float32:
     """
     listing = read_table(job.paths.listing, row_group=shard)
     source = _source(job.source, job.attempt)
-    digests = digests_of(source, listing)
+    digests = _digests(source, listing)
     chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
     key = shard_key(digests, chunk_shape, f"{job.settings.transform_part()} {job.form}", _code())
     marker, rows = _stored(job, key, chunk_shape)
     if marker is None:
-        rows, rejects = _transformed(job, source, listing, digests)
+        known = known_rows(job, shard, key, digests)
+        rows, rejects = _transformed(job, source, listing, digests, known)
         stored = _as_stored(job, rows)
         marker = store_shard(job.workspace, key, stored, len(listing), rejects)
         rows = stored.astype(np.float32, copy=False)
@@ -105,16 +108,29 @@ def _code() -> str:
     return code_digest(*(Path(module.__file__ or "") for module in (*decoding, *numerics)))
 
 
+def _digests(source: Source, listing: pa.Table) -> list[bytes]:
+    """SHA-256 of each image; something else where it was removed."""
+    there = np.asarray(listing["class_id"]) != REMOVED
+    found = iter(digests_of(source, listing.filter(pa.array(there))))
+    return [next(found) if present else ABSENT for present in there]
+
+
 def _transformed(
-    job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes]
+    job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes], known: Known
 ) -> tuple[Float32, tuple[Reject, ...]]:
-    """Coefficients of a whole chunk; rows of rejected images, and rows behind the last image, are NaN."""
-    chunk = np.empty((job.plan.rows_per_shard, job.plan.coefficients), np.float32)
-    chunk[len(samples) :] = np.nan
-    rejects: list[Reject] = []
-    for _, _, bad in transformed_blocks(job, source, samples, digests, chunk):
-        rejects += bad
-    return chunk, tuple(rejects)
+    """Coefficients of a whole chunk; rows of rejected and removed images, and those behind the last, are NaN."""
+    chunk, rejects = known.chunk, list(known.rejects)
+    there = np.array([digest != ABSENT for digest in digests])
+    chunk[: len(there)][~there] = chunk[len(there) :] = np.nan
+    missing = np.flatnonzero(there & ~known.same)
+    # Usually all are: then they need not be gathered.
+    place = chunk if len(missing) == len(there) else None
+    blocks = transformed_blocks(job, source, samples.take(missing), [digests[row] for row in missing.tolist()], place)
+    for positions, coefficients, bad in blocks:
+        if place is None:
+            chunk[missing[positions.start : positions.stop]] = coefficients
+        rejects += [replace(reject, position=int(missing[reject.position])) for reject in bad]
+    return chunk, tuple(sorted(rejects, key=lambda reject: reject.position))
 
 
 def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
@@ -128,9 +144,14 @@ def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
 
 def _write_part(job: Job, shard: int, listing: pa.Table, digests: Sequence[bytes], marker: Marker) -> None:
     rejects = {reject.position: reject for reject in marker.rejects}
-    found = [rejects.get(position) for position in range(len(digests))]
+    found = [
+        Reject(position, "removed", "the dataset does not have it any more")
+        if digest == ABSENT
+        else rejects.get(position)
+        for position, digest in enumerate(digests)
+    ]
     columns = {name: listing[name] for name in listing.column_names} | {
-        "digest": [None if digest == UNREADABLE else digest.hex()[:32] for digest in digests],
+        "digest": [stored_digest(digest) for digest in digests],
         "reason": [reject and reject.reason for reject in found],
         "detail": [reject and reject.detail for reject in found],
     }
