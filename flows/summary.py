@@ -27,8 +27,8 @@ def verdict(manifest: Manifest) -> str:
     row = manifest.learnability
     value, shuffled = row["learnability"] or 0.0, row["shuffled_max"] or 0.0
     found = (
-        f"Class labels explain {_percent(value)} of how the images differ along their {row['rank']} leading patterns; "
-        f"shuffled labels explain at most {_percent(shuffled)}"
+        f"Class labels explain {_percent(value)} of what they could of how the images differ along their {row['rank']} "
+        f"leading patterns; shuffled labels explain at most {_percent(shuffled)}"
     )
     if value > shuffled:
         return (
@@ -44,7 +44,7 @@ def run_summary(run: Run) -> RenderableType:
     return Group(
         Text(f"\n{manifest.run_id}  {manifest.source}", style="bold"),
         Text(_counts(manifest)),
-        _learnability(manifest),
+        _learnability(run),
         Text(),
         _patterns(run),
         Text(),
@@ -129,13 +129,18 @@ def _decomposition(manifest: Manifest) -> str:
     return f"{manifest.solver}, {passes}{warm}"
 
 
-def _learnability(manifest: Manifest) -> Table:
-    row = manifest.learnability
-    table = Table("", "labels", "expected by chance", "shuffled, mean", "shuffled, most", box=None)
+def _learnability(run: Run) -> Table:
+    row, quadratic = run.manifest.learnability, run.tables["held_out"].to_pylist()[1]
+    table = Table("", "\nlabels", "expected\nby chance", "shuffled,\nmean", "shuffled,\nmost", box=None)
     table.add_row(
         "learnability",
         *(_number(row[name]) for name in ("learnability", "expected_null", "shuffled_mean", "shuffled_max")),
     )
+    if row["ci_low"] is not None:
+        table.add_row("- 95 % interval", f"{_number(row['ci_low'])} to {_number(row['ci_high'])}")
+    if row["colour_learnability"] is not None:
+        colour = _number(row["colour_learnability"]), "", "", _number(row["colour_shuffled_max"])
+        table.add_row("- of mean colour alone", *colour)
     table.add_row(
         f"patterns with q < {SIGNIFICANT}",
         f"{row['significant_patterns']} of {row['rank']}",
@@ -143,6 +148,9 @@ def _learnability(manifest: Manifest) -> Table:
         f"{row['shuffled_significant_mean']:.2f}",
         str(row["shuffled_significant_max"]),
     )
+    if quadratic["judged"]:
+        accuracies = (_number(quadratic[name]) for name in ("accuracy", "chance", "shuffled_accuracy"))
+        table.add_row("held-out accuracy", *accuracies)
     return table
 
 
@@ -166,8 +174,8 @@ def _patterns(run: Run) -> Table:
 def _places(paths: RunPaths) -> Table:
     table = Table(show_header=False, box=None)
     for path, what in (
-        (paths.tables, "patterns, pattern_class, learnability, samples, rejects (Parquet)"),
-        (paths.patterns, "the patterns, as wavelet coefficients"),
+        (paths.tables, "patterns, class_patterns, exemplars, samples ... (Parquet)"),
+        (paths.pattern_images, "the patterns, as images"),
         (paths.scores, "how much of each pattern is in each image"),
         (paths.coefficients, "the wavelet coefficients of the images"),
         (paths.manifest, "settings, digests, versions"),

@@ -21,6 +21,7 @@ IMAGES = 40 * MIB  # a block of images being decoded and transformed
 SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # small results are added up many at a time, as many as this holds
 COPIES = 8  # of a shard's scores, while they are binned, ranked and judged
+JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and what one needs while it is fitted
 COLUMNS = 60  # of pairs of pattern and class, while tables are written
 IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory takes
 
@@ -96,10 +97,12 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         blocks = FAMILIES * p * (scale_rank + OVERSAMPLE)
         stages["scale pass"] = chunk + masked + FLOAT32 * blocks + sums["scale pass"]
         stages["solve scales"] = (SCALE_PASSES * (FLOAT32 + FLOAT64) + 3 * FLOAT64) * blocks
-        scores = 4 * FLOAT64 * plan.rows_per_shard * plan.scales * scale_rank
-        stages["scales"] = chunk + masked + FLOAT32 * blocks + scores + sums["scales"]
+        scale_scores = 4 * FLOAT64 * plan.rows_per_shard * plan.scales * scale_rank
+        stages["scales"] = chunk + masked + FLOAT32 * blocks + scale_scores + sums["scales"]
     for stage in ("summarise", "judge"):
         stages[stage] = FLOAT32 * scores + COPIES * FLOAT64 * scores + sums[stage]
+    kept = patterns_kept(plan.classes, k)
+    stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
     results = result_bytes(plan, permutations)
     tables = COLUMNS * FLOAT64 * plan.classes * k
     stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables

@@ -9,6 +9,7 @@ from flows import stages
 from flows.fanout import InlineFanout
 from storage.settings import Settings
 from storage.workspace import Workspace
+from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import begin_run
 from tasks.decompose_scales import (
     begin_scales,
@@ -18,10 +19,13 @@ from tasks.decompose_scales import (
     share_of_scales,
 )
 from tasks.extract_patterns import extract_patterns
+from tasks.finish_association import finish_summary, finish_verdicts
 from tasks.finish_projection import finish_projection
+from tasks.judge_shard import judge_shard
 from tasks.memory import stage_memory
 from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard
+from tasks.summarise_shard import summarise_shard
 
 
 def peak_since_reset():
@@ -64,6 +68,14 @@ def main(source, workspace, settings):
         measured("solve scales", finish_scale_pass, job, number, total)
         del total
     measured("scales", fanout.map_sum, partial(score_scales, job), job.plan.fitted_shards, int, 0)
+    for stage, function, finish in (
+        ("summarise", summarise_shard, finish_summary),
+        ("judge", judge_shard, finish_verdicts),
+    ):
+        result = measured(stage, fanout.map_sum, partial(function, job), range(job.plan.shards), int, 0)
+        measured(stage, finish, job, result)
+        del result
+    measured("associate", associate_patterns, job)
     projected = stage_memory(job.plan, chosen.permutations)
     sys.stdout.write(json.dumps({"measured": peaks, "projected": projected}))
 

@@ -207,6 +207,21 @@ def test_measured_memory_is_below_the_projection(tmp_path, solver, side, count):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("classes", "images"), [(1000, 4), (21_000, 1)])
+def test_measured_memory_is_below_the_projection_with_many_classes(tmp_path, classes, images):
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), images)
+    pixels = random.integers(0, 128, (len(labels), 8, 8), dtype=np.uint8)
+    pixels += random.integers(0, 128, (classes, 8, 8), dtype=np.uint8)[labels]
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "many.npz", images=pixels, labels=labels)
+    result = measure(tmp_path / "data", tmp_path / "workspace", rank=32, shard_size=2**20)
+    for stage in ("summarise", "judge", "associate"):
+        measured, projected = result["measured"][stage], result["projected"][stage]
+        assert 0.3 * projected < measured <= projected, stage
+
+
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_images(tmp_path):
     peaks = []
     for count in (100, 1000):
