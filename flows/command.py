@@ -32,7 +32,7 @@ Flags = Annotated[Settings | None, Parameter(name="*")]
 Config = Annotated[
     Path | None, Parameter(help="TOML file with settings; flags and EIGENWAVE_... variables override it.")
 ]
-for verb in (command_upkeep.verify, command_upkeep.repair, command_upkeep.gc):
+for verb in (command_upkeep.verify, command_upkeep.repair, command_upkeep.gc, command_upkeep.compare):
     app.command(verb)
 
 

@@ -1,4 +1,4 @@
-"""Commands that look after a workspace: verify, repair and gc."""
+"""Commands that look after a workspace: verify, repair, gc and compare."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -73,6 +73,39 @@ def gc(
         print(entry.key)  # noqa: T201
     would = "would be " if dry_run else ""
     print(f"{len(entries):,} files, {sum(entry.size for entry in entries) / MIB:,.1f} MiB, {would}removed.")  # noqa: T201
+
+
+def compare(
+    first: str,
+    second: str,
+    /,
+    *,
+    fail_if: Annotated[tuple[str, ...], Parameter(help="Fail if, for example, learnability_drop>0.01.")] = (),
+    workspace: Folder = DEFAULT_WORKSPACE,
+) -> None:
+    """Tell how a dataset drifted between two runs; a gate sets the exit status.
+
+    Parameters
+    ----------
+    first, second
+        Run ids, paths, or: latest.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.summary import comparison_summary  # noqa: PLC0415
+    from storage.run import Run  # noqa: PLC0415
+    from tasks.compare_runs import compare_runs, failed_gates, write_comparison  # noqa: PLC0415
+
+    space = Workspace(workspace)
+    before, after = (Run(space.find(name)) for name in (first, second))
+    comparison = compare_runs(before, after)
+    ids = before.manifest.run_id, after.manifest.run_id
+    failed = failed_gates(fail_if, comparison.summary)
+    write_comparison(space.comparison(*ids), comparison, dict(zip(("first", "second"), ids, strict=True)))
+    Console().print(comparison_summary(*ids, comparison, space.comparison(*ids)))
+    if failed:
+        values = ", ".join(f"{gate} (it is {comparison.summary[gate.split('>')[0].strip()]:.4g})" for gate in failed)
+        raise EigenwaveError(f"Run {ids[1]} fails the gate {values} against run {ids[0]}.")
 
 
 def _located(workspace: str, run: str) -> tuple[Workspace, RunPaths]:

@@ -15,6 +15,7 @@ from storage.workspace import RunPaths
 
 if TYPE_CHECKING:
     # At run time it would bring in what only `plan` needs.
+    from tasks.compare_runs import Comparison
     from tasks.plan_run import Outlook
 
 LEADING_PATTERNS = 10
@@ -186,6 +187,21 @@ def _places(paths: RunPaths) -> Table:
 
 def _short(path: StorePath) -> str:
     return str(path).removeprefix(f"{Path.cwd()}/")
+
+
+def comparison_summary(first: str, second: str, comparison: "Comparison", folder: StorePath) -> RenderableType:
+    """What changed between two runs."""
+    found = comparison.summary
+    table = Table("", "", "95 % interval", box=None, show_header=True)
+    interval = f"{found['learnability_drop_low']:.4f} to {found['learnability_drop_high']:.4f}"
+    table.add_row("learnability_drop", f"{found['learnability_drop']:.4f}", interval)
+    for name in ("largest_angle", "largest_psi", "largest_eta_squared_drop"):
+        table.add_row(name, f"{found[name]:.4f}", "")
+    for kind, names in (("new", comparison.new_classes), ("vanished", comparison.vanished_classes)):
+        table.add_row(f"{kind}_classes", str(len(names)), ", ".join(names[:LEADING_PATTERNS]))
+    for change in ("added", "removed", "changed", "relabelled"):
+        table.add_row(f"{change}_images", f"{found[f'{change}_images']:,.0f}", "")
+    return Group(Text(f"\n{first} -> {second}", style="bold"), table, Text(f"\n{_short(folder)}", overflow="fold"))
 
 
 def _percent(value: float) -> str:

@@ -202,6 +202,46 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
 }
 
+# What `eigenwave compare` writes about two runs.
+COMPARISONS: Mapping[str, pa.Schema] = {
+    "compared_patterns": pa.schema(
+        [
+            _field("pattern", pa.int32(), "Number of the pattern of the first run."),
+            _field(
+                "principal_angle", pa.float64(), "Principal angle of the pattern spaces in degrees, in rising order."
+            ),
+            _field("psi", pa.float64(), "Population stability index of the scores on this pattern, in ten bins."),
+            _field("eta_squared_before", pa.float64(), "Eta squared of the first run's images on this pattern."),
+            _field("eta_squared_after", pa.float64(), "Eta squared of the second run's images on the same pattern."),
+            _field("eta_squared_change", pa.float64(), "The second less the first."),
+            _field("change_low", pa.float64(), "Lower end of the 95 % interval of the change."),
+            _field("change_high", pa.float64(), "Upper end of that interval."),
+        ]
+    ),
+    "compared_images": pa.schema(
+        [
+            _field("key", pa.string(), "Name of the image in its source."),
+            _field("change", pa.string(), "added, removed, changed, or relabelled."),
+        ]
+    ),
+    "compared_runs": pa.schema(
+        [
+            _field("learnability_drop", pa.float64(), "Learnability of the first run less that of the second."),
+            _field("learnability_drop_low", pa.float64(), "Lower end of the 95 % interval of the drop."),
+            _field("learnability_drop_high", pa.float64(), "Upper end of that interval."),
+            _field("largest_angle", pa.float64(), "Largest principal angle of the pattern spaces, in degrees."),
+            _field("largest_psi", pa.float64(), "Largest population stability index over the patterns."),
+            _field("largest_eta_squared_drop", pa.float64(), "Largest drop of eta squared over the patterns."),
+            _field("new_classes", pa.int32(), "Classes that only the second run has."),
+            _field("vanished_classes", pa.int32(), "Classes that only the first run has."),
+            _field("added_images", pa.int64(), "Images that only the second run has."),
+            _field("removed_images", pa.int64(), "Images that only the first run has."),
+            _field("changed_images", pa.int64(), "Images of the same name with other bytes."),
+            _field("relabelled_images", pa.int64(), "Images of the same name and bytes with another class."),
+        ]
+    ),
+}
+
 # Intermediate state, gone when a run is sealed: what samples are judged to be, and every sample before, and after, its
 # shard was transformed.
 JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)

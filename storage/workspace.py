@@ -244,6 +244,10 @@ class Workspace:
             return False
         return True
 
+    def comparison(self, first: str, second: str) -> StorePath:
+        """Folder of the tables that compare two runs."""
+        return self.folder / "comparisons" / f"{first}--{second}"
+
     def run(self, run_id: str, folder: str = "runs") -> RunPaths:
         """Paths of the run with this id, whether it exists or not."""
         return RunPaths(self.folder / folder / run_id)

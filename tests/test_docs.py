@@ -2,14 +2,14 @@ import re
 import subprocess
 from pathlib import Path
 
-from storage.tables import TABLES
+from storage.tables import COMPARISONS, TABLES
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_every_column_is_in_the_data_schema():
     text = (ROOT / "docs" / "data-schema.md").read_text()
-    for name, schema in TABLES.items():
+    for name, schema in {**TABLES, **COMPARISONS}.items():
         section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
         rows = re.findall(r"^\| (\w+) \| (.+?) \| (.+?) \|$", section, flags=re.MULTILINE)
         described = [(field.name, str(field.type), field.metadata[b"description"].decode()) for field in schema]
