@@ -28,7 +28,7 @@ from tasks.describe_stage import (
     rejects,
     transform_facts,
 )
-from tasks.seal_run import seal_run
+from tasks.seal_run import report_run, seal_run
 
 RECONNECT_SECONDS = (10, 30, 90)  # a scheduler that Kubernetes starts again is back within a minute
 
@@ -65,6 +65,8 @@ def analysis(
         with _timed(seconds, "plan"):
             job = plan(source, settings, space, run_id)
         _fan_out(job, seconds)
+        with _timed(seconds, "report"):
+            report(job)
         seal(job, seconds)
     return job.run_id
 
@@ -153,9 +155,15 @@ def associate(job: Job, fanout: Fanout) -> None:
     show_text("classes", "### What sets each class apart", {"The pattern most a class's own": draw_classes(job)})
 
 
+@task(task_run_name="report", cache_policy=NO_CACHE)
+def report(job: Job) -> None:
+    """Tables of samples and rejects, and the report for people, with its figures."""
+    report_run(job)
+
+
 @task(task_run_name="seal", cache_policy=NO_CACHE)
 def seal(job: Job, seconds: dict[str, float]) -> Manifest:
-    """Tables of samples and rejects, and the manifest that makes the run a finished one."""
+    """The manifest that makes the run a finished one."""
     manifest = seal_run(job, seconds)
     show_text("verdict", f"### {job.run_id}\n\n{verdict(manifest)}")
     return manifest

@@ -133,6 +133,24 @@ def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> No
 
 
 @app.command
+def report(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Write report.html and the figures of a finished run again.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from storage.workspace import Workspace  # noqa: PLC0415
+    from tasks.rewrite_report import rewrite_report  # noqa: PLC0415
+
+    space = Workspace(workspace)
+    with space.lock():
+        path = rewrite_report(space.find(run))
+    sys.stdout.write(f"{path}\n")
+
+
+@app.command
 def reconstruct(  # noqa: PLR0913 - each is a word of the command
     run: str = "latest",
     /,

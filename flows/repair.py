@@ -7,7 +7,8 @@ from storage.manifest import write_manifest
 from storage.verify import Fault, sound_manifest, verify
 from storage.workspace import RunPaths, Workspace
 from tasks.reopen_run import computed, damaged_shards, keep_patterns, put_back, reopen_run
-from tasks.seal_run import write_samples
+from tasks.rewrite_report import rewrite_report
+from tasks.seal_run import tabulate_images
 from tasks.transform_shard import bring_shard
 
 
@@ -15,8 +16,8 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
     """Bring back every damaged file of a run, and give what was wrong.
 
     A damaged chunk of coefficients costs its shard's transform; damaged scores or tables cost the passes after the
-    decomposition, damaged patterns the decomposition too. All is computed beside the run, and takes the place of
-    what is damaged only if it has the digest that the run's manifest names.
+    decomposition, damaged patterns the decomposition too. All is computed beside the run, and takes the place of what
+    is damaged only if it has the digest that the run's manifest names. A damaged report is written again.
 
     Parameters
     ----------
@@ -39,17 +40,21 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
     manifests = {paths.manifest_copy, paths.manifest}
     for path in damaged & manifests:
         write_manifest(path, manifest)
-    if damaged - manifests:
+    reported = {path for path in damaged if paths.of_report(path)}
+    damaged -= reported | manifests
+    if damaged:
         job = reopen_run(workspace, manifest)
         for shard in damaged_shards(workspace, paths, manifest, damaged):
             bring_shard(job, shard)
-        lost = sorted(path.relative_to(paths.folder) for path in damaged - manifests if path.is_below(paths.folder))
+        lost = sorted(path.relative_to(paths.folder) for path in damaged if path.is_below(paths.folder))
         if not computed(job, lost):
             keep_patterns(job, paths, damaged)
             stages.compute(job, fanout)
-            write_samples(job)
+            tabulate_images(job)
         put_back(job, paths, manifest, lost)
         remove_folder(job.paths.folder)
+    if reported:
+        rewrite_report(paths)
     if not workspace.latest_exists:
         write_file(workspace.latest, paths.run_id.encode())
     return faults

@@ -27,7 +27,7 @@ from tasks.memory import require_memory, result_bytes
 from tasks.open_solver import open_solver
 from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard
-from tasks.seal_run import seal_run
+from tasks.seal_run import report_run, seal_run
 from tasks.summarise_shard import summarise_shard
 from tasks.transform_shard import transform_shard
 
@@ -133,6 +133,7 @@ def silent(stage: str, shards: int) -> Iterator[Callable[[], None]]:  # noqa: AR
 def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifest:
     """All stages after the plan, one after the other in this process."""
     compute(job, fanout, progress)
+    report_run(job)
     return seal_run(job, {})
 
 

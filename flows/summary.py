@@ -12,6 +12,8 @@ from storage.manifest import Manifest
 from storage.run import Run
 from storage.store import StorePath
 from storage.workspace import RunPaths
+from tasks.verdict import SIGNIFICANT, percent
+from tasks.verdict import verdict as verdict_of
 
 if TYPE_CHECKING:
     # At run time it would bring in what only `plan` needs.
@@ -19,24 +21,12 @@ if TYPE_CHECKING:
     from tasks.plan_run import Outlook
 
 LEADING_PATTERNS = 10
-SIGNIFICANT = 0.05
 MIB = 2**20
 
 
 def verdict(manifest: Manifest) -> str:
     """One plain sentence that says what the numbers mean."""
-    row = manifest.learnability
-    value, shuffled = row["learnability"] or 0.0, row["shuffled_max"] or 0.0
-    found = (
-        f"Class labels explain {_percent(value)} of what they could of how the images differ along their {row['rank']} "
-        f"leading patterns; shuffled labels explain at most {_percent(shuffled)}"
-    )
-    if value > shuffled:
-        return (
-            f"{found}, so the classes are really associated with the patterns "
-            f"({row['significant_patterns']} of {row['rank']} are, one by one, at q < {SIGNIFICANT})."
-        )
-    return f"{found}, so there is no sign that the classes have to do with the patterns."
+    return verdict_of(manifest.learnability)
 
 
 def run_summary(run: Run) -> RenderableType:
@@ -66,7 +56,7 @@ def plan_summary(outlook: "Outlook") -> RenderableType:
         "passed over": f"{outlook.ignored:,} files without the ending of an image format",
         "coefficients": f"{plan.coefficients:,} an image, {plan.coefficient_bytes / MIB:,.1f} MiB in all",
         "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images",
-        "patterns": f"as many as hold {_percent(outlook.energy)} of the energy"
+        "patterns": f"as many as hold {percent(outlook.energy)} of the energy"
         if outlook.energy
         else f"{plan.rank}, scores {plan.score_bytes / MIB:,.1f} MiB",
         "solver": _solver(outlook),
@@ -119,7 +109,7 @@ def _counts(manifest: Manifest) -> str:
     return (
         f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {row['n']:,} fitted "
         f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {row['rank']} patterns hold "
-        f"{_percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e} "
+        f"{percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e} "
         f"({_decomposition(manifest)})\n"
     )
 
@@ -163,7 +153,7 @@ def _patterns(run: Run) -> Table:
         table.add_row(
             str(row["pattern"]),
             f"{row['singular_value']:.4g}",
-            _percent(row["energy_share"]),
+            percent(row["energy_share"]),
             _number(row["eta_squared"]),
             _number(row["null_eta_squared_max"]),
             "-" if row["q_value"] is None else f"{row['q_value']:.1e}",
@@ -175,6 +165,7 @@ def _patterns(run: Run) -> Table:
 def _places(paths: RunPaths) -> Table:
     table = Table(show_header=False, box=None)
     for path, what in (
+        (paths.report, "what a person reads: the verdict, and the patterns as pictures"),
         (paths.tables, "patterns, class_patterns, exemplars, samples ... (Parquet)"),
         (paths.pattern_images, "the patterns, as images"),
         (paths.scores, "how much of each pattern is in each image"),
@@ -202,10 +193,6 @@ def comparison_summary(first: str, second: str, comparison: "Comparison", folder
     for change in ("added", "removed", "changed", "relabelled"):
         table.add_row(f"{change}_images", f"{found[f'{change}_images']:,.0f}", "")
     return Group(Text(f"\n{first} -> {second}", style="bold"), table, Text(f"\n{_short(folder)}", overflow="fold"))
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.3g} %"
 
 
 def _number(value: float | None) -> str:

@@ -1,7 +1,8 @@
-"""Pictures for people: images in labelled rows, as one PNG file."""
+"""Pictures for people: images in labelled rows as one PNG file, and small pictures encoded in memory."""
 
+import base64
+import io
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from storage.errors import EigenwaveError
 
 SMALLEST = 96  # pixels that a small image is enlarged to, at least
+TINY = 16
+WEBP_QUALITY = 88
 GAP = 8
 LABEL = 18  # pixels of height
 PAPER, INK = (255, 255, 255), (40, 40, 40)
@@ -42,9 +45,22 @@ def write_pictures(path: Path, rows: Sequence[Sequence[Picture]]) -> None:
 
 def encode_pictures(rows: Sequence[Sequence[Picture]]) -> bytes:
     """Rows of images of one size as the bytes of a PNG file."""
-    content = BytesIO()
+    content = io.BytesIO()
     _sheet(rows).save(content, format="PNG", optimize=True)
     return content.getvalue()
+
+
+def encoded_small(pixels: npt.NDArray[np.uint8], lossless_side: int = TINY) -> bytes:
+    """A small picture (height, width, 1 or 3) as WebP: without loss up to so many pixels a side, where loss shows."""
+    content = io.BytesIO()
+    lossless = max(pixels.shape[:2]) <= lossless_side
+    _picture(pixels).save(content, format="WEBP", lossless=lossless, quality=WEBP_QUALITY)
+    return content.getvalue()
+
+
+def data_uri(encoded: bytes) -> str:
+    """What `encoded_small` gave, as an address that holds it."""
+    return f"data:image/webp;base64,{base64.b64encode(encoded).decode()}"
 
 
 def _sheet(rows: Sequence[Sequence[Picture]]) -> Image.Image:
@@ -64,5 +80,8 @@ def _sheet(rows: Sequence[Sequence[Picture]]) -> Image.Image:
 
 
 def _pixels(values: npt.NDArray[np.floating]) -> Image.Image:
-    scaled = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-    return Image.fromarray(scaled[:, :, 0] if scaled.shape[2] == 1 else scaled)
+    return _picture(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
+
+
+def _picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

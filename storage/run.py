@@ -45,7 +45,14 @@ class Tables(Mapping[str, "pa.Table"]):
 
 
 class Run:
-    """A finished run.
+    """A finished run, or one whose last file is yet to be written.
+
+    Parameters
+    ----------
+    paths
+        Where its files lie.
+    manifest
+        What it is made of; by default read from its manifest.
 
     Attributes
     ----------
@@ -55,14 +62,15 @@ class Run:
         Arrow tables by name, such as `tables["patterns"]`.
     """
 
-    def __init__(self, paths: RunPaths) -> None:
+    def __init__(self, paths: RunPaths, manifest: Manifest | None = None) -> None:
         self.paths = paths
         self.tables = Tables(paths)
+        self._manifest = manifest
 
     @cached_property
     def manifest(self) -> Manifest:
         """What the run is made of."""
-        return read_manifest(self.paths.manifest)
+        return self._manifest or read_manifest(self.paths.manifest)
 
     @property
     def coefficients(self) -> "zarr.Array[Any]":

@@ -136,6 +136,24 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("shuffled_max", pa.float64(), "Largest learnability over the shuffled labels."),
         ]
     ),
+    "suspects": pa.schema(
+        [
+            _field("place", pa.int32(), "0 is the image whose label fits worst."),
+            _field("row", pa.int64(), "Row of the image in coefficients and scores."),
+            _field("key", pa.string(), "Name of the image in its source."),
+            _field("class_id", pa.int32(), "Class label."),
+            *_JUDGEMENT_FIELDS,
+        ]
+    ),
+    "thumbnails": pa.schema(
+        [
+            _field("row", pa.int64(), "Row of the image in coefficients and scores."),
+            _field("key", pa.string(), "Name of the image in its source."),
+            _field("class_id", pa.int32(), "Class label."),
+            _field("example", pa.bool_(), "True for the few that the report shows as growing sums of patterns."),
+            _field("image", pa.binary(), "The image, made small, as a WebP file."),
+        ]
+    ),
     "label_noise": pa.schema(
         [
             _field("fraction", pa.float64(), "Part of the labels replaced at random."),

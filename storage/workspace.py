@@ -79,6 +79,19 @@ class RunPaths:
         return self.folder / "class_loadings.zarr"
 
     @property
+    def report(self) -> StorePath:
+        """What a person reads: one HTML file that needs no other."""
+        return self.folder / "report.html"
+
+    def figure(self, name: str) -> StorePath:
+        """A picture for a paper, by its file name."""
+        return self.folder / "figures" / name
+
+    def of_report(self, path: StorePath) -> bool:
+        """Whether a file is the report or one of its figures, which follow from the others."""
+        return path == self.report or path.is_below(self.folder / "figures")
+
+    @property
     def manifest(self) -> StorePath:
         """Written last: without it the run is not finished."""
         return self.folder / "manifest.json"

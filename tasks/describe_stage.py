@@ -10,7 +10,7 @@ from storage.run import Run
 from storage.tables import read_table
 from tasks.begin_run import Job
 from tasks.keep_state import load_state, read_totals
-from tasks.picture import shades, shrunk
+from tasks.picture import reduced, signed
 from tasks.project_shard import Projected
 
 MIB = 2**20
@@ -123,7 +123,7 @@ def draw_classes(job: Job) -> bytes:
 
 
 def _sheet(images: Sequence[tuple[np.ndarray, str]]) -> bytes:
-    pictures = [Picture(shrunk(shades(image), PIXELS), label) for image, label in images]
+    pictures = [Picture(signed(reduced(image, PIXELS)) / 255, label) for image, label in images]
     rows = [pictures[start : start + ACROSS] for start in range(0, len(pictures), ACROSS)]
     return encode_pictures(rows) if rows else b""
 

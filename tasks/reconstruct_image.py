@@ -10,6 +10,7 @@ from storage.pictures import Picture, write_pictures
 from storage.run import Image, Run
 from storage.settings import Settings
 from tasks.plan_run import coefficient_space
+from tasks.space import CoefficientSpace
 
 GRAY = 0.5
 
@@ -71,7 +72,11 @@ def _range(start: int, stop: int) -> str:
 
 def _original(run: Run, key: str) -> Image:
     """The image as all its coefficients have it: itself, unless some were dropped or changed."""
-    plan, settings = run.manifest.plan, Settings.model_validate(run.manifest.settings)
-    space = coefficient_space(settings, plan["height"], plan["width"], plan["channels"])
-    image: Image = space.inverse(np.asarray(run.coefficients[run.row(key)], np.float32)[None])[0]
+    image: Image = space_of(run).inverse(np.asarray(run.coefficients[run.row(key)], np.float32)[None])[0]
     return image
+
+
+def space_of(run: Run) -> CoefficientSpace:
+    """The space that a run's images were analysed in."""
+    plan, settings = run.manifest.plan, Settings.model_validate(run.manifest.settings)
+    return coefficient_space(settings, plan["height"], plan["width"], plan["channels"])

@@ -1,4 +1,4 @@
-"""The last tables, the manifest, and the pointer to the newest run: from here on the run is finished."""
+"""The last tables, the report, the manifest, and the pointer to the newest run: from here on the run is finished."""
 
 import json
 from collections.abc import Mapping
@@ -11,17 +11,34 @@ from storage.errors import EigenwaveError
 from storage.files import remove_folder, sha256_of, write_file
 from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
 from storage.open_store import open_path
+from storage.run import Run
 from storage.shards import Marker, find_shard
 from storage.tables import TABLES, read_metadata, read_table, table_writer
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.keep_state import read_totals
+from tasks.keep_thumbnails import keep_thumbnails
 from tasks.open_solver import open_solver
 from tasks.order_rows import REMOVED
+from tasks.tabulate_suspects import tabulate_suspects
+from tasks.write_report import write_report
+
+
+def report_run(job: Job) -> None:
+    """Write the tables of single images, and the report: all that a run has but its manifest."""
+    tabulate_images(job)
+    write_report(Run(job.paths, describe_run(job)))
+
+
+def tabulate_images(job: Job) -> None:
+    """Write the tables of single images."""
+    write_samples(job)
+    tabulate_suspects(job)
+    keep_thumbnails(job)
 
 
 def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
-    """Write the tables `samples` and `rejects`, then the manifest, then `latest`; drop the intermediate state.
+    """Write the manifest, then `latest`; drop the intermediate state.
 
     Parameters
     ----------
@@ -35,16 +52,32 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
     EigenwaveError
         If a shard is missing.
     """
+    markers = [_marker(job, shard) for shard in range(job.plan.shards)]
+    sealed = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "shards": tuple(marker.key for marker in markers),
+        "files": _digests(job, markers),
+        "seconds": dict(seconds),
+    }
+    manifest = describe_run(job).model_copy(update=sealed)
+    write_manifest(job.paths.manifest_copy, manifest)
+    write_manifest(job.paths.manifest, manifest)
+    write_file(job.workspace.latest, job.run_id.encode())
+    remove_folder(job.paths.work)
+    return manifest
+
+
+def describe_run(job: Job) -> Manifest:
+    """What the manifest says of a run, but for when it was made, how long that took, and from which bytes."""
     paths = job.paths
     totals = read_totals(job)
-    markers = [_marker(job, shard) for shard in range(job.plan.shards)]
-    write_samples(job)
     layout = json.loads(paths.plan.read_bytes())
-    manifest = Manifest(
+    patterns = read_table(paths.table("patterns"), ["residual", "cumulative_energy"])
+    return Manifest(
         format_version=FORMAT_VERSION,
         run_id=job.run_id,
         source=job.source,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created="",
         dataset_digest=totals.dataset_digest,
         settings=json.loads(paths.settings.read_bytes()),
         plan={name: value for name, value in layout["plan"].items() if name != "solver"},
@@ -52,22 +85,17 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
         fitted_split=job.fitted_split,
         classes=tuple(layout["classes"]),
         learnability=read_table(paths.table("learnability")).to_pylist()[0],
-        residual_max=pc.max(read_table(paths.table("patterns"), ["residual"])["residual"]).as_py(),
-        energy=read_table(paths.table("patterns"), ["cumulative_energy"])["cumulative_energy"][-1].as_py(),
+        residual_max=pc.max(patterns["residual"]).as_py(),
+        energy=patterns["cumulative_energy"][-1].as_py(),
         rejected=totals.rejected,
         solver=job.plan.solver,
         passes=open_solver(job).passes_done(),
         warm_start=job.warm_start and RunPaths(open_path(job.warm_start)).run_id,
-        shards=tuple(marker.key for marker in markers),
-        files=_digests(job, markers),
-        seconds=dict(seconds),
+        shards=(),
+        files={},
+        seconds={},
         versions=library_versions(),
     )
-    write_manifest(paths.manifest_copy, manifest)
-    write_manifest(paths.manifest, manifest)
-    write_file(job.workspace.latest, job.run_id.encode())
-    remove_folder(paths.work)
-    return manifest
 
 
 def _marker(job: Job, shard: int) -> Marker:

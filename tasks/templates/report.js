@@ -1,0 +1,186 @@
+"use strict";
+(() => {
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const data = read("data");
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const make = (tag, properties = {}, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+  const number = (value, digits = 3) => (value === null ? "–" : Number(value.toPrecision(digits)).toString());
+  const percent = (value) => (value === null ? "–" : `${number(100 * value)} %`);
+  const times = (value) => (value === null ? "–" : `${value >= 10 ? Math.round(value) : value.toFixed(1)} ×`);
+  const thumbnail = (row) => `data:image/webp;base64,${data.thumbnails[row][0]}`;
+  const patternCard = (j) => $(`#pattern-cards button[data-pattern="${j}"] img`);
+  const classCard = (c) => $(`#class-cards button[data-class="${c}"] img`);
+
+  // Images that the script holds once, however often they are shown.
+  for (const image of $$("img[data-row]")) image.src = thumbnail(image.dataset.row);
+
+  // Cards: all, some, or those that a search finds.
+  const refresh = (list) => {
+    const words = (list.dataset.query ?? "").toLowerCase();
+    const shown = list.dataset.all || words ? Infinity : Number(list.dataset.shown ?? Infinity);
+    let count = 0;
+    for (const item of list.children) {
+      const found = !words || (item.dataset.text ?? "").toLowerCase().includes(words);
+      item.hidden = !found || count >= shown;
+      if (found) count += 1;
+    }
+  };
+  for (const input of $$("[data-filter]")) {
+    input.addEventListener("input", () => {
+      const list = document.getElementById(input.dataset.filter);
+      list.dataset.query = input.value.trim();
+      refresh(list);
+    });
+  }
+  for (const button of $$("[data-all]")) {
+    button.addEventListener("click", () => {
+      const list = document.getElementById(button.dataset.all);
+      list.dataset.all = list.dataset.all ? "" : "yes";
+      button.textContent = list.dataset.all ? "Show fewer" : `Show all ${list.children.length}`;
+      refresh(list);
+    });
+  }
+  for (const select of $$("[data-sort]")) {
+    select.addEventListener("change", () => {
+      const list = document.getElementById(select.dataset.sort);
+      const name = select.value;
+      const sign = name === "pattern" ? 1 : -1;
+      list.append(...[...list.children].sort((a, b) => sign * (a.dataset[name] - b.dataset[name])));
+      refresh(list);
+    });
+  }
+
+  // Tables that are sorted by a click on a heading.
+  const key = (row, column) => {
+    const cell = row.cells[column];
+    const value = cell.dataset.value ?? cell.textContent;
+    return value === "" ? -Infinity : Number.isNaN(Number(value)) ? value : Number(value);
+  };
+  for (const table of $$("table.sortable")) {
+    $$("thead th", table).forEach((heading, column) => {
+      $("button", heading).addEventListener("click", () => {
+        const falling = heading.ariaSort === "ascending";
+        $$("thead th", table).forEach((other) => other.removeAttribute("aria-sort"));
+        heading.ariaSort = falling ? "descending" : "ascending";
+        const body = table.tBodies[0];
+        const compare = (a, b) => {
+          const [x, y] = [key(a, column), key(b, column)];
+          return (falling ? -1 : 1) * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y)));
+        };
+        body.append(...[...body.rows].sort(compare));
+      });
+    });
+  }
+
+  // Details of a class or a pattern.
+  const dialog = document.getElementById("details");
+  const show = (...content) => {
+    document.getElementById("details-body").replaceChildren(...content);
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+  };
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  const title = (text) => make("h2", { id: "details-title" }, text);
+  const picture = (source, label) => make("img", { src: source.src, alt: label, className: source.className });
+  const figure = (image, ...caption) => make("figure", {}, image, make("figcaption", {}, ...caption));
+  const effects = (pairs, name, open) => {
+    const most = Math.max(...pairs.map(([, d]) => Math.abs(d)), 1e-9);
+    const rows = pairs.map(([which, d]) => {
+      const bar = make("span", { className: d > 0 ? "more" : "less" });
+      bar.style.width = `${(50 * Math.abs(d)) / most}%`;
+      const link = make("a", { href: "#", textContent: name(which) });
+      link.addEventListener("click", (event) => { event.preventDefault(); open(which); });
+      return make("tr", {}, make("th", { scope: "row" }, link), make("td", {}, make("span", { className: "axis" }, bar)), make("td", {}, number(d)));
+    });
+    return make("table", { className: "effects" }, make("tbody", {}, ...rows));
+  };
+  const exemplars = (rows) => {
+    const known = rows.filter((row) => row in data.thumbnails);
+    const missing = known.length ? [] : [make("p", { className: "quiet" }, "The images could not be read when the report was made.")];
+    const tiny = patternCard(0)?.classList.contains("tiny") ? "tiny" : "";
+    return make("div", { className: "row" }, ...missing, ...known.map((row) => {
+      const [, name, c] = data.thumbnails[row];
+      return figure(make("img", { src: thumbnail(row), alt: name, title: name, className: tiny }), data.names[c]);
+    }));
+  };
+  const showPattern = (j) => {
+    const { row, classes, exemplars: sides } = data.patterns[j] ?? {};
+    if (!row) return;
+    const facts = `${percent(row.energy_share)} of the energy, ${percent(row.cumulative_energy)} with all before it. ` +
+      `η² ${number(row.eta_squared)}, at most ${number(row.null_eta_squared_max)} with shuffled labels` +
+      (row.mutual_information === null ? "." : `; tells ${number(row.mutual_information)} nats of the class.`);
+    show(
+      title(`Pattern ${j}`),
+      make("div", { className: "hero" }, picture(patternCard(j), `Pattern ${j}`),
+        make("div", {}, make("p", {}, facts), make("h3", {}, "Classes that have more of it, or less (Cohen’s d)"),
+          effects(classes, (c) => data.names[c], showClass))),
+      make("h3", {}, "Images with most of it"), exemplars(sides.positive),
+      make("h3", {}, "Images with most of its opposite"), exemplars(sides.negative),
+    );
+  };
+  const showClass = (c) => {
+    const entry = data.classes[c];
+    const first = classCard(c);
+    const words = entry.ratios.length
+      ? `${entry.name} varies ${times(entry.ratios[0])} as much along this pattern as the other classes do` +
+        (entry.held_out_ratios[0] === null ? "." : `; ${times(entry.held_out_ratios[0])} among unseen images.`)
+      : "This class has no pattern of its own.";
+    const others = entry.pictures.map((source, i) =>
+      figure(make("img", { src: source, alt: `Another pattern of ${entry.name}`, className: first.className }), times(entry.ratios[i + 1])));
+    const hero = first ? [picture(first, `Pattern that is most ${entry.name}'s own`)] : [];
+    show(
+      title(entry.name),
+      make("div", { className: "hero" }, ...hero,
+        make("div", {}, make("p", {}, `${entry.images.toLocaleString("en")} images. ${words}`),
+          ...(others.length ? [make("h3", {}, "More of its own"), make("div", { className: "row" }, ...others)] : []))),
+      make("h3", {}, "Patterns it has more of than other classes, or less (Cohen’s d)"),
+      make("div", { className: "row" }, ...entry.patterns.slice(0, 6).map(([j, d]) => {
+        const button = make("button", { type: "button" }, figure(picture(patternCard(j), `Pattern ${j}`), `${j}: d ${number(d)}`));
+        button.addEventListener("click", () => showPattern(j));
+        return button;
+      })),
+      effects(entry.patterns, (j) => `pattern ${j}`, showPattern),
+    );
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.card");
+    if (button?.dataset.pattern) showPattern(Number(button.dataset.pattern));
+    if (button?.dataset.class) showClass(Number(button.dataset.class));
+  });
+  window.eigenwave = { showPattern, showClass };
+
+  // Charts, in the colours of the page.
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const views = [];
+  const paint = () => {
+    const style = getComputedStyle(document.documentElement);
+    const ink = style.getPropertyValue("--ink").trim();
+    const line = style.getPropertyValue("--quiet").trim();
+    for (const view of views) {
+      for (const model of view.model.document.all_models ?? []) {
+        for (const name of ["axis_label_text_color", "major_label_text_color", "label_text_color", "title_text_color"]) {
+          if (name in model.properties) model[name] = ink;
+        }
+        for (const name of ["axis_line_color", "major_tick_line_color"]) {
+          if (name in model.properties) model[name] = line;
+        }
+      }
+    }
+  };
+  for (const [name, item] of Object.entries(read("plots"))) {
+    const target = $(`[data-plot="${name}"]`);
+    if (!target) continue;
+    target.id = `plot-${name}`;
+    Bokeh.embed.embed_item(item, target.id).then((manager) => {
+      views.push(...(manager.roots ?? [...manager]));
+      paint();
+      document.documentElement.dataset.drawn = String(views.length);
+    });
+  }
+  dark.addEventListener("change", paint);
+})();
