@@ -114,7 +114,9 @@ def draw_patterns(job: Job) -> bytes:
 
 
 def draw_classes(job: Job) -> bytes:
-    """What sets each class apart from the rest, as a PNG; empty if no class has such a pattern."""
+    """What sets each class apart from the rest, as a PNG; empty if no class has such a pattern, or it is no image."""
+    if not job.space.invertible:
+        return b""
     run = Run(job.paths)
     rows = read_table(job.paths.table("class_patterns"), ["class_id", "class_name", "number"]).to_pylist()
     named = {row["class_id"]: str(row["class_name"]) for row in rows if row["number"] == 0}

@@ -209,7 +209,7 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     (run,) = ask("flow_runs", flow_runs={"name": {"any_": [str(folder)]}})
     assert run["state_type"] == "COMPLETED"
     stages = ask("task_runs", flow_runs={"id": {"any_": [run["id"]]}}, sort="EXPECTED_START_TIME_ASC")
-    expected = ["plan", "transform", "decompose pass 1", "project", "scales", "associate", "seal"]
+    expected = ["plan", "transform", "decompose pass 1", "project", "scales", "associate", "report", "seal"]
     assert [stage["name"] for stage in stages] == expected
     artifacts = {
         artifact["key"]: artifact["data"] for artifact in ask("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
