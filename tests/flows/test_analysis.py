@@ -244,6 +244,7 @@ PHASES = {
     "project": "scores.zarr/c/1/0",
     "scales": "work/scale-product-01.npy",
     "between scales and associate": "work/scales.npz",
+    "between the passes over the scores": "work/summary.npz",
     "seal": "tables/samples.parquet",
 }
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import numbers
 from storage.open_source import open_source
 from storage.run import open_run
 from storage.settings import Settings
+from storage.workspace import Workspace
 from tests import naive
 
 pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.slow]
@@ -41,6 +43,14 @@ def test_cifar10(real_data, tmp_path):
     values = np.sqrt(np.linalg.eigvalsh(gram)[::-1][:64])
     np.testing.assert_allclose(patterns.singular_value, values, rtol=1e-4)
     assert 1 - (patterns.singular_value**2).sum() / (values**2).sum() <= 1e-7
+
+
+def test_cifar10_numbers_are_in_their_ranges(real_data, tmp_path):
+    workspace = Workspace(str(tmp_path))
+    workspace.prepare()
+    found = numbers.numbers(str(real_data / "cifar10"), workspace)
+    assert len(found) == 33
+    assert [number for number in found if not number.inside] == []
 
 
 def test_cifar10_coefficients_are_those_of_the_images(real_data, tmp_path):
