@@ -93,12 +93,7 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         )
     scores = plan.rows_per_shard * k
     stages["project"] = chunk + masked + 3 * (FLOAT32 + FLOAT64) * scores + 4 * FLOAT32 * p * k + sums["project"]
-    if scale_rank := plan.scale_rank(permutations):
-        blocks = FAMILIES * p * (scale_rank + OVERSAMPLE)
-        stages["scale pass"] = chunk + masked + FLOAT32 * blocks + sums["scale pass"]
-        stages["solve scales"] = (SCALE_PASSES * (FLOAT32 + FLOAT64) + 3 * FLOAT64) * blocks
-        scale_scores = 4 * FLOAT64 * plan.rows_per_shard * plan.scales * scale_rank
-        stages["scales"] = chunk + masked + FLOAT32 * blocks + scale_scores + sums["scales"]
+    stages |= _scale_memory(plan, plan.scale_rank(permutations), chunk + masked, sums)
     for stage in ("summarise", "judge"):
         stages[stage] = FLOAT32 * scores + COPIES * FLOAT64 * scores + sums[stage]
     kept = patterns_kept(plan.classes, k)
@@ -107,6 +102,21 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     tables = COLUMNS * FLOAT64 * plan.classes * k
     stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables
     return {stage: PROCESS + size for stage, size in stages.items()}
+
+
+def _scale_memory(plan: "Plan", rank: int, rows: int, sums: dict[str, int]) -> dict[str, int]:
+    """Of the stages that decompose scales, each into so many patterns, with the bytes of a shard's rows."""
+    if not rank:
+        return {}
+    blocks = FAMILIES * plan.coefficients * (rank + OVERSAMPLE)
+    scores = 4 * FLOAT64 * plan.rows_per_shard * plan.scales * rank
+    stages = {"scales": rows + FLOAT32 * blocks + scores + sums["scales"]}
+    if plan.solver == "gram":
+        return stages | {"solve scales": 3 * FLOAT64 * plan.coefficients**2 + FLOAT32 * blocks}
+    return stages | {
+        "scale pass": rows + FLOAT32 * blocks + sums["scale pass"],
+        "solve scales": (SCALE_PASSES * (FLOAT32 + FLOAT64) + 3 * FLOAT64) * blocks,
+    }
 
 
 def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
@@ -126,6 +136,8 @@ def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
         advice = "raise --memory-limit"
     elif 2 * chunk > stages[stage] - PROCESS:
         advice = f"lower --shard-size below {chunk // MIB} MiB"
+    elif "scale" in stage:
+        advice = "set --no-scales"
     elif stage in {"summarise", "judge", "associate"}:
         advice = f"lower --permutations below {permutations}, or --rank below {plan.rank}"
     elif plan.solver == "krylov":

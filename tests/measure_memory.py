@@ -14,6 +14,7 @@ from tasks.begin_run import begin_run
 from tasks.decompose_scales import (
     begin_scales,
     finish_scale_pass,
+    finish_scales,
     next_scale_pass,
     score_scales,
     share_of_scales,
@@ -61,13 +62,14 @@ def main(source, workspace, settings):
     measured("solve", extract_patterns, job)
     result = measured("project", fanout.map_sum, partial(project_shard, job), range(job.plan.shards), int, 0)
     measured("project", finish_projection, job, result)
-    begin_scales(job)
+    measured("solve scales", begin_scales, job)
     while (number := next_scale_pass(job)) is not None:
         shards = job.plan.fitted_shards
         total = measured("scale pass", fanout.map_sum, partial(share_of_scales, job, number), shards, int, 0)
         measured("solve scales", finish_scale_pass, job, number, total)
         del total
-    measured("scales", fanout.map_sum, partial(score_scales, job), job.plan.fitted_shards, int, 0)
+    result = measured("scales", fanout.map_sum, partial(score_scales, job), job.plan.fitted_shards, int, 0)
+    finish_scales(job, result)
     for stage, function, finish in (
         ("summarise", summarise_shard, finish_summary),
         ("judge", judge_shard, finish_verdicts),
