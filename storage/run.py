@@ -105,7 +105,7 @@ class Run:
     def pattern_image(self, number: int) -> Image:
         """A pattern as an image (height, width, channels): how pixels change with its score.
 
-        Of a run that cannot be inverted (--transform modulus), a map of the pattern's energy (height, width, 1).
+        Of a run with --transform modulus, as of all its images, maps: how the mean log modulus of each channel changes.
         """
         return np.asarray(self.pattern_images[number])
 
@@ -164,16 +164,6 @@ class Run:
 
     def _combined(self, weights: Any, rank: int) -> Image:  # noqa: ANN401 - an array from Zarr
         """The first images of patterns times weights (patterns,), summed."""
-        if not self.coefficients.attrs["invertible"]:
-            raise InputError(
-                f"The patterns of the run {self.paths.run_id} are shown as maps of energy, which do not add up to "
-                "images; run without --transform modulus for that."
-            )
-        if not self.coefficients.attrs["invertible"]:
-            raise InputError(
-                f"The run {self.paths.run_id} has --transform modulus, which cannot be undone: there are no images to "
-                "show but maps of each pattern's energy; analyse the dataset with --transform dwt."
-            )
         images = np.asarray(self.pattern_images[:rank])
         return np.tensordot(np.asarray(weights, np.float32)[:rank], images, 1)
 

@@ -14,7 +14,7 @@ def picture_patterns(job: Job, patterns: Float32) -> None:
     """Write the mean and each of the patterns (k, p) as an image, an array's chunk each.
 
     The inverse transform is linear: an image is the mean image and its scores times the images of the patterns. In a
-    space without one, pictures show where a pattern's energy lies.
+    space without one, pictures are maps of where coefficients rise and fall, just as linear.
     """
     mean = job.space.picture(load_mean(job).astype(np.float32)[None])[0]
     shape = mean.shape

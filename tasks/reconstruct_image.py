@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from storage.errors import InputError
 from storage.pictures import Picture, write_pictures
 from storage.run import Image, Run
 from storage.settings import Settings
@@ -46,6 +47,11 @@ def reconstruct_image(run: Run, key: str, rank: int | None, path: Path, *, steps
     EigenwaveError
         If the file cannot be written.
     """
+    if not run.coefficients.attrs["invertible"]:
+        raise InputError(
+            f"The run {run.paths.run_id} has --transform modulus, which cannot be undone: its patterns make no "
+            "image; analyse the dataset with --transform dwt."
+        )
     rank = run.pattern_images.shape[0] if rank is None else rank
     rebuilt, original = run.reconstruct(key, rank), _original(run, key)
     pictures = _steps(run, key, rank, original) if steps else [[Picture(rebuilt, "")]]

@@ -14,7 +14,7 @@ import numpy as np
 from tasks.association import adjusted, expected_null, learnability
 from tasks.bands import DETAILS, Band
 from tasks.krylov import eigenvectors, nystrom, orthonormalise, random_block
-from tasks.products import Float32, Mask, Moments, multiply, project
+from tasks.products import CAST_BLOCK, Float32, Mask, multiply, project, row_blocks
 from tasks.sums import BUDGET, NUMBER, Float64, Int64, LabelSums, Sums
 
 MOST_PATTERNS = 16  # of a scale: few, so that scales with few columns compare with those that have many
@@ -133,6 +133,15 @@ def _put(block: Float32, columns: Float32) -> None:
     block[:, : columns.shape[1]] = columns
 
 
+def column_energies(rows: Float32, used: Mask, mean: Float64) -> Float64:
+    """Energy about the mean of each column of the used rows (p,)."""
+    energies = np.zeros(rows.shape[1])
+    for block in row_blocks(rows, used, CAST_BLOCK):
+        centred = block - mean
+        energies += np.einsum("ij,ij->j", centred, centred)
+    return energies
+
+
 @dataclass(frozen=True)
 class ScaleSums(Sums):
     """What scores on the patterns of scales add up to.
@@ -166,19 +175,16 @@ class ScaleSums(Sums):
         classes: int,
     ) -> "ScaleSums":
         """Sums of the used rows (n, p): patterns (families, p, k), labellings of those rows (1 + R, n)."""
-        scores, energy = [], []
-        for number, family in enumerate(every):
-            for scale in family:
-                own = scale.columns
-                scores.append(project(rows[:, own], patterns[number, own], mean[own])[used].astype(np.float64))
-                moments = Moments.of(rows[:, own], used)
-                about = moments.square_sum - 2 * float(moments.column_sum @ mean[own])
-                energy.append(about + moments.rows * float(mean[own] @ mean[own]))
+        energies = column_energies(rows, used, mean)
+        flat = [(number, scale.columns) for number, family in enumerate(every) for scale in family]
+        scores = [
+            project(rows[:, own], patterns[number, own], mean[own])[used].astype(np.float64) for number, own in flat
+        ]
         return cls(
             shards=1,
             labels=LabelSums.of(np.concatenate(scores, axis=1), labellings, classes),
             cross=np.stack([values.T @ values for values in scores]),
-            energy=np.array(energy),
+            energy=np.array([energies[own].sum() for _, own in flat]),
         )
 
 

@@ -148,17 +148,17 @@ class CoefficientSpace:
     def picture(self, coefficients: Float32) -> Float32:
         """Coefficients (n, coefficients) as something to look at (n, height, width, channels).
 
-        The images that they are; or, in a space that is not invertible, maps of one channel that show where the energy
-        of all channels and bands lies.
+        The images that they are; or, in a space that is not invertible, maps of each channel's mean over the bands.
+        Both are linear: pictures add up as coefficients do.
         """
         if self.invertible:
             return self.inverse(coefficients)
         height, width = self.transform.height, self.transform.width
-        maps = np.zeros((len(coefficients), height, width, 1), np.float32)
+        maps = np.zeros((len(coefficients), height, width, self.channels), np.float32)
         for (orientation, level), band in self._views(np.ascontiguousarray(coefficients)).items():
             rows, columns = self._sides(orientation, level)
-            places = np.ix_(np.arange(height) * rows // height, np.arange(width) * columns // width)
-            maps[..., 0] += (band**2).sum(axis=1)[:, *places]
+            tall = band[:, :, np.arange(height) * rows // height]
+            maps += np.moveaxis(tall[..., np.arange(width) * columns // width], 1, 3) / len(self.bands)
         return maps
 
     def _views(self, coefficients: Float32) -> dict[tuple[str, int], Float32]:
@@ -195,5 +195,5 @@ def _mixed(matrix: npt.NDArray[np.floating[Any]], planes: Float32) -> Float32:
 
 def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Float32) -> Float32:
     """Scale pixels of an integer type to [0, 1], as float32; those of float32 are in it already."""
-    white = 1 if images.dtype.kind == "f" else np.iinfo(images.dtype.name).max
+    white = 1 if images.dtype.kind == "f" else 2 ** (8 * images.dtype.itemsize) - 1
     return np.divide(images, np.float32(white), dtype=np.float32)

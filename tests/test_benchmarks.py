@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import decomposition, numbers, whole
+from benchmarks import decomposition, numbers, transform, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from tests.flows.test_stages import smooth_images
@@ -58,3 +58,13 @@ def test_every_number_is_printed_and_one_outside_its_range_fails(tmp_path, capsy
     exact = {"error of singular values, krylov", "error of singular values, gram", "F against scipy.stats.f_oneway"}
     assert exact <= {row[0].removeprefix("| ") for row in rows} - outside
     assert not numbers.Number("x", float("nan"), 0, 1).inside
+
+
+def test_the_transform_is_measured_beside_its_peers(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    ratios = transform.decoding(tmp_path, 20, repeats=1)
+    ratios |= transform.wavelets(16, repeats=1)
+    ratios |= transform.storing(tmp_path, 10, 64, repeats=1)
+    assert ratios.keys() >= {"Pillow", "limit: a copy", "pywt.wavedec2, the batch", "limit: copy of a memmap"}
+    assert transform.whole(tmp_path, 30, repeats=1) > 0
+    assert "**eigenwave, the stage**" in capsys.readouterr().out

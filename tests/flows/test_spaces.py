@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from storage.errors import InputError
+from tasks.reconstruct_image import reconstruct_image
 from tests import naive
 from tests.conftest import write_images
 from tests.flows.test_stages import analyse
@@ -41,7 +42,7 @@ def test_an_orthonormal_transform_of_all_bands_is_pixel_pca(folder, tmp_path):
         ({"bands": "LL,HH2", "weights": "LL=0.5"}, 2 * 16 * 3, (16, 16, 3)),
         ({"colour": "gray"}, 256, (16, 16, 1)),
         ({"colour": "ycbcr", "threshold": 0.5, "dtype": "float16"}, 768, (16, 16, 3)),
-        ({"transform": "modulus"}, 7 * 64 * 3, (16, 16, 1)),
+        ({"transform": "modulus"}, 7 * 64 * 3, (16, 16, 3)),
     ],
 )
 def test_runs_in_other_spaces(folder, tmp_path, settings, coefficients, shape):
@@ -53,11 +54,14 @@ def test_runs_in_other_spaces(folder, tmp_path, settings, coefficients, shape):
     _, values, _, _ = naive.svd(run.coefficients[:], 6)
     np.testing.assert_allclose(run.tables["patterns"]["singular_value"], values, rtol=1e-5)
     key = run.tables["samples"]["key"][0].as_py()
+    assert run.reconstruct(key, 3).shape == shape
     if settings.get("transform") == "modulus":
         with pytest.raises(InputError, match="modulus, which cannot be undone"):
-            run.reconstruct(key, 3)
+            reconstruct_image(run, key, 3, tmp_path / "x.png", steps=False)
     else:
-        assert run.reconstruct(key, 3).shape == shape
+        reconstruct_image(run, key, 3, tmp_path / "x.png", steps=True)
+        assert (tmp_path / "x.png").stat().st_size > 0
+    assert run.class_pattern_image(0).shape == run.pattern_image(1).shape == shape
 
 
 def test_a_band_that_is_not_there_is_refused_by_name(folder, tmp_path):

@@ -129,14 +129,14 @@ def test_modulus_of_any_size_of_a_flat_image_is_flat(height, width):
         space.inverse(row[None])
 
 
-def test_what_cannot_be_undone_is_pictured_by_its_energy():
+def test_what_cannot_be_undone_is_pictured_by_maps():
     space = CoefficientSpace(ModulusTransform("haar", 1, 9, 16), 3)
     row = np.zeros((1, space.coefficients), np.float32)
-    row[0, 0] = 2  # approximation of red, in the upper left cell
+    row[0, 64] = 2  # approximation of green, in the upper left cell
     maps = space.picture(row)
-    assert maps.shape == (1, 9, 16, 1)
-    assert maps[0, :2, :2, 0].tolist() == [[4, 4], [4, 4]]
-    assert maps.sum() == 4 * 2 * 2
+    assert maps.shape == (1, 9, 16, 3)
+    assert maps[0, :2, :2, 1].tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert maps.sum() == 0.5 * 2 * 2
     back = CoefficientSpace(DWT, 3)
     assert np.array_equal(back.picture(back.forward(images())), back.inverse(back.forward(images())))
 

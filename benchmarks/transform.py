@@ -1,0 +1,247 @@
+"""The transform of images beside its peers and its limits: decoding, wavelets, storing, and all of it together.
+
+Everything runs in this process on one thread, the contenders of a table in turn, round by round; times are medians of
+CPU time, ratios medians of the ratios within a round. `make bench` makes the tables.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before anything loads BLAS
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+import pywt
+import simplejpeg
+from PIL import Image
+
+from benchmarks.data import images
+from storage.arrays import read_chunk, save_array, write_chunk
+from storage.images import ImageForm
+from storage.open_source import open_source
+from storage.payloads import decode
+from storage.settings import Settings
+from storage.source import intact
+from storage.workspace import Workspace
+from tasks.begin_run import Job, begin_run
+from tasks.finish_transform import begin_transform
+from tasks.open_solver import open_solver
+from tasks.products import Moments
+from tasks.read_images import BLOCK_BYTES
+from tasks.solver import FLOAT32
+from tasks.space import CoefficientSpace
+from tasks.transform_shard import transform_shard
+from tasks.wavelet import WaveletTransform
+
+Array = npt.NDArray[Any]
+Contenders = Mapping[str, Callable[[], object]]
+
+ROUNDS = 7
+IN_BLOCKS = 8  # images, where PyWavelets is fastest with large ones
+
+
+def rounds(contenders: Contenders, count: int) -> list[dict[str, float]]:
+    """CPU seconds of each contender in each round; one round before that is not counted."""
+    every = []
+    for _ in range(count + 1):
+        times = {}
+        for name, function in contenders.items():
+            start = time.process_time()
+            function()
+            times[name] = time.process_time() - start
+        every.append(times)
+    return every[1:]
+
+
+def table(title: str, contenders: Contenders, unit: tuple[str, float], repeats: int) -> dict[str, float]:
+    """Print contenders, ours first, with how many times as long each takes as ours; give these ratios."""
+    every = rounds(contenders, repeats)
+    ours = next(iter(contenders))
+    name, number = unit
+    print(f"\n### {title}\n\n| | {name} | of eigenwave's time |\n|---|---|---|")
+    ratios = {}
+    for contender in contenders:
+        seconds = median(times[contender] for times in every)
+        ratios[contender] = median(times[contender] / times[ours] for times in every)
+        bold = "**" if contender == ours else ""
+        print(f"| {bold}{contender}{bold} | {number / seconds:,.0f} | {ratios[contender]:.2f} |", flush=True)
+    return ratios
+
+
+def decoding(folder: Path, count: int, repeats: int = ROUNDS) -> dict[str, float]:
+    """JPEG files from disk to pixels."""
+    dataset, kind = images(folder, count)
+    source = open_source(str(dataset))
+    samples = source.samples()
+    paths = [f"{dataset}/{key}" for key in samples["key"].to_pylist()]
+    with Image.open(paths[0]) as first:
+        form = ImageForm(first.height, first.width, 3)
+    place = np.empty((form.height, form.width, 3), np.uint8)
+
+    def ours() -> None:
+        for payload in source.read(samples):
+            decode(intact(payload), None, form)
+
+    def bare() -> None:
+        for path in paths:
+            simplejpeg.decode_jpeg(_read(path), "RGB", buffer=place)
+
+    def pillow() -> None:
+        for path in paths:
+            with Image.open(path) as image:
+                np.asarray(image)
+
+    contenders = {"eigenwave": ours, "limit: os.read + simplejpeg": bare, "Pillow": pillow}
+    return table(f"Reading and decoding JPEG: {kind}", contenders, ("images a second", len(paths)), repeats)
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 2**20)
+    finally:
+        os.close(descriptor)
+
+
+def wavelets(side: int, wavelet: str = "haar", repeats: int = ROUNDS) -> dict[str, float]:
+    """Two levels of the transform of a block of colour images, each channel on its own in memory; and back."""
+    count = max(1, BLOCK_BYTES // (FLOAT32 * side * side * 3))
+    batch = np.random.default_rng(0).random((count, 3, side, side), dtype=np.float32)
+    space = CoefficientSpace(WaveletTransform(wavelet, "periodization", 2, side, side), 3)
+    out = np.empty((count, space.coefficients), np.float32)
+    channels_last = np.moveaxis(batch, 1, 3)
+    single = [np.ascontiguousarray(image) for image in channels_last]
+
+    def batched(block: Array = batch) -> Array:
+        return _row(pywt.wavedec2(block, wavelet, "periodization", 2, axes=(-2, -1)), len(block))
+
+    contenders: Contenders = {
+        "eigenwave": lambda: space.forward(channels_last, out),
+        "limit: a copy": lambda: np.copyto(out[:, : batch[0].size], batch.reshape(count, -1)[:, : out.shape[1]]),
+        "pywt.wavedec2, the batch": batched,
+        f"pywt.wavedec2, {IN_BLOCKS} images at once": lambda: [
+            batched(batch[start : start + IN_BLOCKS]) for start in range(0, count, IN_BLOCKS)
+        ],
+        "pywt.wavedec2, image by image": lambda: [
+            _row(pywt.wavedec2(image, wavelet, "periodization", 2, axes=(0, 1)), 1) for image in single
+        ],
+        "pywt.wavedec2, image by image and channel by channel": lambda: [
+            _row(pywt.wavedec2(channel, wavelet, "periodization", 2), 1) for image in batch for channel in image
+        ],
+        "eigenwave, the inverse": lambda: space.inverse(out),
+        "pywt.waverec2, the batch": lambda: pywt.waverec2(
+            pywt.wavedec2(batch, wavelet, "periodization", 2, axes=(-2, -1)), wavelet, "periodization", axes=(-2, -1)
+        ),
+    }
+    np.testing.assert_allclose(space.forward(channels_last), batched(), atol=1e-5)
+    return table(f"Wavelets: {wavelet}, {side} x {side} x 3", contenders, ("images a second", count), repeats)
+
+
+def _row(bands: Sequence[Any], count: int) -> Array:
+    flat = [bands[0], *(band for level in bands[1:] for band in level)]
+    return np.concatenate([band.reshape(count, -1) for band in flat], axis=1)
+
+
+def storing(folder: Path, rows: int, columns: int, repeats: int = ROUNDS) -> dict[str, float]:
+    """A chunk of coefficients to disk, and back."""
+    chunk = np.random.default_rng(0).random((rows, columns), dtype=np.float32)
+    coefficients = Workspace(str(folder)).run("r-storing").coefficients
+    path, saved = coefficients / "chunk", coefficients / "saved"
+    plain, bare = folder / "plain.bin", np.empty_like(chunk)
+    chunk.tofile(plain)
+    size = chunk.nbytes / 2**20
+    writing: Contenders = {
+        "eigenwave: write, synced, with CRC-32C and SHA-256": lambda: write_chunk(path, chunk),
+        "limit: ndarray.tofile": lambda: chunk.tofile(plain),
+        "the CRC-32C alone": lambda: google_crc32c.value(chunk.reshape(-1).view(np.uint8)),
+        "eigenwave: an array of intermediate state, synced": lambda: save_array(saved, chunk),
+    }
+    table(f"Writing a chunk of {size:,.0f} MiB", writing, ("MiB a second", size), repeats)
+    write_chunk(path, chunk)
+    reading: Contenders = {
+        "eigenwave: read, CRC-32C checked": lambda: read_chunk(path, chunk.shape),
+        "limit: copy of a memmap": lambda: np.array(np.memmap(plain, np.float32, "r", shape=chunk.shape)),
+        "the same into memory that is there": lambda: np.copyto(
+            bare, np.memmap(plain, np.float32, "r", shape=chunk.shape)
+        ),
+        "limit: np.fromfile": lambda: np.fromfile(plain, np.float32),
+        "the CRC-32C alone": writing["the CRC-32C alone"],
+    }
+    return table(f"Reading a chunk of {size:,.0f} MiB", reading, ("MiB a second", size), repeats)
+
+
+def whole(folder: Path, count: int, repeats: int = 3) -> float:
+    """The stage as a whole beside the sum of its parts: the first shard of a run, transformed for the first time."""
+    dataset, kind = images(folder, count)
+    space = Workspace(str(folder / "workspace"))
+    space.prepare()
+    job = begin_run(str(dataset), Settings(solver="krylov", rank=min(64, count // 4)), space)
+    begin_transform(job)
+    parts = _parts(job, folder / "workspace")
+    results = rounds(parts, repeats)
+    names = [name for name in parts if name != "eigenwave"]
+    ratio = median(times["eigenwave"] / sum(times[name] for name in names) for times in results)
+    number = len(job.plan.rows(0))
+    print(f"\n### The stage as a whole: {kind}, a shard of {number:,} images\n")
+    print("| | microseconds an image |\n|---|---|")
+    for name in [*names, "eigenwave"]:
+        label = "**eigenwave, the stage**" if name == "eigenwave" else name
+        print(f"| {label} | {1e6 * median(times[name] for times in results) / number:.1f} |")
+    print(f"\nThe stage takes {ratio:.2f} times the sum of its parts.", flush=True)
+    return ratio
+
+
+def _parts(job: Job, local: Path) -> Contenders:
+    """The stage without what an earlier round left, and its parts by themselves."""
+    source = open_source(job.source)
+    samples = source.samples().slice(0, len(job.plan.rows(0)))
+    paths = [f"{job.source}/{key}" for key in samples["key"].to_pylist()]
+    payloads = [_read(path) for path in paths]
+    form, space = job.form, job.space
+    step = max(1, BLOCK_BYTES // (FLOAT32 * form.height * form.width * 3))
+    batch = np.moveaxis(np.random.default_rng(0).random((step, 3, form.height, form.width), dtype=np.float32), 1, 3)
+    rows = np.empty((len(paths), space.coefficients), np.float32)
+    starts = range(0, len(paths), step)
+    for start in starts:
+        rows[start : start + step] = space.forward(batch)[: len(rows) - start]
+    used = np.ones(len(rows), np.bool_)
+    place = job.paths.coefficients / "part"
+
+    def first_pass() -> None:
+        Moments.of(rows, used)
+        open_solver(job).first_share(rows, used)
+
+    def stage() -> None:
+        for marker in (local / "shards").rglob("*.json"):
+            marker.unlink()  # a shard without one is not complete
+        transform_shard(job, 0)
+
+    return {
+        "eigenwave": stage,
+        "read": lambda: [_read(path) for path in paths],
+        "decode": lambda: [simplejpeg.decode_jpeg(payload, "RGB") for payload in payloads],
+        "wavelets": lambda: [space.forward(batch, rows[start : start + step]) for start in starts[:-1]],
+        "write, with checksums": lambda: write_chunk(place, rows),
+        "first pass": first_pass,
+    }
+
+
+def main() -> None:
+    """All tables."""
+    with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
+        folder = Path(name)
+        decoding(folder, 5_000)
+        for side, wavelet in ((28, "haar"), (32, "haar"), (32, "db4"), (64, "haar"), (224, "haar"), (224, "db4")):
+            wavelets(side, wavelet)
+        storing(folder, 5_461, 3_072)
+        whole(folder, 5_000)
+
+
+if __name__ == "__main__":
+    main()
