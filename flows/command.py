@@ -7,12 +7,12 @@ import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows import command_upkeep
+from flows import command_inputs, command_upkeep
+from flows.command_inputs import Config, Flags
 from flows.command_upkeep import Folder
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings, settings_error
@@ -28,11 +28,13 @@ app = App(
     help_epilogue="Exit status: 0 done; 1 the run failed; 2 wrong usage, settings or input. --debug shows tracebacks.",
 )
 
-Flags = Annotated[Settings | None, Parameter(name="*")]
-Config = Annotated[
-    Path | None, Parameter(help="TOML file with settings; flags and EIGENWAVE_... variables override it.")
-]
-for verb in (command_upkeep.verify, command_upkeep.repair, command_upkeep.gc, command_upkeep.compare):
+for verb in (
+    command_inputs.check,
+    command_upkeep.verify,
+    command_upkeep.repair,
+    command_upkeep.gc,
+    command_upkeep.compare,
+):
     app.command(verb)
 
 
@@ -51,7 +53,8 @@ def run(
     Parameters
     ----------
     source
-        A folder of class folders (below train/ and test/ or not), IDX files or their folder, or: digits.
+        A folder, a file or a URL in any of the formats of docs/inputs.md, or a name: digits, mnist, fashion-mnist,
+        cifar10, cifar100.
     run_id
         Name of the run; by default made from the time.
     """

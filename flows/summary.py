@@ -106,6 +106,8 @@ def list_summary(runs: Iterable[tuple[str, Manifest | None]]) -> RenderableType:
 def _counts(manifest: Manifest) -> str:
     plan, row = manifest.plan, manifest.learnability
     rejected = f", {manifest.rejected:,} rejected (table rejects says why)" if manifest.rejected else ""
+    if manifest.repeated:
+        rejected += f", {manifest.repeated:,} repeated, {manifest.conflicting:,} of them under several classes"
     return (
         f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {row['n']:,} fitted "
         f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {row['rank']} patterns hold "

@@ -99,7 +99,7 @@ def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:
         )
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8")
-    strings = labels.dtype.kind == "U" or all(isinstance(label, str) for label in labels.ravel()[:1].tolist())
+    strings = labels.dtype.kind in "OU" and all(isinstance(label, str) for label in labels.tolist())
     if not strings and labels.dtype.kind not in "biuf":
         raise InputError(f"The labels of {where} are of type {labels.dtype}; give numbers or names.")
     # Arrow knows neither strings of fixed width nor the other byte order.

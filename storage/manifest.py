@@ -39,6 +39,8 @@ class Manifest(BaseModel):
         Largest relative residual of a pattern.
     rejected
         Images that were quarantined.
+    repeated, conflicting
+        Images with the bytes of an earlier one, and images that are there under more than one class.
     solver, passes, warm_start
         How the coefficients were decomposed, in how many passes over the fitted images, starting from which run.
     shards
@@ -67,6 +69,8 @@ class Manifest(BaseModel):
     energy: float
     residual_max: float
     rejected: int
+    repeated: int = 0
+    conflicting: int = 0
     solver: str
     passes: int
     warm_start: str | None

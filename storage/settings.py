@@ -98,6 +98,9 @@ class Settings(BaseModel):
         default=False, description="Give images new rows, instead of those that the last run of this source gave them."
     )
     max_bad_fraction: float = Field(0.01, ge=0, le=1, description="Fail if more than this part of the images is bad.")
+    duplicates: Literal["report", "refuse"] = Field(
+        "report", description="What to do about images with the same bytes: report them, or refuse the dataset."
+    )
     shard_size: ByteSize = Field(ByteSize(64 * 2**20), ge=4096, description="Most bytes of coefficients in a shard.")
     cluster: str = Field(
         "local",

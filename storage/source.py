@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,22 +80,43 @@ class Probe:
 
     sizes: Counter[tuple[int, int]]
     channels: int
+    bad: Sequence[tuple[str, BadImageError]]
 
 
 def probe(source: Source, samples: pa.Table) -> Probe:
-    """Look at the headers of up to `PROBES` samples, evenly spread; at one if all must be alike."""
+    """Look at the headers of up to `PROBES` samples, evenly spread; at one if all must be alike.
+
+    The bad ones among them are given by name.
+    """
     step = -(-len(samples) // PROBES) or 1
     positions = np.arange(0, len(samples), step) if source.layout is None else np.arange(min(1, len(samples)))
     sizes: Counter[tuple[int, int]] = Counter()
-    colour = False
-    for payload in source.read(samples.take(positions)):
+    colour, bad = False, []
+    looked = samples.take(positions)
+    for key, payload in zip(looked["key"].to_pylist(), source.read(looked), strict=True):
         try:
             mode, size = look(intact(payload), source.layout)
-        except BadImageError:
-            continue  # the transform will quarantine it by name
+        except BadImageError as error:
+            bad.append((key, error))
+            continue
         sizes[size] += 1
         colour = colour or not is_gray(mode)
-    return Probe(sizes, 3 if colour else 1)
+    return Probe(sizes, 3 if colour else 1, bad)
+
+
+def bad_images(source: Source, samples: pa.Table, most: int) -> list[tuple[str, BadImageError]]:
+    """Images whose header cannot be read, by name; no more are looked for once there are more than `most`."""
+    bad: list[tuple[str, BadImageError]] = []
+    for start in range(0, len(samples), PROBES):
+        some = samples.slice(start, PROBES)
+        for key, payload in zip(some["key"].to_pylist(), source.read(some), strict=True):
+            try:
+                look(intact(payload), source.layout)
+            except BadImageError as error:
+                bad.append((key, error))
+        if len(bad) > most:
+            break
+    return bad
 
 
 def intact(payload: bytes | BadImageError) -> bytes:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +14,15 @@ from storage.open_source import open_source
 from storage.tables import read_table
 from tasks.begin_run import Job, fitted
 from tasks.blas import single_threaded
+from tasks.duplicates import DIGEST_BYTES, Duplicates, find_duplicates
 from tasks.keep_state import Totals, save_totals
 from tasks.open_solver import open_solver
 from tasks.order_rows import REMOVED
 from tasks.products import Float64
 from tasks.read_images import digests_of, transformed_blocks
+from tasks.require_good import require_few
 from tasks.transform_shard import FirstPass
 
-NAMED_REJECTS = 3  # images named in a message
 LOOKED_AT = 256  # images that the mean is guessed from
 
 
@@ -45,7 +45,7 @@ def finish_transform(job: Job, result: FirstPass) -> None:
     """
     if result.shards != job.plan.shards:
         raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were transformed; run again.")
-    rejected, digest = _checked_samples(job)
+    rejected, duplicates, digest = _checked_samples(job)
     moments = result.moments
     if moments.rows - job.settings.centre < job.plan.rank:
         raise EigenwaveError(
@@ -56,7 +56,7 @@ def finish_transform(job: Job, result: FirstPass) -> None:
     if energy <= np.finfo(np.float32).eps * moments.square_sum:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
     write_array(job.paths.mean, mean, ("coefficient",))
-    save_totals(job, Totals(moments.rows, rejected, energy, digest))
+    save_totals(job, Totals(moments.rows, rejected, energy, digest, duplicates.images, duplicates.conflicting))
     open_solver(job).finish_first(result.share, moments.rows, mean - load_array(job.paths.shift))
     write_file(job.paths.transformed)
 
@@ -85,24 +85,23 @@ def _some_fitted(job: Job) -> pa.Table:
     return some.filter(fitted(some, job.fitted_split))
 
 
-def _checked_samples(job: Job) -> tuple[int, str]:
-    """Count the rejected images and digest the dataset: keys, labels, splits and image digests in row order."""
+def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
+    """Count rejected and repeated images, and digest the dataset: keys, labels, splits and image digests in order."""
     digest = hashlib.sha256()
-    reasons: Counter[str] = Counter()
-    named: list[str] = []
+    bad: list[tuple[str, str, str]] = []
+    digests, class_ids = bytearray(), []
     for shard in range(job.plan.shards):
         part = job.part(shard, ["key", "class_id", "split", "digest", "reason", "detail"])
         rows = part.filter(pc.not_equal(part["class_id"], REMOVED)).to_pylist()
         digest.update(json.dumps([[row["key"], row["class_id"], row["split"], row["digest"]] for row in rows]).encode())
-        for row in rows:
-            if row["reason"] is not None:
-                reasons[row["reason"]] += 1
-                named.append(f"{row['key']}: {row['detail']}") if len(named) < NAMED_REJECTS else None
-    bad = reasons.total()
-    if bad > job.settings.max_bad_fraction * job.plan.images:
-        counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        bad += [(row["key"], row["reason"], row["detail"]) for row in rows if row["reason"] is not None]
+        digests += b"".join(bytes.fromhex(row["digest"]) if row["digest"] else bytes(DIGEST_BYTES) for row in rows)
+        class_ids.append(np.array([row["class_id"] for row in rows], np.int32))
+    count = require_few(bad, job.plan.images, job.settings)
+    duplicates = find_duplicates(bytes(digests), np.concatenate(class_ids))
+    if duplicates.images and job.settings.duplicates == "refuse":
         raise EigenwaveError(
-            f"{bad} of {job.plan.images} images cannot be used ({counted}; {'; '.join(named)}); mend or remove them, "
-            f"or raise --max-bad-fraction above {job.settings.max_bad_fraction}."
+            f"{duplicates.images} images of {job.source} repeat others, {duplicates.conflicting} of them under another "
+            "class; eigenwave check names them: remove them, or set --duplicates report."
         )
-    return bad, digest.hexdigest()
+    return count, duplicates, digest.hexdigest()

@@ -19,12 +19,17 @@ T = TypeVar("T")
 
 
 class Totals(NamedTuple):
-    """What the transform found: fitted images, rejected images, energy about the mean, digest of the dataset."""
+    """What the transform found: fitted images, rejected images, energy about the mean, digest of the dataset.
+
+    And how many images repeat the bytes of an earlier one, and how many images there are under more than one class.
+    """
 
     fitted: int
     rejected: int
     energy: float
     dataset_digest: str
+    repeated: int
+    conflicting: int
 
 
 def load_mean(job: Job) -> Float64:

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from storage.errors import InputError
 from storage.open_source import address_of, open_source
 from storage.settings import Settings
-from storage.source import probe
+from storage.source import bad_images, probe
 from tasks.memory import require_memory, stage_memory
 from tasks.modulus import ModulusTransform
 from tasks.plan import Plan
+from tasks.require_good import allowed, require_few
 from tasks.solver import Cost
 from tasks.space import CoefficientSpace
 from tasks.wavelet import WaveletTransform
@@ -63,6 +64,8 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     ------
     InputError
         If the dataset cannot be analysed with these settings.
+    EigenwaveError
+        If too many images have headers that cannot be read.
     """
     opened = open_source(address_of(source))
     samples = opened.samples()
@@ -78,6 +81,10 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     looked = probe(opened, samples)
     if not looked.sizes:
         raise InputError(f"None of the images of {source} can be read; check what its files are.")
+    # If the few that were looked at are too bad, all are looked at before anything is computed.
+    if len(looked.bad) > settings.max_bad_fraction * (looked.sizes.total() + len(looked.bad)):
+        bad = bad_images(opened, samples, allowed(settings, len(samples)))
+        require_few(((key, error.reason, error.detail) for key, error in bad), len(samples), settings)
     width, height = (settings.size, settings.size) if settings.size else _only_size(source, looked.sizes)
     try:
         plan = Plan.make(

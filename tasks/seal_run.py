@@ -88,6 +88,8 @@ def describe_run(job: Job) -> Manifest:
         residual_max=pc.max(patterns["residual"]).as_py(),
         energy=patterns["cumulative_energy"][-1].as_py(),
         rejected=totals.rejected,
+        repeated=totals.repeated,
+        conflicting=totals.conflicting,
         solver=job.plan.solver,
         passes=open_solver(job).passes_done(),
         warm_start=job.warm_start and RunPaths(open_path(job.warm_start)).run_id,

@@ -31,6 +31,7 @@ from tasks.open_solver import open_solver
 from tasks.order_rows import REMOVED
 from tasks.products import Float32, Float64, Moments
 from tasks.read_images import digests_of, transformed_blocks
+from tasks.require_good import require_few
 from tasks.reuse_rows import ABSENT, Known, known_rows, stored_digest
 
 
@@ -54,7 +55,7 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
     Raises
     ------
     EigenwaveError
-        If the dataset changes meanwhile, or the disk refuses a write.
+        If the dataset changes meanwhile, too many of the shard's images are bad, or the disk refuses a write.
     """
     rows, used = bring_shard(job, shard), job.used(shard)
     return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used))
@@ -66,7 +67,7 @@ def bring_shard(job: Job, shard: int) -> Float32:
     Raises
     ------
     EigenwaveError
-        If the dataset changes meanwhile, or the disk refuses a write.
+        If the dataset changes meanwhile, too many of the shard's images are bad, or the disk refuses a write.
     """
     listing = read_table(job.paths.listing, row_group=shard)
     source = _source(job.source, job.attempt)
@@ -80,6 +81,10 @@ def bring_shard(job: Job, shard: int) -> Float32:
         stored = _as_stored(job, rows)
         marker = store_shard(job.workspace, key, stored, len(listing), rejects)
         rows = stored.astype(np.float32, copy=False)
+    # A shard that is bad enough for the whole run ends it before the others are transformed.
+    names = listing["key"]
+    bad = ((names[reject.position].as_py(), reject.reason, reject.detail) for reject in marker.rejects)
+    require_few(bad, job.plan.images, job.settings)
     link_chunk(job.paths.coefficients, shard, job.workspace.chunk(key))
     _write_part(job, shard, listing, digests, marker)
     return rows[: len(listing)]

@@ -94,7 +94,7 @@ def test_help_names_every_setting(eigenwave):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere"], "/nowhere: give a folder of class folders, IDX files, or the name digits."),
+        (["nowhere"], "/nowhere: give a folder, a file, a URL, or a known name such as digits; eigenwave run"),
         (["empty"], "empty has no class folders; put the images of each class into a folder of its name."),
         (["one"], "one has images of one class only (cat, split train); association needs two or more."),
         (["mixed"], "have different sizes: 8 x 8 (24), 5 x 5 (2) among 26 looked at; set --size to bring all to one."),

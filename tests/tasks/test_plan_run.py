@@ -1,6 +1,6 @@
 import pytest
 
-from storage.errors import InputError
+from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings
 from tasks.plan_run import plan_run
 from tests.conftest import write_images
@@ -34,6 +34,13 @@ def test_what_cannot_be_analysed_is_refused(tmp_path, class_folders):
     for path in class_folders.rglob("*.png"):
         path.write_bytes(b"damaged")
     refuse(class_folders, "None of the images .* can be read")
+
+
+def test_too_many_bad_headers_are_refused_before_anything_is_computed(class_folders):
+    (class_folders / "cat" / "000.png").write_bytes(b"<html>not found</html>")
+    with pytest.raises(EigenwaveError, match=r"1 of 24 images .* \(1 unknown format; cat/000.png: not one of"):
+        plan_run(str(class_folders), Settings())
+    assert plan_run(str(class_folders), Settings(max_bad_fraction=0.05)).plan.images == 24
 
 
 def test_mixed_sizes_need_a_size(class_folders):

@@ -8,7 +8,7 @@ from storage.shards import find_shard
 from storage.tables import read_metadata, read_table
 from tasks import transform_shard as module
 from tasks.finish_transform import begin_transform, finish_transform
-from tasks.keep_state import load_shard
+from tasks.keep_state import load_shard, read_totals
 from tasks.transform_shard import transform_shard
 from tests import naive
 
@@ -70,14 +70,35 @@ def test_bad_images_are_quarantined_by_name(make_job, class_folders):
 
 
 def test_too_many_bad_images_stop_the_run(make_job, class_folders):
-    (class_folders / "cat" / "001.png").write_bytes(b"")
+    path = class_folders / "cat" / "001.png"
+    path.write_bytes(path.read_bytes()[:90])
     job = make_job(class_folders)
+    with pytest.raises(EigenwaveError, match=r"1 of 24 images cannot be used \(1 truncated; cat/001.png: .*\); mend"):
+        run_all(job)
+    assert not job.paths.part(0).exists()
+
+
+def test_bad_images_of_several_shards_stop_the_run_together(make_job, class_folders):
+    for name in ("cat", "dog"):
+        path = class_folders / name / "001.png"
+        path.write_bytes(path.read_bytes()[:90])
+    job = make_job(class_folders, shard_size=4096, max_bad_fraction=0.05)
     result = run_all(job)
-    with pytest.raises(
-        EigenwaveError, match=r"1 of 24 images cannot be used \(1 empty; cat/001.png: the file has no bytes\); mend"
-    ):
+    with pytest.raises(EigenwaveError, match=r"2 of 24 images cannot be used \(2 truncated; cat/001.png: "):
         finish_transform(job, result)
     assert not job.paths.product(0).exists()
+
+
+def test_repeated_images_are_counted_or_refused(make_job, class_folders):
+    content = (class_folders / "cat" / "001.png").read_bytes()
+    for name in ("cat/002.png", "dog/002.png"):
+        (class_folders / name).write_bytes(content)
+    job = make_job(class_folders)
+    finish_transform(job, run_all(job))
+    assert (read_totals(job).repeated, read_totals(job).conflicting) == (2, 1)
+    job = make_job(class_folders, duplicates="refuse")
+    with pytest.raises(EigenwaveError, match=r"2 images of .* repeat others, 1 of them under another class"):
+        finish_transform(job, run_all(job))
 
 
 def test_an_image_that_changes_meanwhile_stops_the_run(make_job, class_folders, monkeypatch):
