@@ -66,6 +66,8 @@ def open_image(payload: bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(payload), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise BadImageError("too large", str(error).split(",")[0]) from None
     except UnidentifiedImageError:
         raise BadImageError("unknown format", f"not one of {', '.join(FORMATS)}") from None
     except Exception as error:  # noqa: BLE001 - header parsers raise anything on damaged files

@@ -100,7 +100,7 @@ def known_folder(name: str) -> Path:
         for file, digest in dataset.files.items():
             path = _retrieve(name, dataset, file, digest, folder)
             if dataset.members:
-                _take_out(path, dataset.members, folder)
+                take_out(path, dataset.members, folder)
                 path.unlink()
         if dataset.classes:
             _write(folder / CLASSES_FILE, "\n".join(dataset.classes).encode())
@@ -172,7 +172,7 @@ def _continue(url: str, partial: Path) -> bool:
     return partial.stat().st_size == expected
 
 
-def _take_out(archive: Path, members: tuple[str, ...], folder: Path) -> None:
+def take_out(archive: Path, members: tuple[str, ...], folder: Path) -> None:
     """Write the members with these names, whatever folder they are in, and nothing else."""
     found = set()
     try:

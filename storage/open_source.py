@@ -83,7 +83,8 @@ def _place(address: str) -> tuple[Files, str | None]:
             try:
                 remote_files(parent).size(name)
             except FileNotFoundError:
-                pass
+                if address.startswith("http"):
+                    raise  # a web server does not list folders
             else:
                 return remote_files(parent), name
         return remote_files(address.rstrip("/")), None

@@ -1,0 +1,103 @@
+"""Datasets by URL: in an S3 bucket, and on a web server."""
+
+import functools
+import http.server
+import threading
+import uuid
+from pathlib import Path
+
+import obstore
+import pytest
+
+from storage.errors import InputError
+from storage.images import ImageForm
+from storage.open_source import address_of, open_source
+from storage.payloads import decode
+from tests.formats import FORMATS, SIDE, make_images
+
+FORM = ImageForm(SIDE, SIDE, 3)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return make_images(6)
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch):
+    server, environment = s3_server
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{server}/{uuid.uuid4().hex}"
+
+
+def upload(folder, url):
+    store = obstore.store.from_url(url)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            obstore.put(store, path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_read_from_a_bucket(name, bucket, images, tmp_path):
+    local = FORMATS[name](tmp_path / "data", images)
+    upload(tmp_path / "data", bucket)
+    source = open_source(f"{bucket}/{local.relative_to(tmp_path / 'data')}".rstrip("/."))
+    samples = source.samples()
+    assert samples["key"].to_pylist() == open_source(str(local)).samples()["key"].to_pylist()
+    for payload, image in zip(source.read(samples), images, strict=True):
+        assert (decode(payload, source.layout, FORM) == image.pixels).all()
+
+
+def test_a_list_names_images_in_a_bucket_and_here(bucket, images, tmp_path):
+    upload(FORMATS["folder"](tmp_path / "data", images), bucket)
+    rows = [f"{bucket}/{images[0].name},ant", f"data/{images[1].name},ant", f"{bucket}/nothing.jpg,bee"]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
+    source = open_source(str(tmp_path / "list.csv"))
+    first, second, missing = source.read(source.samples())
+    assert (first, second) == (images[0].file, images[1].file)
+    assert missing.reason == "unreadable"
+
+
+@pytest.fixture
+def web(tmp_path):
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def send_head(self):
+            wanted = self.headers.get("Range")
+            if not wanted:
+                return super().send_head()
+            content = Path(self.translate_path(self.path)).read_bytes()
+            first, last = (int(number) for number in wanted.removeprefix("bytes=").split("-"))
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+            self.send_header("Content-Length", str(len(content[first : last + 1])))
+            self.end_headers()
+            self.wfile.write(content[first : last + 1])
+            return None
+
+    handler = functools.partial(Handler, directory=str(tmp_path / "data"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("name", "file"), [("csv", "list.csv"), ("npz-stored", "things.npz"), ("hdf5", "things.h5")])
+def test_files_are_read_from_a_web_server(web, images, tmp_path, name, file):
+    FORMATS[name](tmp_path / "data", images)
+    source = open_source(f"{web}/{file}")
+    payloads = list(source.read(source.samples()))
+    assert (decode(payloads[3], source.layout, FORM) == images[3].pixels).all()
+    with pytest.raises(InputError, match="There is no dataset"):
+        open_source(f"{web}/nowhere.csv")
+
+
+def test_addresses_stay_as_they_are():
+    assert address_of("s3://bucket/a/") == "s3://bucket/a"
+    assert address_of("mnist") == "mnist"
+    assert address_of("/a/b/../c/") == "/a/c"
+    with pytest.raises(InputError, match="does not begin with s3://"):
+        open_source("ftp://host/a")
