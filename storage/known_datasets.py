@@ -146,6 +146,7 @@ def download(url: str, output_file: str, pooch: Any) -> None:  # noqa: ANN401, A
             if _continue(url, partial):
                 break
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code != 416 or not partial.exists():  # noqa: PLR2004 - the range that is asked for is not there
                 raise
             partial.unlink()
