@@ -120,12 +120,15 @@ def heterogeneity(whitened: Float64) -> float:
 
 
 def expected_heterogeneity(counts: Int64, kept: int) -> float:
-    """Heterogeneity to expect of normal scores that do not depend on the class: mean of (r + 1) / (n_c - r - 1).
+    """Heterogeneity to expect of normal scores that do not depend on the class.
 
-    From the mean of the inverse Wishart distribution; NaN if a class has too few images.
+    (1 - 1/C) times the mean of (r + 1) / (n_c - r - 1): the mean of the inverse Wishart distribution, less the part
+    that each class has in what it is compared with. NaN if a class has too few images.
     """
     spare = counts[counts > 0] - kept - 1
-    return float(((kept + 1) / spare).mean()) if (spare > 0).all() else float("nan")
+    if not spare.size or spare.min() <= 0:
+        return float("nan")
+    return float(((kept + 1) / spare).mean()) * (1 - 1 / len(spare))
 
 
 class Against(NamedTuple):
