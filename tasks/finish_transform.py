@@ -19,7 +19,7 @@ from tasks.keep_state import Totals, save_totals
 from tasks.open_solver import open_solver
 from tasks.order_rows import REMOVED
 from tasks.products import Float64
-from tasks.read_images import digests_of, transformed_blocks
+from tasks.read_images import transformed_blocks
 from tasks.require_good import require_few
 from tasks.transform_shard import FirstPass
 
@@ -66,7 +66,7 @@ def _mean_of_some(job: Job) -> Float64:
     source = open_source(job.source)
     samples = _some_fitted(job)
     total, count = np.zeros(job.plan.coefficients), 0
-    for _, coefficients, _ in transformed_blocks(job, source, samples, digests_of(source, samples)):
+    for _, coefficients, _ in transformed_blocks(job, source, source.read(samples), len(samples)):
         good = ~np.isnan(coefficients[:, 0])
         total += coefficients[good].sum(axis=0, dtype=np.float64)
         count += int(good.sum())

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,57 +13,87 @@ from storage.payloads import decode
 from storage.shards import Reject
 from storage.source import Source, intact
 from tasks.begin_run import Job
+from tasks.memory import KEPT_BYTES
 from tasks.products import Float32
 from tasks.solver import FLOAT32
 from tasks.space import to_unit_range
 
 BLOCK_BYTES = 4 * 2**20  # of decoded images: little memory, and their transform stays in the cache
+Payload = bytes | BadImageError  # what a source gives of a sample
 UNREADABLE = bytes(32)  # stands for the digest of an image whose bytes cannot be read
 
 
-def digests_of(source: Source, samples: pa.Table) -> list[bytes]:
-    """SHA-256 of the stored bytes of each sample."""
-    return [_digest(payload) for payload in source.read(samples)]
+class Digested(NamedTuple):
+    """Samples that were read once.
+
+    Attributes
+    ----------
+    digests
+        SHA-256 of the stored bytes of each.
+    payloads
+        What was read, or None if that was more than `KEPT_BYTES`.
+    """
+
+    digests: list[bytes]
+    payloads: list[Payload] | None
 
 
-def _digest(payload: bytes | BadImageError) -> bytes:
-    return UNREADABLE if isinstance(payload, BadImageError) else hashlib.sha256(payload).digest()
+def digest_images(source: Source, samples: pa.Table) -> Digested:
+    """Read samples and digest them, keeping what was read if it is little."""
+    digests, payloads, size = [], list[Payload](), 0
+    for payload in source.read(samples):
+        digests.append(_digest(payload))
+        size += 0 if isinstance(payload, BadImageError) else len(payload)
+        if size <= KEPT_BYTES:
+            payloads.append(payload)
+        else:
+            payloads.clear()
+    return Digested(digests, payloads if size <= KEPT_BYTES else None)
 
 
-def transformed_blocks(
-    job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes], out: Float32 | None = None
-) -> Iterator[tuple[range, Float32, list[Reject]]]:
-    """Decode and transform images in order, into the rows of `out` if it is given.
-
-    Yields
-    ------
-    tuple
-        Positions in `samples`, the coefficients of those images (n, p), and the bad ones among them: their rows are
-        NaN.
+def read_again(job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes]) -> Iterator[Payload]:
+    """What samples are read as, each checked to be what it was when it was digested.
 
     Raises
     ------
     EigenwaveError
-        If the bytes of an image are not those that its digest was made from.
+        If the bytes of an image are others.
+    """
+    for position, payload in enumerate(source.read(samples)):
+        if _digest(payload) != digests[position]:
+            raise EigenwaveError(
+                f"The image {samples['key'][position]} of {job.source} changed during the run; start the run again "
+                "when nothing writes to the dataset."
+            )
+        yield payload
+
+
+def _digest(payload: Payload) -> bytes:
+    return UNREADABLE if isinstance(payload, BadImageError) else hashlib.sha256(payload).digest()
+
+
+def transformed_blocks(
+    job: Job, source: Source, payloads: Iterable[Payload], count: int, out: Float32 | None = None
+) -> Iterator[tuple[range, Float32, list[Reject]]]:
+    """Decode and transform so many images in order, into the rows of `out` if it is given.
+
+    Yields
+    ------
+    tuple
+        Positions of some of the images, their coefficients (n, p), and the bad ones among them: their rows are NaN.
     """
     shape = (job.plan.height, job.plan.width, job.plan.channels)
     # Always as many, the last block filled up: in a product of another size, an image may round differently.
     step = max(1, BLOCK_BYTES // (FLOAT32 * math.prod(shape)))
-    payloads = source.read(samples)
-    for start in range(0, len(samples), step):
-        positions = range(start, min(start + step, len(samples)))
+    following = iter(payloads)
+    for start in range(0, count, step):
+        positions = range(start, min(start + step, count))
         # Each channel on its own in memory, as the transform wants it.
         images = np.moveaxis(np.zeros((step, shape[2], *shape[:2]), np.float32), 1, 3)
         rejects: list[Reject] = []
         for image, position in zip(images, positions, strict=False):
-            payload = next(payloads)
-            if _digest(payload) != digests[position]:
-                raise EigenwaveError(
-                    f"The image {samples['key'][position]} of {job.source} changed during the run; start the run again "
-                    "when nothing writes to the dataset."
-                )
             try:
-                image[:] = to_unit_range(decode(intact(payload), source.layout, job.form))
+                image[:] = to_unit_range(decode(intact(next(following)), source.layout, job.form))
             except BadImageError as error:
                 image[:] = np.nan
                 rejects.append(Reject(position, error.reason, error.detail))

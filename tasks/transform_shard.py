@@ -1,6 +1,6 @@
 """Read, decode and wavelet-transform the images of a shard, and take its share of the first pass on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -30,9 +30,10 @@ from tasks.blas import single_threaded
 from tasks.open_solver import open_solver
 from tasks.order_rows import REMOVED
 from tasks.products import Float32, Float64, Moments
-from tasks.read_images import digests_of, transformed_blocks
+from tasks.read_images import Digested, Payload, digest_images, read_again, transformed_blocks
 from tasks.require_good import require_few
 from tasks.reuse_rows import ABSENT, Known, known_rows, stored_digest
+from tasks.sums import Int64
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,19 @@ def bring_shard(job: Job, shard: int) -> Float32:
     """
     listing = read_table(job.paths.listing, row_group=shard)
     source = _source(job.source, job.attempt)
-    digests = _digests(source, listing)
+    digests, payloads = _digested(source, listing)
     chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
     key = shard_key(digests, chunk_shape, f"{job.settings.transform_part()} {job.form}", _code())
     marker, rows = _stored(job, key, chunk_shape)
     if marker is None:
         known = known_rows(job, shard, key, digests)
-        rows, rejects = _transformed(job, source, listing, digests, known)
+        missing = np.flatnonzero(~known.same & np.array([digest != ABSENT for digest in digests]))
+        if payloads is None:
+            samples = listing.take(missing)
+            images = read_again(job, source, samples, [digests[row] for row in missing.tolist()])
+        else:
+            images = (payloads[row] for row in missing.tolist())
+        rows, rejects = _transformed(job, source, images, missing, known)
         stored = _as_stored(job, rows)
         marker = store_shard(job.workspace, key, stored, len(listing), rejects)
         rows = stored.astype(np.float32, copy=False)
@@ -113,25 +120,33 @@ def _code() -> str:
     return code_digest(*(Path(module.__file__ or "") for module in (*decoding, *numerics)))
 
 
-def _digests(source: Source, listing: pa.Table) -> list[bytes]:
-    """SHA-256 of each image; something else where it was removed."""
-    there = np.asarray(listing["class_id"]) != REMOVED
-    found = iter(digests_of(source, listing.filter(pa.array(there))))
-    return [next(found) if present else ABSENT for present in there]
+def _digested(source: Source, listing: pa.Table) -> Digested:
+    """Each image of a shard, read once; a digest that none has, and no bytes, where it was removed."""
+    there = np.flatnonzero(np.asarray(listing["class_id"]) != REMOVED)
+    found = digest_images(source, listing.take(there))
+    digests, payloads = [ABSENT] * len(listing), list[Payload]([b""] * len(listing))
+    for place, row in enumerate(there.tolist()):
+        digests[row] = found.digests[place]
+        if found.payloads is not None:
+            payloads[row] = found.payloads[place]
+    return Digested(digests, None if found.payloads is None else payloads)
 
 
 def _transformed(
-    job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes], known: Known
+    job: Job, source: Source, images: Iterable[Payload], missing: Int64, known: Known
 ) -> tuple[Float32, tuple[Reject, ...]]:
-    """Coefficients of a whole chunk; rows of rejected and removed images, and those behind the last, are NaN."""
+    """Coefficients of a whole chunk, from what is known and the images of the rows that are missing.
+
+    Rows of rejected and removed images, and those behind the last, are NaN.
+    """
     chunk, rejects = known.chunk, list(known.rejects)
-    there = np.array([digest != ABSENT for digest in digests])
-    chunk[: len(there)][~there] = chunk[len(there) :] = np.nan
-    missing = np.flatnonzero(there & ~known.same)
-    # Usually all are: then they need not be gathered.
-    place = chunk if len(missing) == len(there) else None
-    blocks = transformed_blocks(job, source, samples.take(missing), [digests[row] for row in missing.tolist()], place)
-    for positions, coefficients, bad in blocks:
+    rows = len(known.same)
+    void = ~known.same
+    void[missing] = False
+    chunk[:rows][void] = chunk[rows:] = np.nan
+    # Usually all are missing: then they need not be gathered.
+    place = chunk if len(missing) == rows else None
+    for positions, coefficients, bad in transformed_blocks(job, source, images, len(missing), place):
         if place is None:
             chunk[missing[positions.start : positions.stop]] = coefficients
         rejects += [replace(reject, position=int(missing[reject.position])) for reject in bad]

@@ -131,7 +131,7 @@ def test_same_bits_from_workers_and_from_a_scheduler(digits, tmp_path):
     local = analyse("digits", tmp_path / "local", **DIGITS | {"cluster": "local", "workers": 2})
     assert contents(local) == expected
     with LocalCluster(
-        n_workers=3, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        n_workers=3, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     ) as cluster:
         spread = analyse("digits", tmp_path / "spread", **DIGITS | {"cluster": cluster.scheduler_address})
     assert contents(spread) == expected

@@ -28,9 +28,9 @@ def transformed(monkeypatch):
     counts = []
     original = module.transformed_blocks
 
-    def counted(job, source, samples, *rest):
-        counts.append(len(samples))
-        return original(job, source, samples, *rest)
+    def counted(job, source, payloads, count, *rest):
+        counts.append(count)
+        return original(job, source, payloads, count, *rest)
 
     monkeypatch.setattr(module, "transformed_blocks", counted)
     return counts

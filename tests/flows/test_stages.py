@@ -90,7 +90,11 @@ def test_same_bits_for_any_number_of_workers(tmp_path, solver):
     for workers in (1, 2, 3):
         with (
             LocalCluster(
-                n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+                n_workers=workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=50,
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
             client.as_current(),

@@ -1,14 +1,19 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from storage.arrays import chunk_path, load_array, open_array
 from storage.errors import EigenwaveError
+from storage.open_source import open_source
 from storage.shards import find_shard
 from storage.tables import read_metadata, read_table
+from tasks import read_images
 from tasks import transform_shard as module
 from tasks.finish_transform import begin_transform, finish_transform
 from tasks.keep_state import load_shard, read_totals
+from tasks.read_images import Digested, digest_images
 from tasks.transform_shard import transform_shard
 from tests import naive
 
@@ -104,9 +109,19 @@ def test_repeated_images_are_counted_or_refused(make_job, class_folders):
 def test_an_image_that_changes_meanwhile_stops_the_run(make_job, class_folders, monkeypatch):
     job = make_job(class_folders)
     begin_transform(job)
-    monkeypatch.setattr(module, "digests_of", lambda _, samples: [b"x" * 32] * len(samples))
+    monkeypatch.setattr(module, "digest_images", lambda _, samples: Digested([b"x" * 32] * len(samples), None))
     with pytest.raises(EigenwaveError, match=r"cat/000.png of .* changed during the run"):
         transform_shard(job, 0)
+
+
+def test_images_that_are_too_many_to_keep_are_read_again(make_job, class_folders, monkeypatch, tmp_path):
+    job = make_job(class_folders)
+    expected = run_all(job)
+    monkeypatch.setattr(read_images, "KEPT_BYTES", 1000)
+    source = open_source(str(class_folders))
+    assert digest_images(source, source.samples()).payloads is None
+    shutil.rmtree(tmp_path / "workspace")
+    assert np.array_equal(run_all(make_job(class_folders)).share, expected.share)
 
 
 def test_constant_images_are_refused(make_job, class_folders):
