@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,15 @@ class Run:
     def manifest(self) -> Manifest:
         """What the run is made of."""
         return self._manifest or read_manifest(self.paths.manifest)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the run, its result beside its control, and where its report is."""
+        row = {name: escape(str(value)) for name, value in self.manifest.learnability.items()}
+        return (
+            f"<b>{escape(self.manifest.run_id)}</b>: {escape(self.manifest.source)}, {row['n']} images fitted, "
+            f"{row['classes']} classes, {row['rank']} patterns<br>learnability {row['learnability']:.6}, "
+            f"shuffled labels at most {row['shuffled_max']:.6}<br>report: <code>{escape(str(self.paths.report))}</code>"
+        )
 
     @property
     def coefficients(self) -> "zarr.Array[Any]":

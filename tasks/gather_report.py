@@ -10,6 +10,7 @@ import numpy as np
 from storage.arrays import open_array
 from storage.pictures import data_uri, encoded_small
 from storage.run import Run
+from tasks.memory import BLOCK_BYTES
 from tasks.picture import UInt8, energy, natural, reduced, signed
 from tasks.products import Float32, Float64
 from tasks.reconstruct_image import space_of
@@ -17,7 +18,6 @@ from tasks.verdict import Check, Row, checks, complete, exact, headline
 
 SIDE = 96  # pixels of a pattern's picture, at most
 LOSSLESS_SIDE = 32  # pixels; squares of colour blur by lossy compression
-BLOCK_BYTES = 2**26  # of patterns read at once
 ALL_OF_A_CLASS = 32  # up to so many classes, more than one pattern of each is shown
 LISTED = 12  # patterns of a class, and classes of a pattern, that are listed
 GENERALIZED = 20
@@ -116,6 +116,7 @@ class Report:
     suspects: Sequence[Row]
     rejects: Sequence[Row]
     noise: Sequence[Row]
+    scales: Sequence[Row]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -157,6 +158,7 @@ def gather_report(run: Run) -> Report:
         suspects=rows_of(run, "suspects"),
         rejects=rows_of(run, "rejects")[:REJECTS],
         noise=noise,
+        scales=rows_of(run, "scales"),
     )
 
 

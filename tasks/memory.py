@@ -23,6 +23,8 @@ SUMS = 5  # large results held while they are added up along the tree: one a lev
 ADDED_AT_ONCE = 16 * MIB  # small results are added up many at a time, as many as this holds
 COPIES = 8  # of a shard's scores, while they are binned, ranked and judged
 JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and what one needs while it is fitted
+REPORT = 120 * MIB  # Bokeh, and the page and its pictures as they are put together
+BLOCK_BYTES = 64 * MIB  # of patterns read at once for the report
 COLUMNS = 60  # of pairs of pattern and class, while tables are written
 IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory takes
 
@@ -102,6 +104,8 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     results = result_bytes(plan, permutations)
     tables = COLUMNS * FLOAT64 * plan.classes * k
     stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables
+    images = FLOAT32 * k * plan.height * plan.width * plan.channels
+    stages["report"] = REPORT + 3 * min(BLOCK_BYTES, images) + tables
     return {stage: PROCESS + size for stage, size in stages.items()}
 
 

@@ -8,6 +8,7 @@ from bokeh.models import (
     CustomJS,
     CustomJSHover,
     CustomJSTickFormatter,
+    FactorRange,
     HoverTool,
     LinearColorMapper,
     Range1d,
@@ -87,6 +88,29 @@ def plot_label_noise(run: Run) -> figure:
     dots = plot.scatter([0, *fractions], [value, *measured], color=ACCENT, size=8, legend_label="measured")
     plot.add_tools(HoverTool(renderers=[dots], tooltips=[("replaced", "@x{0 %}"), ("learnability", "@y{0.0000}")]))
     return _finished(plot)
+
+
+def plot_scales(run: Run) -> figure:
+    """Learnability of each band on its own, coarse to fine, beside the most that shuffled labels reach."""
+    rows = [row for row in run.tables["scales"].to_pylist() if row["orientation"] and row["channel"] is None]
+    names = [f"{row['orientation']}{row['level']}" for row in rows]
+    plot = figure(
+        height=300,
+        x_range=FactorRange(factors=names),
+        x_axis_label="band",
+        y_axis_label="learnability",
+        tools="save",
+        **_look(),
+    )
+    plot.y_range.start = 0  # type: ignore[attr-defined]
+    bars = plot.vbar(names, 0.7, [row["learnability"] or 0.0 for row in rows], color=ACCENT, legend_label="labels")
+    plot.scatter(
+        names, [row["shuffled_max"] or 0.0 for row in rows], color=CONTROL, size=9, legend_label="shuffled, most"
+    )
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=[("band", "@x"), ("learnability", "@top{0.0000}")]))
+    plot = _finished(plot)
+    plot.legend.location = "top_right"
+    return plot
 
 
 def _look() -> dict[str, Any]:

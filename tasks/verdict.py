@@ -76,7 +76,7 @@ def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row]) -> list[Chec
 def exact(residual: float) -> Check:
     """Runs whose patterns are not exact are refused; this says how exact they are."""
     return Check(
-        passed=True, claim="The patterns are exact", evidence=f"Their relative residuals are below {residual:.0e}."
+        passed=True, claim="The patterns are exact", evidence=f"Their largest relative residual is {residual:.1e}."
     )
 
 

@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from storage.files import write_file
 from storage.run import Run
 from storage.store import StorePath
+from tasks.draw_figures import draw_figures
 from tasks.gather_report import Report, gather_report
-from tasks.plot_run import plot_label_noise, plot_map, plot_spectrum
+from tasks.plot_run import plot_label_noise, plot_map, plot_scales, plot_spectrum
 from tasks.verdict import percent
 
 # Cards that are shown before one asks for all.
@@ -38,21 +39,24 @@ COLUMNS = (
 
 
 def write_report(run: Run) -> list[StorePath]:
-    """Write report.html; the same run gives the same bytes.
+    """Write report.html and its figures; the same run gives the same bytes.
 
     Returns
     -------
     list[StorePath]
         What was written.
     """
-    write_file(run.paths.report, render(gather_report(run)).encode("utf-8", "replace"))
-    return [run.paths.report]
+    report = gather_report(run)
+    write_file(run.paths.report, render(report).encode("utf-8", "replace"))
+    return [run.paths.report, *draw_figures(report)]
 
 
 def render(report: Report) -> str:
     """The report as HTML."""
     run = report.run
     plots = {"map": plot_map(run), "spectrum": plot_spectrum(run), "noise": plot_label_noise(run)}
+    if report.scales:
+        plots["scales"] = plot_scales(run)
     by_angle = sorted(report.classes, key=lambda entry: -(entry.angle or 0.0))
     return (
         _environment()

@@ -26,6 +26,7 @@ from tasks.judge_shard import judge_shard
 from tasks.memory import stage_memory
 from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard
+from tasks.seal_run import report_run
 from tasks.summarise_shard import summarise_shard
 
 
@@ -78,6 +79,7 @@ def main(source, workspace, settings):
         measured(stage, finish, job, result)
         del result
     measured("associate", associate_patterns, job)
+    measured("report", report_run, job)
     projected = stage_memory(job.plan, chosen.permutations)
     sys.stdout.write(json.dumps({"measured": peaks, "projected": projected}))
 

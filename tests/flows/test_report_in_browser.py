@@ -1,0 +1,173 @@
+"""The report in a browser, from a file and without a network: nothing breaks, overlaps, or needs a mouse."""
+
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import local, write_images
+from tests.flows.test_stages import analyse
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:playwright"),
+]
+
+# Pairs of neighbours that lie over each other, and whatever stands out to the right.
+OVERLAPS = """() => {
+  const wide = [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1
+    && !e.closest(".scroll, .hidden, .plot, dialog, script"));
+  const found = wide.map((e) => `stands out: ${e.outerHTML.slice(0, 80)}`);
+  const groups = [".cards > li", "main > section", ".columns > *", ".checks > li", ".card > *"];
+  for (const selector of groups) {
+    for (const e of document.querySelectorAll(selector)) {
+      const next = e.nextElementSibling;
+      if (!next || !next.matches(selector) || e.hidden || next.hidden) continue;
+      const [a, b] = [e.getBoundingClientRect(), next.getBoundingClientRect()];
+      if (a.right > b.left + 1 && b.right > a.left + 1 && a.bottom > b.top + 1 && b.bottom > a.top + 1)
+        found.push(`overlap: ${e.outerHTML.slice(0, 80)}`);
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """A small report of photographs in colour with rejects, and one of the digits."""
+    folder = tmp_path_factory.mktemp("browser")
+    images = write_images(
+        folder / "data", shape=(16, 16, 3), classes=("a cat with a long name", "dog", "<b>"), count=30
+    )
+    (images / "dog" / "bad.png").write_bytes(b"no image")
+    colour = analyse(images, folder / "colour", rank=8, max_bad_fraction=0.1)
+    return {"colour": colour, "digits": analyse("digits", folder / "digits")}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS.split(), "--no-first-run"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser, run, width=1280, scheme="light"):
+    """A page with the run's report, whose errors and requests fail the test."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    wrong = []
+    page.on("console", lambda message: message.type in {"error", "warning"} and wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+    page.route(lambda url: not url.startswith("file:"), lambda route: route.abort())
+    page.goto(f"file://{local(run.paths.report)}")
+    page.wait_for_selector("html[data-drawn]")
+    yield page
+    assert wrong == []
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("name", ["colour", "digits"])
+def test_nothing_overlaps_or_stands_out(browser, reports, name, width, scheme):
+    with opened(browser, reports[name], width, scheme) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(OVERLAPS) == []
+        assert page.locator("#headline").is_visible()
+        assert page.locator(".plot canvas").count() >= 3
+
+
+def test_the_answer_is_on_the_first_screen(browser, reports):
+    with opened(browser, reports["digits"]) as page:
+        for selector in ("#headline", ".bars", ".checks li >> nth=-1", "#class-cards img >> nth=0"):
+            box = page.locator(selector).bounding_box()
+            assert box["y"] + box["height"] <= 800
+
+
+def test_a_click_on_a_pattern_shows_its_classes_and_exemplars(browser, reports):
+    run = reports["colour"]
+    exemplars = run.tables["exemplars"].to_pandas()
+    mine = exemplars[exemplars.pattern == 2]
+    with opened(browser, run) as page:
+        page.click('#pattern-cards button[data-pattern="2"]')
+        assert page.inner_text("#details-title") == "Pattern 2"
+        shown = page.eval_on_selector_all("#details .row img", "images => images.map((image) => image.alt)")
+        assert shown == [*mine[mine.side == "positive"].key, *mine[mine.side == "negative"].key]
+        assert page.eval_on_selector_all("#details img", "images => images.every((image) => image.naturalWidth > 0)")
+        page.click("#details .effects a >> nth=0")
+        assert page.inner_text("#details-title") in run.manifest.classes
+        page.keyboard.press("Escape")
+        assert not page.is_visible("#details-title")
+
+
+def test_the_keyboard_is_enough(browser, reports):
+    with opened(browser, reports["colour"]) as page:
+        page.focus("#class-cards button")
+        page.keyboard.press("Enter")
+        assert page.inner_text("#details-title") == "<b>"
+        page.keyboard.press("Escape")
+        assert page.evaluate("document.activeElement.dataset.class") == "0"
+
+
+def test_a_tap_on_the_map_shows_the_pattern(browser, reports):
+    with opened(browser, reports["colour"]) as page:
+        page.locator("#map .plot").scroll_into_view_if_needed()
+        box = page.locator("#map .plot").bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_selector("#details-title")
+        assert page.inner_text("#details-title").startswith("Pattern ")
+
+
+def test_sorting_and_filtering(browser, reports):
+    run = reports["digits"]
+    patterns = run.tables["patterns"].to_pandas()
+    with opened(browser, run) as page:
+        page.click("#patterns summary")
+        page.click("#pattern-table th:nth-child(4) button")
+        page.click("#pattern-table th:nth-child(4) button")
+        order = page.eval_on_selector_all("#pattern-table tbody tr td:first-child", "c => c.map((e) => +e.textContent)")
+        assert order == patterns.sort_values("eta_squared", ascending=False).pattern.tolist()
+        assert page.get_attribute("#pattern-table th:nth-child(4)", "aria-sort") == "descending"
+        page.select_option("[data-sort]", "eta")
+        cards = page.eval_on_selector_all("#pattern-cards li", "c => c.map((e) => +e.dataset.pattern)")
+        assert cards == order
+        wanted = patterns.top_class[0]
+        page.fill("[data-filter=pattern-cards]", str(wanted))
+        visible = page.eval_on_selector_all("#pattern-cards li:not([hidden])", "c => c.map((e) => e.dataset.text)")
+        assert len(visible) == (patterns.top_class == wanted).sum()
+        assert set(visible) == {wanted}
+
+
+def test_every_picture_has_words_and_every_field_a_label(browser, reports):
+    with opened(browser, reports["colour"]) as page:
+        assert page.eval_on_selector_all("img", "images => images.filter((image) => !image.alt).length") == 0
+        assert page.eval_on_selector_all(".plot", "p => p.filter((e) => !e.getAttribute('aria-label')).length") == 0
+        assert page.eval_on_selector_all("input, select", "f => f.filter((e) => !e.labels.length).length") == 0
+
+
+def test_a_thousand_classes_and_256_patterns_stay_usable(browser, tmp_path):
+    names = tuple(f"class {number:04d}" for number in range(1000))
+    random = np.random.default_rng(0)
+    for name in names:
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for row in range(2):
+            Image.fromarray(random.integers(0, 255, (16, 16, 3), np.uint8)).save(
+                tmp_path / "data" / name / f"{row}.png"
+            )
+    run = analyse(tmp_path / "data", tmp_path / "workspace", rank=256, permutations=2, scales=False)
+    assert run.paths.report.size() < 15 * 2**20
+    with opened(browser, run, 390) as page:
+        assert page.evaluate(OVERLAPS) == []
+        assert page.locator("#class-cards li:visible").count() == 20
+        page.fill("[data-filter=class-cards]", "0777")
+        assert page.locator("#class-cards li:visible").count() == 1
+        page.click("#class-cards li:visible button")
+        assert page.inner_text("#details-title") == "class 0777"
