@@ -61,12 +61,13 @@ def analysis(
     space = Workspace(workspace)
     space.prepare()
     seconds: dict[str, float] = {}
-    with space.lock():
+    with space.lock() as lease:
         with _timed(seconds, "plan"):
             job = plan(source, settings, space, run_id)
         _fan_out(job, seconds)
         with _timed(seconds, "report"):
             report(job)
+        lease.require()
         seal(job, seconds)
     return job.run_id
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec
+from zarr.core.buffer import Buffer
+from zarr.storage import MemoryStore
 
 from storage.errors import DamagedError
 from storage.files import replacing, write_file
@@ -52,8 +55,10 @@ def create_array(path: StorePath, spec: ArraySpec) -> None:
     """
     if (path / "zarr.json").exists():
         return
+    # Made in memory and written as every other file is: whole, synced, and again if an object store fails.
+    metadata: dict[str, Buffer] = {}
     zarr.create_array(
-        store=path.store.zarr(path.key),
+        store=MemoryStore(metadata),
         shape=spec.shape,
         chunks=spec.chunks,
         dtype=spec.dtype,
@@ -65,6 +70,7 @@ def create_array(path: StorePath, spec: ArraySpec) -> None:
         attributes=dict(spec.attributes),
         config={"write_empty_chunks": True},
     )
+    write_file(path / "zarr.json", metadata["zarr.json"].to_bytes())
 
 
 def write_array(path: StorePath, values: npt.NDArray[Any], dimensions: tuple[str, ...]) -> None:
@@ -115,16 +121,47 @@ def read_chunk(path: StorePath, shape: tuple[int, int], dtype: str = "float32") 
     DamagedError
         If the chunk is missing or damaged.
     """
+    stored = _checked(path, shape, np.dtype(dtype))
+    return stored.astype(np.float32, copy=False)
+
+
+def read_array(path: StorePath) -> npt.NDArray[Any]:
+    """Read a whole array that `write_array` wrote, as Zarr would, but again if an object store cuts its answer short.
+
+    Raises
+    ------
+    DamagedError
+        If it is missing or damaged.
+    """
+    shape, dtype = array_shape(path)
+    return _checked(chunk_path(path, 0, len(shape)), shape, dtype)
+
+
+def array_shape(path: StorePath) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array, from its metadata.
+
+    Raises
+    ------
+    DamagedError
+        If they are missing or damaged.
+    """
+    try:
+        metadata = json.loads((path / "zarr.json").read_bytes())
+        return tuple(metadata["shape"]), np.dtype(metadata["data_type"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedError(f"The array {path} cannot be read: {error}; {MEND}") from None
+
+
+def _checked(path: StorePath, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     try:
         content = path.read()
     except OSError as error:
         raise DamagedError(f"The chunk {path} cannot be read: {error.strerror or 'it is not there'}; {MEND}") from None
     values, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
-    complete = len(values) == math.prod(shape) * np.dtype(dtype).itemsize
+    complete = len(values) == math.prod(shape) * dtype.itemsize
     if not complete or google_crc32c.value(values) != int.from_bytes(checksum.tobytes(), "little"):
         raise DamagedError(f"The chunk {path} is damaged; {MEND}")
-    stored = values.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)
-    return stored.astype(np.float32, copy=False)
+    return values.view(dtype.newbyteorder("<")).reshape(shape)
 
 
 def save_array(path: StorePath, values: npt.NDArray[Any]) -> None:

@@ -8,13 +8,13 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 WHOLE = 8 * 2**20  # bytes sent as one request; more goes in parts of this size, and still appears as one object
 AT_ONCE = 4  # parts on their way at the same time
+DELETED_AT_ONCE = 1000
+CUT_SHORT = "body error"  # what obstore says of an answer that ended before its end
+CUT_SHORT_TRIES = 4
 READ_AHEAD = 2**20  # bytes asked for at least when a file is read in parts
 RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
 CLIENT: "ClientConfig" = {
@@ -37,6 +40,9 @@ CLIENT: "ClientConfig" = {
     "timeout": timedelta(seconds=60),
     "allow_http": True,  # for servers in one's own network; only an endpoint in the environment can be one
 }
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,30 +57,21 @@ class ObjectStore:
 
     def read(self, key: str) -> npt.NDArray[np.uint8]:
         """One request, received into one array."""
-        with self._telling(key, "read"):
-            answer = obstore.get(self._objects, key)
-            content, filled = np.empty(answer.meta["size"], np.uint8), 0
-            for part in answer.stream(WHOLE):
-                content[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
-                filled += len(part)
-        return content
+        return self._tried(key, "read", lambda: _received(self._objects, key))
 
     def open(self, key: str) -> io.BufferedReader:
         """Requests for ranges."""
-        with self._telling(key, "read"):
-            size = obstore.head(self._objects, key)["size"]
+        size = self._tried(key, "read", lambda: obstore.head(self._objects, key)["size"])
         return io.BufferedReader(_Ranges(self, key, size), READ_AHEAD)
 
     def read_range(self, key: str, start: int, end: int) -> bytes:
         """Some of the bytes of an object."""
-        with self._telling(key, "read"):
-            return obstore.get_range(self._objects, key, start=start, end=end).to_bytes()
+        return self._tried(key, "read", lambda: obstore.get_range(self._objects, key, start=start, end=end).to_bytes())
 
     def size(self, key: str) -> int | None:
         """Ask for the object's header."""
         try:
-            with self._telling(key, "read"):
-                return obstore.head(self._objects, key)["size"]
+            return self._tried(key, "read", lambda: obstore.head(self._objects, key)["size"])
         except FileNotFoundError:
             return None
 
@@ -89,38 +86,40 @@ class ObjectStore:
     def replacing(self, key: str) -> Iterator[Path]:
         """A temporary local file, sent at the end."""
         with tempfile.TemporaryDirectory(prefix="eigenwave-") as folder:
-            partial = Path(folder, "partial")
-            yield partial
+            path = Path(folder, "partial")
+            yield path
             with self._telling(key, "written"):
-                obstore.put(self._objects, key, partial, chunk_size=WHOLE, max_concurrency=AT_ONCE)
+                obstore.put(self._objects, key, path, chunk_size=WHOLE, max_concurrency=AT_ONCE)
 
     def copy(self, key: str, target: str) -> None:
         """A copy made by the store itself."""
-        with self._telling(target, "written"):
-            obstore.copy(self._objects, key, target)
+        self._tried(target, "written", lambda: obstore.copy(self._objects, key, target))
 
     def delete(self, key: str) -> None:
         """Delete the object."""
-        with suppress(FileNotFoundError), self._telling(key, "removed"):
-            obstore.delete(self._objects, key)
+        with suppress(FileNotFoundError):
+            self._tried(key, "removed", lambda: obstore.delete(self._objects, key))
 
     def delete_folder(self, key: str) -> None:
         """Delete all objects below a prefix."""
-        with self._telling(key, "removed"):
-            for entries in obstore.list(self._objects, key):
-                obstore.delete(self._objects, [entry["path"] for entry in entries])
+        keys = [entry.key for entry in self.files(key)]
+        for start in range(0, len(keys), DELETED_AT_ONCE):
+            some = keys[start : start + DELETED_AT_ONCE]
+            self._tried(key, "removed", partial(obstore.delete, self._objects, some))
 
     def files(self, folder: str) -> Iterator[Entry]:
         """List the prefix."""
-        with self._telling(folder, "listed"):
-            found = [entry for entries in obstore.list(self._objects, folder or None) for entry in entries]
+        found = self._tried(
+            folder,
+            "listed",
+            lambda: [entry for entries in obstore.list(self._objects, folder or None) for entry in entries],
+        )
         found.sort(key=lambda entry: entry["path"])
         return (Entry(entry["path"], entry["size"], entry["last_modified"]) for entry in found)
 
     def folders(self, folder: str) -> list[str]:
         """List the prefix down to the next slash."""
-        with self._telling(folder, "listed"):
-            listed = obstore.list_with_delimiter(self._objects, folder or None)
+        listed = self._tried(folder, "listed", lambda: obstore.list_with_delimiter(self._objects, folder or None))
         return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
 
     def names(self, folder: str) -> list[str]:
@@ -131,8 +130,9 @@ class ObjectStore:
 
     def is_dir(self, folder: str) -> bool:
         """Whether there is an object below it."""
-        with self._telling(folder, "listed"):
-            return any(len(entries) for entries in obstore.list(self._objects, folder, chunk_size=1))
+        return self._tried(
+            folder, "listed", lambda: any(len(some) for some in obstore.list(self._objects, folder, chunk_size=1))
+        )
 
     def partials(self, folder: str) -> Iterator[Entry]:  # noqa: ARG002 - see Store
         """Nothing: an object that was not sent whole is not there."""
@@ -165,6 +165,14 @@ class ObjectStore:
 
         return ZarrStore(_client(f"{self.address}/{key}"))
 
+    def _tried(self, key: str, done: str, operation: Callable[[], T]) -> T:
+        """Do what can be done again, again if its answer is cut short: obstore repeats requests, not half answers."""
+        for _ in range(CUT_SHORT_TRIES):
+            with suppress(CutShortError), self._telling(key, done):
+                return operation()
+        with self._telling(key, done):
+            return operation()
+
     @contextmanager
     def _telling(self, key: str, done: str) -> Iterator[None]:
         try:
@@ -174,10 +182,24 @@ class ObjectStore:
                 raise
             raise EigenwaveError(f"{self.address} is not there; make the bucket or container first.") from None
         except (BaseError, OSError) as error:
-            raise EigenwaveError(
+            kind = CutShortError if CUT_SHORT in str(error) else EigenwaveError
+            raise kind(
                 f"{self.address}/{key} cannot be {done}: {_reason(error)}; see to access and network and run again, "
                 "finished work is kept."
             ) from None
+
+
+class CutShortError(EigenwaveError):
+    """An answer that ended before its end."""
+
+
+def _received(objects: obstore.store.ObjectStore, key: str) -> npt.NDArray[np.uint8]:
+    answer = obstore.get(objects, key)
+    content, filled = np.empty(answer.meta["size"], np.uint8), 0
+    for part in answer.stream(WHOLE):
+        content[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
+        filled += len(part)
+    return content
 
 
 class _Ranges(io.RawIOBase):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from storage.arrays import chunk_path, load_arrays, open_array, read_chunk, save_arrays
+from storage.arrays import array_shape, chunk_path, load_arrays, read_array, read_chunk, save_arrays
 from storage.errors import EigenwaveError
 from storage.files import write_file
 from storage.store import StorePath
@@ -34,12 +34,12 @@ class Totals(NamedTuple):
 
 def load_mean(job: Job) -> Float64:
     """The mean row (p,)."""
-    return np.asarray(open_array(job.paths.mean)[:])
+    return read_array(job.paths.mean)
 
 
 def load_patterns(job: Job) -> Float32:
     """The patterns as columns (p, k)."""
-    return np.ascontiguousarray(np.asarray(open_array(job.paths.patterns)[:]).T)
+    return np.ascontiguousarray(read_array(job.paths.patterns).T)
 
 
 def load_shard(job: Job, shard: int) -> Float32:
@@ -83,7 +83,7 @@ def load_labels(job: Job, shard: int) -> Labels:
 
 def load_scores(job: Job, shard: int) -> Float32:
     """Scores of a shard's rows; those of rejected images are NaN."""
-    shape = (job.plan.rows_per_shard, open_array(job.paths.scores).shape[1])
+    shape = (job.plan.rows_per_shard, array_shape(job.paths.scores)[0][1])
     return read_chunk(chunk_path(job.paths.scores, shard), shape)[: len(job.plan.rows(shard))]
 
 

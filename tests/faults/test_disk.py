@@ -1,0 +1,53 @@
+"""A disk that is full, and one that cannot be written."""
+
+import subprocess
+
+import pytest
+
+from storage.errors import EigenwaveError, InputError
+from storage.run import open_run
+from storage.workspace import Workspace
+from tests.faults import driver
+from tests.faults.table import record
+from tests.flows.test_stages import smooth_images
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=150k", "tmpfs", folder]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)  # noqa: S607
+
+
+def remount(disk, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)  # noqa: S607
+
+
+def test_a_full_disk_keeps_what_is_finished(disk, tmp_path):
+    source = smooth_images(tmp_path / "data", shape=(8, 8), count=60)
+    driver.analyse(source, tmp_path / "expected")
+    with pytest.raises(EigenwaveError, match=r"cannot be written: No space left on device; make room .* is kept\."):
+        driver.analyse(source, disk / "workspace")
+    shards = {path.name: path.stat().st_mtime_ns for path in (disk / "workspace" / "shards").rglob("*.json")}
+    assert shards
+    assert not list((disk / "workspace").rglob("*.partial"))
+    remount(disk, "size=50m")
+    driver.analyse(source, disk / "workspace")
+    runs = [open_run(folder / "runs" / "run") for folder in (disk / "workspace", tmp_path / "expected")]
+    assert runs[0].manifest.files == runs[1].manifest.files
+    later = {path.name: path.stat().st_mtime_ns for path in (disk / "workspace" / "shards").rglob("*.json")}
+    assert shards.items() <= later.items()
+    record("disk full", tried=1, survived=1)
+
+
+def test_a_disk_that_cannot_be_written_is_refused_before_anything_is_computed(disk):
+    remount(disk, "ro")
+    with pytest.raises(InputError, match="cannot be used: Read-only file system; choose another with --workspace"):
+        Workspace(disk).prepare()
+    record("read-only workspace", tried=1, survived=1)

@@ -1,0 +1,125 @@
+"""SIGKILL at every kind of write: never a finished-looking wrong run, and the same bytes in the end."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.garbage import collect, garbage
+from storage.store_local import LocalStore
+from storage.verify import verify
+from storage.workspace import Workspace
+from tests.faults import driver
+from tests.faults.table import record
+from tests.flows.test_stages import smooth_images
+
+PHASES = ("layout", "transform", "pass", "scores", "tables", "seal")
+
+
+def phase_of(key):
+    """The phase of a run that writes a file."""
+    if "manifest" in key or key.endswith(("latest", "samples.parquet", "rejects.parquet")):
+        return "seal"
+    if key.startswith("shards/") or any(part in key for part in ("/parts/", "/mean.zarr", "totals", "transformed")):
+        return "transform"
+    if any(part in key for part in ("product-", "basis-", "values-", "scale")):
+        return "pass"
+    if any(part in key for part in ("scores.zarr", "patterns.zarr", "projection", "thresholds", "image", "loadings")):
+        return "scores"
+    if any(part in key for part in ("/tables/", "summary", "judge", "verdicts")):
+        return "tables"
+    return "layout"
+
+
+def contents(folder):
+    """Digests of a run's files and shards; of the manifest what does not tell the time."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    manifest = json.loads(files["runs/run/manifest.json"])
+    dated = ("runs/run/manifest.json", "runs/run/manifest.copy.json", "lock")
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in dated}
+    return digests | {name: manifest[name] for name in ("files", "shards", "learnability", "dataset_digest")}
+
+
+def swept(folder):
+    """Contents, when what killed writers left beside shards is removed."""
+    workspace = Workspace(folder)
+    collect(workspace, garbage(workspace, timedelta(0)))
+    return contents(folder)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A dataset, the bytes of an undisturbed run, and the files it writes in order."""
+    source = smooth_images(tmp_path_factory.mktemp("data"), shape=(8, 8), count=40)
+    folder, written = tmp_path_factory.mktemp("undisturbed"), []
+    original = LocalStore.replacing
+
+    @contextmanager
+    def listed(self, key):
+        written.append(key)
+        with original(self, key) as partial:
+            yield partial
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStore, "replacing", listed)
+        driver.analyse(source, folder)
+    assert {phase_of(key) for key in written} == set(PHASES)
+    return source, contents(folder), written
+
+
+def kill(source, folder, number, when):
+    """Run until the so-many-th write, and give the phase that was hit."""
+    command = [sys.executable, driver.__file__, source, folder, str(number), when]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent), "OPENBLAS_NUM_THREADS": "1"}
+    victim = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert victim.returncode == -signal.SIGKILL, victim.stderr
+    return victim.stdout.strip()
+
+
+def survives(undisturbed, folder, number, when):
+    source, expected, written = undisturbed
+    key = kill(source, folder, number, when)
+    assert key == written[number - 1]
+    sealed = (folder / "runs" / "run" / "manifest.json").exists()
+    # The manifest is the last but one file: before it nothing looks finished, after it all is there.
+    assert sealed == (number + (when == "after") > written.index("runs/run/manifest.json") + 1)
+    if sealed:
+        assert list(verify(Workspace(folder), Workspace(folder).run("run"))) == []
+    else:
+        driver.analyse(source, folder)
+        assert swept(folder) == expected
+    return phase_of(key)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_run_killed_in_each_phase_ends_with_the_same_bytes(undisturbed, tmp_path, phase):
+    hit = [number for number, key in enumerate(undisturbed[2], 1) if phase_of(key) == phase]
+    assert survives(undisturbed, tmp_path / "workspace", hit[len(hit) // 2], "before") == phase
+
+
+@pytest.mark.slow
+def test_fifty_kills_over_all_phases(undisturbed, tmp_path):
+    writes, hit = len(undisturbed[2]), []
+    for turn in range(50):
+        number = 1 + turn * (writes - 1) // 49
+        hit.append(survives(undisturbed, tmp_path / str(turn), number, ("before", "after")[turn % 2]))
+    assert set(hit) == set(PHASES)
+    for phase in PHASES:
+        record(f"SIGKILL of the driver: {phase}", tried=hit.count(phase), survived=hit.count(phase))
+
+
+@pytest.mark.slow
+def test_a_run_killed_again_and_again_still_ends_with_the_same_bytes(undisturbed, tmp_path):
+    source, expected, written = undisturbed
+    for number in range(2, 14, 3):
+        kill(source, tmp_path, number, "before")
+    driver.analyse(source, tmp_path)
+    assert swept(tmp_path) == expected
+    assert len(written) > 30
