@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from storage.errors import InputError
 
 Naming = Callable[[int], str]
+MOST = 2.0**53  # up to here float64 has every whole number
 
 
 def class_ids(
@@ -59,7 +60,8 @@ def _whole(labels: pa.ChunkedArray, where: Naming) -> pa.ChunkedArray:
         first = where(pc.index(missing, value=True).as_py())
         raise InputError(f"{count} of {len(labels)} labels are missing, the first at {first}; give every image one.")
     if pa.types.is_floating(kind):
-        _require(pc.equal(labels, pc.round(labels)), labels, where, "labels are names or whole numbers")
+        whole = pc.and_(pc.equal(labels, pc.round(labels)), pc.less(pc.abs(labels), MOST))
+        _require(whole, labels, where, "labels are names or whole numbers")
         return labels.cast(pa.int64())
     if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)):
         if not pa.types.is_large_string(kind):
@@ -97,10 +99,18 @@ def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:
         raise InputError(
             f"{where} holds {images} images but {len(labels)} labels; one of the two is not the right one."
         )
-    if labels.dtype.kind == "S":
-        labels = np.char.decode(labels, "utf-8")
-    strings = labels.dtype.kind in "OU" and all(isinstance(label, str) for label in labels.tolist())
-    if not strings and labels.dtype.kind not in "biuf":
+    if labels.dtype.kind in "SU":
+        return _names(labels, where)
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.tolist()):
+        return _names(labels, where)
+    if labels.dtype.kind not in "biuf":
         raise InputError(f"The labels of {where} are of type {labels.dtype}; give numbers or names.")
-    # Arrow knows neither strings of fixed width nor the other byte order.
-    return pa.array(labels.tolist(), pa.string()) if strings else pa.array(labels.astype(labels.dtype.type))
+    # Arrow does not know the other byte order, and computes with few widths of floating point.
+    return pa.array(labels.astype(np.float64 if labels.dtype.kind == "f" else labels.dtype.type))
+
+
+def _names(labels: np.ndarray, where: str) -> pa.Array:
+    try:
+        return pa.array((np.char.decode(labels, "utf-8") if labels.dtype.kind == "S" else labels).tolist(), pa.string())
+    except (ValueError, SystemError):  # what is no character raises either
+        raise InputError(f"The labels of {where} are not UTF-8; save them again.") from None

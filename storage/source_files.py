@@ -99,8 +99,10 @@ class LocalFiles:
         """See `Files`."""
         descriptor = os.open(self._path(path), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            length = os.fstat(descriptor).st_size - offset if length is None else length
-            content = os.pread(descriptor, max(0, length), offset)
+            left = max(0, os.fstat(descriptor).st_size - offset)
+            # Never more than there is: memory is set aside for what is asked for.
+            length = left if length is None else min(length, left)
+            content = os.pread(descriptor, length, offset)
             # The kernel may give less than was asked for, and never more than 2 GiB at once.
             while len(content) < length and (
                 more := os.pread(descriptor, length - len(content), offset + len(content))

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -53,7 +52,7 @@ def parse_npy(name: str, content: Callable[[int, int], bytes], size: Callable[[]
         parse = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = parse(stream)
     except Exception as error:  # noqa: BLE001 - the parser of the header raises anything on damaged files
-        raise InputError(f"{name} is not a NumPy file: {str(error).splitlines()[0]}; save it again.") from None
+        raise InputError(f"{name} is not a NumPy file: {_first_line(error)}; save it again.") from None
     if dtype.hasobject:
         raise InputError(f"{name} holds Python objects, which could run code and are not read; save plain numbers.")
     if fortran and len(shape) > 1:
@@ -63,36 +62,49 @@ def parse_npy(name: str, content: Callable[[int, int], bytes], size: Callable[[]
     return FileArray(name, content, size, shape, dtype, start + stream.tell())
 
 
+def _first_line(error: Exception) -> str:
+    """The parser says nothing where it runs out of its stack."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def _npy(files: Files, name: str) -> FileArray:
     return parse_npy(f"{files}/{name}", partial(files.read, name), partial(files.size, name))
 
 
-def _members(files: Files, archive: str) -> list[str]:
+@contextmanager
+def _archive(files: Files, name: str) -> Iterator[zipfile.ZipFile]:
     try:
-        with files.open(archive) as file, zipfile.ZipFile(file) as opened:
-            return [name.removesuffix(".npy") for name in opened.namelist() if name.endswith(".npy")]
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-        raise InputError(f"{files}/{archive} is not an .npz archive: {error}; save it again.") from None
+        with files.open(name) as file, zipfile.ZipFile(file) as opened:
+            yield opened
+    except Exception as error:
+        # What unpacks a damaged archive raises anything; what the system says is for others to tell.
+        if isinstance(error, InputError) or (isinstance(error, OSError) and error.errno):
+            raise
+        raise InputError(f"{files}/{name} is not an .npz archive, or damaged: {error}; save it again.") from None
+
+
+def _members(files: Files, archive: str) -> list[str]:
+    with _archive(files, archive) as opened:
+        return [name.removesuffix(".npy") for name in opened.namelist() if name.endswith(".npy")]
 
 
 def _npz(files: Files, archive: str, member: str) -> FileArray:
     """A member of an archive: where it lies if it is not compressed, unpacked to a temporary file if it is."""
     name = f"{files}/{archive}, {member}"
-    with files.open(archive) as file, zipfile.ZipFile(file) as opened:
+    with _archive(files, archive) as opened:
         info = opened.getinfo(f"{member}.npy")
-        if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
-            local = files.read(archive, info.header_offset, LOCAL_HEADER)
-            lengths = np.frombuffer(local[LENGTHS].ljust(4, b"\0"), "<u2")
-            start = info.header_offset + LOCAL_HEADER + int(lengths.sum())
-            return parse_npy(name, partial(files.read, archive), lambda: start + info.file_size, start)
+    if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
+        local = files.read(archive, info.header_offset, LOCAL_HEADER)
+        lengths = np.frombuffer(local[LENGTHS].ljust(4, b"\0"), "<u2")
+        start = info.header_offset + LOCAL_HEADER + int(lengths.sum())
+        return parse_npy(
+            name, partial(files.read, archive), lambda: min(start + info.file_size, files.size(archive)), start
+        )
     content = Unpacked(partial(_unzip, files, archive, f"{member}.npy"), info.file_size)
-    try:
-        return parse_npy(name, content, content.size)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise InputError(f"{name} cannot be read: {error}; save it again.") from None
+    return parse_npy(name, content, content.size)
 
 
 @contextmanager
 def _unzip(files: Files, archive: str, member: str) -> Iterator[BinaryIO]:
-    with files.open(archive) as file, zipfile.ZipFile(file) as opened, opened.open(member) as stream:
+    with _archive(files, archive) as opened, opened.open(member) as stream:
         yield cast("BinaryIO", stream)

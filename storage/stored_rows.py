@@ -1,7 +1,6 @@
 """Images that are rows of an array, and how they are read: where they lie in a file, or by slicing."""
 
 import math
-import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,7 +90,7 @@ class FileArray:
         expected = self.header + math.prod(self.shape) * self.dtype.itemsize
         try:
             size = self.size()
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{self.name} cannot be read: {error}; get it again.") from None
         if size != expected:
             found = f"{size} bytes" if size < expected else "more bytes"
@@ -104,7 +103,10 @@ class FileArray:
     def values(self) -> npt.NDArray[Any]:
         """All values."""
         size = math.prod(self.shape) * self.dtype.itemsize
-        return np.frombuffer(self.content(self.header, size), self.dtype).reshape(self.shape)
+        try:
+            return np.frombuffer(self.content(self.header, size), self.dtype).reshape(self.shape)
+        except ValueError as error:  # no bytes in a shape that no array can have, and the like
+            raise InputError(f"{self.name} cannot be read: {error}; get it again.") from None
 
 
 @dataclass(frozen=True)

@@ -37,12 +37,12 @@ class Unpacked:
     def _unpacked(self) -> BinaryIO:
         if self._file is None:
             file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
+            weakref.finalize(self, file.close)
             left = self._most + 1
             with self._opened() as stream:
                 while left and (chunk := stream.read(min(CHUNK, left))):
                     file.write(chunk)
                     left -= len(chunk)
             file.flush()
-            weakref.finalize(self, file.close)
             self._file = file
         return self._file
