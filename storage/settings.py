@@ -62,7 +62,7 @@ class Settings(BaseModel):
     )
     weights: str = Field("", description="Weights of bands, named likewise, such as LL=0.5,1=2; 1 otherwise.")
     threshold: float = Field(
-        0, ge=0, le=100, description="Soft threshold on details, in universal thresholds of each image; 0 for none."
+        0.0, ge=0, le=100, description="Soft threshold on details, in universal thresholds of each image; 0 for none."
     )
     dtype: Literal["float32", "float16"] = Field(
         "float32", description="How coefficients are stored; float16 halves them and keeps 3 digits."

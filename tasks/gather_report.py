@@ -56,7 +56,7 @@ class Pictures:
 
     def drawn(self, values: Float32) -> str:
         """A pattern as an address that holds its picture."""
-        return _picture(signed(values) if self.linear else energy(np.sqrt(values)))
+        return _picture(signed(values) if self.linear else energy(values))
 
     def combined(self, weights: Float64) -> str:
         """A sum of patterns with weights (patterns,), likewise."""

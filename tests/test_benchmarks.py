@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import decomposition, numbers, transform, whole
+from benchmarks import cifar, decomposition, transform, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from tests.flows.test_stages import smooth_images
@@ -49,7 +49,7 @@ def test_the_whole_run_is_compared(tmp_path, monkeypatch, capsys):
 def test_every_number_is_printed_and_one_outside_its_range_fails(tmp_path, capsys):
     for split, seed in (("train", 0), ("test", 1)):
         smooth_images(tmp_path / "data" / split, count=60, seed=seed, classes=tuple("abcd"))
-    assert numbers.main(str(tmp_path / "data"), rank=4, wide_rank=8) == 1
+    assert cifar.main(str(tmp_path / "data"), rank=4, wide_rank=8) == 1
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == 33
     outside = {row[0].removeprefix("| ") for row in rows if "OUTSIDE" in row[-1]}
@@ -57,7 +57,7 @@ def test_every_number_is_printed_and_one_outside_its_range_fails(tmp_path, capsy
     # What any data must fulfil.
     exact = {"error of singular values, krylov", "error of singular values, gram", "F against scipy.stats.f_oneway"}
     assert exact <= {row[0].removeprefix("| ") for row in rows} - outside
-    assert not numbers.Number("x", float("nan"), 0, 1).inside
+    assert not cifar.Number("x", float("nan"), 0, 1).inside
 
 
 def test_the_transform_is_measured_beside_its_peers(tmp_path, monkeypatch, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import numbers
+from benchmarks import cifar
 from storage.open_source import open_source
 from storage.run import open_run
 from storage.settings import Settings
@@ -48,7 +48,7 @@ def test_cifar10(real_data, tmp_path):
 def test_cifar10_numbers_are_in_their_ranges(real_data, tmp_path):
     workspace = Workspace(str(tmp_path))
     workspace.prepare()
-    found = numbers.numbers(str(real_data / "cifar10"), workspace)
+    found = cifar.numbers(str(real_data / "cifar10"), workspace)
     assert len(found) == 33
     assert [number for number in found if not number.inside] == []
 

@@ -1,4 +1,4 @@
-"""The numbers of CIFAR-10 beside the ranges they must lie in: `python -m benchmarks.numbers CIFAR-10-FOLDER`.
+"""The numbers of CIFAR-10 beside the ranges they must lie in: `python -m benchmarks.cifar CIFAR-10-FOLDER`.
 
 The folder holds class folders in train/ and test/. Everything is computed anew, in this process, one row a quantity.
 The exit status is 1 if a number is outside. What has no range of its own is held against an oracle in float64.
