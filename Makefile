@@ -39,6 +39,7 @@ format: install-dev
 
 # Beside peers and limits; takes half an hour, and runs on CIFAR-10 if EIGENWAVE_DATA names a folder with cifar10/.
 bench: install-dev
+	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.transform
 	$(BIN)/python -m benchmarks.decomposition
 	$(BIN)/python -m benchmarks.whole

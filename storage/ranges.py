@@ -21,7 +21,8 @@ class _Run:
 
     @property
     def end(self) -> int:
-        return max(offset + length for offset, length in self.ranges[-1:])
+        offset, length = self.ranges[-1]
+        return offset + length
 
 
 def read_ranges(

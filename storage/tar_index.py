@@ -1,7 +1,7 @@
 """What lies where in a tar file: read header by header, nothing extracted, no list of members kept.
 
-The formats: ustar and pax (POSIX.1-2001), and the long names of GNU tar. Python's tarfile reads the same, ten times as
-slowly, and takes a file that is cut short for a complete one.
+The formats: ustar and pax (POSIX.1-2001), and the long names of GNU tar. Python's tarfile reads the same, but keeps
+every member in memory and takes a file that is cut short for a complete one.
 """
 
 import re

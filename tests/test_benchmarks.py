@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import cifar, decomposition, transform, whole
+from benchmarks import cifar, decomposition, reading, transform, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from tests.flows.test_stages import smooth_images
@@ -68,3 +68,10 @@ def test_the_transform_is_measured_beside_its_peers(tmp_path, monkeypatch, capsy
     assert ratios.keys() >= {"Pillow", "limit: a copy", "pywt.wavedec2, the batch", "limit: copy of a memmap"}
     assert transform.whole(tmp_path, 30, repeats=1) > 0
     assert "**eigenwave, the stage**" in capsys.readouterr().out
+
+
+def test_reading_is_measured_in_each_format(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    ratios = reading.reading(tmp_path, 20, repeats=1)
+    assert ratios.keys() == set(reading.FORMATS)
+    assert "| parquet |" in capsys.readouterr().out

@@ -18,7 +18,13 @@ def from_folder(images, tmp_path_factory):
     return analyse(FORMATS["folder"](folder / "data", images), folder / "workspace", rank=6, shard_size=2**18)
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"folder"}))
+QUICK = {"hugging-face", "idx", "webdataset"}  # one of each way of reading
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FORMATS if name != "folder"],
+)
 def test_every_format_gives_the_same_bits(name, images, from_folder, tmp_path):
     run = analyse(FORMATS[name](tmp_path / "data", images), tmp_path / "workspace", rank=6, shard_size=2**18)
     assert np.array_equal(run.coefficients[:], from_folder.coefficients[:])
