@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from storage.manifest import Manifest
@@ -86,7 +86,8 @@ def _costs(outlook: "Outlook") -> Table:
 
 def list_summary(runs: Iterable[tuple[str, Manifest | None]]) -> RenderableType:
     """One line a run; unfinished ones have no manifest."""
-    table = Table("run", "source", "images", "rank", "learnability", "shuffled", box=None)
+    whole, folded = Column("run", no_wrap=True), Column("source", overflow="fold")
+    table = Table(whole, folded, "images", "rank", "learnability", "shuffled", box=None)
     for run_id, manifest in runs:
         if manifest is None:
             table.add_row(run_id, "unfinished: the same eigenwave run command continues it")
