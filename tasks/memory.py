@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 FAMILIES = 3  # of scales, at most
-PROCESS = 320 * MIB  # Python with all libraries, Prefect's among them
+PROCESS = 352 * MIB  # Python with all libraries, Prefect's among them
 KEPT_BYTES = 32 * MIB  # of stored images, between digesting and decoding them
 IMAGES = 40 * MIB + KEPT_BYTES  # those, and a block of them being decoded and transformed
 SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
