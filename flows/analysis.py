@@ -45,7 +45,7 @@ def analysis(
     Parameters
     ----------
     source
-        A folder of class folders, IDX files, or `digits`.
+        A folder, a file or a URL in any of the formats of docs/inputs.md, or the name of a dataset, such as `digits`.
     workspace
         Folder or URL (s3://, gs://, az://) for runs and shards.
     settings

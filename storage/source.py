@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -72,6 +73,24 @@ class Source(Protocol):
         Neighbours in the dataset's order are read together where that saves time.
         """
         ...
+
+
+class ListedSource:
+    """What sources have in common whose classes are known once their samples are listed."""
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        """Class names, and all samples."""
+        raise NotImplementedError
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names."""
+        return self._listed[0]
+
+    def samples(self) -> pa.Table:
+        """All samples, train first."""
+        return self._listed[1]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from storage.errors import BadImageError, InputError
 from storage.labels import class_ids, one_a_sample
 from storage.pixel_layout import PixelLayout
 from storage.ranges import read_ranges
-from storage.source import Source, to_samples
+from storage.source import ListedSource, Source, to_samples
 from storage.source_arrays import ArraySource, Split
 from storage.source_files import Files
 from storage.stored_rows import StridedRows
@@ -91,7 +91,7 @@ class _Joined:
         return found
 
 
-class PickleSource:
+class PickleSource(ListedSource):
     """Batches in the version for Python; keys are BATCH/ROW.
 
     Only listing unpickles them: the pixels lie in them as they are, and workers read them there.
@@ -110,17 +110,9 @@ class PickleSource:
     def __init__(self, files: Files, batches: dict[str, str], meta: str | None) -> None:
         self._files, self._batches, self._meta = files, batches, meta
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names in the file of the dataset's names, or the different labels."""
-        return self._listed[0]
-
-    def samples(self) -> pa.Table:
-        """All images, train first, in the order of the batches."""
-        return self._listed[1]
-
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        """The names in the dataset's file of names, or the labels; and all images, in the order of the batches."""
         found = {name: self._look(name) for name in sorted(self._batches, key=self._order)}
         keys = [f"{name}/{row:07d}" for name, (labels, _) in found.items() for row in range(len(labels))]
         labels = pa.chunked_array([labels for labels, _ in found.values()])

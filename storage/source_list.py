@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from storage.errors import BadImageError, InputError
 from storage.labels import class_ids
-from storage.source import FIRST_SPLIT, SPLIT_WORDS, Source, numbered, to_samples, train_first
+from storage.source import FIRST_SPLIT, SPLIT_WORDS, ListedSource, Source, numbered, to_samples, train_first
 from storage.source_arrays import LABEL_WORDS
 from storage.source_files import Files
 from storage.source_remote import remote_files
@@ -42,7 +42,7 @@ def find_list(files: Files, name: str) -> Source | None:
     return None if suffix is None else ListSource(files, name, suffix)
 
 
-class ListSource:
+class ListSource(ListedSource):
     """Images that a list names; keys are the paths or addresses in it, with #2 behind the second of the same.
 
     Parameters
@@ -59,17 +59,9 @@ class ListSource:
     def __init__(self, files: Files, name: str, suffix: str) -> None:
         self._files, self._name, self._suffix = files, name, suffix
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The different labels."""
-        return self._listed[0]
-
-    def samples(self) -> pa.Table:
-        """All images, train first, in the order of the list."""
-        return self._listed[1]
-
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        """The different labels; and all images, train first, in the order of the list."""
         table = self._table()
         columns = {column.lower(): column for column in reversed(table.column_names)}
         path = self._column(table, columns, PATH_WORDS, "path")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from storage.errors import BadImageError, InputError
 from storage.labels import class_ids
-from storage.source import LISTED_AT_ONCE, Source, split_of, to_samples, train_first
+from storage.source import LISTED_AT_ONCE, ListedSource, Source, split_of, to_samples, train_first
 from storage.source_arrays import IMAGE_WORDS, LABEL_WORDS
 from storage.source_files import Files
 
@@ -53,7 +53,7 @@ def _is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-class ParquetSource:
+class ParquetSource(ListedSource):
     """Rows of Parquet files; keys are FILE.parquet/ROW.
 
     Parameters
@@ -91,17 +91,9 @@ class ParquetSource:
         # One file is read at a time, from its beginning to its end.
         self._opened = lru_cache(maxsize=1)(lambda path: _open(files, path))
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names in the schema's metadata, or the different labels."""
-        return self._listed[0]
-
-    def samples(self) -> pa.Table:
-        """All rows, train first, in the order of the files."""
-        return self._listed[1]
-
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        """The names in the schema's metadata, or the labels; and all images, train first, in the order of the files."""
         labels = [_open(self._files, path).read([self._label])[0] for path in self._paths]
         counts = [len(part) for part in labels]
         ends = np.cumsum(counts)

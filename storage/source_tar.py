@@ -18,7 +18,7 @@ from storage.errors import BadImageError, InputError
 from storage.images import SUFFIXES
 from storage.labels import class_ids
 from storage.ranges import read_ranges
-from storage.source import LISTED_AT_ONCE, Source, numbered, split_of, to_samples, train_first
+from storage.source import LISTED_AT_ONCE, ListedSource, Source, numbered, split_of, to_samples, train_first
 from storage.source_files import Files
 from storage.tar_index import Member, tar_members
 
@@ -46,7 +46,7 @@ class _Image(NamedTuple):
     label: Label
 
 
-class TarSource:
+class TarSource(ListedSource):
     """Images in tar files; keys are SHARD.tar/MEMBER.
 
     Parameters
@@ -62,22 +62,14 @@ class TarSource:
         self._ignored = 0
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The different labels."""
-        return self._listed[0]
-
-    @property
     def ignored(self) -> int:
         """Members that are neither images nor labels."""
         self.samples()
         return self._ignored
 
-    def samples(self) -> pa.Table:
-        """All images, train first, in the order of the tar files and their members."""
-        return self._listed[1]
-
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        """The different labels; and all images, train first, in the order of the tar files and their members."""
         labels: list[pa.Array] = []
         found = numbered(to_samples(self._batches(labels)))
         classes, ids = class_ids(_of_one_type(labels), None, lambda row: f"{self._files}/{found['key'][row]}")

@@ -20,7 +20,7 @@ from tasks.products import TILE, Float32, Float64, tiles
 DEPENDENT = 1e-12  # a column whose part outside the space so far is smaller than this adds nothing
 NOISE = 4 * float(np.finfo(np.float32).eps)  # eigenvalues below this part of the largest are rounding
 DIRECT = 1024  # Gram matrices up to this size are decomposed completely
-IN_MEMORY_TOLERANCE = 1e-7  # on movements of singular values of a Gram matrix in memory: the error left is its square
+IN_MEMORY_TOLERANCE = 1e-7  # on movements of singular values between passes: what is left to move is far less
 IN_MEMORY_PASSES = 40
 
 
