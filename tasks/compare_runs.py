@@ -89,10 +89,7 @@ def compare_runs(before: Run, after: Run) -> Comparison:
         "largest_eta_squared_drop": float(-by_pattern["eta_squared_change"].min()),
         "new_classes": len(new),
         "vanished_classes": len(vanished),
-        **{
-            f"{change}_images": images["change"].count(change)
-            for change in ("added", "removed", "changed", "relabelled")
-        },
+        **{f"{change}_images": images["change"].count(change) for change in CHANGES},
     }
     tables = {
         "compared_patterns": by_pattern | {"principal_angle": _padded(angles, len(patterns))},
