@@ -55,7 +55,7 @@ def test_cifar10_numbers_are_in_their_ranges(real_data, tmp_path):
 
 def test_cifar10_coefficients_are_those_of_the_images(real_data, tmp_path):
     folder = real_data / "cifar10"
-    run = analyse(folder, tmp_path, rank=8, passes=2)
+    run = analyse(folder, tmp_path, rank=8)
     samples = run.tables["samples"].to_pandas()
     assert samples.split.value_counts().to_dict() == {"train": 50_000, "test": 10_000}
     for row in (0, 12_345, 49_999, 50_000, 59_999):
