@@ -99,15 +99,16 @@ def read_manifest(path: StorePath) -> Manifest:
         If it is damaged, or was written by a newer version.
     """
     try:
-        manifest = Manifest.model_validate(read_checked(path))
+        content = read_checked(path)
+        # Before anything else of it is looked at: a later format may have other entries.
+        version = content.get("format_version")
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise InputError(
+                f"{path} has format version {version}, this eigenwave reads up to {FORMAT_VERSION}; update eigenwave."
+            )
+        return Manifest.model_validate(content)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"The manifest {path} cannot be read: {reason}; eigenwave repair brings back what can be."
         ) from None
-    if manifest.format_version > FORMAT_VERSION:
-        raise InputError(
-            f"{path} has format version {manifest.format_version}, this eigenwave reads up to {FORMAT_VERSION}; "
-            "update eigenwave."
-        )
-    return manifest
