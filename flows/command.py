@@ -12,10 +12,10 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
 from flows import command_inputs, command_upkeep
-from flows.command_inputs import Config, Flags
+from flows.command_inputs import Config, Flags, chosen_settings
 from flows.command_upkeep import Folder
 from storage.errors import EigenwaveError, InputError
-from storage.settings import Settings, settings_error
+from storage.settings import settings_error
 from storage.workspace import DEFAULT_WORKSPACE
 
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
@@ -30,6 +30,7 @@ app = App(
 
 for verb in (
     command_inputs.check,
+    command_inputs.plan,
     command_upkeep.verify,
     command_upkeep.repair,
     command_upkeep.gc,
@@ -65,7 +66,7 @@ def run(
     from storage.workspace import Workspace, checked_run_id  # noqa: PLC0415
     from tasks.plan_run import plan_run  # noqa: PLC0415
 
-    chosen = _settings(settings, config)
+    chosen = chosen_settings(settings, config)
     # Wrong input is told at once, before Prefect and Dask take their time to start.
     if run_id is not None:
         checked_run_id(run_id)
@@ -79,23 +80,6 @@ def run(
     signal.signal(signal.SIGINT, _interrupt)
     finished = analysis(source, workspace, chosen, run_id)
     Console().print(run_summary(Run(space.run(finished))))
-
-
-@app.command
-def plan(source: str, /, *, config: Config = None, settings: Flags = None) -> None:
-    """Show what a run would do; computes nothing.
-
-    Parameters
-    ----------
-    source
-        As for run.
-    """
-    from rich.console import Console  # noqa: PLC0415
-
-    from flows.summary import plan_summary  # noqa: PLC0415
-    from tasks.plan_run import plan_run  # noqa: PLC0415
-
-    Console().print(plan_summary(plan_run(source, _settings(settings, config))))
 
 
 @app.command(name="list")
@@ -237,10 +221,6 @@ def _as_ours(error: CycloptsError) -> EigenwaveError:
     if isinstance(error.__cause__, ValidationError):
         return settings_error(error.__cause__, {})
     return InputError(" ".join(str(error).split()))
-
-
-def _settings(flags: Settings | None, config: Path | None) -> Settings:
-    return Settings.load(flags.model_dump(exclude_unset=True) if flags else {}, config)
 
 
 def _quiet_prefect() -> None:

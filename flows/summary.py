@@ -18,10 +18,8 @@ from tasks.verdict import verdict as verdict_of
 if TYPE_CHECKING:
     # At run time it would bring in what only `plan` needs.
     from tasks.compare_runs import Comparison
-    from tasks.plan_run import Outlook
 
 LEADING_PATTERNS = 10
-MIB = 2**20
 
 
 def verdict(manifest: Manifest) -> str:
@@ -43,45 +41,6 @@ def run_summary(run: Run) -> RenderableType:
         _places(run.paths),
         Text(f"\n{verdict(manifest)}", style="bold"),
     )
-
-
-def plan_summary(outlook: "Outlook") -> RenderableType:
-    """Images, shards, passes and bytes."""
-    plan = outlook.plan
-    table = Table(show_header=False, box=None)
-    rows = {
-        "images": f"{plan.images:,} of {plan.width} x {plan.height} pixels, {plan.channels} channel(s), "
-        f"{plan.classes:,} classes",
-        "fitted on": f"{plan.fitted:,} images of split {outlook.fitted_split}",
-        "passed over": f"{outlook.ignored:,} files without the ending of an image format",
-        "coefficients": f"{plan.coefficients:,} an image, {plan.coefficient_bytes / MIB:,.1f} MiB in all",
-        "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images",
-        "patterns": f"as many as hold {percent(outlook.energy)} of the energy"
-        if outlook.energy
-        else f"{plan.rank}, scores {plan.score_bytes / MIB:,.1f} MiB",
-        "solver": _solver(outlook),
-        "memory": f"{max(outlook.memory.values()) / MIB:,.0f} MiB a process, "
-        f"in the stage {max(outlook.memory, key=lambda stage: outlook.memory[stage])}; "
-        f"{outlook.memory_limit / MIB:,.0f} MiB are allowed",
-    }
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return Group(table, Text(), _costs(outlook))
-
-
-def _solver(outlook: "Outlook") -> str:
-    plan = outlook.plan
-    if plan.solver == "krylov":
-        return f"krylov, at most {plan.passes} passes with {plan.block_width} columns, the first while transforming"
-    return f"{plan.solver}, exact"
-
-
-def _costs(outlook: "Outlook") -> Table:
-    table = Table("solver", "reads after\nthe transform", "\noperations", "\nseconds of one worker", "", box=None)
-    for cost in outlook.costs:
-        verdict = cost.obstacle or ("taken" if cost.solver == outlook.plan.solver else "")
-        table.add_row(cost.solver, f"{cost.reads:g}", f"{cost.flops:.2g}", f"{cost.seconds:,.1f} s", verdict)
-    return table
 
 
 def list_summary(runs: Iterable[tuple[str, Manifest | None]]) -> RenderableType:

@@ -15,6 +15,7 @@ from storage.settings import Settings
 from storage.source import bad_images, probe
 from tasks.memory import require_memory, stage_memory
 from tasks.modulus import ModulusTransform
+from tasks.outlay import Outlay, outlays
 from tasks.plan import Plan
 from tasks.require_good import allowed, require_few
 from tasks.solver import Cost
@@ -25,8 +26,34 @@ MANY_SIZES = 5  # sizes named in a message
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """A dataset looked at.
+class Estimate:
+    """What a run takes.
+
+    Attributes
+    ----------
+    plan, energy
+        What a run would do, and the part of the energy that decides how many patterns it keeps, if any.
+    costs
+        Of each solver.
+    outlays
+        Of each stage.
+    memory
+        Projected peak bytes of a process in each stage.
+    memory_limit
+        Bytes a process may use.
+    """
+
+    plan: Plan
+    energy: float | None
+    costs: Sequence[Cost]
+    outlays: Mapping[str, Outlay]
+    memory: Mapping[str, int]
+    memory_limit: int
+
+
+@dataclass(frozen=True)
+class Outlook(Estimate):
+    """A dataset looked at, and what a run on it takes.
 
     Attributes
     ----------
@@ -36,25 +63,12 @@ class Outlook:
         Split to fit on.
     ignored
         Files passed over.
-    plan, energy
-        What a run would do, and the part of the energy that decides how many patterns it keeps, if any.
-    costs
-        Of each solver.
-    memory
-        Projected peak bytes of a process in each stage.
-    memory_limit
-        Bytes a process may use.
     """
 
     classes: tuple[str, ...]
     samples: pa.Table
     fitted_split: str
     ignored: int
-    plan: Plan
-    energy: float | None
-    costs: Sequence[Cost]
-    memory: Mapping[str, int]
-    memory_limit: int
 
 
 def plan_run(source: str, settings: Settings) -> Outlook:
@@ -86,35 +100,67 @@ def plan_run(source: str, settings: Settings) -> Outlook:
         bad = bad_images(opened, samples, allowed(settings, len(samples)))
         require_few(((key, error.reason, error.detail) for key, error in bad), len(samples), settings)
     width, height = (settings.size, settings.size) if settings.size else _only_size(source, looked.sizes)
+    shape = (height, width, looked.channels)
+    estimate = estimate_run(settings, len(samples), shape, len(opened.classes), fitted=len(labels))
+    try:
+        require_memory(estimate.plan, settings.permutations, estimate.memory_limit)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return Outlook(
+        **vars(estimate),
+        classes=opened.classes,
+        samples=samples,
+        fitted_split=fitted_split,
+        ignored=opened.ignored,
+    )
+
+
+def estimate_run(
+    settings: Settings, images: int, shape: tuple[int, int, int], classes: int, fitted: int | None = None
+) -> Estimate:
+    """What a run on such a dataset takes, whether there is one or not.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    images, classes
+        How many.
+    shape
+        Height, width and channels of every image.
+    fitted
+        Images to fit on; by default all.
+
+    Raises
+    ------
+    InputError
+        If the settings do not fit the images.
+    """
+    passes = None if settings.passes == "auto" else settings.passes
     try:
         plan = Plan.make(
-            images=len(samples),
-            fitted=len(labels),
-            classes=len(opened.classes),
-            space=coefficient_space(settings, height, width, looked.channels),
+            images=images,
+            fitted=images if fitted is None else fitted,
+            classes=classes,
+            space=coefficient_space(settings, *shape),
             rank=settings.rank,
             oversample=settings.oversample,
-            passes=None if settings.passes == "auto" else settings.passes,
+            passes=passes,
             centre=settings.centre,
             shard_size=settings.shard_size,
             value_bytes=np.dtype(settings.dtype).itemsize,
             scales=settings.scales,
             solver=settings.solver,
         )
-        limit = settings.memory_limit or machine_memory() // _processes(settings)
-        require_memory(plan, settings.permutations, limit)
     except ValueError as error:
         raise InputError(str(error)) from None
-    return Outlook(
-        classes=opened.classes,
-        samples=samples,
-        fitted_split=fitted_split,
-        ignored=opened.ignored,
+    return Estimate(
         plan=plan,
         energy=settings.energy,
-        costs=plan.costs(None if settings.passes == "auto" else settings.passes),
+        costs=plan.costs(passes),
+        outlays=outlays(plan, settings.permutations, passes),
         memory=stage_memory(plan, settings.permutations),
-        memory_limit=limit,
+        memory_limit=settings.memory_limit or machine_memory() // _processes(settings),
     )
 
 

@@ -1,7 +1,9 @@
-"""Run an analysis stage by stage in this process and print the peak memory of each, beside the plan's projection."""
+"""Run an analysis stage by stage in this process and print what each takes, beside what the plan projects."""
 
 import json
 import sys
+import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +40,12 @@ def peak_since_reset():
     return peak
 
 
+def passed_bytes():
+    """Bytes that this process has read and written, from the page cache or not."""
+    counts = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return {"read": int(counts["rchar"]), "written": int(counts["wchar"])}
+
+
 def main(source, workspace, settings):
     import distributed  # noqa: F401, PLC0415 - a real process has these loaded
     import prefect  # noqa: F401, PLC0415
@@ -46,11 +54,15 @@ def main(source, workspace, settings):
     space.prepare()
     chosen = Settings(**json.loads(settings))
     job = begin_run(source, chosen, space)
-    fanout, peaks = InlineFanout(), {}
+    fanout, peaks, costs = InlineFanout(), {}, {}
 
     def measured(stage, function, *arguments):
         peak_since_reset()
+        before = Counter(passed_bytes() | {"seconds": time.process_time()})
         result = function(*arguments)
+        cost = Counter(passed_bytes() | {"seconds": time.process_time()})
+        cost.subtract(before)
+        costs[stage] = costs.get(stage, Counter()) + cost
         peaks[stage] = max(peaks.get(stage, 0), peak_since_reset())
         return result
 
@@ -81,7 +93,7 @@ def main(source, workspace, settings):
     measured("associate", associate_patterns, job)
     measured("report", report_run, job)
     projected = stage_memory(job.plan, chosen.permutations)
-    sys.stdout.write(json.dumps({"measured": peaks, "projected": projected}))
+    sys.stdout.write(json.dumps({"measured": peaks, "projected": projected, "costs": costs}))
 
 
 if __name__ == "__main__":

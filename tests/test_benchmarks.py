@@ -1,8 +1,10 @@
 """The benchmarks run, tiny and untimed, so that they never rot."""
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks import cifar, decomposition, reading, transform, whole
+from benchmarks import cifar, decomposition, reading, scaling, transform, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from tests.flows.test_stages import smooth_images
@@ -75,3 +77,8 @@ def test_reading_is_measured_in_each_format(tmp_path, monkeypatch, capsys):
     ratios = reading.reading(tmp_path, 20, repeats=1)
     assert ratios.keys() == set(reading.FORMATS)
     assert "| parquet |" in capsys.readouterr().out
+
+
+def test_the_table_of_what_runs_take_is_up_to_date():
+    page = Path(__file__).parent.parent / "docs" / "operating.md"
+    assert scaling.table() in page.read_text(), "put in what python -m benchmarks.scaling prints"

@@ -9,7 +9,9 @@ from storage.open_source import open_source
 from storage.run import open_run
 from storage.settings import Settings
 from storage.workspace import Workspace
+from tasks.plan_run import estimate_run
 from tests import naive
+from tests.flows.test_stages import beside_outlays, measure
 
 pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.slow]
 
@@ -43,6 +45,23 @@ def test_cifar10(real_data, tmp_path):
     values = np.sqrt(np.linalg.eigvalsh(gram)[::-1][:64])
     np.testing.assert_allclose(patterns.singular_value, values, rtol=1e-4)
     assert 1 - (patterns.singular_value**2).sum() / (values**2).sum() <= 1e-7
+
+
+@pytest.mark.parametrize(("split", "images"), [("test", 10_000), ("train", 50_000)])
+def test_cifar10_takes_what_was_planned(real_data, tmp_path, split, images):
+    """At two points what `eigenwave plan --images` says for any number."""
+    result = measure(real_data / "cifar10" / split, tmp_path / "workspace", solver="krylov")
+    estimate = estimate_run(Settings(solver="krylov"), images, (32, 32, 3), 10)
+    for stage, measured in result["measured"].items():
+        assert 0.3 * estimate.memory[stage] < measured <= estimate.memory[stage], stage
+    both = beside_outlays(result["costs"], estimate)
+    for (stage, what), (measured, planned) in both.items():
+        if what != "seconds" and planned > 2**26:
+            # A pass more than the usual four may be needed.
+            assert 0.99 * planned <= measured <= 1.6 * planned, (stage, what)
+    measured, planned = (sum(pair[side] for (_, what), pair in both.items() if what == "seconds") for side in (0, 1))
+    # Seconds depend on the machine; on paper they are those of a small one.
+    assert 0.25 * planned < measured < 4 * planned
 
 
 def test_cifar10_numbers_are_in_their_ranges(real_data, tmp_path):

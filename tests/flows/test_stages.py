@@ -17,6 +17,7 @@ from storage.run import open_run
 from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
+from tasks.plan_run import estimate_run
 from tests import naive
 from tests.conftest import local, write_images
 
@@ -208,6 +209,40 @@ def test_measured_memory_is_below_the_projection(tmp_path, solver, side, count):
     for stage, measured in result["measured"].items():
         # Below, and not absurdly so: a limit must not refuse what would fit easily.
         assert 0.3 * result["projected"][stage] < measured <= result["projected"][stage], stage
+
+
+STAGES = {  # of the plan's outlays: what is measured of each
+    "transform": ["transform"],
+    "decompose": ["pass", "solve"],
+    "project": ["project"],
+    "scales": ["scale pass", "scales", "solve scales"],
+    "associate": ["summarise", "judge", "associate"],
+}
+
+
+def beside_outlays(costs, estimate):
+    """Of what each stage read, wrote and took: measured, and on paper."""
+    return {
+        (stage, what): (sum(costs[part].get(what, 0) for part in parts), getattr(estimate.outlays[stage], on_paper))
+        for stage, parts in STAGES.items()
+        for what, on_paper in (("read", "read"), ("written", "written"), ("seconds", "seconds"))
+    }
+
+
+@pytest.mark.slow
+def test_measured_reads_and_writes_are_as_planned(tmp_path):
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 3000)
+    pixels = random.integers(0, 200, (3000, 32, 32), dtype=np.uint8) + labels.astype(np.uint8)[:, None, None] * 20
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "many.npz", images=pixels, labels=labels)
+    settings = {"solver": "krylov", "passes": 3, "rank": 16, "shard_size": 2**21, "tolerance": 0.9}
+    result = measure(tmp_path / "data", tmp_path / "workspace", **settings)
+    estimate = estimate_run(Settings(**settings), 3000, (32, 32, 1), 3)
+    for (stage, what), (measured, planned) in beside_outlays(result["costs"], estimate).items():
+        # What is small does not count in a plan: names, labels, sums, the code of what is imported.
+        if what != "seconds" and planned > 2**22:
+            assert planned <= measured <= 1.5 * planned, (stage, what)
 
 
 @pytest.mark.slow
