@@ -16,13 +16,16 @@ import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import obstore
 import psutil
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from storage.errors import EigenwaveError, InputError
+
+if TYPE_CHECKING:
+    from obstore import UpdateVersion as Seen
 
 BEAT_SECONDS = 10.0  # between signs of life
 PATIENCE_SECONDS = 35.0  # without a sign of life, on the watcher's own stopwatch
@@ -137,12 +140,12 @@ class ObjectLease:
             self._tag = tag
         self._state = beaten
 
-    def _acquired(self) -> tuple[State, str]:
+    def _acquired(self) -> "tuple[State, Seen]":
         while True:
             try:
                 found, tag = self._look()
             except FileNotFoundError:
-                found, tag = None, ""
+                found, tag = None, None
             if found and found.held and not found.dead:
                 self._wait_for_death(found, tag)
             mine = State.mine(found.token + 1 if found else 1)
@@ -151,7 +154,7 @@ class ObjectLease:
             except (PreconditionError, AlreadyExistsError):
                 continue  # another newcomer was first
 
-    def _wait_for_death(self, found: State, tag: str) -> None:
+    def _wait_for_death(self, found: State, tag: "Seen | None") -> None:
         """Return when the lock has shown no sign of life for long enough, or was freed."""
         started = time.monotonic()
         while not found.alive and time.monotonic() - started < PATIENCE_SECONDS:
@@ -168,15 +171,21 @@ class ObjectLease:
             f"The workspace {self._address} is in use by {found.owner}; wait for it or choose another with --workspace."
         )
 
-    def _look(self) -> tuple[State, str]:
+    def _look(self) -> "tuple[State, Seen]":
         answer = obstore.get(self._objects, self._key)
-        tag = answer.meta["e_tag"] or ""
-        return State(**json.loads(answer.bytes().to_bytes())), tag
+        return State(**json.loads(answer.bytes().to_bytes())), _seen(answer.meta)
 
-    def _replace(self, state: State, tag: str) -> str:
-        """Write the state if the last one still has this tag, or if there is none and the tag is empty."""
-        mode: obstore.PutMode = {"e_tag": tag} if tag else "create"
-        return obstore.put(self._objects, self._key, state.encode(), mode=mode)["e_tag"] or ""
+    def _replace(self, state: State, tag: "Seen | None") -> "Seen":
+        """Write the state if the last one is still the one seen, or if there is none and none was seen."""
+        return _seen(obstore.put(self._objects, self._key, state.encode(), mode="create" if tag is None else tag))
+
+
+def _seen(result: "obstore.PutResult | obstore.ObjectMeta") -> "Seen":
+    """What tells this state of an object from any other: a tag on S3 and Azure, a generation on Google's."""
+    seen: Seen = {"e_tag": result["e_tag"]}
+    if result["version"] is not None:
+        seen["version"] = result["version"]
+    return seen
 
 
 def _machine() -> str:

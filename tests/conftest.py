@@ -17,7 +17,7 @@ from PIL import Image
 from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
-from tests import stores
+from tests import gcs, stores
 
 EIGENWAVE = str(Path(sys.executable).with_name("eigenwave"))
 SERVER_SECONDS = 120
@@ -94,12 +94,21 @@ def azure_server():
         yield store
 
 
-@pytest.fixture(params=["local", "s3", "az"])
+@pytest.fixture(scope="session")
+def gcs_server():
+    """Address and environment of a bucket of Google Cloud Storage."""
+    with gcs.gcs() as store:
+        yield store
+
+
+@pytest.fixture(params=["local", "s3", "gs", "az"])
 def address(request, tmp_path, monkeypatch):
     """Address of a fresh workspace, in a local folder and in object stores."""
     if request.param == "local":
         return str(tmp_path / "store")
-    server, environment = request.getfixturevalue({"s3": "s3_server", "az": "azure_server"}[request.param])
+    server, environment = request.getfixturevalue(
+        {"s3": "s3_server", "gs": "gcs_server", "az": "azure_server"}[request.param]
+    )
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return f"{server}/{uuid.uuid4().hex}"

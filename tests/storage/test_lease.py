@@ -32,7 +32,7 @@ with Workspace(sys.argv[1]).lock() as held:
 """
 
 
-@pytest.fixture(params=["s3_server", "azure_server"])
+@pytest.fixture(params=["s3_server", "gcs_server", "azure_server"])
 def shared(request, monkeypatch, tmp_path):
     server, environment = request.getfixturevalue(request.param)
     for name, value in environment.items():

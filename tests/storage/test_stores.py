@@ -1,4 +1,4 @@
-"""Every store keeps the same promises: a local folder, S3, and Azure's emulator."""
+"""Every store keeps the same promises: a local folder, and servers of S3, Google Cloud Storage and Azure."""
 
 import pickle
 
