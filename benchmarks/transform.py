@@ -24,6 +24,7 @@ from PIL import Image
 from benchmarks.data import images
 from storage.arrays import read_chunk, save_array, write_chunk
 from storage.images import ImageForm
+from storage.jpeg import place_for
 from storage.open_source import open_source
 from storage.payloads import decode
 from storage.settings import Settings
@@ -82,11 +83,11 @@ def decoding(folder: Path, count: int, repeats: int = ROUNDS) -> dict[str, float
     paths = [f"{dataset}/{key}" for key in samples["key"].to_pylist()]
     with Image.open(paths[0]) as first:
         form = ImageForm(first.height, first.width, 3)
-    place = np.empty((form.height, form.width, 3), np.uint8)
+    place = place_for(form)
 
     def ours() -> None:
         for payload in source.read(samples):
-            decode(intact(payload), None, form)
+            decode(intact(payload), None, form, place)
 
     def bare() -> None:
         for path in paths:
@@ -104,7 +105,7 @@ def decoding(folder: Path, count: int, repeats: int = ROUNDS) -> dict[str, float
 def _read(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return os.read(descriptor, 2**20)
+        return os.read(descriptor, os.fstat(descriptor).st_size)
     finally:
         os.close(descriptor)
 

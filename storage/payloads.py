@@ -1,11 +1,13 @@
 """Stored bytes of a sample, whether an image file or plain pixels, as an array in the form a run needs."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from storage.images import GRAY_MODES, ImageForm, Pixels, in_size, open_image, pixels
-from storage.jpeg import decode_jpeg
+from storage.jpeg import Place, decode_jpeg
 from storage.pixel_layout import PixelLayout, unit_range
 
 RGB, RGBA = 3, 4
@@ -32,7 +34,7 @@ def is_gray(mode: str) -> bool:
     return mode in GRAY_MODES or mode.endswith(" x 1")
 
 
-def decode(payload: bytes, layout: PixelLayout | None, form: ImageForm) -> Pixels:
+def decode(payload: bytes, layout: PixelLayout | None, form: ImageForm, place: Place | None = None) -> Pixels:
     """An image as an array (height, width, channels): uint8 or uint16 over their whole range, or float32 in [0, 1].
 
     Parameters
@@ -43,6 +45,8 @@ def decode(payload: bytes, layout: PixelLayout | None, form: ImageForm) -> Pixel
         Of the pixels; None for an image file.
     form
         What the array must be like.
+    place
+        Where pixels may lie, from `storage.jpeg.place_for`: then the array is valid until it is used again.
 
     Raises
     ------
@@ -50,17 +54,21 @@ def decode(payload: bytes, layout: PixelLayout | None, form: ImageForm) -> Pixel
         If the pixels are not complete or not finite, have no known range, or do not fit the form.
     """
     if layout is None:
-        fast = decode_jpeg(payload, form)
-        return pixels(open_image(payload), form) if fast is None else fast
+        decoded = decode_jpeg(payload, form, place)
+        return pixels(open_image(payload), form) if decoded is None else _fitted(decoded, form)
     stored = layout.unpack(payload)
     white = WHOLE_RANGE.get(stored.dtype.name) if layout.white is None else layout.white
     whole = white == WHOLE_RANGE.get(stored.dtype.name)
     if whole and stored.dtype == np.uint8:
-        same = stored.shape == (form.height, form.width, form.channels)
-        return stored if same else pixels(_image(stored), form)  # type: ignore[return-value]
+        return _fitted(stored, form)
     if whole and stored.dtype.name == "uint16" and layout.channels == 1:
         return pixels(_image(stored.astype(np.uint16)), form)
     return _in_form(unit_range(stored, white, form.value_range), form)
+
+
+def _fitted(stored: npt.NDArray[Any], form: ImageForm) -> Pixels:
+    same = stored.shape == (form.height, form.width, form.channels)
+    return stored if same else pixels(_image(stored), form)
 
 
 def _image(stored: npt.NDArray[np.generic]) -> Image.Image:

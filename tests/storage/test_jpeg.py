@@ -8,7 +8,8 @@ from PIL import Image
 
 from storage.errors import BadImageError
 from storage.images import ImageForm, open_image, pixels
-from storage.jpeg import decode_jpeg
+from storage.jpeg import PLAIN, decode_jpeg, place_for
+from storage.payloads import decode
 
 SUBSAMPLINGS = ["4:4:4", "4:2:2", "4:2:0"]
 
@@ -35,14 +36,15 @@ def form_of(image, channels=3):
 
 @given(
     st.integers(1, 40), st.integers(1, 40), st.integers(1, 100), st.sampled_from(SUBSAMPLINGS), st.booleans(),
-    st.booleans(), st.sampled_from([0, 1, 7]), st.integers(0, 9),
+    st.booleans(), st.booleans(), st.sampled_from([0, 1, 7]), st.integers(0, 9),
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
-def test_pixels_are_those_of_pillow(width, height, quality, subsampling, progressive, gray, restart, seed):
+def test_pixels_are_those_of_pillow(width, height, quality, subsampling, progressive, optimize, gray, restart, seed):
     image = waves(width, height, seed)
     payload = encode(
         image.convert("L") if gray else image,
-        quality=quality, subsampling=subsampling, progressive=progressive, restart_marker_blocks=restart,
+        quality=quality, subsampling=subsampling, progressive=progressive, optimize=optimize,
+        restart_marker_blocks=restart,
     )  # fmt: skip
     for channels in [1, 3] if gray else [3]:
         found = decode_jpeg(payload, form_of(image, channels))
@@ -59,10 +61,59 @@ def test_what_is_not_plain_is_left_to_pillow():
     assert decode_jpeg(encode(image, exif=exif), form) is None
     assert decode_jpeg(encode(image, xmp=b'<x tiff:Orientation="6"/>'), form) is None
     assert decode_jpeg(encode(image.convert("CMYK")), form) is None
-    assert decode_jpeg(payload, ImageForm(12, 21, 3, "crop")) is None
     assert decode_jpeg(payload, ImageForm(12, 20, 1)) is None  # luma as the file has it is not Pillow's
     assert decode_jpeg(b"", form) is None
     assert decode_jpeg(b"\xff\xd8\xff", form) is None
+
+
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}])
+def test_a_rotation_is_seen_wherever_it_may_stand(options):
+    image = waves(20, 12)
+    payload, exif = encode(image, **options), Image.Exif()
+    exif[0x0112] = 6
+    rotation = exif.tobytes()
+    segment = b"\xff\xe1" + (len(rotation) + 2).to_bytes(2, "big") + rotation
+    assert (PLAIN.match(payload) is not None) == (not options)
+    assert decode_jpeg(payload, form_of(image)) is not None
+    place = 2
+    while payload[place : place + 2] != b"\xff\xda":
+        rotated = payload[:place] + segment + payload[place:]
+        assert decode_jpeg(rotated, form_of(image)) is None
+        assert open_image(rotated).getexif()[0x0112] == 6
+        place += 2 + int.from_bytes(payload[place + 2 : place + 4], "big")
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize(("gray", "channels"), [(False, 3), (True, 3), (True, 1)])
+def test_another_size_is_brought_to_the_form_as_pillow_would(fit, gray, channels):
+    image = waves(41, 23).convert("L" if gray else "RGB")
+    payload, form = encode(image), ImageForm(12, 20, channels, fit)
+    place = place_for(form)
+    assert decode_jpeg(payload, form, place).shape == (23, 41, channels)
+    assert np.array_equal(decode(payload, None, form, place), pixels(open_image(payload), form))
+    with pytest.raises(BadImageError, match="41 x 23 pixels where"):
+        decode(payload, None, ImageForm(12, 20, channels), place)
+
+
+def test_pixels_lie_in_the_place_that_is_given():
+    image = waves(32, 32)
+    place = place_for(form_of(image))
+    found = decode_jpeg(encode(image), form_of(image), place)
+    assert found.ctypes.data == place.ctypes.data
+    assert place.ctypes.data % 32 == 16
+    assert np.array_equal(found, pixels(open_image(encode(image)), form_of(image)))
+
+
+def test_a_header_of_too_many_pixels_is_left_to_pillow_which_refuses_it():
+    payload = bytearray(encode(waves(20, 12)))
+    frame = payload.index(b"\xff\xc0") + 5
+    payload[frame : frame + 4] = (9000).to_bytes(2, "big") * 2
+    form = ImageForm(9000, 9000, 3)
+    assert decode_jpeg(bytes(payload), form) is None
+    with pytest.raises(BadImageError, match="9000 x 9000 pixels, more than"):
+        decode(bytes(payload), None, form)
+    payload[frame : frame + 4] = (3000).to_bytes(2, "big") * 2
+    assert decode_jpeg(bytes(payload), ImageForm(20, 20, 3, "crop")) is None
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3, 50, 400])
