@@ -4,7 +4,7 @@ from flows import stages
 from flows.fanout import Fanout
 from storage.files import remove_folder, write_file
 from storage.manifest import write_manifest
-from storage.verify import Fault, sound_manifest, verify
+from storage.verify import Fault, newest_sealed, sound_manifest, verify
 from storage.workspace import RunPaths, Workspace
 from tasks.reopen_run import computed, damaged_shards, keep_patterns, put_back, reopen_run
 from tasks.rewrite_report import rewrite_report
@@ -41,7 +41,7 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
     for path in damaged & manifests:
         write_manifest(path, manifest)
     reported = {path for path in damaged if paths.of_report(path)}
-    damaged -= reported | manifests
+    damaged -= reported | manifests | {workspace.latest}
     if damaged:
         job = reopen_run(workspace, manifest)
         for shard in damaged_shards(workspace, paths, manifest, damaged):
@@ -56,5 +56,5 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
     if reported:
         rewrite_report(paths)
     if not workspace.latest_exists:
-        write_file(workspace.latest, paths.run_id.encode())
+        write_file(workspace.latest, newest_sealed(workspace).encode())
     return faults

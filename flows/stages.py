@@ -8,7 +8,7 @@ from flows.fanout import Fanout, T
 from storage.errors import InputError
 from storage.manifest import Manifest
 from tasks.associate_patterns import associate_patterns
-from tasks.begin_run import Job
+from tasks.begin_run import Job, start_over
 from tasks.check_worker import complaint, installed_code
 from tasks.decompose_scales import (
     begin_scales,
@@ -29,7 +29,9 @@ from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard
 from tasks.seal_run import report_run, seal_run
 from tasks.summarise_shard import summarise_shard
-from tasks.transform_shard import transform_shard
+from tasks.transform_shard import count_changed, transform_shard
+
+INTEGER_BYTES = 8  # at most, of a count
 
 # Shows how far a stage of so many shards is; the block gets a function to call after each.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
@@ -52,9 +54,14 @@ def check_workers(job: Job, fanout: Fanout) -> None:
 
 
 def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
-    """Decode and wavelet-transform all images, with the first pass of the decomposition; False if that was done."""
+    """Decode and wavelet-transform all images, with the first pass of the decomposition; False if that was done.
+
+    A run that is continued starts over if images have changed since they were transformed.
+    """
     if job.paths.transformed.exists():
-        return False
+        if not _changed_images(job, fanout, progress):
+            return False
+        start_over(job)
     begin_transform(job)
     with progress("transform", job.plan.shards) as advance:
         result = fanout.map_sum(
@@ -62,6 +69,11 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
         )
     finish_transform(job, result)
     return True
+
+
+def _changed_images(job: Job, fanout: Fanout, progress: Progress) -> int:
+    with progress("look for changes", job.plan.shards) as advance:
+        return fanout.map_sum(partial(count_changed, job), range(job.plan.shards), advance, INTEGER_BYTES)
 
 
 def next_pass(job: Job) -> int | None:

@@ -54,7 +54,7 @@ def _shards(paths: RunPaths) -> Iterator[str]:
         except InputError as error:
             raise InputError(f"{error} Until then it is not known which shards are needed.") from None
         return
-    for path in (paths.work / "parts").files():
+    for path in paths.parts.files():
         yield read_metadata(path)["shard_key"]
 
 

@@ -1,6 +1,7 @@
 """Look whether every file of a finished run is as it was written."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from storage.arrays import chunk_path
@@ -36,8 +37,17 @@ def sound_manifest(paths: RunPaths) -> Manifest:
         return read_manifest(paths.manifest_copy)
 
 
+def newest_sealed(workspace: Workspace) -> str:
+    """Id of the run that was sealed last, as those manifests tell that can be read."""
+    sealed = []
+    for paths in filter(lambda paths: paths.finished, workspace.runs()):
+        with suppress(InputError):
+            sealed.append((sound_manifest(paths).created, paths.run_id))
+    return max(sealed)[1]
+
+
 def verify(workspace: Workspace, paths: RunPaths) -> Iterator[Fault]:
-    """Read every file of a run and of its shards, and tell those that are not as they were written.
+    """Read every file of a run, its shards and `latest`, and tell those that are not as they were written.
 
     Parameters
     ----------
@@ -59,6 +69,8 @@ def verify(workspace: Workspace, paths: RunPaths) -> Iterator[Fault]:
     manifest = sound_manifest(paths)
     yield from _files(paths, manifest)
     yield from _shards(workspace, paths, manifest)
+    if not workspace.latest_exists:
+        yield Fault(workspace.latest, DAMAGED if workspace.latest.exists() else MISSING)
 
 
 def _files(paths: RunPaths, manifest: Manifest) -> Iterator[Fault]:

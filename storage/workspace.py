@@ -160,9 +160,14 @@ class RunPaths:
         """What each sample of a shard was judged to be."""
         return self.work / "judgements" / f"{shard:06d}.parquet"
 
+    @property
+    def parts(self) -> StorePath:
+        """Folder of what became of samples."""
+        return self.work / "parts"
+
     def part(self, shard: int) -> StorePath:
         """What became of each sample of a shard."""
-        return self.work / "parts" / f"{shard:06d}.parquet"
+        return self.parts / f"{shard:06d}.parquet"
 
     def basis(self, number: int) -> StorePath:
         """Orthonormal block that pass `number` multiplies, (coefficients, block width) float32."""
@@ -245,8 +250,16 @@ class Workspace:
 
     @property
     def latest(self) -> StorePath:
-        """Holds the id of the newest finished run."""
+        """Holds the id of the newest finished run; while a run is sealed, before it on a line of its own."""
         return self.folder / "runs" / "latest"
+
+    def latest_id(self) -> str | None:
+        """The newest finished run: of those that `latest` names the first that is finished, or else the first."""
+        try:
+            named = self.latest.read_bytes().decode(errors="replace").split()
+        except FileNotFoundError:
+            return None
+        return next((run_id for run_id in named if self.run(run_id).finished), next(iter(named), None))
 
     @property
     def latest_exists(self) -> bool:
@@ -278,9 +291,10 @@ class Workspace:
             If there is no such run, or it was never finished.
         """
         if name == "latest":
-            if not self.latest.exists():
+            newest = self.latest_id()
+            if newest is None:
                 raise InputError(f"The workspace {self.folder} has no finished run; eigenwave run SOURCE makes one.")
-            name = self.latest.read_bytes().decode(errors="replace").strip()
+            name = newest
         elsewhere = name.startswith(SCHEMES) or Path(name).is_dir()
         paths = RunPaths(open_path(name)) if elsewhere else self.run(name)
         if not paths.folder.is_dir():

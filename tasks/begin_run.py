@@ -180,6 +180,18 @@ def lay_out(job: Job, samples: pa.Table, contents: tuple[bytes, bytes]) -> None:
     write_file(job.paths.plan, contents[1])
 
 
+def start_over(job: Job) -> None:
+    """Remove all that the run has beyond what it started from; its shards stay in the workspace.
+
+    Parts go first and the mark that all of them are there goes last: who is killed in between starts over again.
+    """
+    paths = job.paths
+    kept = {paths.settings, paths.plan, paths.listing, paths.coefficients / "zarr.json"}
+    gone = [path for path in paths.folder.files() if path not in kept]
+    for path in sorted(gone, key=lambda path: (path == paths.transformed, not path.is_below(paths.parts))):
+        path.unlink()
+
+
 def encoded(layout: Mapping[str, Any]) -> bytes:
     """What a run's plan.json holds."""
     return json.dumps(layout, indent=2).encode()

@@ -38,7 +38,10 @@ def tabulate_images(job: Job) -> None:
 
 
 def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
-    """Write the manifest, then `latest`; drop the intermediate state.
+    """Write the manifest, which makes the run a finished one, and drop the intermediate state.
+
+    `latest` names the run already before, and with it the one that is the latest until there is a manifest: so
+    it is right at every moment, whenever the process is killed.
 
     Parameters
     ----------
@@ -59,10 +62,11 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
         "files": _digests(job, markers),
         "seconds": dict(seconds),
     }
-    manifest = describe_run(job).model_copy(update=sealed)
+    manifest, latest = describe_run(job).model_copy(update=sealed), job.workspace.latest
+    write_file(latest, f"{job.run_id}\n{job.workspace.latest_id() or ''}".encode())
     write_manifest(job.paths.manifest_copy, manifest)
     write_manifest(job.paths.manifest, manifest)
-    write_file(job.workspace.latest, job.run_id.encode())
+    write_file(latest, job.run_id.encode())
     remove_folder(job.paths.work)
     return manifest
 

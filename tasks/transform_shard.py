@@ -97,6 +97,16 @@ def bring_shard(job: Job, shard: int) -> Float32:
     return rows[: len(listing)]
 
 
+def count_changed(job: Job, shard: int) -> int:
+    """How many images of a transformed shard are not what they were then; all, if what they were is lost."""
+    listing = read_table(job.paths.listing, row_group=shard)
+    if not job.paths.part(shard).exists():
+        return len(listing)
+    now = _digested(_source(job.source, job.attempt), listing).digests
+    before = job.part(shard, ["digest"])["digest"].to_pylist()
+    return sum(stored_digest(digest) != known for digest, known in zip(now, before, strict=True))
+
+
 def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, Float32]:
     """The shard as an earlier run left it; no marker if none did, or it was damaged since."""
     marker, nothing = find_shard(job.workspace, key), np.empty((0, 0), np.float32)

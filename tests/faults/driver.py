@@ -1,4 +1,4 @@
-"""Analyse a dataset in this process, which kills itself at a given write: before or after the file takes its place."""
+"""Analyse a dataset in this process, which is ended at a given change to the disk: just before, or just after it."""
 
 import os
 import signal
@@ -11,39 +11,86 @@ from storage.settings import Settings
 from storage.store_local import LocalStore
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
+from tasks.seal_run import tabulate_images
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**14, "permutations": 2, "passes": 3, "tolerance": 0.5}
 
 
-def analyse(source, address):
+class Ended(BaseException):
+    """What a process is ended by in tests that need it afterwards; nothing in it catches this."""
+
+
+def analyse(source, address, run_id="run", **settings):
+    """A run without its report, which takes longer than all the rest; gives its paths."""
     workspace = Workspace(address)
     workspace.prepare()
     with workspace.lock() as lease:
-        job = begin_run(str(source), Settings(**SETTINGS), workspace, "run")
-        stages.compute(job, InlineFanout())
+        job = begin_run(str(source), Settings(**SETTINGS | settings), workspace, run_id)
+        compute(job)
         lease.require()
         stages.seal_run(job, {})
+    return job.paths
 
 
-def kill_at(number, when):
-    """Make the process kill itself at its so-many-th write, and tell which file it was."""
-    original, writes = LocalStore.replacing, iter(range(1, 1 << 30))
+def compute(job, fanout=None):
+    """All of a run but its report and its manifest."""
+    stages.compute(job, fanout or InlineFanout())
+    tabulate_images(job)
+
+
+def end():
+    """End in earnest."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_softly():
+    """End the work in this process, but not the process."""
+    raise Ended
+
+
+@contextmanager
+def changes(at):
+    """For the time of the block call `at(number, when, key)` around the so-many-th file that is written or removed."""
+    replacing, delete, numbers = LocalStore.replacing, LocalStore.delete, iter(range(1, 1 << 30))
 
     @contextmanager
     def counted(self, key):
-        mine = next(writes) == number
-        if mine:
-            os.write(1, f"{key}\n".encode())
-        with original(self, key) as partial:
+        number = next(numbers)
+        with replacing(self, key) as partial:
             yield partial
-            if mine and when == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
-        if mine:
-            os.kill(os.getpid(), signal.SIGKILL)
+            at(number, "before", key)
+        at(number, "after", key)
 
-    LocalStore.replacing = counted
+    def counted_delete(self, key):
+        number = next(numbers)
+        at(number, "before", key)
+        delete(self, key)
+        at(number, "after", key)
+
+    def one_by_one(self, key):
+        for entry in list(self.files(key)):
+            self.delete(entry.key)
+        delete_folder(self, key)
+
+    delete_folder = LocalStore.delete_folder
+    LocalStore.replacing, LocalStore.delete, LocalStore.delete_folder = counted, counted_delete, one_by_one
+    try:
+        yield
+    finally:
+        LocalStore.replacing, LocalStore.delete, LocalStore.delete_folder = replacing, delete, delete_folder
+
+
+def ending(number, when, way):
+    """An `at` for `changes` that ends the process in a way at one place, and tells the file."""
+
+    def at(*place):
+        if place[:2] == (number, when):
+            os.write(1, f"{place[2]}\n".encode())
+            way()
+
+    return at
 
 
 if __name__ == "__main__":
-    kill_at(int(sys.argv[3]), sys.argv[4])
-    analyse(sys.argv[1], sys.argv[2])
+    with changes(ending(int(sys.argv[3]), sys.argv[4], end)):
+        analyse(sys.argv[1], sys.argv[2])

@@ -1,33 +1,44 @@
-"""SIGKILL at every kind of write: never a finished-looking wrong run, and the same bytes in the end."""
+"""SIGKILL at every kind of change to the disk: never a finished-looking wrong run, and the same bytes in the end."""
 
+import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from flows import stages
 from storage.garbage import collect, garbage
-from storage.store_local import LocalStore
+from storage.settings import Settings
 from storage.verify import verify
 from storage.workspace import Workspace
+from tasks.begin_run import begin_run
 from tests.faults import driver
 from tests.faults.table import record
 from tests.flows.test_stages import smooth_images
 
-PHASES = ("layout", "transform", "pass", "scores", "tables", "seal")
+PHASES = ("layout", "transform", "pass", "scores", "tables", "seal", "tidy")
+
+
+def phases_of(keys):
+    """The phases of a run that change files, in order: what follows the last `latest` is tidied up."""
+    sealed = len(keys) - keys[::-1].index("runs/latest")
+    return ["tidy" if place >= sealed else phase_of(key) for place, key in enumerate(keys)]
 
 
 def phase_of(key):
     """The phase of a run that writes a file."""
-    if "manifest" in key or key.endswith(("latest", "samples.parquet", "rejects.parquet")):
+    if "manifest" in key or key.endswith(("latest", "samples.parquet", "rejects.parquet", "thumbnails.parquet")):
         return "seal"
-    if key.startswith("shards/") or any(part in key for part in ("/parts/", "/mean.zarr", "totals", "transformed")):
+    if key.startswith("shards/") or any(
+        part in key for part in ("/parts/", "/mean.zarr", "totals", "transformed", "coefficients.zarr/c")
+    ):
         return "transform"
     if any(part in key for part in ("product-", "basis-", "values-", "scale")):
         return "pass"
@@ -56,26 +67,17 @@ def swept(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """A dataset, the bytes of an undisturbed run, and the files it writes in order."""
+    """A dataset, the bytes of an undisturbed run, and the files it writes and in the end removes, in order."""
     source = smooth_images(tmp_path_factory.mktemp("data"), shape=(8, 8), count=40)
     folder, written = tmp_path_factory.mktemp("undisturbed"), []
-    original = LocalStore.replacing
-
-    @contextmanager
-    def listed(self, key):
-        written.append(key)
-        with original(self, key) as partial:
-            yield partial
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LocalStore, "replacing", listed)
+    with driver.changes(lambda _, when, key: when == "before" and written.append(key)):
         driver.analyse(source, folder)
-    assert {phase_of(key) for key in written} == set(PHASES)
+    assert set(phases_of(written)) == set(PHASES)
     return source, contents(folder), written
 
 
 def kill(source, folder, number, when):
-    """Run until the so-many-th write, and give the phase that was hit."""
+    """Run until the so-many-th change, and give the file."""
     command = [sys.executable, driver.__file__, source, folder, str(number), when]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent), "OPENBLAS_NUM_THREADS": "1"}
     victim = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -88,19 +90,19 @@ def survives(undisturbed, folder, number, when):
     key = kill(source, folder, number, when)
     assert key == written[number - 1]
     sealed = (folder / "runs" / "run" / "manifest.json").exists()
-    # The manifest is the last but one file: before it nothing looks finished, after it all is there.
+    # Before the manifest nothing looks finished, after it all is there.
     assert sealed == (number + (when == "after") > written.index("runs/run/manifest.json") + 1)
     if sealed:
         assert list(verify(Workspace(folder), Workspace(folder).run("run"))) == []
     else:
         driver.analyse(source, folder)
         assert swept(folder) == expected
-    return phase_of(key)
+    return phases_of(written)[number - 1]
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_run_killed_in_each_phase_ends_with_the_same_bytes(undisturbed, tmp_path, phase):
-    hit = [number for number, key in enumerate(undisturbed[2], 1) if phase_of(key) == phase]
+    hit = [number for number, other in enumerate(phases_of(undisturbed[2]), 1) if other == phase]
     assert survives(undisturbed, tmp_path / "workspace", hit[len(hit) // 2], "before") == phase
 
 
@@ -113,6 +115,34 @@ def test_fifty_kills_over_all_phases(undisturbed, tmp_path):
     assert set(hit) == set(PHASES)
     for phase in PHASES:
         record(f"SIGKILL of the driver: {phase}", tried=hit.count(phase), survived=hit.count(phase))
+
+
+def test_latest_names_the_newest_finished_run_whenever_the_seal_is_killed(undisturbed, tmp_path):
+    """And verify, gc and the same command find all well."""
+    source, base = undisturbed[0], tmp_path / "base"
+    driver.analyse(source, base, "older")
+    workspace = Workspace(base)
+    job = begin_run(str(source), Settings(**driver.SETTINGS), workspace, "newer")
+    driver.compute(job)
+    steps = []
+    for number in range(1, 7):
+        folder = shutil.copytree(base, tmp_path / str(number))
+        workspace, moved = Workspace(folder), dataclasses.replace(job, folder=str(folder))
+        step = driver.ending(number, ("before", "after")[number % 2], driver.end_softly)
+        with pytest.raises(driver.Ended), driver.changes(step):
+            stages.seal_run(moved, {})
+        sealed = moved.paths.manifest.exists()
+        steps.append(sealed)
+        for _ in range(2):
+            assert workspace.find("latest").run_id == ("newer" if sealed else "older")
+            assert list(verify(workspace, workspace.find("latest"))) == []
+            collect(workspace, garbage(workspace, timedelta(0)))
+        if not sealed:
+            stages.seal_run(moved, {})
+            assert workspace.latest.read_bytes() == b"newer"
+            assert list(verify(workspace, moved.paths)) == []
+    assert steps == [False, False, True, True, True, True]
+    record("killed between manifest and latest", tried=len(steps), survived=len(steps))
 
 
 @pytest.mark.slow
