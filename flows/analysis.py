@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from flows import stages
 from flows.artifacts import show_dashboard, show_facts, show_rows, show_text
 from flows.fanout import Fanout
+from flows.form import RunIdField, SettingsField, SourceField, WorkspaceField
 from flows.open_fanout import open_fanout
 from flows.progress import stage_progress
 from flows.summary import verdict
@@ -35,10 +36,10 @@ RECONNECT_SECONDS = (10, 30, 90)  # a scheduler that Kubernetes starts again is 
 
 @flow(name="analysis", flow_run_name="{source}")
 def analysis(
-    source: str,
-    workspace: str = DEFAULT_WORKSPACE,
-    settings: Settings = Settings(),  # noqa: B008 - frozen
-    run_id: str | None = None,
+    source: SourceField,
+    workspace: WorkspaceField = DEFAULT_WORKSPACE,
+    settings: SettingsField = Settings(),  # noqa: B008 - frozen
+    run_id: RunIdField = None,
 ) -> str:
     """Analyse an image-classification dataset, or continue the analysis that was interrupted.
 
@@ -58,6 +59,13 @@ def analysis(
     str
         The run's id.
     """
+    with analysed(source, workspace, settings, run_id) as job:
+        return job.run_id
+
+
+@contextmanager
+def analysed(source: str, workspace: str, settings: Settings, run_id: str | None) -> Iterator[Job]:
+    """All stages of a run but the last, which makes it a finished one when the block ends without an error."""
     space = Workspace(workspace)
     space.prepare()
     seconds: dict[str, float] = {}
@@ -67,9 +75,9 @@ def analysis(
         _fan_out(job, seconds)
         with _timed(seconds, "report"):
             report(job)
+        yield job
         lease.require()
         seal(job, seconds)
-    return job.run_id
 
 
 def _fan_out(job: Job, seconds: dict[str, float]) -> None:

@@ -1,26 +1,18 @@
-"""The command line. Prefect and Dask are imported only by `run`: everything else answers at once."""
+"""The command line. Prefect and Dask are imported only by what runs them: everything else answers at once."""
 
-import os
-import signal
 import sys
-import threading
 import traceback
-from contextlib import suppress
 from pathlib import Path
 
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows import command_inputs, command_upkeep
-from flows.command_inputs import Config, Flags, chosen_settings
+from flows import command_inputs, command_run, command_upkeep
+from flows.command_run import INTERRUPTED, INTERRUPTION
 from flows.command_upkeep import Folder
 from storage.errors import EigenwaveError, InputError
 from storage.settings import settings_error
-from storage.workspace import DEFAULT_WORKSPACE
-
-INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
-INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
-GRACE_SECONDS = 5
+from storage.workspace import DEFAULT_WORKSPACE, Workspace
 
 app = App(
     name="eigenwave",
@@ -29,6 +21,8 @@ app = App(
 )
 
 for verb in (
+    command_run.run,
+    command_run.audit,
     command_inputs.check,
     command_inputs.plan,
     command_upkeep.verify,
@@ -39,49 +33,6 @@ for verb in (
     app.command(verb)
 
 
-@app.command
-def run(
-    source: str,
-    /,
-    *,
-    workspace: Folder = DEFAULT_WORKSPACE,
-    config: Config = None,
-    run_id: str | None = None,
-    settings: Flags = None,
-) -> None:
-    """Analyse a dataset; a run that was interrupted continues where it was.
-
-    Parameters
-    ----------
-    source
-        A folder, a file or a URL in any of the formats of docs/inputs.md, or a name: digits, mnist, fashion-mnist,
-        cifar10, cifar100.
-    run_id
-        Name of the run; by default made from the time.
-    """
-    from rich.console import Console  # noqa: PLC0415
-
-    from flows.summary import run_summary  # noqa: PLC0415
-    from storage.run import Run  # noqa: PLC0415
-    from storage.workspace import Workspace, checked_run_id  # noqa: PLC0415
-    from tasks.plan_run import plan_run  # noqa: PLC0415
-
-    chosen = chosen_settings(settings, config)
-    # Wrong input is told at once, before Prefect and Dask take their time to start.
-    if run_id is not None:
-        checked_run_id(run_id)
-    plan_run(source, chosen)
-    space = Workspace(workspace)
-    space.prepare()
-    _quiet_prefect()
-    Console(stderr=True).print("starting Prefect and Dask ...", style="dim")
-    from flows.analysis import analysis  # noqa: PLC0415
-
-    signal.signal(signal.SIGINT, _interrupt)
-    finished = analysis(source, workspace, chosen, run_id)
-    Console().print(run_summary(Run(space.run(finished))))
-
-
 @app.command(name="list")
 def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
     """Show the runs in a workspace."""
@@ -89,7 +40,6 @@ def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
 
     from flows.summary import list_summary  # noqa: PLC0415
     from storage.manifest import read_manifest  # noqa: PLC0415
-    from storage.workspace import Workspace  # noqa: PLC0415
 
     runs = Workspace(workspace).runs()
     Console().print(
@@ -114,7 +64,6 @@ def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> No
 
     from flows.summary import run_summary  # noqa: PLC0415
     from storage.run import Run  # noqa: PLC0415
-    from storage.workspace import Workspace  # noqa: PLC0415
 
     Console().print(run_summary(Run(Workspace(workspace).find(run))))
 
@@ -128,7 +77,6 @@ def report(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> 
     run
         A run id, a path, or: latest.
     """
-    from storage.workspace import Workspace  # noqa: PLC0415
     from tasks.rewrite_report import rewrite_report  # noqa: PLC0415
 
     space = Workspace(workspace)
@@ -164,7 +112,6 @@ def reconstruct(  # noqa: PLR0913 - each is a word of the command
         The file; by default named after the image, in this folder.
     """
     from storage.run import Run  # noqa: PLC0415
-    from storage.workspace import Workspace  # noqa: PLC0415
     from tasks.reconstruct_image import reconstruct_image  # noqa: PLC0415
 
     path = output or Path(f"{Path(sample).stem}-{'steps' if steps else 'sum'}.png")
@@ -195,36 +142,7 @@ def _status(words: list[str], *, debug: bool) -> int:
     return 0
 
 
-def _interrupt(*_: object) -> None:
-    """End the run on Ctrl-C: as Prefect ends it if that is quick, otherwise at once; nothing on disk is lost.
-
-    Ctrl-C in a terminal ends Prefect's temporary server too, and Prefect would go on asking it for minutes.
-    """
-    deadline = threading.Timer(GRACE_SECONDS, _leave)
-    deadline.daemon = True
-    deadline.start()
-    signal.signal(signal.SIGINT, lambda *_: _leave())
-    raise KeyboardInterrupt
-
-
-def _leave() -> None:
-    import psutil  # noqa: PLC0415 - Dask brings it
-
-    sys.stderr.write(INTERRUPTION)
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            child.terminate()
-    os._exit(INTERRUPTED)
-
-
 def _as_ours(error: CycloptsError) -> EigenwaveError:
     if isinstance(error.__cause__, ValidationError):
         return settings_error(error.__cause__, {})
     return InputError(" ".join(str(error).split()))
-
-
-def _quiet_prefect() -> None:
-    """The terminal belongs to the progress bars and the summary; Prefect's log goes to its server all the same."""
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    # A server that a command starts unasked must not call home.
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

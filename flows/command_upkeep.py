@@ -11,6 +11,7 @@ from storage.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
 MIB = 2**20
 
 Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.")]
+GateFlags = Annotated[tuple[str, ...], Parameter(help="Fail if, for example, learnability_drop>0.01.")]
 
 
 def verify(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
@@ -80,7 +81,7 @@ def compare(
     second: str,
     /,
     *,
-    fail_if: Annotated[tuple[str, ...], Parameter(help="Fail if, for example, learnability_drop>0.01.")] = (),
+    fail_if: GateFlags = (),
     workspace: Folder = DEFAULT_WORKSPACE,
 ) -> None:
     """Tell how a dataset drifted between two runs; a gate sets the exit status.
@@ -94,18 +95,18 @@ def compare(
 
     from flows.summary import comparison_summary  # noqa: PLC0415
     from storage.run import Run  # noqa: PLC0415
-    from tasks.compare_runs import compare_runs, failed_gates, write_comparison  # noqa: PLC0415
+    from tasks.check_gates import Gate, gate_failure  # noqa: PLC0415
+    from tasks.compare_runs import compare_runs, write_comparison  # noqa: PLC0415
 
+    gates = [Gate.parse(gate) for gate in fail_if]
     space = Workspace(workspace)
     before, after = (Run(space.find(name)) for name in (first, second))
     comparison = compare_runs(before, after)
     ids = before.manifest.run_id, after.manifest.run_id
-    failed = failed_gates(fail_if, comparison.summary)
     write_comparison(space.comparison(*ids), comparison, dict(zip(("first", "second"), ids, strict=True)))
     Console().print(comparison_summary(*ids, comparison, space.comparison(*ids)))
-    if failed:
-        values = ", ".join(f"{gate} (it is {comparison.summary[gate.split('>')[0].strip()]:.4g})" for gate in failed)
-        raise EigenwaveError(f"Run {ids[1]} fails the gate {values} against run {ids[0]}.")
+    if failure := gate_failure(gates, comparison.summary, *ids):
+        raise EigenwaveError(failure)
 
 
 def _located(workspace: str, run: str) -> tuple[Workspace, RunPaths]:

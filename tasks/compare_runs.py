@@ -1,7 +1,6 @@
 """Compare two finished runs, to tell whether the dataset drifted."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,6 @@ from tasks.drift import (
 )
 from tasks.order_rows import REMOVED
 
-GATE = re.compile(r"([a-z_]+)(>=|>)([0-9.eE+-]+)")
 CHANGES = ("added", "removed", "changed", "relabelled")
 
 
@@ -105,35 +103,21 @@ def write_comparison(folder: StorePath, comparison: Comparison, metadata: Mappin
         write_table(folder / f"{name}.parquet", COMPARISONS[name], columns, metadata)
 
 
-def failed_gates(gates: Sequence[str], summary: Mapping[str, float]) -> list[str]:
-    """The gates, such as learnability_drop>0.01, that a comparison does not pass; NaN passes none.
-
-    Raises
-    ------
-    InputError
-        If there is no such gate.
-    """
-    return [gate for gate in gates if not _passes(gate, summary)]
-
-
-def _passes(gate: str, summary: Mapping[str, float]) -> bool:
-    match = GATE.fullmatch(gate.replace(" ", ""))
-    if match is None or match[1] not in summary:
-        raise InputError(f"There is no gate {gate!r}: use NAME>NUMBER with a name of {', '.join(summary)}.")
-    value, limit = summary[match[1]], float(match[3])
-    return value < limit if match[2] == ">=" else value <= limit
-
-
 def _read(array: Any) -> Float64:  # noqa: ANN401 - a zarr array
     return np.asarray(array[:], np.float64)
 
 
-def _require_same_kind(before: Run, after: Run) -> None:
+def comparable(before: Run, after: Run) -> bool:
+    """Whether the coefficients of two runs are of the same kind."""
     kinds = [
         (run.coefficients.attrs.asdict(), run.coefficients.shape[1], run.manifest.settings.get("centre"))
         for run in (before, after)
     ]
-    if kinds[0] != kinds[1]:
+    return bool(kinds[0] == kinds[1])
+
+
+def _require_same_kind(before: Run, after: Run) -> None:
+    if not comparable(before, after):
         raise InputError(
             f"The runs {before.manifest.run_id} and {after.manifest.run_id} have other coefficients (wavelet, bands, "
             "size of the images or centring); compare runs with the same settings."
@@ -145,7 +129,7 @@ def _labels(run: Run) -> Iterator[tuple[int, Any, Any]]:
     samples = run.tables["samples"].select(["shard", "class_id", "split", "valid"])
     used = pc.and_(samples["valid"], pc.equal(samples["split"].cast(pa.string()), run.manifest.fitted_split))
     shards, classes = np.asarray(samples["shard"]), np.asarray(samples["class_id"])
-    for shard in range(len(run.manifest.shards)):
+    for shard in range(run.manifest.plan["shards"]):
         own = shards == shard
         yield shard, np.asarray(used)[own], classes[own]
 

@@ -9,6 +9,8 @@ from storage.pictures import Picture, encode_pictures
 from storage.run import Run
 from storage.tables import read_table
 from tasks.begin_run import Job
+from tasks.check_gates import Gate
+from tasks.compare_runs import Comparison
 from tasks.keep_state import load_state, read_totals
 from tasks.picture import reduced, signed
 from tasks.project_shard import Projected
@@ -104,6 +106,29 @@ def learnability_facts(job: Job) -> list[dict[str, str]]:
         | {column: _number(row[field] if field else None) for column, field in zip(columns, fields, strict=True)}
         for name, fields in table.items()
     ]
+
+
+def drift_facts(comparison: Comparison, gates: Sequence[Gate]) -> list[dict[str, str]]:
+    """What changed since an earlier run, each kind of change beside the gates on it."""
+    names = {"new_classes": comparison.new_classes, "vanished_classes": comparison.vanished_classes}
+    return [
+        {
+            "": name,
+            "value": _change(value),
+            "which": ", ".join(names.get(name, ())[:LISTED]),
+            "fails if": ", ".join(str(gate) for gate in gates if gate.name == name),
+            "gate": _passed([gate.passes(comparison.summary) for gate in gates if gate.name == name]),
+        }
+        for name, value in comparison.summary.items()
+    ]
+
+
+def _change(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _passed(each: Sequence[bool]) -> str:
+    return "" if not each else "passed" if all(each) else "FAILED"
 
 
 def draw_patterns(job: Job) -> bytes:

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -44,6 +45,22 @@ def prefect_server(tmp_path_factory):
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
+
+
+def ask(server, path, body=None):
+    """The answer of a Prefect server."""
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server}/{path}", content, {"content-type": "application/json"})  # noqa: S310
+    for _ in range(20):
+        try:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code != 503:  # its database is busy, and clients come again
+                raise
+            time.sleep(0.5)
+    return pytest.fail(f"the server answers {path} with 503 again and again")
 
 
 def _wait_for(address, server, log):

@@ -45,6 +45,6 @@ def test_every_command_of_the_docs_works(eigenwave, tmp_path):
     meant = {"path/to/dataset": str(images), "KEY": "cat/000.png", "A": "latest", "B": "latest"}
     for line in found:
         words = [meant.get(word, word) for word in shlex.split(line)]
-        words += ["--cluster", "inline", "--rank", "40"] if words[0] == "run" else []
+        words += ["--cluster", "inline", "--rank", "40"] if words[0] in {"run", "audit"} else []
         done = eigenwave(*words)
         assert done.returncode == 0, f"{line}: {done.stderr}"

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from storage.open_source import open_source
 from storage.run import open_run
 from storage.settings import Settings
 from tests import naive
-from tests.conftest import EIGENWAVE, local, write_images
+from tests.conftest import EIGENWAVE, ask, local, write_images
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -195,24 +194,20 @@ def test_a_second_run_reuses_shards_and_an_id_is_not_used_twice(tmp_path):
 
 
 def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
-    def ask(what, **body):
-        request = urllib.request.Request(  # noqa: S310
-            f"{prefect}/{what}/filter", json.dumps(body).encode(), {"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(request) as answer:  # noqa: S310
-            return json.load(answer)
+    def found(what, **body):
+        return ask(prefect, f"{what}/filter", body)
 
     folder = write_images(tmp_path / "data", count=20)
     (folder / "cat" / "spoilt.png").write_bytes(b"<html>")
     settings = {"rank": 3, "passes": 2, "tolerance": 0.9, "shard_size": 4096, "solver": "krylov"}
     analyse(folder, tmp_path / "workspace", max_bad_fraction=0.1, **settings)
-    (run,) = ask("flow_runs", flow_runs={"name": {"any_": [str(folder)]}})
+    (run,) = found("flow_runs", flow_runs={"name": {"any_": [str(folder)]}})
     assert run["state_type"] == "COMPLETED"
-    stages = ask("task_runs", flow_runs={"id": {"any_": [run["id"]]}}, sort="EXPECTED_START_TIME_ASC")
+    stages = found("task_runs", flow_runs={"id": {"any_": [run["id"]]}}, sort="EXPECTED_START_TIME_ASC")
     expected = ["plan", "transform", "decompose pass 1", "project", "scales", "associate", "report", "seal"]
     assert [stage["name"] for stage in stages] == expected
     artifacts = {
-        artifact["key"]: artifact["data"] for artifact in ask("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
+        artifact["key"]: artifact["data"] for artifact in found("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
     }
     bars = ["transform", "decompose-pass-1", "project", "summarise", "judge", "scales"]
     bars += [f"scales-pass-{number}" for number in range(4)]

@@ -2,11 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -15,7 +15,9 @@ from distributed import Client
 
 from flows.open_client import free_port
 from storage.run import open_run
-from tests.conftest import write_images
+from tasks.check_gates import Gate
+from tests.conftest import ask, write_images
+from tests.flows.test_audit import night
 from tests.flows.test_open_client import ROOT, dask_processes, wait_for_port
 
 pytestmark = pytest.mark.slow
@@ -51,13 +53,6 @@ def worker(server, folder):
         process.wait(60)
 
 
-def ask(server, path, body=None):
-    content = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{server}/{path}", content, {"content-type": "application/json"})  # noqa: S310
-    with urllib.request.urlopen(request) as answer:  # noqa: S310
-        return json.load(answer)
-
-
 def start(server, deployment, **parameters):
     found = ask(server, f"deployments/name/{deployment}")
     return ask(server, f"deployments/{found['id']}/create_flow_run", {"parameters": found["parameters"] | parameters})
@@ -70,7 +65,7 @@ def wait_for(server, run, state, seconds=120):
         if found["type"] == state:
             return found
         assert found["type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}, found
-        time.sleep(0.2)
+        time.sleep(0.5)
     return pytest.fail(f"the run is {found['type']}, not {state}")
 
 
@@ -89,7 +84,7 @@ def test_settings_are_a_form(deployed):
     settings = schema["definitions"]["Settings"]["properties"]
     assert settings["solver"]["enum"] == ["auto", "krylov", "gram", "dual"]
     assert settings["level"]["minimum"] == 1
-    assert all("description" in field for field in settings.values())
+    assert all("description" in field for field in [*settings.values(), *schema["properties"].values()])
 
 
 def test_every_deployment_of_the_file_is_there(deployed):
@@ -99,6 +94,29 @@ def test_every_deployment_of_the_file_is_there(deployed):
     assert found.keys() == {entry["name"] for entry in declared}
     assert found["on-cluster"]["parameters"]["settings"]["cluster"] == "tls://scheduler:8786"
     assert {entry["parameters"]["source"] for entry in found.values()} == {"digits"}
+
+
+def test_the_nightly_audit_is_scheduled_and_its_gates_are_a_form(deployed):
+    server, _ = deployed
+    nightly = ask(server, "deployments/name/audit/nightly")
+    (schedule,) = nightly["schedules"]
+    assert (schedule["schedule"]["cron"], schedule["active"]) == ("0 3 * * *", True)
+    assert nightly["global_concurrency_limit"]["limit"] == 1
+    assert all(Gate.parse(gate) for gate in nightly["parameters"]["fail_if"])
+    fields = nightly["parameter_openapi_schema"]["properties"]
+    assert fields["fail_if"]["type"] == "array"
+    assert all("description" in field for field in fields.values())
+
+
+def test_a_night_that_fails_its_gate(deployed, tmp_path):
+    server, _ = deployed
+    images = write_images(tmp_path / "data")
+    night(images, tmp_path, "before")
+    write_images(images, classes=("emu",))
+    given = {"source": str(images), "workspace": str(tmp_path / "workspace"), "settings": {"cluster": "inline"}}
+    found = wait_for(server, start(server, "audit/nightly", **given), "FAILED")
+    assert re.fullmatch(r"Run r-\S+ fails the gate .*new_classes>0 \(it is 1\).* before\.", found["message"])
+    assert len(list((tmp_path / "workspace").glob("runs/*/manifest.json"))) == 2
 
 
 def test_on_demand_run(deployed):

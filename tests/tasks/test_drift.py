@@ -4,8 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import subspace_angles
 
-from storage.errors import InputError
-from tasks.compare_runs import failed_gates
 from tasks.drift import (
     bin_counts,
     decile_edges,
@@ -67,15 +65,3 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         low, high = interval_of_change(*pair)
         held += low <= truth[1] - truth[0] <= high
     assert 0.92 <= held / 300 <= 0.99
-
-
-def test_gates():
-    summary = {"learnability_drop": 0.02, "new_classes": 0, "largest_psi": float("nan")}
-    assert failed_gates(["learnability_drop>0.01", "new_classes>0", "learnability_drop >= 0.02"], summary) == [
-        "learnability_drop>0.01",
-        "learnability_drop >= 0.02",
-    ]
-    assert failed_gates(["largest_psi>0.25"], summary) == ["largest_psi>0.25"]
-    for gate in ("nothing>1", "learnability_drop<1", "learnability_drop"):
-        with pytest.raises(InputError, match=r"There is no gate .* use NAME>NUMBER with a name of learnability_drop,"):
-            failed_gates([gate], summary)

@@ -1,0 +1,79 @@
+"""The nightly job as a Prefect flow: analyse a dataset, compare it with what it was, fail if too much changed."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Failed
+
+from flows.analysis import analysed
+from flows.artifacts import show_rows, show_text
+from flows.form import AgainstField, GatesField, RunIdField, SettingsField, SourceField, WorkspaceField
+from storage.settings import Settings
+from storage.workspace import DEFAULT_WORKSPACE, Workspace
+from tasks.audit_run import LATEST, Audit, GateError, audit_run, require_baseline
+from tasks.begin_run import Job
+from tasks.check_gates import Gate
+from tasks.describe_stage import drift_facts
+
+
+@flow(name="audit", flow_run_name="audit of {source}")
+def audit(  # noqa: PLR0913, PLR0917 - each is a field of the form
+    source: SourceField,
+    workspace: WorkspaceField = DEFAULT_WORKSPACE,
+    fail_if: GatesField = (),
+    against: AgainstField = LATEST,
+    settings: SettingsField = Settings(),  # noqa: B008 - frozen
+    run_id: RunIdField = None,
+) -> Audit:
+    """Analyse a dataset, compare it with an earlier run, and fail if more changed than is allowed.
+
+    Parameters
+    ----------
+    source
+        As for the flow analysis.
+    workspace
+        Folder or URL (s3://, gs://, az://) for runs and shards.
+    fail_if
+        Gates such as learnability_drop>0.01, with any column of the table compared_runs.
+    against
+        Run to compare with: an id, a path, or latest, which means the last one of this source before this one.
+    settings
+        How to analyse it.
+    run_id
+        Name of the run; by default made from the time.
+
+    Returns
+    -------
+    Audit
+        What changed.
+
+    Raises
+    ------
+    GateError
+        If more changed than the gates allow; the run is finished and kept all the same.
+    """
+    gates = [Gate.parse(gate) for gate in fail_if]
+    require_baseline(Workspace(workspace), against, settings)
+    with analysed(source, workspace, settings, run_id) as job:
+        found = compare(job, against, gates)
+    try:
+        found.require(gates)
+    except GateError as error:
+        # As a state, so that in Prefect the sentence stands alone, without a traceback.
+        return cast("Audit", Failed(message=str(error), data=error))
+    return found
+
+
+@task(task_run_name="compare", cache_policy=NO_CACHE)
+def compare(job: Job, against: str, gates: Sequence[Gate]) -> Audit:
+    """What changed since the earlier run, in tables and as an artifact."""
+    found = audit_run(job, against)
+    if found.comparison:
+        show_rows("drift", f"What changed since run {found.before}", drift_facts(found.comparison, gates))
+    else:
+        first = f"There is no earlier run of {job.source} with coefficients of this kind to compare with."
+        get_run_logger().info(first)
+        show_text("drift", f"### Drift\n\n{first}")
+    return found

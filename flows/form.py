@@ -1,0 +1,26 @@
+"""Parameters of the flows as fields of a form: what Prefect's pages say of each."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.fields import FieldInfo
+
+from storage.settings import Settings
+
+
+def _says(text: str) -> FieldInfo:
+    # Prefect reads descriptions from docstrings of another style than ours, and overrides those that pydantic has.
+    return Field(json_schema_extra={"description": text})  # type: ignore[no-any-return]
+
+
+SourceField = Annotated[str, _says("A folder, a file or a URL of a dataset, or the name of one, such as digits.")]
+WorkspaceField = Annotated[str, _says("Folder or URL (s3://, gs://, az://) for runs and shards.")]
+SettingsField = Annotated[Settings, _says("How to analyse it.")]
+RunIdField = Annotated[str | None, _says("Name of the run; by default made from the time.")]
+GatesField = Annotated[
+    tuple[str, ...],
+    _says("Fail if more changed: gates such as learnability_drop>0.01, with any column of the table compared_runs."),
+]
+AgainstField = Annotated[
+    str, _says("Run to compare with: an id, a path, or latest, the last one of this source before this one.")
+]
