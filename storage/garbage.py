@@ -61,6 +61,8 @@ def _shards(paths: RunPaths) -> Iterator[str]:
 def _leftovers(workspace: Workspace) -> Iterator[Entry]:
     store = workspace.folder.store
     yield from store.files("repair")
+    seen = {workspace.seen(paths.run_id).key for paths in workspace.runs()}
+    yield from (entry for entry in store.files("seen") if entry.key not in seen)
     for paths in workspace.runs():
         if paths.manifest.exists():
             yield from store.files(paths.work.key)

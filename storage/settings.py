@@ -35,7 +35,7 @@ BAND = r"(all|details|LL\d*|LH\d*|HL\d*|HH\d*|[1-9]\d*)"
 WEIGHT = r"(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)"
 # What only changes where and how fast a run computes, never a bit of what it computes.
 EXECUTION_FIELDS = frozenset(
-    {"cluster", "cluster_options", "workers", "fewest_workers", "memory_limit", "tls", "allow_unencrypted"}
+    {"cluster", "cluster_options", "workers", "fewest_workers", "memory_limit", "tls", "allow_unencrypted", "rehash"}
 )
 CLUSTER_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -102,6 +102,9 @@ class Settings(BaseModel):
         "report", description="What to do about images with the same bytes: report them, or refuse the dataset."
     )
     shard_size: ByteSize = Field(ByteSize(64 * 2**20), ge=4096, description="Most bytes of coefficients in a shard.")
+    rehash: bool = Field(
+        default=False, description="Read every image, also where its file looks as it did when the last run read it."
+    )
     cluster: str = Field(
         "local",
         description="local, inline (in this process), a scheduler's address (tls://host:8786), or a cluster class such "

@@ -58,7 +58,7 @@ def shard_key(image_digests: Sequence[bytes], chunk_shape: tuple[int, int], tran
     Parameters
     ----------
     image_digests
-        SHA-256 of the stored bytes of each image.
+        A digest of the stored bytes of each image.
     chunk_shape
         Rows and columns of the chunk.
     transform

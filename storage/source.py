@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from storage.errors import BadImageError
 from storage.payloads import is_gray, look
 from storage.pixel_layout import PixelLayout
-from storage.tables import SPLIT
+from storage.tables import SPLIT, STAMP
 
 PROBES = 1000
 LISTED_AT_ONCE = 2**16  # samples that are Python objects at the same time while a dataset is listed
@@ -27,9 +27,17 @@ SPLIT_WORDS = {
 }
 
 # A dataset's samples, one a row. Keys are unique and survive the growth of the dataset; `offset` and `length` say where
-# a sample lies in its file if its key alone does not (bytes; null otherwise).
+# a sample lies in its file if its key alone does not (bytes; null otherwise). As long as `stamp` stays the same, so do
+# the sample's bytes; null if nothing but reading tells.
 SAMPLES = pa.schema(
-    {"key": pa.string(), "class_id": pa.int32(), "split": SPLIT, "offset": pa.int64(), "length": pa.int64()}
+    {
+        "key": pa.string(),
+        "class_id": pa.int32(),
+        "split": SPLIT,
+        "offset": pa.int64(),
+        "length": pa.int64(),
+        "stamp": STAMP,
+    }
 )
 
 
@@ -164,8 +172,10 @@ def _batch(columns: Mapping[str, object]) -> pa.RecordBatch:
         pa.array(columns["class_id"], pa.int32()),
         (pa.repeat(split, len(keys)) if isinstance(split, str) else pa.array(split)).dictionary_encode().cast(SPLIT),
         *(
-            pa.array(columns[name], pa.int64()) if name in columns else pa.nulls(len(keys), pa.int64())
-            for name in ("offset", "length")
+            pa.array(columns[name], SAMPLES.field(name).type)
+            if name in columns
+            else pa.nulls(len(keys), SAMPLES.field(name).type)
+            for name in ("offset", "length", "stamp")
         ),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=SAMPLES)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from storage.errors import BadImageError, InputError
+from storage.stamps import file_stamp, settled_before
 
 HIDDEN = (".", "__")  # how names of folders begin that no dataset means, such as .git and __MACOSX
 ESCAPED = re.compile(r"\\\\|\\x([0-9a-f]{2})")
@@ -31,8 +32,12 @@ class Files(Protocol):
         """Names of the files directly in a folder, sorted, hidden ones apart."""
         ...
 
-    def walk(self, folder: str = "") -> Iterator[str]:
-        """Paths of all files below a folder, however deep, in no order, hidden ones apart."""
+    def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
+        """Paths of all files below a folder, however deep, in no order, hidden ones apart, each with its stamp."""
+        ...
+
+    def stamp(self, path: str) -> bytes | None:
+        """What tells that a file is as it was (see `storage.stamps`), None if nothing can."""
         ...
 
     def size(self, path: str) -> int:
@@ -79,9 +84,9 @@ class LocalFiles:
         with os.scandir(self._path(folder)) as entries:
             return sorted(_escape(entry.name) for entry in entries if not entry.is_dir() and visible(entry.name))
 
-    def walk(self, folder: str = "") -> Iterator[str]:
+    def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
         """See `Files`."""
-        top = self._path(folder)
+        top, settled = self._path(folder), settled_before()
         seen: set[tuple[int, int]] = set()
         for parent, below, names in os.walk(top, followlinks=True):
             _refuse_circle(parent, seen)
@@ -89,7 +94,11 @@ class LocalFiles:
             start = parent[len(self._folder) :].lstrip("/")
             for name in names:
                 if not name.startswith("."):
-                    yield _escape(f"{start}/{name}" if start else name)
+                    yield _escape(f"{start}/{name}" if start else name), _stamp(f"{parent}/{name}", settled)
+
+    def stamp(self, path: str) -> bytes | None:
+        """See `Files`."""
+        return _stamp(self._path(path), settled_before())
 
     def size(self, path: str) -> int:
         """See `Files`."""
@@ -144,6 +153,13 @@ def unreadable(error: OSError) -> BadImageError:
 def visible(name: str) -> bool:
     """Whether a file or folder of this name belongs to a dataset."""
     return not name.startswith(HIDDEN)
+
+
+def _stamp(path: str, settled: float) -> bytes | None:
+    try:
+        return file_stamp(os.stat(path), settled)  # noqa: PTH116
+    except OSError:
+        return None
 
 
 def _refuse_circle(folder: str, seen: set[tuple[int, int]]) -> None:

@@ -63,13 +63,14 @@ class FolderSource:
             present = set(self._files.folders(root))
             for class_id, name in enumerate(self.classes):
                 images = self._images(root + name) if name in present else iter(())
-                while keys := list(islice(images, LISTED_AT_ONCE)):
-                    yield {"key": keys, "class_id": pa.repeat(class_id, len(keys)), "split": split}
+                while some := list(islice(images, LISTED_AT_ONCE)):
+                    keys, stamps = zip(*some, strict=True)
+                    yield {"key": keys, "class_id": pa.repeat(class_id, len(keys)), "split": split, "stamp": stamps}
 
-    def _images(self, folder: str) -> Iterator[str]:
-        for path in self._files.walk(folder):
+    def _images(self, folder: str) -> Iterator[tuple[str, bytes | None]]:
+        for path, stamp in self._files.walk(folder):
             if posixpath.splitext(path)[1].lower() in SUFFIXES:
-                yield path
+                yield path, stamp
             else:
                 self._ignored += 1
 

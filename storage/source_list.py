@@ -76,6 +76,7 @@ class ListSource(ListedSource):
                     "key": path.cast(pa.string()).combine_chunks(),
                     "class_id": ids.combine_chunks(),
                     "split": FIRST_SPLIT if split is None else _splits(split),
+                    "stamp": [self._stamp(name) for name in path.cast(pa.string()).to_pylist()],
                 }
             ]
         )
@@ -106,6 +107,10 @@ class ListSource(ListedSource):
             f"The list {self._files}/{self._name} has the columns {', '.join(table.column_names)}: call the one with "
             f"the {what} {words[0] if what == 'path' else 'label'}."
         )
+
+    def _stamp(self, path: str) -> bytes | None:
+        """Of a file on this machine; to ask for each object would take as long as to read it."""
+        return self._files.stamp(path) if _place(path) is None and self._files.local(path) else None
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """The bytes of each image, from this machine or from where its address says."""

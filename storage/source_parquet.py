@@ -109,12 +109,14 @@ class ParquetSource(ListedSource):
     def _batches(self, counts: Sequence[int], ids: pa.ChunkedArray) -> Iterator[dict[str, Any]]:
         before = 0
         for path, count in zip(self._paths, counts, strict=True):
+            stamp = self._files.stamp(path)
             for start in range(0, count, LISTED_AT_ONCE):
                 rows = range(start, min(start + LISTED_AT_ONCE, count))
                 yield {
                     "key": [f"{path}/{row:07d}" for row in rows],
                     "class_id": ids.slice(before + start, len(rows)).combine_chunks(),
                     "split": split_of(path),
+                    "stamp": [stamp] * len(rows),
                 }
             before += count
 

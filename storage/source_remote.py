@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from storage.errors import BadImageError, InputError
 from storage.source_files import unreadable, visible
+from storage.stamps import object_stamp, settled_before
 from storage.store_object import ObjectStore
 
 AT_ONCE = 32  # requests on their way at the same time
@@ -35,11 +36,17 @@ class RemoteFiles:
         """See `Files`."""
         return [name for name in self._store.names(folder.strip("/")) if visible(name)]
 
-    def walk(self, folder: str = "") -> Iterator[str]:
+    def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
         """See `Files`."""
+        settled = settled_before()
         for entry in self._store.files(folder.strip("/")):
             if all(map(visible, entry.key.split("/"))):
-                yield entry.key
+                yield entry.key, object_stamp(entry, settled)
+
+    def stamp(self, path: str) -> bytes | None:
+        """See `Files`; what web servers say is not relied on."""
+        settled = settled_before()
+        return None if WEB.match(str(self)) else object_stamp(self._store.entry(path), settled)
 
     def size(self, path: str) -> int:
         """See `Files`."""

@@ -77,7 +77,7 @@ class TarSource(ListedSource):
 
     def _batches(self, labels: list[pa.Array]) -> Iterator[dict[str, Any]]:
         for shard in self._shards:
-            images = self._images(shard)
+            stamp, images = self._files.stamp(shard), self._images(shard)
             while batch := list(islice(images, LISTED_AT_ONCE)):
                 labels.append(_array([image.label for image in batch]))
                 yield {
@@ -86,6 +86,7 @@ class TarSource(ListedSource):
                     "split": split_of(shard),
                     "offset": [None if image.member.length is None else image.member.offset for image in batch],
                     "length": [image.member.length for image in batch],
+                    "stamp": [stamp] * len(batch),
                 }
 
     def _images(self, shard: str) -> Iterator[_Image]:

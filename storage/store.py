@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 
 class Entry(NamedTuple):
-    """A file in a store: its key, its bytes, when it was last written (UTC)."""
+    """A file in a store: its key, its bytes, when it was last written (UTC), and what an object store tags it with."""
 
     key: str
     size: int
     modified: datetime
+    tag: str | None = None
 
 
 class Store(Protocol):

@@ -71,9 +71,13 @@ class ObjectStore:
     def size(self, key: str) -> int | None:
         """Ask for the object's header."""
         try:
-            return self._tried(key, "read", lambda: obstore.head(self._objects, key)["size"])
+            return self.entry(key).size
         except FileNotFoundError:
             return None
+
+    def entry(self, key: str) -> Entry:
+        """What listing tells of an object."""
+        return self._tried(key, "read", lambda: _entry(obstore.head(self._objects, key)))
 
     def write(self, key: str, *parts: bytes | memoryview) -> None:
         """One object, in one request or in parts."""
@@ -115,7 +119,7 @@ class ObjectStore:
             lambda: [entry for entries in obstore.list(self._objects, folder or None) for entry in entries],
         )
         found.sort(key=lambda entry: entry["path"])
-        return (Entry(entry["path"], entry["size"], entry["last_modified"]) for entry in found)
+        return map(_entry, found)
 
     def folders(self, folder: str) -> list[str]:
         """List the prefix down to the next slash."""
@@ -191,6 +195,10 @@ class ObjectStore:
 
 class CutShortError(EigenwaveError):
     """An answer that ended before its end."""
+
+
+def _entry(found: "obstore.ObjectMeta") -> Entry:
+    return Entry(found["path"], found["size"], found["last_modified"], found["e_tag"])
 
 
 def _received(objects: obstore.store.ObjectStore, key: str) -> npt.NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from storage.errors import EigenwaveError
 from storage.files import replacing
+from storage.stamps import STAMP_BYTES
 from storage.store import StorePath
 
 SCHEMA_VERSION = 1
@@ -17,6 +18,7 @@ SCHEMA_VERSION = 1
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int8(), pa.string())
 SPLIT = pa.dictionary(pa.int8(), pa.string())
+STAMP = pa.binary(STAMP_BYTES)
 
 
 def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
@@ -260,6 +262,10 @@ COMPARISONS: Mapping[str, pa.Schema] = {
     ),
 }
 
+# How the files of samples looked when a finished run read them, a row group a shard.
+_STAMP = _field("stamp", STAMP, "What tells that the bytes are as they were; null if only reading does.")
+SEEN = pa.schema([_STAMP])
+
 # Intermediate state, gone when a run is sealed: what samples are judged to be, and every sample before, and after, its
 # shard was transformed.
 JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)
@@ -269,6 +275,7 @@ LISTING = pa.schema(
         *_SAMPLE_FIELDS,
         _field("offset", pa.int64(), "Where the sample begins in its file, if its key does not say."),
         _field("length", pa.int64(), "Bytes of the sample there."),
+        _STAMP,
         _SAMPLE_ID,
     ]
 )
@@ -276,6 +283,7 @@ PART = pa.schema(
     [
         *_SAMPLE_FIELDS,
         _SAMPLE_ID,
+        _STAMP,
         _field("digest", pa.string(), "As in samples."),
         _field("reason", pa.string(), "As in rejects; null for a valid image."),
         _field("detail", pa.string(), "As in rejects."),

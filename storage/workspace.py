@@ -248,6 +248,10 @@ class Workspace:
         """What says that the shard's chunk is complete."""
         return self.folder / "shards" / key[:2] / f"{key}.json"
 
+    def seen(self, run_id: str) -> StorePath:
+        """How the dataset's files looked to a run: saves the next one reading, and may be removed at any time."""
+        return self.folder / "seen" / f"{run_id}.parquet"
+
     @property
     def latest(self) -> StorePath:
         """Holds the id of the newest finished run; while a run is sealed, before it on a line of its own."""

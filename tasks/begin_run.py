@@ -156,7 +156,10 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         attempt=secrets.token_hex(4),
     )
     remove_partials(paths.folder)
-    if not paths.plan.exists():
+    if paths.plan.exists():
+        # Files may look otherwise than when the run was interrupted.
+        _write_listing(job, rows.samples)
+    else:
         lay_out(job, rows.samples, contents)
     return job
 

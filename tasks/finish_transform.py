@@ -92,11 +92,13 @@ def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
     digests, class_ids = bytearray(), []
     for shard in range(job.plan.shards):
         part = job.part(shard, ["key", "class_id", "split", "digest", "reason", "detail"])
-        rows = part.filter(pc.not_equal(part["class_id"], REMOVED)).to_pylist()
-        digest.update(json.dumps([[row["key"], row["class_id"], row["split"], row["digest"]] for row in rows]).encode())
-        bad += [(row["key"], row["reason"], row["detail"]) for row in rows if row["reason"] is not None]
-        digests += b"".join(bytes.fromhex(row["digest"]) if row["digest"] else bytes(DIGEST_BYTES) for row in rows)
-        class_ids.append(np.array([row["class_id"] for row in rows], np.int32))
+        there = part.filter(pc.not_equal(part["class_id"], REMOVED))
+        columns = [there[name].to_pylist() for name in ("key", "class_id", "split", "digest")]
+        digest.update(json.dumps(columns).encode())
+        found = there.filter(pc.is_valid(there["reason"])).select(["key", "reason", "detail"])
+        bad += [(row["key"], row["reason"], row["detail"]) for row in found.to_pylist()]
+        digests += b"".join(bytes.fromhex(known) if known else bytes(DIGEST_BYTES) for known in columns[-1])
+        class_ids.append(np.asarray(there["class_id"]))
     count = require_few(bad, job.plan.images, job.settings)
     duplicates = find_duplicates(bytes(digests), np.concatenate(class_ids))
     if duplicates.images and job.settings.duplicates == "refuse":

@@ -14,6 +14,7 @@ from storage.payloads import decode
 from storage.shards import Reject
 from storage.source import Source, intact
 from tasks.begin_run import Job
+from tasks.duplicates import DIGEST_BYTES
 from tasks.memory import KEPT_BYTES
 from tasks.products import Float32
 from tasks.solver import FLOAT32
@@ -21,35 +22,37 @@ from tasks.space import to_unit_range
 
 BLOCK_BYTES = 4 * 2**20  # of decoded images: little memory, and their transform stays in the cache
 Payload = bytes | BadImageError  # what a source gives of a sample
-UNREADABLE = bytes(32)  # stands for the digest of an image whose bytes cannot be read
+UNREADABLE = bytes(DIGEST_BYTES)  # stands for the digest of an image whose bytes cannot be read
 
 
 class Digested(NamedTuple):
-    """Samples that were read once.
+    """Samples that were read once, as far as need be.
 
     Attributes
     ----------
     digests
-        SHA-256 of the stored bytes of each.
+        The first 128 bits of the SHA-256 of the stored bytes of each.
     payloads
-        What was read, or None if that was more than `KEPT_BYTES`.
+        What was read, nothing of samples that were not, or None if that was more than `KEPT_BYTES`.
     """
 
     digests: list[bytes]
     payloads: list[Payload] | None
 
 
-def digest_images(source: Source, samples: pa.Table) -> Digested:
-    """Read samples and digest them, keeping what was read if it is little."""
-    digests, payloads, size = [], list[Payload](), 0
-    for payload in source.read(samples):
-        digests.append(_digest(payload))
+def digest_images(source: Source, samples: pa.Table, given: Sequence[bytes | None]) -> Digested:
+    """Read samples whose digest is not given and digest them, keeping what was read if it is little."""
+    digests = [digest or b"" for digest in given]
+    payloads: list[Payload] | None = [b""] * len(digests)
+    unread, size = np.flatnonzero([digest is None for digest in given]), 0
+    for row, payload in zip(unread.tolist(), source.read(samples.take(unread)), strict=True):
+        digests[row] = _digest(payload)
         size += 0 if isinstance(payload, BadImageError) else len(payload)
-        if size <= KEPT_BYTES:
-            payloads.append(payload)
-        else:
-            payloads.clear()
-    return Digested(digests, payloads if size <= KEPT_BYTES else None)
+        if size > KEPT_BYTES:
+            payloads = None
+        if payloads is not None:
+            payloads[row] = payload
+    return Digested(digests, payloads)
 
 
 def read_again(job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes]) -> Iterator[Payload]:
@@ -70,7 +73,7 @@ def read_again(job: Job, source: Source, samples: pa.Table, digests: Sequence[by
 
 
 def _digest(payload: Payload) -> bytes:
-    return UNREADABLE if isinstance(payload, BadImageError) else hashlib.sha256(payload).digest()
+    return UNREADABLE if isinstance(payload, BadImageError) else hashlib.sha256(payload).digest()[:DIGEST_BYTES]
 
 
 def transformed_blocks(

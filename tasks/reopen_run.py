@@ -27,7 +27,8 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
     InputError
         If the dataset cannot be read.
     """
-    settings, layout = Settings.model_validate(manifest.settings), manifest.layout
+    # What is damaged is found out, not taken from what was thought of it.
+    settings, layout = Settings.model_validate(manifest.settings | {"rehash": True}), manifest.layout
     job = Job(
         source=manifest.source,
         folder=str(workspace.folder),

@@ -1,23 +1,28 @@
-"""Coefficients of images that an earlier run has in the same rows of a shard that changed otherwise."""
+"""What need not be done again: to read images that did not change, and to transform those an earlier run has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.arrays import read_chunk
 from storage.errors import EigenwaveError
 from storage.manifest import Manifest, read_manifest
 from storage.open_store import open_path
 from storage.shards import Reject, find_shard, same_recipe
-from storage.tables import read_table
+from storage.tables import read_metadata, read_table
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
+from tasks.check_worker import installed_code
+from tasks.duplicates import DIGEST_BYTES
+from tasks.order_rows import REMOVED
 from tasks.products import Float32, Mask
 from tasks.read_images import UNREADABLE
 
-ABSENT = b"\xff" * 32  # stands for the digest of an image that was removed
+ABSENT = b"\xff" * DIGEST_BYTES  # stands for the digest of an image that was removed
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,48 @@ class Known:
     rejects: tuple[Reject, ...]
 
 
+def known_digests(job: Job, shard: int, listing: pa.Table) -> list[bytes | None]:
+    """Digests of the images of a shard that need not be read for it, None of the others.
+
+    They look as they did when this run read them, before it was interrupted, or the run did that has the rows.
+
+    Parameters
+    ----------
+    job, shard
+        The shard.
+    listing
+        Its samples, as the dataset has them now.
+    """
+    digests = [ABSENT if class_id == REMOVED else None for class_id in listing["class_id"].to_pylist()]
+    try:
+        then, known = _seen(job, shard)
+    except EigenwaveError:
+        return digests
+    now = listing["stamp"].slice(0, len(then))
+    same = np.asarray(pc.fill_null(pc.equal(now.combine_chunks(), then.combine_chunks()), fill_value=False))
+    for row in np.flatnonzero(same).tolist():
+        if digests[row] is None and (digest := known[row]) is not None:
+            digests[row] = bytes.fromhex(digest)
+    return digests
+
+
+def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, list[str | None]]:
+    """How images looked to a run, with their digests."""
+    if job.settings.rehash:
+        raise EigenwaveError("what images looked like is not to be relied on")
+    seen = digested = job.paths.part(shard)
+    group = None
+    if not seen.exists():
+        if job.rows_of is None:
+            raise EigenwaveError("no earlier run has these rows")
+        earlier = RunPaths(open_path(job.rows_of))
+        seen, digested, group = job.workspace.seen(earlier.run_id), earlier.table("samples"), shard
+    if read_metadata(seen)["code"] != installed_code():
+        raise EigenwaveError("other code may find other bytes in the same files")
+    stamps = read_table(seen, ["stamp"], group)["stamp"]
+    return stamps, read_table(digested, ["digest"], group)["digest"].to_pylist()
+
+
 def known_rows(job: Job, shard: int, key: str, digests: Sequence[bytes]) -> Known:
     """What an earlier run knows of a shard's rows; nothing if it was made otherwise, or is not there any more.
 
@@ -37,7 +84,7 @@ def known_rows(job: Job, shard: int, key: str, digests: Sequence[bytes]) -> Know
     job, shard, key
         The shard to be made, and its address.
     digests
-        SHA-256 of its images.
+        Of its images.
     """
     shape = (job.plan.rows_per_shard, job.plan.coefficients)
     try:
@@ -64,7 +111,7 @@ def _from_earlier(job: Job, shard: int, key: str, digests: Sequence[bytes], shap
 
 def stored_digest(digest: bytes) -> str | None:
     """The digest of an image as tables have it; None if there is none."""
-    return None if digest in {UNREADABLE, ABSENT} else digest.hex()[:32]
+    return None if digest in {UNREADABLE, ABSENT} else digest.hex()
 
 
 @lru_cache(maxsize=1)

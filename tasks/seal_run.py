@@ -13,7 +13,7 @@ from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_m
 from storage.open_store import open_path
 from storage.run import Run
 from storage.shards import Marker, find_shard
-from storage.tables import TABLES, read_metadata, read_table, table_writer
+from storage.tables import SEEN, TABLES, read_metadata, read_table, table_writer
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.keep_state import read_totals
@@ -64,11 +64,21 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
     }
     manifest, latest = describe_run(job).model_copy(update=sealed), job.workspace.latest
     write_file(latest, f"{job.run_id}\n{job.workspace.latest_id() or ''}".encode())
+    _remember_files(job)
     write_manifest(job.paths.manifest_copy, manifest)
     write_manifest(job.paths.manifest, manifest)
     write_file(latest, job.run_id.encode())
     remove_folder(job.paths.work)
     return manifest
+
+
+def _remember_files(job: Job) -> None:
+    """Write how the dataset's files looked when they were read, so that the next run need not read them."""
+    metadata = {"code": read_metadata(job.paths.part(0))["code"]}
+    with table_writer(job.workspace.seen(job.run_id), SEEN, metadata) as writer:
+        for shard in range(job.plan.shards):
+            seen = job.part(shard, ["stamp"])
+            writer.write_table(seen.cast(SEEN), row_group_size=len(seen))
 
 
 def describe_run(job: Job) -> Manifest:

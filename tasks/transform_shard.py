@@ -27,12 +27,12 @@ from storage.source import Source
 from storage.tables import PART, read_table, table_writer, to_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
+from tasks.check_worker import installed_code
 from tasks.open_solver import open_solver
-from tasks.order_rows import REMOVED
 from tasks.products import Float32, Float64, Moments
 from tasks.read_images import Digested, Payload, digest_images, read_again, transformed_blocks
 from tasks.require_good import require_few
-from tasks.reuse_rows import ABSENT, Known, known_rows, stored_digest
+from tasks.reuse_rows import ABSENT, Known, known_digests, known_rows, stored_digest
 from tasks.sums import Int64
 
 
@@ -71,28 +71,17 @@ def bring_shard(job: Job, shard: int) -> Float32:
         If the dataset changes meanwhile, too many of the shard's images are bad, or the disk refuses a write.
     """
     listing = read_table(job.paths.listing, row_group=shard)
-    source = _source(job.source, job.attempt)
-    digests, payloads = _digested(source, listing)
-    chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
-    key = shard_key(digests, chunk_shape, f"{job.settings.transform_part()} {job.form}", _code())
-    marker, rows = _stored(job, key, chunk_shape)
-    if marker is None:
-        known = known_rows(job, shard, key, digests)
-        missing = np.flatnonzero(~known.same & np.array([digest != ABSENT for digest in digests]))
-        if payloads is None:
-            samples = listing.take(missing)
-            images = read_again(job, source, samples, [digests[row] for row in missing.tolist()])
-        else:
-            images = (payloads[row] for row in missing.tolist())
-        rows, rejects = _transformed(job, source, images, missing, known)
-        stored = _as_stored(job, rows)
-        marker = store_shard(job.workspace, key, stored, len(listing), rejects)
-        rows = stored.astype(np.float32, copy=False)
+    given = known_digests(job, shard, listing)
+    try:
+        digests, marker, rows = _brought(job, shard, listing, given)
+    except _UnreadError:
+        unread = [digest if digest == ABSENT else None for digest in given]
+        digests, marker, rows = _brought(job, shard, listing, unread)
     # A shard that is bad enough for the whole run ends it before the others are transformed.
     names = listing["key"]
     bad = ((names[reject.position].as_py(), reject.reason, reject.detail) for reject in marker.rejects)
     require_few(bad, job.plan.images, job.settings)
-    link_chunk(job.paths.coefficients, shard, job.workspace.chunk(key))
+    link_chunk(job.paths.coefficients, shard, job.workspace.chunk(marker.key))
     _write_part(job, shard, listing, digests, marker)
     return rows[: len(listing)]
 
@@ -102,9 +91,44 @@ def count_changed(job: Job, shard: int) -> int:
     listing = read_table(job.paths.listing, row_group=shard)
     if not job.paths.part(shard).exists():
         return len(listing)
-    now = _digested(_source(job.source, job.attempt), listing).digests
+    given = known_digests(job, shard, listing)
+    now = digest_images(_source(job.source, job.attempt), listing, given).digests
     before = job.part(shard, ["digest"])["digest"].to_pylist()
     return sum(stored_digest(digest) != known for digest, known in zip(now, before, strict=True))
+
+
+class _UnreadError(EigenwaveError):
+    """An image whose digest was given has no coefficients: it must be read after all."""
+
+
+def _brought(
+    job: Job, shard: int, listing: pa.Table, given: Sequence[bytes | None]
+) -> tuple[list[bytes], Marker, Float32]:
+    """Digests of a shard's images, and its chunk, found or made; images whose digest is given are not read."""
+    source = _source(job.source, job.attempt)
+    found = digest_images(source, listing, given)
+    chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
+    key = shard_key(found.digests, chunk_shape, f"{job.settings.transform_part()} {job.form}", _code())
+    marker, rows = _stored(job, key, chunk_shape)
+    if marker is None:
+        known = known_rows(job, shard, key, found.digests)
+        missing = np.flatnonzero(~known.same & np.array([digest != ABSENT for digest in found.digests]))
+        if any(given[row] is not None for row in missing.tolist()):
+            raise _UnreadError
+        images = _images(job, source, listing, found, missing)
+        rows, rejects = _transformed(job, source, images, missing, known)
+        stored = _as_stored(job, rows)
+        marker = store_shard(job.workspace, key, stored, len(listing), rejects)
+        rows = stored.astype(np.float32, copy=False)
+    return found.digests, marker, rows
+
+
+def _images(job: Job, source: Source, listing: pa.Table, found: Digested, rows: Int64) -> Iterable[Payload]:
+    """What some rows of a shard were read as, read again if that was too much to keep."""
+    if found.payloads is not None:
+        payloads = found.payloads
+        return (payloads[row] for row in rows.tolist())
+    return read_again(job, source, listing.take(rows), [found.digests[row] for row in rows.tolist()])
 
 
 def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, Float32]:
@@ -128,18 +152,6 @@ def _code() -> str:
     decoding = (storage.images, storage.jpeg, storage.payloads, storage.pixel_layout)
     numerics = (tasks.bands, tasks.filtering, tasks.modulus, tasks.space, tasks.wavelet)
     return code_digest(*(Path(module.__file__ or "") for module in (*decoding, *numerics)))
-
-
-def _digested(source: Source, listing: pa.Table) -> Digested:
-    """Each image of a shard, read once; a digest that none has, and no bytes, where it was removed."""
-    there = np.flatnonzero(np.asarray(listing["class_id"]) != REMOVED)
-    found = digest_images(source, listing.take(there))
-    digests, payloads = [ABSENT] * len(listing), list[Payload]([b""] * len(listing))
-    for place, row in enumerate(there.tolist()):
-        digests[row] = found.digests[place]
-        if found.payloads is not None:
-            payloads[row] = found.payloads[place]
-    return Digested(digests, None if found.payloads is None else payloads)
 
 
 def _transformed(
@@ -185,5 +197,6 @@ def _write_part(job: Job, shard: int, listing: pa.Table, digests: Sequence[bytes
         "reason": [reject and reject.reason for reject in found],
         "detail": [reject and reject.detail for reject in found],
     }
-    with table_writer(job.paths.part(shard), PART, {"shard_key": marker.key}) as writer:
+    metadata = {"shard_key": marker.key, "code": installed_code()}
+    with table_writer(job.paths.part(shard), PART, metadata) as writer:
         writer.write_table(to_table(PART, columns))

@@ -57,6 +57,7 @@ def test_every_kind_of_damage_to_every_kind_of_file_is_found_and_repaired(source
         kind = path.key.replace("/".join(path.key.split("/")[1:3]), "") if path.key.startswith("shards") else path.key
         kinds.setdefault(kind.split("/c/")[0] if "/c/" in kind else kind, path)
     assert len(kinds) > 15
+    del kinds[workspace.seen("run").key]  # nothing that is taken for true without a look
     for number, path in enumerate(kinds.values()):
         name, damage = list(DAMAGE.items())[number % 4]
         damage(path)
