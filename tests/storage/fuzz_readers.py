@@ -61,6 +61,9 @@ class MemoryFiles:
     def read(self, path, offset=0, length=None):
         return self.contents[path][offset : None if length is None else offset + max(0, length)]
 
+    def stamp(self, path):  # noqa: ARG002
+        return None
+
     def open(self, path):
         return io.BytesIO(self.contents[path])
 

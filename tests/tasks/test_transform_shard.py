@@ -109,7 +109,7 @@ def test_repeated_images_are_counted_or_refused(make_job, class_folders):
 def test_an_image_that_changes_meanwhile_stops_the_run(make_job, class_folders, monkeypatch):
     job = make_job(class_folders)
     begin_transform(job)
-    monkeypatch.setattr(module, "digest_images", lambda _, samples: Digested([b"x" * 32] * len(samples), None))
+    monkeypatch.setattr(module, "digest_images", lambda _, samples, __: Digested([b"x" * 16] * len(samples), None))
     with pytest.raises(EigenwaveError, match=r"cat/000.png of .* changed during the run"):
         transform_shard(job, 0)
 
@@ -119,7 +119,8 @@ def test_images_that_are_too_many_to_keep_are_read_again(make_job, class_folders
     expected = run_all(job)
     monkeypatch.setattr(read_images, "KEPT_BYTES", 1000)
     source = open_source(str(class_folders))
-    assert digest_images(source, source.samples()).payloads is None
+    samples = source.samples()
+    assert digest_images(source, samples, [None] * len(samples)).payloads is None
     shutil.rmtree(tmp_path / "workspace")
     assert np.array_equal(run_all(make_job(class_folders)).share, expected.share)
 
