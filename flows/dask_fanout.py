@@ -66,7 +66,8 @@ class DaskFanout:
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
         """See `flows.fanout.Fanout`."""
         with self._loss_told():
-            futures = [self._client.submit(self._compute, function, shard, pure=False) for shard in shards]
+            # All at once: each message to the scheduler takes time from the workers beside it.
+            futures = self._client.map(partial(self._compute, function), shards, pure=False)
             total = self._tree(futures, range(len(futures)), max(1, ADDED_AT_ONCE // max(1, result_bytes)))
             names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
             waiting = as_completed(futures)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, Self, TypeVar
 
 from storage.errors import EigenwaveError
+from storage.scratch import drop_scratch
 
 
 class Summable(Protocol):
@@ -105,14 +106,20 @@ class InlineFanout:
         if found := complaint():
             raise EigenwaveError(f"This process {found}.")
 
-    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
+    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:  # noqa: ARG002 - one at a time
         """See `Fanout`."""
+        try:
+            return self._tree(function, shards, advance)
+        finally:
+            drop_scratch()
+
+    def _tree(self, function: Callable[[int], T], shards: range, advance: Callable[[], None]) -> T:
         if len(shards) == 1:
             result = compute(function, shards[0])
             advance()
             return result
         first, *others = branches(shards)
-        total = self.map_sum(function, first, advance, result_bytes)
+        total = self._tree(function, first, advance)
         for branch in others:
-            total = total + self.map_sum(function, branch, advance, result_bytes)
+            total = total + self._tree(function, branch, advance)
         return total

@@ -27,8 +27,13 @@ LOOPBACK = "127.0.0.1"
 DASHBOARD_PORT = 8787
 TLS_FILES = ("ca.crt", "tls.crt", "tls.key")  # as Kubernetes mounts them from a secret
 CONFIG = {
+    # Dask tells its workers' allocator to give memory back at once: each task would then wait for fresh pages, one by
+    # one. What they keep instead is what any process keeps, and in the projection.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     # Dask looks at what its workers do a hundred times a second, which takes a twentieth of their time.
     "distributed.worker.profile.interval": "100ms",
+    # And it asks each process fifty times a second whether it still answers, which takes a hundredth.
+    "distributed.admin.tick.interval": "200ms",
     # When a worker dies, every task it was given is charged: enough deaths to tell the guilty from their neighbours.
     "distributed.scheduler.allowed-failures": 5,
     # A run whose workers are gone for good must not wait for ever.

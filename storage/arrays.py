@@ -1,10 +1,9 @@
 """Zarr v3 arrays whose chunks are written whole, once, by one writer, each with a checksum."""
 
-import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
@@ -12,13 +11,15 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 import zarr
+from blake3 import blake3
 from zarr.codecs import BytesCodec, Crc32cCodec
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from storage.errors import DamagedError
-from storage.files import replacing, write_file
-from storage.store import StorePath
+from storage.files import replacing, write_file, write_parts
+from storage.scratch import scratch
+from storage.store import PART_BYTES, StorePath
 
 CHECKSUM_BYTES = 4
 MEND = "eigenwave repair with the name of its run brings it back."
@@ -90,15 +91,25 @@ def write_chunk(path: StorePath, values: npt.NDArray[Any]) -> str:
     Returns
     -------
     str
-        Hexadecimal SHA-256 of the file.
+        Hexadecimal BLAKE3 of the file.
     """
     values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    content = values.reshape(-1).view(np.uint8)
-    checksum = int(google_crc32c.value(content)).to_bytes(CHECKSUM_BYTES, "little")
-    write_file(path, content.data, checksum)
-    digest = hashlib.sha256(content.data)
-    digest.update(checksum)
+    digest = blake3()
+    write_parts(path, _encoded(values.reshape(-1).view(np.uint8), digest))
     return digest.hexdigest()
+
+
+def _encoded(content: npt.NDArray[np.uint8], digest: blake3) -> Iterator[bytes | memoryview]:
+    """A chunk's file in parts, each digested and checked in turn, while it is in the cache."""
+    checksum = 0
+    for start in range(0, len(content), PART_BYTES):
+        part = content[start : start + PART_BYTES]
+        digest.update(part.data)
+        checksum = google_crc32c.extend(checksum, part)
+        yield part.data
+    end = checksum.to_bytes(CHECKSUM_BYTES, "little")
+    digest.update(end)
+    yield end
 
 
 def link_chunk(array: StorePath, index: int, chunk: StorePath) -> None:
@@ -114,15 +125,19 @@ def open_array(path: StorePath) -> "zarr.Array[Any]":
 def read_chunk(path: StorePath, shape: tuple[int, int], dtype: str = "float32") -> npt.NDArray[np.float32]:
     """Read one whole chunk that `write_chunk` wrote with a type, as float32.
 
-    What Zarr's own reader gives, without its second copy: shards are read this way once in every pass.
+    What Zarr's own reader gives, without its second copy and into memory that is there: shards are read this way once
+    in every pass. See `storage.scratch` for how long to hold it.
 
     Raises
     ------
     DamagedError
         If the chunk is missing or damaged.
     """
-    stored = _checked(path, shape, np.dtype(dtype))
-    return stored.astype(np.float32, copy=False)
+    if dtype == "float32":
+        return _checked(path, shape, np.dtype(dtype), scratch)
+    stored, values = _checked(path, shape, np.dtype(dtype)), scratch(shape, np.float32)
+    values[:] = stored
+    return values
 
 
 def read_array(path: StorePath) -> npt.NDArray[Any]:
@@ -152,14 +167,22 @@ def array_shape(path: StorePath) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise DamagedError(f"The array {path} cannot be read: {error}; {MEND}") from None
 
 
-def _checked(path: StorePath, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def _checked(
+    path: StorePath, shape: tuple[int, ...], dtype: np.dtype[Any], memory: Callable[..., npt.NDArray[Any]] = np.empty
+) -> npt.NDArray[Any]:
+    """The values of a chunk, in an array that `memory(shape, dtype)` gives."""
+    size = math.prod(shape) * dtype.itemsize
+    content = memory((size + CHECKSUM_BYTES,), np.uint8)
+    checksum, checked = 0, 0
     try:
-        content = path.read()
+        for filled in path.read_into(content):
+            # Of what was just read, which is still in the cache.
+            checksum = google_crc32c.extend(checksum, content[checked : min(filled, size)])
+            checked = filled
     except OSError as error:
         raise DamagedError(f"The chunk {path} cannot be read: {error.strerror or 'it is not there'}; {MEND}") from None
-    values, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
-    complete = len(values) == math.prod(shape) * dtype.itemsize
-    if not complete or google_crc32c.value(values) != int.from_bytes(checksum.tobytes(), "little"):
+    values, end = content[:size], content[size:]
+    if checked != len(content) or checksum != int.from_bytes(end.tobytes(), "little"):
         raise DamagedError(f"The chunk {path} is damaged; {MEND}")
     return values.view(dtype.newbyteorder("<")).reshape(shape)
 

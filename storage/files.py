@@ -1,10 +1,12 @@
 """Files of a workspace that appear whole or not at all, wherever it is."""
 
-import hashlib
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from storage.store import StorePath
+from blake3 import blake3
+
+from storage.store import PART_BYTES, StorePath
 
 
 def replacing(path: StorePath) -> AbstractContextManager[Path]:
@@ -20,7 +22,12 @@ def replacing(path: StorePath) -> AbstractContextManager[Path]:
 
 def write_file(path: StorePath, *parts: bytes | memoryview) -> None:
     """Write `parts` one after the other as the whole content of `path`."""
-    path.store.write(path.key, *parts)
+    write_parts(path, parts)
+
+
+def write_parts(path: StorePath, parts: Iterable[bytes | memoryview]) -> None:
+    """Write parts that are made one after the other as the whole content of `path`."""
+    path.store.write(path.key, parts)
 
 
 def remove_folder(path: StorePath) -> None:
@@ -34,7 +41,10 @@ def remove_partials(folder: StorePath) -> None:
         folder.store.delete(entry.key)
 
 
-def sha256_of(path: StorePath) -> str:
-    """Hexadecimal SHA-256 of a file's content."""
+def digest_of(path: StorePath) -> str:
+    """Hexadecimal BLAKE3 of a file's content."""
+    digest = blake3()
     with path.open() as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while part := file.read(PART_BYTES):
+            digest.update(part)
+    return digest.hexdigest()

@@ -46,7 +46,7 @@ class Manifest(BaseModel):
     shards
         Addresses of the shards, in row order.
     files
-        SHA-256 of every file of the run by its path in the run's folder, this one and its copy apart.
+        BLAKE3 of every file of the run by its path in the run's folder, this one and its copy apart.
     seconds
         Wall time of each stage, in this process's part of the run.
     versions

@@ -39,7 +39,7 @@ class Marker:
         The shard's address.
     rows
         Images in the shard, rejected ones included.
-    bytes, sha256
+    bytes, blake3
         Size and digest of the chunk file.
     rejects
         Images whose rows are NaN.
@@ -48,7 +48,7 @@ class Marker:
     key: str
     rows: int
     bytes: int
-    sha256: str
+    blake3: str
     rejects: tuple[Reject, ...]
 
 
@@ -93,8 +93,8 @@ def store_shard(
 ) -> Marker:
     """Write a shard's chunk, then its marker."""
     path = workspace.chunk(key)
-    sha256 = write_chunk(path, chunk)
-    marker = Marker(key, rows, chunk.nbytes + CHECKSUM_BYTES, sha256, rejects)
+    digest = write_chunk(path, chunk)
+    marker = Marker(key, rows, chunk.nbytes + CHECKSUM_BYTES, digest, rejects)
     write_checked(workspace.marker(key), asdict(marker))
     return marker
 

@@ -1,6 +1,6 @@
 """What a workspace's bytes lie in: a few verbs that a local folder and an object store both have, and paths in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+
+PART_BYTES = 2**18  # of large files, written or read at once: what comes next finds them in the cache
 
 
 class Entry(NamedTuple):
@@ -42,6 +44,13 @@ class Store(Protocol):
         """The whole content, in an array of its own."""
         ...
 
+    def read_into(self, key: str, content: npt.NDArray[np.uint8]) -> Iterator[int]:
+        """Fill an array of the file's size with its content, giving after each part how much is there by then.
+
+        It ends before the array is full if the file is of another size.
+        """
+        ...
+
     def open(self, key: str) -> BufferedReader:
         """The content as a file that can be read in parts."""
         ...
@@ -50,8 +59,8 @@ class Store(Protocol):
         """Bytes of a file, None if there is none."""
         ...
 
-    def write(self, key: str, *parts: bytes | memoryview) -> None:
-        """Make `parts`, one after the other, the content of a file."""
+    def write(self, key: str, parts: Iterable[bytes | memoryview]) -> None:
+        """Make parts, one after the other, the content of a file."""
         ...
 
     def replacing(self, key: str) -> AbstractContextManager[Path]:
@@ -166,6 +175,10 @@ class StorePath:
     def read(self) -> npt.NDArray[np.uint8]:
         """The file's content, without a copy."""
         return self.store.read(self.key)
+
+    def read_into(self, content: npt.NDArray[np.uint8]) -> Iterator[int]:
+        """Fill an array with the file's content part by part; see `Store.read_into`."""
+        return self.store.read_into(self.key, content)
 
     def read_bytes(self) -> bytes:
         """The file's content."""

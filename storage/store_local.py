@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.errors import EigenwaveError, InputError
-from storage.store import Entry
+from storage.store import PART_BYTES, Entry
 
 PARTIAL_SUFFIX = ".partial"
 
@@ -42,6 +42,16 @@ class LocalStore:
         """One read into fresh memory."""
         return np.fromfile(self.folder / key, np.uint8)
 
+    def read_into(self, key: str, content: npt.NDArray[np.uint8]) -> Iterator[int]:
+        """Part by part, each small enough to be in the cache when it is there."""
+        with (self.folder / key).open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size != len(content):
+                return
+            filled = 0
+            while read := file.readinto(content[filled : filled + PART_BYTES].data):
+                filled += read
+                yield filled
+
     def open(self, key: str) -> BufferedReader:
         """The file itself."""
         return (self.folder / key).open("rb")
@@ -51,7 +61,7 @@ class LocalStore:
         path = self.folder / key
         return path.stat().st_size if path.is_file() else None
 
-    def write(self, key: str, *parts: bytes | memoryview) -> None:
+    def write(self, key: str, parts: Iterable[bytes | memoryview]) -> None:
         """Write, sync, rename."""
         with self.replacing(key) as partial, partial.open("wb") as file:
             for part in parts:

@@ -8,7 +8,7 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,6 +59,11 @@ class ObjectStore:
         """One request, received into one array."""
         return self._tried(key, "read", lambda: _received(self._objects, key))
 
+    def read_into(self, key: str, content: npt.NDArray[np.uint8]) -> Iterator[int]:
+        """One request, received whole: it may have to be made again."""
+        received = self._tried(key, "read", lambda: _received(self._objects, key, content))
+        yield len(received)
+
     def open(self, key: str) -> io.BufferedReader:
         """Requests for ranges."""
         size = self._tried(key, "read", lambda: obstore.head(self._objects, key)["size"])
@@ -79,8 +84,9 @@ class ObjectStore:
         """What listing tells of an object."""
         return self._tried(key, "read", lambda: _entry(obstore.head(self._objects, key)))
 
-    def write(self, key: str, *parts: bytes | memoryview) -> None:
+    def write(self, key: str, parts: Iterable[bytes | memoryview]) -> None:
         """One object, in one request or in parts."""
+        parts = list(parts)
         small = sum(len(part) for part in parts) <= WHOLE
         content = b"".join(parts) if small else iter(parts)
         with self._telling(key, "written"):
@@ -146,7 +152,7 @@ class ObjectStore:
         """Write, list and remove an object."""
         probe = f".probe-{os.urandom(8).hex()}"
         try:
-            self.write(probe, b"")
+            self.write(probe, [])
             self.folders("")
             self.delete(probe)
         except (EigenwaveError, FileNotFoundError) as error:
@@ -201,9 +207,16 @@ def _entry(found: "obstore.ObjectMeta") -> Entry:
     return Entry(found["path"], found["size"], found["last_modified"], found["e_tag"])
 
 
-def _received(objects: obstore.store.ObjectStore, key: str) -> npt.NDArray[np.uint8]:
+def _received(
+    objects: obstore.store.ObjectStore, key: str, content: npt.NDArray[np.uint8] | None = None
+) -> npt.NDArray[np.uint8]:
+    """The content of an object, received into an array if it has that size; nothing if it has another."""
     answer = obstore.get(objects, key)
-    content, filled = np.empty(answer.meta["size"], np.uint8), 0
+    size, filled = answer.meta["size"], 0
+    if content is None:
+        content = np.empty(size, np.uint8)
+    elif len(content) != size:
+        return content[:0]
     for part in answer.stream(WHOLE):
         content[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
         filled += len(part)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from storage.arrays import chunk_path
 from storage.errors import InputError
-from storage.files import sha256_of
+from storage.files import digest_of
 from storage.manifest import Manifest, read_manifest
 from storage.shards import find_shard
 from storage.store import StorePath
@@ -78,7 +78,7 @@ def _files(paths: RunPaths, manifest: Manifest) -> Iterator[Fault]:
         path = paths.folder / name
         if not path.exists():
             yield Fault(path, MISSING)
-        elif sha256_of(path) != digest:
+        elif digest_of(path) != digest:
             yield Fault(path, DAMAGED)
 
 
@@ -88,7 +88,7 @@ def _shards(workspace: Workspace, paths: RunPaths, manifest: Manifest) -> Iterat
         digest = manifest.files[chunk_path(paths.coefficients, shard).relative_to(paths.folder)]
         if not chunk.exists():
             yield Fault(chunk, MISSING)
-        elif sha256_of(chunk) != digest:
+        elif digest_of(chunk) != digest:
             yield Fault(chunk, DAMAGED)
         if not marker.exists():
             yield Fault(marker, MISSING)

@@ -97,8 +97,9 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     scores = plan.rows_per_shard * k
     stages["project"] = chunk + masked + 3 * (FLOAT32 + FLOAT64) * scores + 4 * FLOAT32 * p * k + sums["project"]
     stages |= _scale_memory(plan, plan.scale_rank(permutations), chunk + masked, sums)
+    kept = FLOAT32 * plan.rows_per_shard * p  # what a worker had its last shard in
     for stage in ("summarise", "judge"):
-        stages[stage] = FLOAT32 * scores + COPIES * FLOAT64 * scores + sums[stage]
+        stages[stage] = kept + COPIES * FLOAT64 * scores + sums[stage]
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
     results = result_bytes(plan, permutations)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from storage.arrays import chunk_path
 from storage.errors import EigenwaveError
-from storage.files import remove_folder, sha256_of
+from storage.files import digest_of, remove_folder
 from storage.manifest import Manifest
 from storage.open_source import open_source
 from storage.open_store import open_path
@@ -82,7 +82,7 @@ def put_back(job: Job, paths: RunPaths, manifest: Manifest, names: Sequence[str]
     """
     for name in names:
         path = job.paths.folder / name
-        if not path.exists() or sha256_of(path) != manifest.files[name]:
+        if not path.exists() or digest_of(path) != manifest.files[name]:
             versions = ", ".join(f"{library} {version}" for library, version in manifest.versions.items())
             raise EigenwaveError(
                 f"{paths.folder / name} cannot be brought back: what is computed now is not what the run had. Its "

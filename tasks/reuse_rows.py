@@ -12,6 +12,7 @@ from storage.arrays import read_chunk
 from storage.errors import EigenwaveError
 from storage.manifest import Manifest, read_manifest
 from storage.open_store import open_path
+from storage.scratch import scratch
 from storage.shards import Reject, find_shard, same_recipe
 from storage.tables import read_metadata, read_table
 from storage.workspace import RunPaths
@@ -90,7 +91,7 @@ def known_rows(job: Job, shard: int, key: str, digests: Sequence[bytes]) -> Know
     try:
         return _from_earlier(job, shard, key, digests, shape)
     except EigenwaveError:
-        return Known(np.empty(shape, np.float32), np.zeros(len(digests), np.bool_), ())
+        return Known(scratch(shape, np.float32), np.zeros(len(digests), np.bool_), ())
 
 
 def _from_earlier(job: Job, shard: int, key: str, digests: Sequence[bytes], shape: tuple[int, int]) -> Known:

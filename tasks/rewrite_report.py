@@ -1,6 +1,6 @@
 """The report of a finished run once more, such as by a newer version of eigenwave."""
 
-from storage.files import sha256_of
+from storage.files import digest_of
 from storage.manifest import write_manifest
 from storage.run import Run
 from storage.store import StorePath
@@ -15,7 +15,7 @@ def rewrite_report(paths: RunPaths) -> StorePath:
     manifest names files that differ: doing it again mends that.
     """
     run = Run(paths)
-    written = {path.relative_to(paths.folder): sha256_of(path) for path in write_report(run)}
+    written = {path.relative_to(paths.folder): digest_of(path) for path in write_report(run)}
     files = run.manifest.files | written
     if files != run.manifest.files:
         manifest = run.manifest.model_copy(update={"files": files})

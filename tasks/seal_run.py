@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from storage.arrays import chunk_path
 from storage.errors import EigenwaveError
-from storage.files import remove_folder, sha256_of, write_file
+from storage.files import digest_of, remove_folder, write_file
 from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
 from storage.open_store import open_path
 from storage.run import Run
@@ -145,12 +145,12 @@ def write_samples(job: Job) -> None:
 
 
 def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:
-    """SHA-256 of every file of the run; those of the coefficients' chunks are known from their shards."""
+    """Digest of every file of the run; those of the coefficients' chunks are known from their shards."""
     paths = job.paths
-    known = {chunk_path(paths.coefficients, shard): marker.sha256 for shard, marker in enumerate(markers)}
+    known = {chunk_path(paths.coefficients, shard): marker.blake3 for shard, marker in enumerate(markers)}
     passing = (f"{paths.work}/", str(paths.manifest), str(paths.manifest_copy))
     files = [path for path in paths.folder.files() if not str(path).startswith(passing)]
     strays = [path for path in files if str(path).startswith(f"{paths.coefficients}/c/") and path not in known]
     if strays:
         raise EigenwaveError(f"{strays[0]} does not belong to run {job.run_id}; remove it and run again.")
-    return {path.relative_to(paths.folder): known.get(path) or sha256_of(path) for path in files}
+    return {path.relative_to(paths.folder): known.get(path) or digest_of(path) for path in files}

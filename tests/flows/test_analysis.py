@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from distributed import LocalCluster
 from PIL import Image
 from scipy import stats
@@ -42,7 +43,7 @@ def contents(run):
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert files["manifest.json"] == files.pop("manifest.copy.json")
     manifest = json.loads(files.pop("manifest.json"))
-    assert manifest["files"] == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    assert manifest["files"] == {name: blake3(content).hexdigest() for name, content in files.items()}
     return manifest["files"] | {name: manifest[name] for name in ("learnability", "shards", "dataset_digest", "plan")}
 
 

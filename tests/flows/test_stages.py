@@ -11,15 +11,18 @@ from PIL import Image
 from flows import stages
 from flows.dask_fanout import DaskFanout
 from flows.fanout import InlineFanout
+from flows.open_fanout import open_fanout
 from storage.arrays import chunk_path
 from storage.errors import EigenwaveError, InputError
 from storage.run import open_run
 from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
+from tasks.memory import stage_memory
 from tasks.plan_run import estimate_run
 from tests import naive
 from tests.conftest import local, write_images
+from tests.measure_memory import peak_since_reset
 
 SOLVERS = ["krylov", "gram", "dual"]
 MEASURE = Path(__file__).parent.parent / "measure_memory.py"
@@ -243,6 +246,37 @@ def test_measured_reads_and_writes_are_as_planned(tmp_path):
         # What is small does not count in a plan: names, labels, sums, the code of what is imported.
         if what != "seconds" and planned > 2**22:
             assert planned <= measured <= 1.5 * planned, (stage, what)
+
+
+@pytest.mark.slow
+def test_memory_of_a_worker_is_below_the_projection(tmp_path):
+    folder = smooth_images(tmp_path / "data", shape=(224, 224), count=40)
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.prepare()
+    job = begin_run(str(folder), Settings(solver="krylov", rank=12, shard_size=2**23), workspace)
+    with open_fanout(Settings(workers=1)) as fanout:
+
+        def peak():
+            return fanout.map_sum(peak_of_worker, range(1), int, 0)
+
+        peak()
+        measured = {}
+        stages.transform(job, fanout, stages.silent)
+        measured["transform"] = peak()
+        while (number := stages.next_pass(job)) is not None:
+            stages.decompose(job, fanout, number, stages.silent)
+        measured["pass"] = peak()
+        stages.project(job, fanout, stages.silent)
+        measured["project"] = peak()
+    assert job.plan.shards > 1
+    projected = stage_memory(job.plan, job.settings.permutations)
+    for stage, bytes_used in measured.items():
+        assert 0.3 * projected[stage] < bytes_used <= projected[stage], stage
+
+
+def peak_of_worker(shard):
+    assert shard == 0
+    return peak_since_reset()
 
 
 @pytest.mark.slow
