@@ -63,8 +63,8 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
         "seconds": dict(seconds),
     }
     manifest, latest = describe_run(job).model_copy(update=sealed), job.workspace.latest
-    write_file(latest, f"{job.run_id}\n{job.workspace.latest_id() or ''}".encode())
     _remember_files(job)
+    write_file(latest, f"{job.run_id}\n{job.workspace.latest_id() or ''}".encode())
     write_manifest(job.paths.manifest_copy, manifest)
     write_manifest(job.paths.manifest, manifest)
     write_file(latest, job.run_id.encode())
