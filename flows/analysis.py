@@ -112,6 +112,9 @@ def _stages_on(fanout: Fanout, job: Job, seconds: dict[str, float]) -> None:
         scales(job, fanout)
     with _timed(seconds, "associate"):
         associate(job, fanout)
+    if job.compared_with:
+        with _timed(seconds, "drift"):
+            drift(job, fanout)
 
 
 @task(task_run_name="plan", cache_policy=NO_CACHE)
@@ -164,9 +167,16 @@ def associate(job: Job, fanout: Fanout) -> None:
     show_text("classes", "### What sets each class apart", {"The pattern most a class's own": draw_classes(job)})
 
 
+@task(task_run_name="drift", cache_policy=NO_CACHE)
+def drift(job: Job, fanout: Fanout) -> None:
+    """What changed since the run before."""
+    if problem := stages.compare(job, fanout, stage_progress):
+        get_run_logger().warning("The drift since run %s is not told. %s", job.compared_with, problem)
+
+
 @task(task_run_name="report", cache_policy=NO_CACHE)
 def report(job: Job) -> None:
-    """Tables of samples and rejects, and the report for people, with its figures."""
+    """The report for people, with its figures."""
     report_run(job)
 
 

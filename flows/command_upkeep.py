@@ -93,6 +93,8 @@ def compare(
     """
     from rich.console import Console  # noqa: PLC0415
 
+    from flows.fanout import InlineFanout  # noqa: PLC0415
+    from flows.stages import over_runs  # noqa: PLC0415
     from flows.summary import comparison_summary  # noqa: PLC0415
     from storage.run import Run  # noqa: PLC0415
     from tasks.check_gates import Gate, gate_failure  # noqa: PLC0415
@@ -101,7 +103,7 @@ def compare(
     gates = [Gate.parse(gate) for gate in fail_if]
     space = Workspace(workspace)
     before, after = (Run(space.find(name)) for name in (first, second))
-    comparison = compare_runs(before, after)
+    comparison = compare_runs(before, after, over_runs(InlineFanout()))
     ids = before.manifest.run_id, after.manifest.run_id
     write_comparison(space.comparison(*ids), comparison, dict(zip(("first", "second"), ids, strict=True)))
     Console().print(comparison_summary(*ids, comparison, space.comparison(*ids)))

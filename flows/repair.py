@@ -1,14 +1,18 @@
 """Bring damaged files of a finished run back, bit for bit, computing no more than they need."""
 
+from collections.abc import Collection
+
 from flows import stages
 from flows.fanout import Fanout
 from storage.files import remove_folder, write_file
-from storage.manifest import write_manifest
+from storage.manifest import Manifest, write_manifest
+from storage.run import Run
+from storage.store import StorePath
 from storage.verify import Fault, newest_sealed, sound_manifest, verify
 from storage.workspace import RunPaths, Workspace
-from tasks.reopen_run import computed, damaged_shards, keep_patterns, put_back, reopen_run
+from tasks.record_drift import record_drift
+from tasks.reopen_run import FOLDER, computed, damaged_shards, keep_patterns, put_back, reopen_run
 from tasks.rewrite_report import rewrite_report
-from tasks.seal_run import tabulate_images
 from tasks.transform_shard import bring_shard
 
 
@@ -17,7 +21,8 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
 
     A damaged chunk of coefficients costs its shard's transform; damaged scores or tables cost the passes after the
     decomposition, damaged patterns the decomposition too. All is computed beside the run, and takes the place of what
-    is damaged only if it has the digest that the run's manifest names. A damaged report is written again.
+    is damaged only if it has the digest that the run's manifest names. What was said of the drift since the run before
+    follows from the two runs, and the report from the run itself.
 
     Parameters
     ----------
@@ -41,7 +46,8 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
     for path in damaged & manifests:
         write_manifest(path, manifest)
     reported = {path for path in damaged if paths.of_report(path)}
-    damaged -= reported | manifests | {workspace.latest}
+    drifted = {path for path in damaged if paths.of_drift(path)}
+    damaged -= reported | drifted | manifests | {workspace.latest}
     if damaged:
         job = reopen_run(workspace, manifest)
         for shard in damaged_shards(workspace, paths, manifest, damaged):
@@ -50,11 +56,21 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
         if not computed(job, lost):
             keep_patterns(job, paths, damaged)
             stages.compute(job, fanout)
-            tabulate_images(job)
-        put_back(job, paths, manifest, lost)
+        put_back(job.paths, paths, manifest, lost)
         remove_folder(job.paths.folder)
+    if drifted:
+        _bring_drift_back(workspace, paths, manifest, drifted, fanout)
     if reported:
         rewrite_report(paths)
     if not workspace.latest_exists:
         write_file(workspace.latest, newest_sealed(workspace).encode())
     return faults
+
+
+def _bring_drift_back(
+    workspace: Workspace, paths: RunPaths, manifest: Manifest, drifted: Collection[StorePath], fanout: Fanout
+) -> None:
+    again = workspace.run(paths.run_id, FOLDER)
+    record_drift(workspace, Run(paths, manifest), again.tables, stages.over_runs(fanout))
+    put_back(again, paths, manifest, [path.relative_to(paths.folder) for path in drifted])
+    remove_folder(again.folder)

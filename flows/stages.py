@@ -5,11 +5,13 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from flows.fanout import Fanout, T
-from storage.errors import InputError
+from storage.errors import ClusterLostError, EigenwaveError, InputError
 from storage.manifest import Manifest
+from storage.run import Run
 from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import Job, start_over
 from tasks.check_worker import complaint, installed_code
+from tasks.compare_runs import MapSum
 from tasks.decompose_scales import (
     begin_scales,
     finish_scale_pass,
@@ -26,8 +28,9 @@ from tasks.judge_shard import judge_shard
 from tasks.memory import require_memory, result_bytes
 from tasks.open_solver import open_solver
 from tasks.project_shard import project_shard
+from tasks.record_drift import record_drift
 from tasks.run_pass import finish_pass, share_of_shard
-from tasks.seal_run import report_run, seal_run
+from tasks.seal_run import describe_run, report_run, seal_run, tabulate_images
 from tasks.summarise_shard import summarise_shard
 from tasks.transform_shard import count_changed, transform_shard
 
@@ -35,6 +38,12 @@ INTEGER_BYTES = 8  # at most, of a count
 
 # Shows how far a stage of so many shards is; the block gets a function to call after each.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+
+
+@contextmanager
+def silent(stage: str, shards: int) -> Iterator[Callable[[], None]]:  # noqa: ARG001 - a Progress
+    """Show nothing."""
+    yield lambda: None
 
 
 def check_workers(job: Job, fanout: Fanout) -> None:
@@ -125,6 +134,32 @@ def associate(job: Job, fanout: Fanout, progress: Progress) -> None:
     if not job.paths.verdicts.exists():
         finish_verdicts(job, _over_scores(job, fanout, progress, "judge", judge_shard))
     associate_patterns(job)
+    tabulate_images(job)
+
+
+def compare(job: Job, fanout: Fanout, progress: Progress) -> str | None:
+    """How the dataset drifted since the run before; gives why that cannot be told, and is no reason to fail."""
+    if job.compared_with is None or job.paths.table("compared_runs").exists():
+        return None
+
+    try:
+        map_sum = over_runs(fanout, progress, _result_bytes(job, "compare"))
+        record_drift(job.workspace, Run(job.paths, describe_run(job)), job.paths.tables, map_sum)
+    except ClusterLostError:
+        raise
+    except EigenwaveError as error:
+        return str(error)
+    return None
+
+
+def over_runs(fanout: Fanout, progress: Progress = silent, result_bytes: int = 0) -> MapSum:
+    """How a comparison goes over the shards of finished runs."""
+
+    def map_sum(function: Callable[[int], T], shards: range) -> T:
+        with progress("drift", len(shards)) as advance:
+            return fanout.map_sum(function, shards, advance, result_bytes)
+
+    return map_sum
 
 
 def _over_scores(job: Job, fanout: Fanout, progress: Progress, stage: str, function: Callable[[Job, int], T]) -> T:
@@ -136,12 +171,6 @@ def _result_bytes(job: Job, stage: str) -> int:
     return result_bytes(job.plan, job.settings.permutations)[stage]
 
 
-@contextmanager
-def silent(stage: str, shards: int) -> Iterator[Callable[[], None]]:  # noqa: ARG001 - a Progress
-    """Show nothing."""
-    yield lambda: None
-
-
 def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifest:
     """All stages after the plan, one after the other in this process."""
     compute(job, fanout, progress)
@@ -150,10 +179,11 @@ def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifes
 
 
 def compute(job: Job, fanout: Fanout, progress: Progress = silent) -> None:
-    """All stages between the plan and the seal."""
+    """All stages between the plan and the report."""
     transform(job, fanout, progress)
     while (number := next_pass(job)) is not None:
         decompose(job, fanout, number, progress)
     project(job, fanout, progress)
     decompose_scales(job, fanout, progress)
     associate(job, fanout, progress)
+    compare(job, fanout, progress)

@@ -24,22 +24,21 @@ Image = npt.NDArray[np.float32]
 
 
 class Tables(Mapping[str, "pa.Table"]):
-    """The result tables of a run by name, read when asked for."""
+    """The result tables that a run has, by name, read when asked for."""
 
     def __init__(self, paths: RunPaths) -> None:
         self._paths = paths
 
     def __getitem__(self, name: str) -> "pa.Table":
-        from storage.tables import TABLES, read_table  # noqa: PLC0415
+        from storage.tables import COMPARISONS, TABLES, read_table  # noqa: PLC0415
 
-        if name not in TABLES:
+        if name not in TABLES.keys() | COMPARISONS.keys():
             raise KeyError(name)
         return read_table(self._paths.table(name))
 
     def __iter__(self) -> Iterator[str]:
-        from storage.tables import TABLES  # noqa: PLC0415
-
-        return iter(TABLES)
+        found = (path.name for path in self._paths.tables.files())
+        return iter(sorted(name.removesuffix(".parquet") for name in found))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -222,7 +222,7 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
 }
 
-# What `eigenwave compare` writes about two runs.
+# What is written about two runs: by `eigenwave compare`, and by a run about itself and the run before.
 COMPARISONS: Mapping[str, pa.Schema] = {
     "compared_patterns": pa.schema(
         [
@@ -242,6 +242,17 @@ COMPARISONS: Mapping[str, pa.Schema] = {
         [
             _field("key", pa.string(), "Name of the image in its source."),
             _field("change", pa.string(), "added, removed, changed, or relabelled."),
+        ]
+    ),
+    "compared_classes": pa.schema(
+        [
+            _field("class_name", pa.string(), "Name of the class."),
+            _field(
+                "images_before", pa.int64(), "Fitted images of it in the first run; null if that has no such class."
+            ),
+            _field(
+                "images_after", pa.int64(), "Fitted images of it in the second run; null if that has no such class."
+            ),
         ]
     ),
     "compared_runs": pa.schema(

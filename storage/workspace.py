@@ -91,6 +91,10 @@ class RunPaths:
         """Whether a file is the report or one of its figures, which follow from the others."""
         return path == self.report or path.is_below(self.folder / "figures")
 
+    def of_drift(self, path: StorePath) -> bool:
+        """Whether a file is a table of the comparison with the run before, which follows from the two runs."""
+        return path.is_below(self.tables) and path.name.startswith("compared_")
+
     @property
     def manifest(self) -> StorePath:
         """Written last: without it the run is not finished."""

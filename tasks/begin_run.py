@@ -22,7 +22,7 @@ from storage.open_source import address_of
 from storage.settings import Settings
 from storage.tables import LISTING, read_table, table_writer, to_table
 from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
-from tasks.find_warm_start import find_warm_start
+from tasks.find_warm_start import find_warm_start, last_of_source
 from tasks.order_rows import REMOVED, find_rows
 from tasks.plan import Plan
 from tasks.plan_run import coefficient_space, plan_run
@@ -51,6 +51,8 @@ class Job:
         Folder of a finished run whose patterns the decomposition starts from, or None.
     rows_of
         Folder of a finished run that images have their rows from, or None.
+    compared_with
+        Id of the last finished run of the same source, that this one is compared with, or None.
     attempt
         Another each time the run is begun or continued: what a worker remembers of a dataset must not outlive it.
     runs
@@ -65,6 +67,7 @@ class Job:
     fitted_split: str
     warm_start: str | None
     rows_of: str | None
+    compared_with: str | None
     attempt: str
     runs: str = "runs"
 
@@ -141,7 +144,12 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     layout["warm_start"] = find_warm_start(workspace, settings, layout)
     rows = find_rows(workspace, settings, layout, outlook.samples)
     plan = outlook.plan.keeping(rows.rows_per_shard, rows.masked, _last_fitted(rows.samples, outlook.fitted_split))
-    layout |= {"plan": dataclasses.asdict(plan), "rows_of": rows.run and str(rows.run.folder)}
+    earlier = last_of_source(workspace, settings, layout, centred_alike=True)
+    layout |= {
+        "plan": dataclasses.asdict(plan),
+        "rows_of": rows.run and str(rows.run.folder),
+        "compared_with": earlier and earlier.run_id,
+    }
     contents = (settings.result_part().encode(), encoded(layout))
     paths = _chosen_run(workspace, run_id, contents)
     job = Job(
@@ -153,6 +161,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         fitted_split=outlook.fitted_split,
         warm_start=layout["warm_start"],
         rows_of=layout["rows_of"],
+        compared_with=layout["compared_with"],
         attempt=secrets.token_hex(4),
     )
     remove_partials(paths.folder)

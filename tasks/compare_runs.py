@@ -1,19 +1,23 @@
 """Compare two finished runs, to tell whether the dataset drifted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.arrays import chunk_path, read_chunk
+from storage.arrays import array_shape, chunk_path, read_array, read_chunk
 from storage.errors import InputError
+from storage.open_store import open_path
 from storage.run import Run
 from storage.store import StorePath
-from storage.tables import COMPARISONS, write_table
+from storage.tables import COMPARISONS, read_table, write_table
+from storage.workspace import RunPaths
 from tasks.association import eta_squared
+from tasks.blas import single_threaded
 from tasks.drift import (
     Float64,
     bin_counts,
@@ -23,7 +27,10 @@ from tasks.drift import (
     population_stability,
     principal_angles,
 )
+from tasks.find_warm_start import read_plan
 from tasks.order_rows import REMOVED
+from tasks.products import Float32, Mask, project
+from tasks.sums import Int64, Sums, grouped
 
 CHANGES = ("added", "removed", "changed", "relabelled")
 
@@ -49,22 +56,59 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """Scores of a run's fitted images on some patterns: in each bin, and sums by class (C, k)."""
+class Fitted(Sums):
+    """Sums over the scores of fitted images on some patterns.
 
-    counts: Any
-    sizes: Any
+    Attributes
+    ----------
+    counts
+        Images in each bin (b, k).
+    sizes
+        Images of each class (C,).
+    sums
+        Sum of scores of each class (C, k).
+    squares
+        Sum of squared scores (k,).
+    """
+
+    counts: Int64
+    sizes: Int64
     sums: Float64
     squares: Float64
+
+    @classmethod
+    def of(cls, scores: Float32, labels: Int64, classes: int, edges: Float64) -> Self:
+        """Sums over some images: scores (n, k), labels (n,), inner edges of the bins (b - 1, k)."""
+        exact = scores.astype(np.float64)
+        return cls(bin_counts(exact, edges), *grouped(exact, labels, classes), (exact**2).sum(axis=0))
 
     @property
     def eta_squared(self) -> Float64:
         """Part of the variance of each pattern that lies between classes (k,)."""
-        return eta_squared(self.sizes, self.sums, self.squares.sum(axis=0))
+        return eta_squared(self.sizes, self.sums, self.squares)
 
 
-def compare_runs(before: Run, after: Run) -> Comparison:
+# Adds up what a function gives for each shard, in this process or on workers.
+MapSum = Callable[[Callable[[int], Fitted], range], Fitted]
+
+
+def in_order(function: Callable[[int], Fitted], shards: range) -> Fitted:
+    """Add up in this process, one shard after the other."""
+    total = function(shards[0])
+    for shard in shards[1:]:
+        total += function(shard)
+    return total
+
+
+def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Comparison:
     """Compare a run with a later one.
+
+    Parameters
+    ----------
+    before, after
+        The runs; their manifests need not be written yet.
+    map_sum
+        Where to go over the shards of both.
 
     Raises
     ------
@@ -72,10 +116,13 @@ def compare_runs(before: Run, after: Run) -> Comparison:
         If their coefficients are not of the same kind.
     """
     _require_same_kind(before, after)
-    patterns, mean = _read(before.patterns), _read(before.mean)
-    edges = decile_edges(np.concatenate(list(_own_scores(before))))
-    then, now = (_on_patterns(run, patterns, mean, edges) for run in (before, after))
-    angles = principal_angles(patterns, _read(after.patterns))
+    patterns, later = (read_array(run.paths.patterns).astype(np.float64) for run in (before, after))
+    edges = decile_edges(np.concatenate(list(_own_scores(before.paths))))
+    then, now = (
+        map_sum(partial(sums_of_shard, str(run.paths.folder), str(before.paths.folder), edges), _shards(run.paths))
+        for run in (before, after)
+    )
+    angles = principal_angles(patterns, later)
     by_pattern = _by_pattern(then, now)
     images = _images(before, after)
     learnability = _learnability(before, after)
@@ -92,6 +139,7 @@ def compare_runs(before: Run, after: Run) -> Comparison:
     tables = {
         "compared_patterns": by_pattern | {"principal_angle": _padded(angles, len(patterns))},
         "compared_images": images,
+        "compared_classes": _by_class(before, after, then, now),
         "compared_runs": {name: [value] for name, value in summary.items()},
     }
     return Comparison(summary, tables, tuple(new), tuple(vanished))
@@ -101,10 +149,6 @@ def write_comparison(folder: StorePath, comparison: Comparison, metadata: Mappin
     """Write the tables of a comparison into a folder."""
     for name, columns in comparison.tables.items():
         write_table(folder / f"{name}.parquet", COMPARISONS[name], columns, metadata)
-
-
-def _read(array: Any) -> Float64:  # noqa: ANN401 - a zarr array
-    return np.asarray(array[:], np.float64)
 
 
 def comparable(before: Run, after: Run) -> bool:
@@ -124,36 +168,44 @@ def _require_same_kind(before: Run, after: Run) -> None:
         )
 
 
-def _labels(run: Run) -> Iterator[tuple[int, Any, Any]]:
-    """Of each shard which rows are fitted on, and their classes."""
-    samples = run.tables["samples"].select(["shard", "class_id", "split", "valid"])
-    used = pc.and_(samples["valid"], pc.equal(samples["split"].cast(pa.string()), run.manifest.fitted_split))
-    shards, classes = np.asarray(samples["shard"]), np.asarray(samples["class_id"])
-    for shard in range(run.manifest.plan["shards"]):
-        own = shards == shard
-        yield shard, np.asarray(used)[own], classes[own]
+def _shards(paths: RunPaths) -> range:
+    return range(read_plan(paths)["plan"]["shards"])
 
 
-def _own_scores(run: Run) -> Iterator[Float64]:
-    rows = run.manifest.plan["rows_per_shard"]
-    for shard, used, _ in _labels(run):
-        yield np.asarray(run.scores[shard * rows : shard * rows + len(used)])[used].astype(np.float64)
+def _own_scores(paths: RunPaths) -> Iterator[Float64]:
+    for shard in _shards(paths):
+        used, _ = _labels(paths, shard)
+        yield _scores(paths, paths, shard, used).astype(np.float64)
 
 
-def _on_patterns(run: Run, patterns: Float64, mean: Float64, edges: Float64) -> Fitted:
-    classes, rank = len(run.manifest.classes), len(patterns)
-    counts, sizes = np.zeros((len(edges) + 1, rank), np.int64), np.zeros(classes, np.int64)
-    sums, squares = np.zeros((classes, rank)), np.zeros((classes, rank))
-    shape = (run.manifest.plan["rows_per_shard"], patterns.shape[1])
-    dtype = str(run.coefficients.dtype)
-    for shard, used, labels in _labels(run):
-        rows = read_chunk(chunk_path(run.paths.coefficients, shard), shape, dtype)[: len(used)][used]
-        scores = rows.astype(np.float64) @ patterns.T - mean @ patterns.T
-        counts += bin_counts(scores, edges)
-        sizes += np.bincount(labels[used], minlength=classes)
-        np.add.at(sums, labels[used], scores)
-        np.add.at(squares, labels[used], scores**2)
-    return Fitted(counts, sizes, sums, squares)
+@single_threaded
+def sums_of_shard(folder: str, reference_folder: str, edges: Float64, shard: int) -> Fitted:
+    """Sums over the fitted images of a shard of a run, by its folder, scored on the patterns of another."""
+    paths, reference = (RunPaths(open_path(address)) for address in (folder, reference_folder))
+    used, labels = _labels(paths, shard)
+    return Fitted.of(_scores(paths, reference, shard, used), labels[used], len(read_plan(paths)["classes"]), edges)
+
+
+def _labels(paths: RunPaths, shard: int) -> tuple[Mask, Int64]:
+    """Of a shard which rows are fitted on, and the classes of all."""
+    samples = read_table(paths.table("samples"), ["class_id", "split", "valid"], row_group=shard)
+    fitted = pc.equal(samples["split"].cast(pa.string()), read_plan(paths)["fitted_split"])
+    return np.asarray(pc.and_(samples["valid"], fitted)), np.asarray(samples["class_id"]).astype(np.int64)
+
+
+def _scores(paths: RunPaths, reference: RunPaths, shard: int, used: Mask) -> Float32:
+    """Scores of the used rows of a shard on the patterns of a reference run (n, k); kept ones, if it is the run's own.
+
+    Computed as those were, so that the same images on the same patterns have the same bits.
+    """
+    rows = read_plan(paths)["plan"]["rows_per_shard"]
+    if str(paths.folder) == str(reference.folder):
+        rank = array_shape(paths.scores)[0][1]
+        return read_chunk(chunk_path(paths.scores, shard), (rows, rank))[: len(used)][used]
+    shape, dtype = array_shape(paths.coefficients)
+    chunk = read_chunk(chunk_path(paths.coefficients, shard), (rows, shape[1]), str(dtype))[: len(used)]
+    basis = np.ascontiguousarray(read_array(reference.patterns).T)
+    return project(chunk, basis, read_array(reference.mean))[used]
 
 
 def _by_pattern(then: Fitted, now: Fitted) -> dict[str, Any]:
@@ -167,6 +219,20 @@ def _by_pattern(then: Fitted, now: Fitted) -> dict[str, Any]:
         "eta_squared_change": pair[1][0] - pair[0][0],
         "change_low": low,
         "change_high": high,
+    }
+
+
+def _by_class(before: Run, after: Run, then: Fitted, now: Fitted) -> dict[str, Any]:
+    """Fitted images of each class of either run, NaN where a run has no such class."""
+    counts = [
+        dict(zip(run.manifest.classes, fitted.sizes.tolist(), strict=True))
+        for run, fitted in ((before, then), (after, now))
+    ]
+    names = sorted(counts[0].keys() | counts[1].keys())
+    return {
+        "class_name": names,
+        "images_before": [counts[0].get(name) for name in names],
+        "images_after": [counts[1].get(name) for name in names],
     }
 
 

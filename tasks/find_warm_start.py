@@ -44,10 +44,12 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Mapping[st
     return str(paths.folder) if paths is not None and changed else None
 
 
-def last_of_source(workspace: Workspace, settings: Settings, layout: Mapping[str, Any]) -> RunPaths | None:
+def last_of_source(
+    workspace: Workspace, settings: Settings, layout: Mapping[str, Any], *, centred_alike: bool = False
+) -> RunPaths | None:
     """The last finished run of the same source whose coefficients are of the same kind, if there is one."""
     for paths in reversed(workspace.runs()):
-        comparable = paths.manifest.exists() and _comparable(paths, settings, layout)
+        comparable = paths.manifest.exists() and _comparable(paths, settings, layout, centred_alike=centred_alike)
         if comparable and read_plan(paths)["source"] == layout["source"]:
             return paths
     return None
@@ -59,11 +61,12 @@ def read_plan(paths: RunPaths) -> dict[str, Any]:
     return content
 
 
-def _comparable(paths: RunPaths, settings: Settings, layout: Mapping[str, Any]) -> bool:
+def _comparable(paths: RunPaths, settings: Settings, layout: Mapping[str, Any], *, centred_alike: bool = False) -> bool:
     try:
         earlier = Settings.model_validate_json(paths.settings.read_bytes())
         plan = read_plan(paths)["plan"]
     except (OSError, ValueError, KeyError):
         return False
     same_shape = all(plan.get(name) == layout["plan"][name] for name in SHAPE)
-    return same_shape and earlier.transform_part() == settings.transform_part()
+    centred = earlier.centre == settings.centre or not centred_alike
+    return same_shape and centred and earlier.transform_part() == settings.transform_part()

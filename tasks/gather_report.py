@@ -10,6 +10,7 @@ import numpy as np
 from storage.arrays import open_array
 from storage.pictures import data_uri, encoded_small
 from storage.run import Run
+from tasks.drift_words import drift_checks, drift_headline
 from tasks.memory import BLOCK_BYTES
 from tasks.picture import UInt8, energy, natural, reduced, signed
 from tasks.products import Float32, Float64
@@ -98,6 +99,15 @@ class Rebuilt(NamedTuple):
     original: str
 
 
+class Drift(NamedTuple):
+    """What changed since the run before, by its id: in a line, one by one, and on each of its patterns."""
+
+    before: str
+    headline: str
+    checks: list[Check]
+    patterns: Sequence[Row]
+
+
 @dataclass(frozen=True)
 class Report:
     """All that the report shows; `kind` is what pictures of patterns are: colour, gray or energy."""
@@ -117,6 +127,7 @@ class Report:
     rejects: Sequence[Row]
     noise: Sequence[Row]
     scales: Sequence[Row]
+    drift: Drift | None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,6 +170,7 @@ def gather_report(run: Run) -> Report:
         rejects=rows_of(run, "rejects")[:REJECTS],
         noise=noise,
         scales=rows_of(run, "scales"),
+        drift=_drift(run),
     )
 
 
@@ -262,6 +274,14 @@ def _generalized(run: Run, pictures: Pictures) -> list[dict[str, Any]]:
         }
         for number, rows in by_number.items()
     ]
+
+
+def _drift(run: Run) -> Drift | None:
+    found, patterns, classes = (rows_of(run, f"compared_{name}") for name in ("runs", "patterns", "classes"))
+    if not found:
+        return None
+    changes = drift_checks(found[0], patterns, classes)
+    return Drift(run.manifest.layout["compared_with"], drift_headline(changes), changes, patterns)
 
 
 def _rebuilt(run: Run, pictures: Pictures, entry: Mapping[str, Any], ranks: Iterable[int]) -> Rebuilt:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tasks.bootstrap import groups_kept
+from tasks.drift import BINS as DECILES
 from tasks.products import GRAM_BLOCK, ROW_BLOCK, TILE
 from tasks.ranks import BINS, LEVELS, labellings_counted
 from tasks.relabelling import NOISE
@@ -22,6 +23,7 @@ IMAGES = 40 * MIB + KEPT_BYTES  # those, and a block of them being decoded and t
 SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # small results are added up many at a time, as many as this holds
 COPIES = 8  # of a shard's scores, while they are binned, ranked and judged
+ANGLES = 6  # copies of a run's patterns in float64, while they are compared with another's
 JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and what one needs while it is fitted
 REPORT = 120 * MIB  # Bokeh, and the page and its pictures as they are put together
 BLOCK_BYTES = 64 * MIB  # of patterns read at once for the report
@@ -54,6 +56,7 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
         "scales": FLOAT64 * plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1),
         "summarise": FLOAT64 * summary,
         "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
+        "compare": FLOAT64 * (per_label + plan.classes + (DECILES + 1) * k),
     }
 
 
@@ -102,6 +105,9 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         stages[stage] = kept + COPIES * FLOAT64 * scores + sums[stage]
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
+    stages["compare"] = max(
+        chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["compare"], ANGLES * FLOAT64 * p * k
+    )
     results = result_bytes(plan, permutations)
     tables = COLUMNS * FLOAT64 * plan.classes * k
     stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables

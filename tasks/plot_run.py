@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import (
     AdaptiveTicker,
+    ColumnDataSource,
     CustomJS,
     CustomJSHover,
     CustomJSTickFormatter,
@@ -108,6 +109,33 @@ def plot_scales(run: Run) -> figure:
         names, [row["shuffled_max"] or 0.0 for row in rows], color=CONTROL, size=9, legend_label="shuffled, most"
     )
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[("band", "@x"), ("learnability", "@top{0.0000}")]))
+    plot = _finished(plot)
+    plot.legend.location = "top_right"
+    return plot
+
+
+def plot_drift(run: Run) -> figure:
+    """Eta squared on the patterns of the run before, of its images and of these.
+
+    Raises
+    ------
+    EigenwaveError
+        If the run was not compared with one before.
+    """
+    table = run.tables["compared_patterns"]
+    plot = figure(height=300, x_axis_label="pattern of the run before", y_axis_label="η²", tools=TOOLS, **_look())
+    plot.y_range.start = 0  # type: ignore[attr-defined]
+    source = ColumnDataSource({name: table[name].to_numpy() for name in table.column_names})
+    for column, colour, label in (("eta_squared_before", CONTROL, "before"), ("eta_squared_after", ACCENT, "now")):
+        dots = plot.scatter("pattern", column, source=source, color=colour, size=7, legend_label=label)
+    change = "@eta_squared_change{+0.0000} (@change_low{+0.0000} to @change_high{+0.0000})"
+    tips = [
+        ("pattern", "@pattern"),
+        ("before", "@eta_squared_before"),
+        ("now", "@eta_squared_after"),
+        ("change", change),
+    ]
+    plot.add_tools(HoverTool(renderers=[dots], tooltips=[*tips, ("stability index", "@psi{0.000}")]))
     plot = _finished(plot)
     plot.legend.location = "top_right"
     return plot

@@ -38,6 +38,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
         fitted_split=manifest.fitted_split,
         warm_start=layout["warm_start"],
         rows_of=layout["rows_of"],
+        compared_with=None,
         attempt=secrets.token_hex(4),
         runs=FOLDER,
     )
@@ -72,8 +73,8 @@ def keep_patterns(job: Job, paths: RunPaths, damaged: Collection[StorePath]) -> 
             path.store.copy(path.key, (job.paths.folder / path.relative_to(paths.folder)).key)
 
 
-def put_back(job: Job, paths: RunPaths, manifest: Manifest, names: Sequence[str]) -> None:
-    """Replace files of a run by those that the job computed, if they are what the run had.
+def put_back(again: RunPaths, paths: RunPaths, manifest: Manifest, names: Sequence[str]) -> None:
+    """Replace files of a run by those that were computed again, if they are what the run had.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def put_back(job: Job, paths: RunPaths, manifest: Manifest, names: Sequence[str]
         If they are not.
     """
     for name in names:
-        path = job.paths.folder / name
+        path = again.folder / name
         if not path.exists() or digest_of(path) != manifest.files[name]:
             versions = ", ".join(f"{library} {version}" for library, version in manifest.versions.items())
             raise EigenwaveError(

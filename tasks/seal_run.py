@@ -25,8 +25,7 @@ from tasks.write_report import write_report
 
 
 def report_run(job: Job) -> None:
-    """Write the tables of single images, and the report: all that a run has but its manifest."""
-    tabulate_images(job)
+    """Write the report: the last that a run has but its manifest."""
     write_report(Run(job.paths, describe_run(job)))
 
 

@@ -15,7 +15,7 @@ from storage.run import Run
 from storage.store import StorePath
 from tasks.draw_figures import draw_figures
 from tasks.gather_report import Report, gather_report
-from tasks.plot_run import plot_label_noise, plot_map, plot_scales, plot_spectrum
+from tasks.plot_run import plot_drift, plot_label_noise, plot_map, plot_scales, plot_spectrum
 from tasks.verdict import percent
 
 # Cards that are shown before one asks for all.
@@ -35,6 +35,15 @@ COLUMNS = (
     ("information", "mutual_information", "number"),
     ("class", "top_class", ""),
     ("residual", "residual", "number"),
+)
+DRIFT_COLUMNS = (
+    ("pattern", "pattern", ""),
+    ("η² before", "eta_squared_before", "number"),
+    ("η² now", "eta_squared_after", "number"),
+    ("change", "eta_squared_change", "number"),
+    ("from", "change_low", "number"),
+    ("to", "change_high", "number"),
+    ("stability index", "psi", "number"),
 )
 
 
@@ -57,6 +66,8 @@ def render(report: Report) -> str:
     plots = {"map": plot_map(run), "spectrum": plot_spectrum(run), "noise": plot_label_noise(run)}
     if report.scales:
         plots["scales"] = plot_scales(run)
+    if report.drift:
+        plots["drift"] = plot_drift(run)
     by_angle = sorted(report.classes, key=lambda entry: -(entry.angle or 0.0))
     return (
         _environment()
@@ -70,6 +81,7 @@ def render(report: Report) -> str:
             shown_patterns=SHOWN_PATTERNS,
             shown_suspects=SHOWN_SUSPECTS,
             columns=COLUMNS,
+            drift_columns=DRIFT_COLUMNS,
             map_text=_map_text(report),
             noise_text=_noise_text(report),
             psnr=_psnr(report),

@@ -1,6 +1,7 @@
 """Run an analysis stage by stage in this process and print what each takes, beside what the plan projects."""
 
 import json
+import shutil
 import sys
 import time
 from collections import Counter
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from flows import stages
 from flows.fanout import InlineFanout
+from storage.open_store import open_path
+from storage.run import Run
 from storage.settings import Settings
-from storage.workspace import Workspace
+from storage.workspace import RunPaths, Workspace
 from tasks.associate_patterns import associate_patterns
 from tasks.begin_run import begin_run
+from tasks.compare_runs import compare_runs
 from tasks.decompose_scales import (
     begin_scales,
     finish_scale_pass,
@@ -28,7 +32,7 @@ from tasks.judge_shard import judge_shard
 from tasks.memory import stage_memory
 from tasks.project_shard import project_shard
 from tasks.run_pass import finish_pass, share_of_shard
-from tasks.seal_run import report_run
+from tasks.seal_run import describe_run, report_run, tabulate_images
 from tasks.summarise_shard import summarise_shard
 
 
@@ -44,6 +48,11 @@ def passed_bytes():
     """Bytes that this process has read and written, from the page cache or not."""
     counts = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return {"read": int(counts["rchar"]), "written": int(counts["wchar"])}
+
+
+def copied(paths):
+    """A copy of a run, elsewhere, so that it is taken for another."""
+    return RunPaths(open_path(shutil.copytree(str(paths.folder), f"{paths.folder}-before")))
 
 
 def main(source, workspace, settings):
@@ -91,6 +100,9 @@ def main(source, workspace, settings):
         measured(stage, finish, job, result)
         del result
     measured("associate", associate_patterns, job)
+    measured("report", tabulate_images, job)
+    before, after = (Run(paths, describe_run(job)) for paths in (copied(job.paths), job.paths))
+    measured("compare", compare_runs, before, after, stages.over_runs(fanout))
     measured("report", report_run, job)
     projected = stage_memory(job.plan, chosen.permutations)
     sys.stdout.write(json.dumps({"measured": peaks, "projected": projected, "costs": costs}))

@@ -11,7 +11,6 @@ from storage.settings import Settings
 from storage.store_local import LocalStore
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
-from tasks.seal_run import tabulate_images
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**14, "permutations": 2, "passes": 3, "tolerance": 0.5}
 
@@ -35,7 +34,6 @@ def analyse(source, address, run_id="run", **settings):
 def compute(job, fanout=None):
     """All of a run but its report and its manifest."""
     stages.compute(job, fanout or InlineFanout())
-    tabulate_images(job)
 
 
 def end():

@@ -1,0 +1,100 @@
+"""What a run says of the run before: its own tables, its report, and what becomes of them when that run is gone."""
+
+import re
+import shutil
+
+import pytest
+from PIL import Image
+
+from flows.fanout import InlineFanout
+from flows.repair import repair
+from storage.errors import InputError
+from storage.files import digest_of, write_file
+from storage.run import open_run
+from storage.tables import COMPARISONS, read_metadata
+from storage.verify import verify
+from storage.workspace import Workspace
+from tasks.compare_runs import compare_runs
+from tests.conftest import local
+from tests.flows.test_stages import smooth_images
+from tests.flows.test_workspaces import analyse
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run, one of the same images, and one after a class came, an image went and one was replaced."""
+    folder = tmp_path_factory.mktemp("drift")
+    source, workspace = smooth_images(folder / "data", count=60), Workspace(folder / "workspace")
+    first, same = analyse(source, workspace.address, "run-1"), analyse(source, workspace.address, "run-2")
+    (source / "a" / "0000.png").unlink()
+    Image.new("L", (16, 16), 200).save(source / "b" / "0001.png")
+    smooth_images(source, count=40, seed=3, start=600, classes=("d",))
+    return workspace, first, same, analyse(source, workspace.address, "run-3")
+
+
+def drift_of(run):
+    """The text of the report's section."""
+    section = re.search(r'<section id="drift">.*?</section>', run.paths.report.read().tobytes().decode(), re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", section[0])) if section else None
+
+
+def test_the_first_run_has_none(runs):
+    _, first, *_ = runs
+    assert drift_of(first) is None
+    assert not COMPARISONS.keys() & set(first.tables)
+    assert first.manifest.layout["compared_with"] is None
+
+
+def test_the_same_images_are_told_to_be_so(runs):
+    _, _, same, _ = runs
+    assert "The images are the same" in drift_of(same)
+    assert "Since the run before</a>: Nothing changed." in same.paths.report.read().tobytes().decode()
+
+
+def test_what_changed_is_in_tables_of_the_run_and_in_its_report(runs):
+    _, _, same, later = runs
+    assert later.manifest.layout["compared_with"] == "run-2"
+    expected = compare_runs(same, later)
+    assert COMPARISONS.keys() <= set(later.tables)
+    assert later.tables["compared_runs"].to_pylist() == [expected.summary]
+    assert later.tables["compared_images"].to_pydict() == expected.tables["compared_images"]
+    classes = {
+        row["class_name"]: (row["images_before"], row["images_after"])
+        for row in later.tables["compared_classes"].to_pylist()
+    }
+    assert classes == {"a": (60, 59), "b": (60, 60), "c": (60, 60), "d": (None, 40)}
+    assert read_metadata(later.paths.table("compared_runs"))["first"] == "run-2"
+    text = drift_of(later)
+    assert "40 added, 1 removed, 1 changed." in text
+    assert "1 class is new. d." in text.replace(" .", ".")
+
+
+def test_what_was_damaged_comes_back_and_the_report_without_the_run_before(runs, tmp_path):
+    workspace, *_ = runs
+    copy = Workspace(shutil.copytree(local(workspace.folder), tmp_path / "copy"))
+    paths = copy.run("run-3")
+    drift = [paths.table(name) for name in COMPARISONS]
+    good = {path: digest_of(path) for path in [*drift, paths.report]}
+    for path in good:
+        write_file(path, b"damaged")
+    assert {fault.path for fault in repair(copy, paths, InlineFanout())} == set(good)
+    assert {path: digest_of(path) for path in good} == good
+    assert list(verify(copy, paths)) == []
+    shutil.rmtree(local(copy.run("run-2").folder))
+    write_file(paths.report, b"damaged")
+    repair(copy, paths, InlineFanout())
+    assert digest_of(paths.report) == good[paths.report]
+    write_file(drift[0], b"damaged")
+    with pytest.raises(InputError, match="The run run-2, that run run-3 is compared with, is gone"):
+        repair(copy, paths, InlineFanout())
+
+
+def test_a_damaged_run_before_is_no_reason_to_fail(runs, tmp_path):
+    workspace, *_ = runs
+    copy = Workspace(shutil.copytree(local(workspace.folder), tmp_path / "copy"))
+    write_file(copy.run("run-3").patterns / "c/0/0", b"damaged")
+    source = open_run(copy.run("run-3").folder).manifest.source
+    again = analyse(source, copy.address, "run-4")
+    assert again.manifest.layout["compared_with"] == "run-3"
+    assert not COMPARISONS.keys() & set(again.tables)
+    assert drift_of(again) is None
