@@ -20,13 +20,18 @@ install-dev: .venv/.installed-dev
 	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements-dev.lock
 	touch $@
 
+# Published schemas that deploy/ is checked against: large, and nobody needs the code that comes along.
+.schemas/.installed: deploy/schemas.lock .venv/.installed
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --upgrade --target .schemas -r deploy/schemas.lock
+	touch $@
+
 demo: install
 	$(BIN)/eigenwave run digits
 
 test: install-dev lint
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: install-dev lint
+test-all: install-dev lint .schemas/.installed
 	$(BIN)/python -m pytest
 
 lint: install-dev
@@ -49,8 +54,11 @@ bench: install-dev
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-header --quiet
 lock:
-	$(LOCK) --extra build --output-file requirements.lock
+	$(LOCK) --extra build --extra server --output-file requirements.lock
 	$(LOCK) --extra build --extra hdf5 --extra server --extra dev --extra bench --constraint requirements.lock --output-file requirements-dev.lock
+
+	printf 'dask-kubernetes\nkubernetes-validate\n' | uv pip compile - --no-deps --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --quiet --output-file deploy/schemas.lock
 
 # After a new lock is installed.
 licences: install
@@ -58,4 +66,4 @@ licences: install
 	mv docs/licences.md.new docs/licences.md
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .schemas build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -29,6 +29,8 @@ def prefect_command(server, folder, *words):
         "PREFECT_API_URL": server,
         "EIGENWAVE_SOURCE": "digits",
         "EIGENWAVE_WORKSPACE": str(folder / "workspace"),
+        "EIGENWAVE_CLUSTER": "tls://scheduler:8786",
+        "EIGENWAVE_TLS": "/etc/eigenwave/tls",
         "PREFECT_HOME": str(folder / "home"),
     }
     return [sys.executable, "-m", "prefect", *map(str, words)], environment

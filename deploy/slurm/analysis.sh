@@ -1,0 +1,31 @@
+#!/bin/bash
+# A run on a Slurm cluster, whose machines share files: this job is driver, scheduler and workers.
+#   sbatch deploy/slurm/analysis.sh /shared/dataset --workspace /shared/workspace [settings of eigenwave run]
+#SBATCH --job-name=eigenwave
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=16
+#SBATCH --cpus-per-task=1
+#SBATCH --mem-per-cpu=2G
+#SBATCH --time=04:00:00
+#SBATCH --signal=B:TERM@120
+set -euo pipefail
+export OPENBLAS_NUM_THREADS=1 PYTHONSAFEPATH=1 DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=5
+port="${EIGENWAVE_PORT:-8786}"
+
+# Certificates of this job alone, on the shared files: nobody else in the network can use its scheduler.
+tls="$(mktemp --directory "${EIGENWAVE_SHARED:-$HOME}/.eigenwave-tls-XXXXXX")"
+trap 'kill $(jobs -p) 2> /dev/null || true; rm -rf "$tls"' EXIT
+openssl req -x509 -newkey rsa:3072 -nodes -days 7 -subj /CN=eigenwave \
+  -keyout "$tls/tls.key" -out "$tls/tls.crt" 2> /dev/null
+cp "$tls/tls.crt" "$tls/ca.crt"
+keys=(--tls-ca-file "$tls/ca.crt" --tls-cert "$tls/tls.crt" --tls-key "$tls/tls.key")
+
+host="$(hostname --fqdn)"
+dask scheduler --protocol tls --host "$host" --port "$port" --no-dashboard "${keys[@]}" &
+srun dask worker "tls://$host:$port" --nthreads 1 --no-dashboard "${keys[@]}" &
+
+# Slurm warns two minutes before the time is up: what is computed stays, and the same job continues it.
+eigenwave run "$@" --cluster "tls://$host:$port" --tls "$tls" &
+run=$!
+trap 'kill -INT $run' TERM
+wait $run
