@@ -1,4 +1,4 @@
-"""All processes of deploy/Procfile for real: Postgres, Redis, Prefect's server and services, a worker, Dask over TLS."""
+"""All that deploy/Procfile starts, for real: Postgres, Redis, Prefect's server, services and worker, Dask over TLS."""
 
 import base64
 import json

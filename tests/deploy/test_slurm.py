@@ -1,4 +1,4 @@
-"""Both ways to use Slurm, with stand-ins for its commands that start on this machine what they would start on others."""
+"""Both ways to use Slurm, with stand-ins for its commands that start here what they would start on other machines."""
 
 import os
 import subprocess
