@@ -1,104 +1,175 @@
 """Reading and decoding in each format beside its limit: the same bytes read and decoded by nothing else; `make bench`.
 
-The limit reads files one by one where the format has a file an image, and otherwise the whole files in one piece; it
-then decodes each image with simplejpeg alone. Times are those of CPU, of this process on one thread; the contenders of
-a format take turns, ratios are medians of the ratios within a round.
+The limit reads each file where a file is an image, and otherwise whole files in pieces as large as eigenwave's. It
+decodes while it reads, each image with simplejpeg alone; pixels that are stored as they are it takes as they are. Times
+are those of CPU, of this process on one thread; the contenders of a format take turns, ratios are medians of the ratios
+within a round. The S3 server is moto's, in a process of its own: what the server takes does not count, what the client
+takes counts for both.
 """
 
-import io
 import os
-import tarfile
+import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import boto3
+import numpy as np
+import obstore
 import simplejpeg
 
 from benchmarks.data import images
+from benchmarks.formats import FORMATS, Images
 from benchmarks.transform import rounds
 from storage.images import ImageForm
+from storage.jpeg import place_for
 from storage.open_source import open_source
-from storage.payloads import decode
+from storage.payloads import decoder
 from storage.source import intact
+from storage.source_files import LocalFiles
+from storage.source_remote import AT_ONCE, RemoteFiles
 
 ROUNDS = 7
-ROW_GROUP = 1000  # images, as Hugging Face writes them
-FORMATS = ("folder", "webdataset", "parquet")
+MANY = 100  # objects that are read at the same time rather than one by one
+BUCKET = "eigenwave-bench"
+SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print("http://{}:{}".format(*server.get_host_and_port()), flush=True)
+sys.stdin.read()
+"""
+
+Pieces = Callable[[], Iterator[bytes]]
 
 
-def write(name: str, dataset: Path, target: Path, keys: Sequence[str]) -> Path:
-    """The images of a folder in another format."""
-    if name == "folder":
-        return dataset
-    target.mkdir()
-    files = [(dataset / key).read_bytes() for key in keys]
-    labels = [key.rsplit("/", 1)[0] for key in keys]
-    if name == "parquet":
-        table = pa.table({"image": [{"bytes": file, "path": None} for file in files], "label": labels})
-        pq.write_table(table, target / "train.parquet", row_group_size=ROW_GROUP)
-        return target
-    with tarfile.open(target / "train.tar", "w") as tar:
-        for row, (file, label) in enumerate(zip(files, labels, strict=True)):
-            for suffix, content in (("jpg", file), ("cls", label.encode())):
-                member = tarfile.TarInfo(f"{row:07d}.{suffix}")
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-    return target
-
-
-def measure(name: str, dataset: Path, payloads: Sequence[bytes], repeats: int) -> tuple[float, float]:
-    """Images a second, and times the limit."""
-    source = open_source(str(dataset))
+def measure(address: str, some: Images, pieces: Pieces, repeats: int) -> tuple[float, float]:
+    """Images a second, and times the limit, of a dataset whose files `pieces` reads."""
+    source = open_source(address)
     samples = source.samples()
-    height, width, *_ = simplejpeg.decode_jpeg_header(payloads[0])
-    form = ImageForm(height, width, 3)
-    names = samples["key"].to_pylist() if name == "folder" else [path.name for path in dataset.iterdir()]
+    form = ImageForm(*some.pixels.shape[1:])
+    place = place_for(form)
 
     def ours() -> None:
+        decode = decoder(source.layout, form)
         for payload in source.read(samples):
-            decode(intact(payload), source.layout, form)
+            decode(intact(payload))
+
+    def bare(image: bytes) -> None:
+        if source.layout is None:
+            simplejpeg.decode_jpeg(image, "RGB", buffer=place)
+        else:
+            np.frombuffer(image, np.uint8).reshape(some.pixels.shape[1:])
+
+    stored = some.files if source.layout is None else [image.tobytes() for image in some.pixels]
+    sizes = [len(piece) for piece in pieces()]
+    total, single = sum(sizes), len(sizes) == len(stored)
 
     def limit() -> None:
-        for path in names:
-            _read(f"{dataset}/{path}")
-        for payload in payloads:
-            simplejpeg.decode_jpeg(payload, "RGB")
+        read = done = 0
+        for piece in pieces():
+            read += len(piece)
+            for image in (piece,) if single else stored[done : len(stored) * read // total]:
+                bare(image)
+            done = len(stored) * read // total
 
     every = rounds({"eigenwave": ours, "limit": limit}, repeats)
     seconds = median(times["eigenwave"] for times in every)
     return len(samples) / seconds, median(times["eigenwave"] / times["limit"] for times in every)
 
 
-def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY)
+def local_pieces(paths: Sequence[str]) -> Iterator[bytes]:
+    """All files."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            left = os.fstat(descriptor).st_size
+            while left > 0:
+                piece = os.read(descriptor, min(left, LocalFiles.read_together))
+                left -= len(piece)
+                yield piece
+        finally:
+            os.close(descriptor)
+
+
+def remote_pieces(store: obstore.store.ObjectStore) -> Iterator[bytes]:
+    """All objects below an address, as many requests at once as eigenwave makes where objects are small."""
+    objects = sorted((entry["path"], entry["size"]) for entries in obstore.list(store) for entry in entries)
+    ranges = [
+        (path, start, min(start + RemoteFiles.read_together, size))
+        for path, size in objects
+        for start in range(0, size, RemoteFiles.read_together)
+    ]
+    with ThreadPoolExecutor(AT_ONCE if len(ranges) > MANY else 1) as pool:
+        yield from pool.map(
+            lambda part: obstore.get_range(store, part[0], start=part[1], end=part[2]).to_bytes(), ranges
+        )
+
+
+@contextmanager
+def s3() -> Iterator[str]:
+    """A bucket of a server in a process of its own; the environment says how to reach it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    before = dict(os.environ)
     try:
-        return os.read(descriptor, os.fstat(descriptor).st_size)
+        url = process.stdout.readline().strip() if process.stdout else ""
+        os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
+        os.environ |= {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        client.close()
+        yield f"s3://{BUCKET}"
     finally:
-        os.close(descriptor)
+        os.environ.clear()
+        os.environ.update(before)
+        process.communicate()
 
 
-def reading(folder: Path, count: int, repeats: int = ROUNDS) -> dict[str, float]:
-    """The table, and from it the times of the limit."""
+def reading(folder: Path, count: int, remote_count: int, repeats: int = ROUNDS) -> dict[str, tuple[float, float]]:
+    """The table, and from it the times of the limit: local, and from the S3 server."""
     dataset, kind = images(folder, count)
-    keys = open_source(str(dataset)).samples()["key"].to_pylist()
-    payloads = [(dataset / key).read_bytes() for key in keys]
-    print(f"\n### Reading and decoding: {kind}, {count:,} images\n")
-    print("| format | images a second | times the limit |\n|---|---|---|")
+    files = [path.read_bytes() for path in sorted(dataset.rglob("*.jpg"))]
+    pixels = np.stack([simplejpeg.decode_jpeg(file) for file in files])
+    every = Images(files, pixels, np.arange(count, dtype=np.uint8) % 10)
+    print(f"\n### Reading and decoding: {kind}, {count:,} images; {remote_count:,} from an S3 server\n")
+    print("| format | local, images a second | times the limit | S3, images a second | times the limit |")
+    print("|---|---|---|---|---|")
     ratios = {}
-    for name in FORMATS:
-        place = write(name, dataset, folder / name, keys)
-        speed, ratios[name] = measure(name, place, payloads, repeats)
-        print(f"| {name} | {speed:,.0f} | {ratios[name]:.2f} |", flush=True)
+    with s3() as bucket:
+        for name, write in FORMATS.items():
+            here, small = folder / name, folder / f"{name}-small"
+            here.mkdir()
+            small.mkdir()
+            write(here, every)
+            paths = [str(path) for path in sorted(here.rglob("*")) if path.is_file()]
+            speed, ratio = measure(str(here), every, partial(local_pieces, paths), repeats)
+            some = Images(files[:remote_count], pixels[:remote_count], every.labels[:remote_count])
+            write(small, some)
+            store = obstore.store.from_url(f"{bucket}/{name}")
+            for path in (path for path in small.rglob("*") if path.is_file()):
+                obstore.put(store, path.relative_to(small).as_posix(), path)
+            far, remote_ratio = measure(f"{bucket}/{name}", some, partial(remote_pieces, store), repeats)
+            ratios[name] = ratio, remote_ratio
+            print(f"| {name} | {speed:,.0f} | {ratio:.2f} | {far:,.0f} | {remote_ratio:.2f} |", flush=True)
     return ratios
 
 
 def main() -> None:
     """The table."""
     with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
-        reading(Path(name), 10_000)
+        reading(Path(name), 10_000, 2_000)
 
 
 if __name__ == "__main__":

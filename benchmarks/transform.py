@@ -26,7 +26,7 @@ from storage.arrays import read_chunk, save_array, write_chunk
 from storage.images import ImageForm
 from storage.jpeg import place_for
 from storage.open_source import open_source
-from storage.payloads import decode
+from storage.payloads import decoder
 from storage.settings import Settings
 from storage.source import intact
 from storage.workspace import Workspace
@@ -86,8 +86,9 @@ def decoding(folder: Path, count: int, repeats: int = ROUNDS) -> dict[str, float
     place = place_for(form)
 
     def ours() -> None:
+        decode = decoder(None, form)
         for payload in source.read(samples):
-            decode(intact(payload), None, form, place)
+            decode(intact(payload))
 
     def bare() -> None:
         for path in paths:

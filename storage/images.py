@@ -77,6 +77,11 @@ def open_image(payload: bytes) -> Image.Image:
     return image
 
 
+def to_image(stored: npt.NDArray[np.generic]) -> Image.Image:
+    """An image from its pixels (height, width, channels)."""
+    return Image.fromarray(np.ascontiguousarray(stored[..., 0] if stored.shape[2] == 1 else stored))
+
+
 def pixels(image: Image.Image, form: ImageForm) -> Pixels:
     """Decode an image into an array (height, width, channels).
 

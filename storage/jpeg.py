@@ -7,15 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
-from storage.images import MAX_PIXELS, ImageForm
-
-Place = npt.NDArray[np.uint8]  # one-dimensional memory for the pixels of one image
+from storage.images import MAX_PIXELS, ImageForm, Pixels, open_image, pixels, to_image
 
 MAGIC = b"\xff\xd8\xff"
 APP1 = b"\xff\xe1"  # the segment that holds Exif or XMP, and with it a rotation
 COMPONENTS = {"Gray": 1, "YCbCr": 3, "RGB": 3}
 ALIGNED = 32  # bytes
 MOST_RESIZED = 2**22  # pixels of an image of another size: beyond, Pillow needs less memory
+NO_HEADER = b"no JPEG file begins like this"
 
 # Everything before the pixels as most encoders write it, every segment of a stated length (ITU-T T.81, annex B): start,
 # JFIF, quantisation, the frame with its sides and components, and Huffman tables. There is no place for a rotation.
@@ -33,43 +32,65 @@ PLAIN = re.compile(
 FRAME = struct.Struct(">HHB")  # height, width, components
 
 
-def decode_jpeg(payload: bytes, form: ImageForm, place: Place | None = None) -> npt.NDArray[np.uint8] | None:
-    """Decode a JPEG file that needs nothing but decoding into an array (height, width, channels), of its own size.
+class ImageDecoder:
+    """Decodes image files one after the other, JPEG without Pillow where that gives the same bits.
 
     Parameters
     ----------
-    payload
-        The file.
     form
-        What the image is for.
-    place
-        Where its pixels may lie if it has the size of the form; see `place_for`.
-
-    Returns
-    -------
-    NDArray or None
-        None if it is something else, may be rotated, is colour where `form` wants gray, is large, or if anything at all
-        is wrong with it: whatever is not plain is left to Pillow, which decides and says why.
+        What arrays must be like.
     """
-    try:
-        height, width, components = _frame(payload)
-        fits = height == form.height and width == form.width
-        if components > form.channels or height * width > (MAX_PIXELS if fits else MOST_RESIZED):
+
+    def __init__(self, form: ImageForm) -> None:
+        self._form = form
+        self._colours = "GRAY" if form.channels == 1 else "RGB"
+        self._place = place_for(form)
+        # All before the pixels of a file that fitted: most files of a dataset begin with the same bytes.
+        self._header = NO_HEADER
+
+    def decode(self, payload: bytes) -> Pixels:
+        """Decode a file into an array (height, width, channels) that is valid until the next is decoded.
+
+        Raises
+        ------
+        BadImageError
+            See `storage.images.pixels`.
+        """
+        if payload.startswith(self._header):
+            try:
+                # Never with its faster transform or upsampling: those give other pixels.
+                return simplejpeg.decode_jpeg(payload, self._colours, buffer=self._place)  # type: ignore[no-any-return]
+            except ValueError:
+                pass  # Pillow says what is wrong with it
+        plain = self.decode_plain(payload)
+        return pixels(open_image(payload), self._form) if plain is None else plain
+
+    def decode_plain(self, payload: bytes) -> Pixels | None:
+        """Decode a JPEG file that needs nothing but decoding, and perhaps another size.
+
+        Returns
+        -------
+        NDArray or None
+            None if it is something else, may be rotated, is colour where gray is wanted, is large, or if anything at
+            all is wrong with it: whatever is not plain is left to Pillow, which decides and says why.
+        """
+        try:
+            plain = PLAIN.match(payload)
+            height, width, components = FRAME.unpack(plain[plain.lastindex or 0]) if plain else _frame(payload)
+            fits = (height, width) == (self._form.height, self._form.width)
+            if components > self._form.channels or height * width > (MAX_PIXELS if fits else MOST_RESIZED):
+                return None
+            decoded = simplejpeg.decode_jpeg(payload, self._colours, buffer=self._place if fits else None)
+        except ValueError:
             return None
-        # Never with its faster transform or upsampling: those give other pixels.
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
-            payload, "GRAY" if form.channels == 1 else "RGB", buffer=place if fits else None
-        )
-    except ValueError:
-        return None
-    return pixels
+        if not fits:
+            return pixels(to_image(decoded), self._form)
+        self._header = plain[0] if plain else NO_HEADER
+        return decoded  # type: ignore[no-any-return]
 
 
 def _frame(payload: bytes) -> tuple[int, int, int]:
-    """Height, width and components; ValueError if it is no JPEG file, may be rotated, or has other colours."""
-    plain = PLAIN.match(payload)
-    if plain:
-        return FRAME.unpack(plain[plain.lastindex or 0])
+    """Height, width and components, slowly; ValueError if it is no JPEG file, may be rotated, or has other colours."""
     if not payload.startswith(MAGIC) or APP1 in payload:
         raise ValueError
     height, width, colour_space, _ = simplejpeg.decode_jpeg_header(payload)
@@ -78,8 +99,8 @@ def _frame(payload: bytes) -> tuple[int, int, int]:
     return height, width, COMPONENTS[colour_space]
 
 
-def place_for(form: ImageForm) -> Place:
-    """Memory for the pixels of one image after the other, each valid until the next is decoded.
+def place_for(form: ImageForm) -> npt.NDArray[np.uint8]:
+    """Memory for the pixels of an image, one-dimensional.
 
     Where rows begin at multiples of 32 bytes, libjpeg-turbo writes them past the cache, which for a small image takes
     half as long again as decoding it; and half of all memory begins there. Here they begin in the middle.

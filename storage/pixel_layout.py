@@ -1,11 +1,14 @@
 """Pixels that are stored as plain arrays, without an image format around them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from storage.errors import BadImageError
+
+LARGEST = {"uint8": 2**8 - 1, "uint16": 2**16 - 1}
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,20 @@ class PixelLayout:
     planar: bool = False
     white: float | None = None
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Bytes of one image."""
         return self.height * self.width * self.channels * np.dtype(self.dtype).itemsize
+
+    @cached_property
+    def known_white(self) -> float | None:
+        """Value of full white, if it is known."""
+        return LARGEST.get(np.dtype(self.dtype).name) if self.white is None else self.white
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether full white is the largest value of an unsigned type of 8 or 16 bits."""
+        return self.known_white is not None and self.known_white == LARGEST.get(np.dtype(self.dtype).name)
 
     @property
     def mode(self) -> str:
@@ -53,7 +66,7 @@ class PixelLayout:
             raise BadImageError("truncated", f"{len(payload)} bytes where an image has {self.nbytes}")
         values = np.frombuffer(payload, self.dtype)
         if self.planar:
-            return np.moveaxis(values.reshape(self.channels, self.height, self.width), 0, -1)
+            return values.reshape(self.channels, self.height, self.width).transpose(1, 2, 0)
         return values.reshape(self.height, self.width, self.channels)
 
 

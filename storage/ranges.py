@@ -1,32 +1,23 @@
 """Samples that are ranges of bytes in larger files: neighbours are read together."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from itertools import pairwise
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from storage.errors import BadImageError
 from storage.source_files import Files, unreadable
 
-READ_BYTES = 4 * 2**20  # read together, unless a single sample is larger
 GAP_BYTES = 2**16  # between samples, read and thrown away
+NOWHERE = -(2**62)  # offset of a sample that has none: far from every other
 
-
-@dataclass(frozen=True)
-class _Run:
-    """Ranges of a file that are read together."""
-
-    file: str
-    ranges: list[tuple[int, int]]
-
-    @property
-    def end(self) -> int:
-        offset, length = self.ranges[-1]
-        return offset + length
+Int64 = npt.NDArray[np.int64]
 
 
 def read_ranges(
-    files: Files, samples: pa.Table, file_of: Callable[[str], str], missing: str
+    files: Files, samples: pa.Table, file_of: Callable[[pa.ChunkedArray], pa.ChunkedArray], missing: str
 ) -> Iterator[bytes | BadImageError]:
     """The bytes of each sample, which lie at `offset`, `length` of them.
 
@@ -37,42 +28,43 @@ def read_ranges(
     samples
         Schema `storage.source.SAMPLES`.
     file_of
-        The file of a sample, by its key.
+        The files of samples, by their keys.
     missing
         What is wrong with samples that have no offset.
     """
-    places = zip(*(samples[name].to_pylist() for name in ("key", "offset", "length")), strict=True)
-    run: _Run | None = None
-    for key, offset, length in places:
-        if offset is None:
-            yield from _read(files, run)
-            run = None
-            yield BadImageError("unreadable", missing)
-            continue
-        file = file_of(key)
-        if run and run.file == file and _near(run, offset, length):
-            run.ranges.append((offset, length))
-            continue
-        yield from _read(files, run)
-        run = _Run(file, [(offset, length)])
-    yield from _read(files, run)
+    named = file_of(samples["key"]).combine_chunks().dictionary_encode()
+    names, numbers = named.dictionary.to_pylist(), named.indices.to_numpy()
+    offsets = samples["offset"].fill_null(NOWHERE).to_numpy()
+    ends = offsets + samples["length"].fill_null(0).to_numpy()
+    for start, stop in _runs(numbers, offsets, ends, files.read_together):
+        if offsets[start] == NOWHERE:
+            yield from [BadImageError("unreadable", missing)] * (stop - start)
+        else:
+            yield from _read(files, names[numbers[start]], offsets[start:stop], ends[start:stop])
 
 
-def _near(run: _Run, offset: int, length: int) -> bool:
-    return run.end <= offset <= run.end + GAP_BYTES and offset + length - run.ranges[0][0] <= READ_BYTES
+def _runs(numbers: npt.NDArray[np.int32], offsets: Int64, ends: Int64, most: int) -> Iterator[tuple[int, int]]:
+    """Samples that are read together: neighbours in a file, of `most` bytes unless a single one has more."""
+    gaps = offsets[1:] - ends[:-1]
+    apart = (numbers[1:] != numbers[:-1]) | (gaps < 0) | (gaps > GAP_BYTES)
+    for start, stop in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(offsets)]):
+        first = start
+        while first < stop:
+            count = int(np.searchsorted(ends[first:stop], offsets[first] + most, "right"))
+            yield first, first + max(1, count)
+            first += max(1, count)
 
 
-def _read(files: Files, run: _Run | None) -> Iterator[bytes | BadImageError]:
-    if run is None:
-        return
-    start = run.ranges[0][0]
+def _read(files: Files, file: str, offsets: Int64, ends: Int64) -> Iterator[bytes | BadImageError]:
+    start = int(offsets[0])
     try:
-        block = files.read(run.file, start, run.end - start)
+        block = files.read(file, start, int(ends[-1]) - start)
     except OSError as error:
-        yield from [unreadable(error)] * len(run.ranges)
+        yield from [unreadable(error)] * len(offsets)
         return
-    for offset, length in run.ranges:
-        payload = block[offset - start : offset - start + length]
+    for first, last in zip((offsets - start).tolist(), (ends - start).tolist(), strict=True):
         yield (
-            payload if len(payload) == length else BadImageError("truncated", f"{run.file} ends before the image does")
+            block[first:last]
+            if last <= len(block)
+            else BadImageError("truncated", f"{file} ends before the image does")
         )

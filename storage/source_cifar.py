@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import BadImageError, InputError
 from storage.labels import class_ids, one_a_sample
@@ -153,7 +154,11 @@ class PickleSource(ListedSource):
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """The pixels of each image, neighbours in one read."""
-        return read_ranges(self._files, samples, lambda key: key.split("/", 1)[0], "no place in the batch is known")
+        return read_ranges(self._files, samples, _batch_files, "no place in the batch is known")
+
+
+def _batch_files(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.replace_substring_regex(keys, "/.*", "")
 
 
 def _entry(batch: Any, *names: str) -> Any:  # noqa: ANN401 - whatever was pickled

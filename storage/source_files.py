@@ -18,7 +18,14 @@ class Files(Protocol):
     """Files by path, with forward slashes, relative to the dataset's address.
 
     Reading raises OSError if there is no such file, or it cannot be read.
+
+    Attributes
+    ----------
+    read_together
+        Bytes in one piece of a file that are best read in one go.
     """
+
+    read_together: int
 
     def __str__(self) -> str:
         """The address."""
@@ -67,6 +74,8 @@ class Files(Protocol):
 
 class LocalFiles:
     r"""Files in a folder; see `Files`. Names that are not UTF-8 have their odd bytes escaped, as in `a\xff.png`."""
+
+    read_together = 2**19  # fits into a core's cache, where the next step finds it
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import BadImageError, InputError
@@ -15,9 +18,13 @@ from storage.source import LISTED_AT_ONCE, ListedSource, Source, split_of, to_sa
 from storage.source_arrays import IMAGE_WORDS, LABEL_WORDS
 from storage.source_files import Files
 
-ROWS_AT_ONCE = 128  # decoded from a row group together
+READ_BYTES = 2**18  # of images that are taken from a row group together, and are still in the cache when they are used
 BUFFER = 2**20
+EMPTY = BadImageError("empty", "the row holds no image")
+GONE = BadImageError("unreadable", "the file does not have this row any more")
 LABEL_COLUMNS = ("label", "labels", "fine_label")
+
+Int64 = npt.NDArray[np.int64]
 
 
 def find_parquet(files: Files, names: Sequence[str]) -> Source | None:
@@ -122,33 +129,50 @@ class ParquetSource(ListedSource):
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """The bytes of each image; rows are decoded in their order, some at a time."""
-        path, at = "", -1
-        rows: Iterator[bytes | None] = iter(())
-        for key in samples["key"].to_pylist():
-            file, row = key.rsplit("/", 1)
-            if file != path or int(row) <= at:
-                path, rows, at = file, self._rows(file, int(row)), int(row) - 1
-            while at < int(row):
-                payload = next(rows, None)
-                at += 1
-            yield BadImageError("empty", "the row holds no image") if payload is None else payload
+        places = pc.split_pattern(samples["key"].combine_chunks(), "/", max_splits=1, reverse=True)
+        files = pc.list_element(places, 0).dictionary_encode()
+        names, numbers = files.dictionary.to_pylist(), files.indices.to_numpy()
+        rows = pc.list_element(places, 1).cast(pa.int64()).to_numpy()
+        apart = (numbers[1:] != numbers[:-1]) | (rows[1:] <= rows[:-1])
+        for start, stop in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(rows)]):
+            for images in self._images(names[numbers[start]], rows[start:stop]) if start < stop else ():
+                yield from images
 
-    def _rows(self, path: str, first: int) -> Iterator[bytes | None]:
-        """Images of a file from a row on."""
+    def _images(self, path: str, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
+        """Images in ascending rows of a file, some at a time."""
         file = self._opened(path)
+        first = 0
         for group in range(file.num_row_groups):
-            count = file.metadata.row_group(group).num_rows
-            if first >= count:
-                first -= count
-                continue
-            for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=[self._column], use_threads=False):
-                column = batch.column(0)
-                values = column.field("bytes") if pa.types.is_struct(column.type) else column
-                if first >= len(values):
-                    first -= len(values)
-                    continue
-                yield from values.slice(first).to_pylist()
-                first = 0
+            last = first + file.metadata.row_group(group).num_rows
+            wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
+            if len(wanted):
+                yield from self._of_group(file, group, wanted)
+            first = last
+        yield [GONE] * (len(rows) - int(np.searchsorted(rows, first)))
+
+    def _of_group(self, file: pq.ParquetFile, group: int, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
+        """Images in ascending rows of a row group, some at a time."""
+        first = 0
+        batches = file.iter_batches(
+            self._at_once(file, group), row_groups=[group], columns=[self._column], use_threads=False
+        )
+        for batch in batches:
+            column = batch.column(0)
+            values = column.field("bytes") if pa.types.is_struct(column.type) else column
+            last = first + len(values)
+            wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
+            images = values.to_numpy(zero_copy_only=False)[wanted].tolist()
+            yield [EMPTY if image is None else image for image in images] if values.null_count else images
+            if last > rows[-1]:
+                return
+            first = last
+
+    def _at_once(self, file: pq.ParquetFile, group: int) -> int:
+        """How many rows of a row group to decode together."""
+        described = file.metadata.row_group(group)
+        columns = (described.column(number) for number in range(described.num_columns))
+        size = next(column.total_uncompressed_size for column in columns if column.path_in_schema == self._column)
+        return max(1, int(READ_BYTES * described.num_rows / max(1, size)))
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:

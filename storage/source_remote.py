@@ -20,6 +20,8 @@ WEB = re.compile(r"https?://")
 class RemoteFiles:
     """Files below a URL; see `storage.source_files.Files`."""
 
+    read_together = 4 * 2**20  # much against the time until an answer begins
+
     def __init__(self, address: str) -> None:
         self._store = ObjectStore(address)
 

@@ -13,6 +13,7 @@ from itertools import groupby, islice
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import BadImageError, InputError
 from storage.images import SUFFIXES
@@ -27,7 +28,6 @@ LABEL_SUFFIXES = frozenset({".cls", ".json"})
 LABEL_BYTES = 2**16  # of a file with a label, at most
 READ_AHEAD = 2**14
 LINK = "a link in a tar file, which is not followed"
-SEPARATOR = ".tar/"
 
 Label = int | str | None
 
@@ -121,7 +121,11 @@ class TarSource(ListedSource):
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """The bytes of each member, neighbours in one read."""
-        return read_ranges(self._files, samples, lambda key: key[: key.index(SEPARATOR) + len(SEPARATOR) - 1], LINK)
+        return read_ranges(self._files, samples, _shards, LINK)
+
+
+def _shards(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.replace_substring_regex(keys, r"(?s)(\.tar)/.*", r"\1")
 
 
 def _stem(name: str) -> str:

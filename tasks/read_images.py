@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.errors import BadImageError, EigenwaveError
-from storage.jpeg import place_for
-from storage.payloads import decode
+from storage.payloads import decoder
 from storage.shards import Reject
 from storage.source import Source, intact
 from tasks.begin_run import Job
@@ -89,7 +88,7 @@ def transformed_blocks(
     shape = (job.plan.height, job.plan.width, job.plan.channels)
     # Always as many, the last block filled up: in a product of another size, an image may round differently.
     step = max(1, BLOCK_BYTES // (FLOAT32 * math.prod(shape)))
-    following, pixels = iter(payloads), place_for(job.form)
+    following, decode = iter(payloads), decoder(source.layout, job.form)
     for start in range(0, count, step):
         positions = range(start, min(start + step, count))
         # Each channel on its own in memory, as the transform wants it.
@@ -97,7 +96,7 @@ def transformed_blocks(
         rejects: list[Reject] = []
         for image, position in zip(images, positions, strict=False):
             try:
-                image[:] = to_unit_range(decode(intact(next(following)), source.layout, job.form, pixels))
+                image[:] = to_unit_range(decode(intact(next(following))))
             except BadImageError as error:
                 image[:] = np.nan
                 rejects.append(Reject(position, error.reason, error.detail))

@@ -74,8 +74,9 @@ def test_the_transform_is_measured_beside_its_peers(tmp_path, monkeypatch, capsy
 
 def test_reading_is_measured_in_each_format(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
-    ratios = reading.reading(tmp_path, 20, repeats=1)
+    ratios = reading.reading(tmp_path, 20, 12, repeats=1)
     assert ratios.keys() == set(reading.FORMATS)
+    assert all(here > 0 and far > 0 for here, far in ratios.values())
     assert "| parquet |" in capsys.readouterr().out
 
 

@@ -280,6 +280,10 @@ def test_damaged_parquet_is_refused_and_rows_without_image_are_quarantined(tmp_p
     pq.write_table(pa.table({"image": [payload, None, payload], "label": [0, 1, 0]}), path)
     source = open_source(str(path))
     assert [type(payload) for payload in source.read(source.samples())] == [bytes, BadImageError, bytes]
+    samples = source.samples().take([2, 0, 0, 1, 2])
+    pq.write_table(pa.table({"image": [payload, None], "label": [0, 1]}), path)
+    reasons = [bad if isinstance(bad, bytes) else bad.reason for bad in open_source(str(path)).read(samples)]
+    assert reasons == ["unreadable", payload, payload, "empty", "unreadable"]
     path.write_bytes(path.read_bytes()[:-5])
     refused(path, "train.parquet is not a complete Parquet file")
     pq.write_table(pa.table({"image": [payload], "animal": [0]}), path)

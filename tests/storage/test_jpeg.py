@@ -8,8 +8,8 @@ from PIL import Image
 
 from storage.errors import BadImageError
 from storage.images import ImageForm, open_image, pixels
-from storage.jpeg import PLAIN, decode_jpeg, place_for
-from storage.payloads import decode
+from storage.jpeg import PLAIN, ImageDecoder, place_for
+from storage.payloads import decode, decoder
 
 SUBSAMPLINGS = ["4:4:4", "4:2:2", "4:2:0"]
 
@@ -32,6 +32,10 @@ def waves(width, height, seed=0):
 
 def form_of(image, channels=3):
     return ImageForm(image.height, image.width, channels)
+
+
+def decode_jpeg(payload, form):
+    return ImageDecoder(form).decode_plain(payload)
 
 
 @given(
@@ -88,20 +92,41 @@ def test_a_rotation_is_seen_wherever_it_may_stand(options):
 def test_another_size_is_brought_to_the_form_as_pillow_would(fit, gray, channels):
     image = waves(41, 23).convert("L" if gray else "RGB")
     payload, form = encode(image), ImageForm(12, 20, channels, fit)
-    place = place_for(form)
-    assert decode_jpeg(payload, form, place).shape == (23, 41, channels)
-    assert np.array_equal(decode(payload, None, form, place), pixels(open_image(payload), form))
+    assert np.array_equal(decode_jpeg(payload, form), pixels(open_image(payload), form))
     with pytest.raises(BadImageError, match="41 x 23 pixels where"):
-        decode(payload, None, ImageForm(12, 20, channels), place)
+        decode(payload, None, ImageForm(12, 20, channels))
 
 
-def test_pixels_lie_in_the_place_that_is_given():
-    image = waves(32, 32)
-    place = place_for(form_of(image))
-    found = decode_jpeg(encode(image), form_of(image), place)
-    assert found.ctypes.data == place.ctypes.data
-    assert place.ctypes.data % 32 == 16
-    assert np.array_equal(found, pixels(open_image(encode(image)), form_of(image)))
+def test_rows_do_not_begin_where_they_would_be_written_past_the_cache():
+    for side in range(1, 40):
+        place = place_for(ImageForm(side, side, 3))
+        assert place.size == 3 * side * side
+        assert place.ctypes.data % 32 == 16
+
+
+@given(st.lists(st.sampled_from(range(8)), max_size=12))
+@settings(max_examples=30, deadline=None)
+def test_an_image_is_decoded_alike_whatever_came_before(order):
+    image, exif = waves(20, 12), Image.Exif()
+    exif[0x0112] = 6
+    kinds = [
+        encode(image),
+        encode(waves(20, 12, seed=1)),
+        encode(image, exif=exif),
+        encode(image.convert("L")),
+        encode(image, quality=30),
+        encode(waves(12, 20)),
+        encode(image)[:-40],
+        encode(image, optimize=True),
+    ]
+    form = ImageForm(12, 20, 3, "pad")
+    fast = decoder(None, form)
+    for number in order:
+        if number == 6:
+            with pytest.raises(BadImageError, match="truncated"):
+                fast(kinds[number])
+        else:
+            assert np.array_equal(fast(kinds[number]), pixels(open_image(kinds[number]), form))
 
 
 def test_a_header_of_too_many_pixels_is_left_to_pillow_which_refuses_it():
