@@ -59,11 +59,9 @@ class RemoteFiles:
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Files`."""
-        if length is None and not offset:
-            return self._store.read(path).tobytes()
-        end = self.size(path)
-        end = end if length is None else min(end, offset + length)
-        return self._store.read_range(path, offset, end) if end > offset else b""
+        if length is None:
+            return self._store.read(path)[offset:].tobytes()
+        return self._store.read_range(path, offset, offset + length) if length else b""
 
     def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
         """See `Files`: many requests at the same time."""

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby, islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +21,7 @@ from storage.labels import class_ids
 from storage.ranges import read_ranges
 from storage.source import LISTED_AT_ONCE, ListedSource, Source, numbered, split_of, to_samples, train_first
 from storage.source_files import Files
+from storage.tar_cache import Label, Labelled, kept
 from storage.tar_index import Member, tar_members
 
 LABEL_KEYS = ("label", "cls", "class", "class_id", "class_name")
@@ -28,8 +29,6 @@ LABEL_SUFFIXES = frozenset({".cls", ".json"})
 LABEL_BYTES = 2**16  # of a file with a label, at most
 READ_AHEAD = 2**14
 LINK = "a link in a tar file, which is not followed"
-
-Label = int | str | None
 
 
 def find_tar(files: Files, names: Sequence[str]) -> Source | None:
@@ -39,11 +38,6 @@ def find_tar(files: Files, names: Sequence[str]) -> Source | None:
     if packed and not shards:
         raise InputError(f"{files}/{packed[0]} is compressed, so that no part of it can be read; unpack it first.")
     return TarSource(files, shards) if shards else None
-
-
-class _Image(NamedTuple):
-    member: Member
-    label: Label
 
 
 class TarSource(ListedSource):
@@ -77,7 +71,8 @@ class TarSource(ListedSource):
 
     def _batches(self, labels: list[pa.Array]) -> Iterator[dict[str, Any]]:
         for shard in self._shards:
-            stamp, images = self._files.stamp(shard), self._images(shard)
+            stamp = self._files.stamp(shard)
+            images = (found for found in self._labelled(shard, stamp) if self._is_image(found.member))
             while batch := list(islice(images, LISTED_AT_ONCE)):
                 labels.append(_array([image.label for image in batch]))
                 yield {
@@ -89,23 +84,30 @@ class TarSource(ListedSource):
                     "stamp": [stamp] * len(batch),
                 }
 
-    def _images(self, shard: str) -> Iterator[_Image]:
+    def _is_image(self, member: Member) -> bool:
+        """Whether the name says so; counts the others."""
+        image = _suffix(member) in SUFFIXES
+        self._ignored += not image
+        return image
+
+    def _labelled(self, shard: str, stamp: bytes | None) -> Iterator[Labelled]:
+        """Members that are no labels, each with its label; those of a file far away are kept here."""
+        found = self._found(shard)
+        return found if stamp is None or self._files.local(shard) else kept(f"{self._files}/{shard}", stamp, found)
+
+    def _found(self, shard: str) -> Iterator[Labelled]:
         """Members next to each other whose names agree up to the first dot are one sample."""
         with self._files.open(shard) as raw:
             file = io.BufferedReader(raw, READ_AHEAD) if isinstance(raw, io.RawIOBase) else raw
             for _, group in groupby(tar_members(file, f"{self._files}/{shard}"), lambda member: _stem(member.name)):
-                members = [(member, posixpath.splitext(member.name)[1].lower()) for member in group]
+                members = list(group)
                 label = self._label(file, shard, members)
-                for member, suffix in members:
-                    if suffix in SUFFIXES:
-                        yield _Image(member, label)
-                    elif suffix not in LABEL_SUFFIXES:
-                        self._ignored += 1
+                yield from (Labelled(member, label) for member in members if _suffix(member) not in LABEL_SUFFIXES)
 
-    def _label(self, file: BinaryIO, shard: str, members: Iterable[tuple[Member, str]]) -> Label:
+    def _label(self, file: BinaryIO, shard: str, members: Iterable[Member]) -> Label:
         name = ""
-        for member, suffix in members:
-            name = member.name
+        for member in members:
+            name, suffix = member.name, _suffix(member)
             if suffix in LABEL_SUFFIXES and member.length is not None:
                 file.seek(member.offset)
                 content = file.read(min(member.length, LABEL_BYTES))
@@ -126,6 +128,10 @@ class TarSource(ListedSource):
 
 def _shards(keys: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring_regex(keys, r"(?s)(\.tar)/.*", r"\1")
+
+
+def _suffix(member: Member) -> str:
+    return posixpath.splitext(member.name)[1].lower()
 
 
 def _stem(name: str) -> str:

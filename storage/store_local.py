@@ -84,7 +84,8 @@ class LocalStore:
                 "finished work is kept."
             ) from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()
 
     def copy(self, key: str, target: str) -> None:
         """A hard link, or a copy where the disk has none."""

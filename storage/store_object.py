@@ -33,6 +33,7 @@ AT_ONCE = 4  # parts on their way at the same time
 DELETED_AT_ONCE = 1000
 CUT_SHORT = "body error"  # what obstore says of an answer that ended before its end
 CUT_SHORT_TRIES = 4
+BEHIND_END = "status code: 416"  # and of a range that begins where the object has ended
 READ_AHEAD = 2**20  # bytes asked for at least when a file is read in parts
 RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
 CLIENT: "ClientConfig" = {
@@ -70,8 +71,13 @@ class ObjectStore:
         return io.BufferedReader(_Ranges(self, key, size), READ_AHEAD)
 
     def read_range(self, key: str, start: int, end: int) -> bytes:
-        """Some of the bytes of an object."""
-        return self._tried(key, "read", lambda: obstore.get_range(self._objects, key, start=start, end=end).to_bytes())
+        """Some of the bytes of an object; less at its end."""
+        try:
+            return self._tried(
+                key, "read", lambda: obstore.get_range(self._objects, key, start=start, end=end).to_bytes()
+            )
+        except BehindEndError:
+            return b""
 
     def size(self, key: str) -> int | None:
         """Ask for the object's header."""
@@ -192,8 +198,7 @@ class ObjectStore:
                 raise
             raise EigenwaveError(f"{self.address} is not there; make the bucket or container first.") from None
         except (BaseError, OSError) as error:
-            kind = CutShortError if CUT_SHORT in str(error) else EigenwaveError
-            raise kind(
+            raise _kind(error)(
                 f"{self.address}/{key} cannot be {done}: {_reason(error)}; see to access and network and run again, "
                 "finished work is kept."
             ) from None
@@ -201,6 +206,15 @@ class ObjectStore:
 
 class CutShortError(EigenwaveError):
     """An answer that ended before its end."""
+
+
+class BehindEndError(EigenwaveError):
+    """A range that begins behind the end of an object."""
+
+
+def _kind(error: Exception) -> type[EigenwaveError]:
+    kinds = {CUT_SHORT: CutShortError, BEHIND_END: BehindEndError}
+    return next((kind for words, kind in kinds.items() if words in str(error)), EigenwaveError)
 
 
 def _entry(found: "obstore.ObjectMeta") -> Entry:

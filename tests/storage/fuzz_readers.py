@@ -41,6 +41,8 @@ BLOCK = 512
 class MemoryFiles:
     """Files by name; see `storage.source_files.Files`."""
 
+    read_together = 2**12
+
     def __init__(self, contents):
         self.contents = contents
 

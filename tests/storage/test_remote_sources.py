@@ -3,16 +3,20 @@
 import functools
 import http.server
 import threading
+import time
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import obstore
 import pytest
 
+from storage import source_remote
 from storage.errors import InputError
 from storage.images import ImageForm
 from storage.open_source import address_of, open_source
 from storage.payloads import decode
+from storage.source_remote import remote_files
 from tests.formats import FORMATS, SIDE, make_images
 
 FORM = ImageForm(SIDE, SIDE, 3)
@@ -49,6 +53,67 @@ def test_every_format_is_read_from_a_bucket(name, bucket, images, tmp_path):
         assert (decode(payload, source.layout, FORM) == image.pixels).all()
 
 
+class Requests:
+    """Counts what is asked of an object store, by kind."""
+
+    def __init__(self, monkeypatch):
+        self.made = Counter()
+        for kind in ("head", "get", "get_range"):
+            monkeypatch.setattr(obstore, kind, functools.partial(self._count, kind, getattr(obstore, kind)))
+
+    def _count(self, kind, request, *words, **named):
+        self.made[kind] += 1
+        return request(*words, **named)
+
+
+def test_ranges_are_read_with_one_request_each(bucket, images, tmp_path, monkeypatch):
+    upload(FORMATS["webdataset"](tmp_path / "data", images), bucket)
+    source = open_source(bucket)
+    samples = source.samples()
+    requests = Requests(monkeypatch)
+    assert list(source.read(samples)) == [image.file for image in images]
+    assert requests.made == {"get_range": 4}  # one a shard
+
+
+def test_a_range_ends_where_its_object_does(bucket):
+    obstore.put(obstore.store.from_url(bucket), "a", b"0123456789")
+    files = remote_files(bucket)
+    assert files.read("a", 7, 100) == b"789"
+    assert files.read("a", 10, 5) == files.read("a", 2**40, 5) == files.read("a", 3, 0) == b""
+    assert files.read("a", 4) == b"456789"
+    with pytest.raises(FileNotFoundError):
+        files.read("b", 0, 5)
+
+
+def test_what_a_tar_file_holds_is_kept_until_it_changes(bucket, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("EIGENWAVE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(source_remote, "settled_before", lambda: time.time() + 60)
+    upload(FORMATS["tar-of-folders"](tmp_path / "data", images), bucket)
+    source = open_source(bucket)
+    samples, ignored = source.samples(), source.ignored
+    (kept, *others) = (tmp_path / "cache" / "tar").iterdir()
+    assert len(others) == 1  # a file for each of two shards
+
+    requests = Requests(monkeypatch)
+    again = open_source(bucket)
+    assert (again.samples(), again.classes, again.ignored) == (samples, source.classes, ignored)
+    assert not requests.made["get_range"]
+
+    kept.write_bytes(kept.read_bytes()[:-30])
+    assert open_source(bucket).samples() == samples
+    assert requests.made["get_range"] == 1
+    upload(FORMATS["tar-of-folders"](tmp_path / "other", images[:3]), bucket)
+    assert len(open_source(bucket).samples()) < len(samples)
+
+
+def test_without_a_cache_tar_files_are_read_each_time(bucket, images, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("EIGENWAVE_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(source_remote, "settled_before", lambda: time.time() + 60)
+    upload(FORMATS["webdataset"](tmp_path / "data", images), bucket)
+    assert len(open_source(bucket).samples()) == len(images)
+
+
 def test_a_list_names_images_in_a_bucket_and_here(bucket, images, tmp_path):
     upload(FORMATS["folder"](tmp_path / "data", images), bucket)
     rows = [f"{bucket}/{images[0].name},ant", f"data/{images[1].name},ant", f"{bucket}/nothing.jpg,bee"]
@@ -71,6 +136,7 @@ def web(tmp_path):
                 return super().send_head()
             content = Path(self.translate_path(self.path)).read_bytes()
             first, last = (int(number) for number in wanted.removeprefix("bytes=").split("-"))
+            last = min(last, len(content) - 1)
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
             self.send_header("Content-Length", str(len(content[first : last + 1])))
