@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from flows.prefect_server import show
+
 
 def show_dashboard(address: str | None) -> None:
     """Link to Dask's dashboard, if there is one."""
     if address:
-        create_link_artifact(
-            address, link_text="Dask dashboard", key="dask-dashboard", description="Watch the workers."
+        show(
+            lambda: create_link_artifact(
+                address, link_text="Dask dashboard", key="dask-dashboard", description="Watch the workers."
+            )
         )
 
 
@@ -23,7 +27,8 @@ def show_facts(stage: str, facts: Mapping[str, str]) -> None:
 def show_rows(key: str, description: str, rows: Sequence[Mapping[str, str]]) -> None:
     """A table, unless it is empty."""
     if rows:
-        create_table_artifact([dict(row) for row in rows], key=key.replace(" ", "-"), description=description)
+        table = [dict(row) for row in rows]
+        show(lambda: create_table_artifact(table, key=key.replace(" ", "-"), description=description))
 
 
 def show_text(key: str, text: str, pictures: Mapping[str, bytes] | None = None) -> None:
@@ -33,4 +38,4 @@ def show_text(key: str, text: str, pictures: Mapping[str, bytes] | None = None) 
         for caption, content in (pictures or {}).items()
         if content
     ]
-    create_markdown_artifact("\n\n".join([text, *drawn]), key=key)
+    show(lambda: create_markdown_artifact("\n\n".join([text, *drawn]), key=key))

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from flows.command_inputs import Config, Flags, chosen_settings
 from flows.command_upkeep import Folder, GateFlags
@@ -44,8 +44,18 @@ def run(
     chosen = chosen_settings(settings, config)
     space = _ready(source, workspace, chosen, run_id)
     from flows.analysis import analysis  # noqa: PLC0415
+    from flows.prefect_server import ServerLostError, loss_told  # noqa: PLC0415
 
-    finished = analysis(source, workspace, chosen, run_id)
+    before = space.latest_id()
+    try:
+        with loss_told():
+            finished = analysis(source, workspace, chosen, run_id)
+    except ServerLostError as error:
+        newest = space.latest_id()
+        if newest is not None and newest != before:
+            Console().print(_summary(space, newest))
+            _leave(f"eigenwave: the run is finished, but Prefect does not know: {error}\n", 0)
+        _leave(f"eigenwave: {error}\n", error.exit_code)
     Console().print(_summary(space, finished))
 
 
@@ -83,12 +93,16 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     require_baseline(Workspace(workspace), against, chosen)
     space = _ready(source, workspace, chosen, run_id)
     from flows.audit import audit as audit_flow  # noqa: PLC0415
+    from flows.prefect_server import ServerLostError, loss_told  # noqa: PLC0415
 
     failure = None
     try:
-        found = audit_flow(source, workspace, fail_if, against, chosen, run_id)
+        with loss_told():
+            found = audit_flow(source, workspace, fail_if, against, chosen, run_id)
     except GateError as error:
         failure, found = error, error.audit
+    except ServerLostError as error:
+        _leave(f"eigenwave: {error}\n", error.exit_code)
     Console().print(_summary(space, found.run_id))
     if found.comparison and found.before:
         folder = space.comparison(found.before, found.run_id)
@@ -132,25 +146,29 @@ def _interrupt(*_: object) -> None:
 
     Ctrl-C in a terminal ends Prefect's temporary server too, and Prefect would go on asking it for minutes.
     """
-    deadline = threading.Timer(GRACE_SECONDS, _leave)
+    deadline = threading.Timer(GRACE_SECONDS, _leave, (INTERRUPTION, INTERRUPTED))
     deadline.daemon = True
     deadline.start()
-    signal.signal(signal.SIGINT, lambda *_: _leave())
+    signal.signal(signal.SIGINT, lambda *_: _leave(INTERRUPTION, INTERRUPTED))
     raise KeyboardInterrupt
 
 
-def _leave() -> None:
+def _leave(text: str, status: int) -> NoReturn:
+    """End the command at once: Prefect would go on asking a server that is gone for minutes."""
     import psutil  # noqa: PLC0415 - Dask brings it
 
-    sys.stderr.write(INTERRUPTION)
+    sys.stdout.flush()
+    sys.stderr.write(text)
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             child.terminate()
-    os._exit(INTERRUPTED)
+    os._exit(status)
 
 
 def _quiet_prefect() -> None:
     """The terminal belongs to the progress bars and the summary; Prefect's log goes to its server all the same."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    # Nor does the terminal hear of each event that a server which is gone was not told of.
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
     # A server that a command starts unasked must not call home.
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -66,9 +66,10 @@ def gc(
     from storage.garbage import collect, garbage  # noqa: PLC0415
 
     space = Workspace(workspace)
-    with space.lock():
+    with space.lock() as lease:
         entries = garbage(space, timedelta(hours=grace))
         if not dry_run:
+            lease.require()  # who looked for so long that another took over knows no more what is needed
             collect(space, entries)
     for entry in entries:
         print(entry.key)  # noqa: T201

@@ -15,7 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dask
-from distributed import Client, LocalCluster, Security
+from distributed import Client, LocalCluster, Nanny, Security
+from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
 from storage.errors import ClusterLostError, InputError
@@ -23,6 +24,7 @@ from storage.settings import Settings
 
 CONNECT_SECONDS = 10
 FIRST_WORKER_SECONDS = 60
+STARTS = 5  # of a worker process that dies as soon as it is there
 LOOPBACK = "127.0.0.1"
 DASHBOARD_PORT = 8787
 TLS_FILES = ("ca.crt", "tls.crt", "tls.key")  # as Kubernetes mounts them from a secret
@@ -39,6 +41,23 @@ CONFIG = {
     # A run whose workers are gone for good must not wait for ever.
     "distributed.scheduler.no-workers-timeout": "10 minutes",
 }
+# A worker that has not come back by then is given up with its nanny, even if that is about to start it once more.
+LOCAL_CONFIG = {"distributed.deploy.lost-worker-timeout": "10 minutes"}
+
+
+class LastingNanny(Nanny):
+    """One that replaces a worker even if it dies in its first moments, as it does when its first task ends it.
+
+    Dask takes that for a worker that cannot start, and leaves its place empty.
+    """
+
+    async def instantiate(self) -> Status:
+        """Start a worker process; another if it dies at once, unless that is wanted."""
+        for _ in range(STARTS):
+            status = await super().instantiate()
+            if status != Status.stopped or self.status not in {Status.init, Status.starting, Status.running}:
+                break
+        return status
 
 
 @contextmanager
@@ -54,7 +73,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
     """
     with dask.config.set(CONFIG):
         if settings.cluster == "local":
-            with _local(settings) as cluster, _connected(cluster, None) as client:
+            with dask.config.set(LOCAL_CONFIG), _local(settings) as cluster, _connected(cluster, None) as client:
                 yield client
         elif "://" in settings.cluster:
             security = tls_security(settings.tls)
@@ -127,6 +146,7 @@ def _local(settings: Settings) -> Cluster:
         n_workers=settings.fewest_workers or workers,
         threads_per_worker=1,
         memory_limit=settings.memory_limit or "auto",
+        worker_class=LastingNanny,
         host=LOOPBACK,
         dashboard_address=f"{LOOPBACK}:{free_port(DASHBOARD_PORT)}",
         silence_logs=logging.ERROR,

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from flows.prefect_server import show
 
 UPDATE_SECONDS = 1.0  # an artifact update is a request to the server
 
@@ -17,7 +20,7 @@ UPDATE_SECONDS = 1.0  # an artifact update is a request to the server
 def stage_progress(stage: str, shards: int) -> Iterator[Callable[[], None]]:
     """Show a stage's progress; the block gets a function to call after each shard."""
     key, description = stage.replace(" ", "-"), f"{stage}: {shards} shards"
-    artifact = cast("UUID", create_progress_artifact(0.0, key=key, description=description))
+    artifact = cast("UUID | None", show(lambda: create_progress_artifact(0.0, key=key, description=description)))
     columns = (
         TextColumn("{task.description:18}"),
         BarColumn(),
@@ -33,8 +36,8 @@ def stage_progress(stage: str, shards: int) -> Iterator[Callable[[], None]]:
             nonlocal updated, done
             done += 1
             bars.advance(bar)
-            if done == shards or time.monotonic() - updated > UPDATE_SECONDS:
+            if artifact and (done == shards or time.monotonic() - updated > UPDATE_SECONDS):
                 updated = time.monotonic()
-                update_progress_artifact(artifact, 100.0 * done / shards)
+                show(partial(update_progress_artifact, artifact, 100.0 * done / shards))
 
         yield advance

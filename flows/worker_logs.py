@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from distributed import Client
+from distributed.client import ClosedClientError
 from distributed.diagnostics.plugin import ForwardLoggingPlugin
 
 Event = tuple[float, Mapping[str, Any]]
@@ -41,6 +42,8 @@ def relayed(client: Client, tell: Callable[[int, str], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        client.unsubscribe_topic(topic)
-        client.unsubscribe_topic("all")
-        client.unregister_worker_plugin(topic)
+        # A scheduler that is gone, or new, needs no farewell: it must not hide why the block ended.
+        with suppress(OSError, ClosedClientError, ValueError):
+            client.unsubscribe_topic(topic)
+            client.unsubscribe_topic("all")
+            client.unregister_worker_plugin(topic)

@@ -78,14 +78,18 @@ def same_recipe(key: str, other: str) -> bool:
 
 
 def find_shard(workspace: Workspace, key: str) -> Marker | None:
-    """The marker of a complete shard, or None if it was never completed."""
+    """The marker of a complete shard, or None if it was never completed, or damaged: then it is to be made again."""
+    marker = read_marker(workspace, key)
+    return marker if marker and workspace.chunk(key).size() == marker.bytes else None
+
+
+def read_marker(workspace: Workspace, key: str) -> Marker | None:
+    """What a marker says, or None if there is none, or a damaged one."""
     try:
         content = read_checked(workspace.marker(key))
-        marker = Marker(**{**content, "rejects": tuple(Reject(**reject) for reject in content["rejects"])})
-        complete = workspace.chunk(key).size() == marker.bytes
+        return Marker(**{**content, "rejects": tuple(Reject(**reject) for reject in content["rejects"])})
     except (FileNotFoundError, ValueError, TypeError, KeyError):
-        return None  # a half-written or damaged shard is one to be made again
-    return marker if complete else None
+        return None
 
 
 def store_shard(

@@ -8,7 +8,7 @@ from storage.arrays import chunk_path
 from storage.errors import InputError
 from storage.files import digest_of
 from storage.manifest import Manifest, read_manifest
-from storage.shards import find_shard
+from storage.shards import read_marker
 from storage.store import StorePath
 from storage.workspace import RunPaths, Workspace
 
@@ -92,5 +92,5 @@ def _shards(workspace: Workspace, paths: RunPaths, manifest: Manifest) -> Iterat
             yield Fault(chunk, DAMAGED)
         if not marker.exists():
             yield Fault(marker, MISSING)
-        elif chunk.exists() and find_shard(workspace, key) is None:
+        elif read_marker(workspace, key) is None:
             yield Fault(marker, DAMAGED)

@@ -24,13 +24,12 @@ EIGENWAVE = str(Path(sys.executable).with_name("eigenwave"))
 SERVER_SECONDS = 120
 
 
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory):
-    """A real Prefect server on the loopback interface with its own database; gives its API address."""
+@contextlib.contextmanager
+def serving_prefect(home):
+    """A real Prefect server on the loopback interface with its own database; gives its API address and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    home = tmp_path_factory.mktemp("prefect")
     environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (home / "log").open("wb") as log:
@@ -38,13 +37,21 @@ def prefect_server(tmp_path_factory):
     address = f"http://127.0.0.1:{port}/api"
     try:
         _wait_for(address, server, home / "log")
+        yield address, server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory):
+    """Address of the API of a Prefect server."""
+    with serving_prefect(tmp_path_factory.mktemp("prefect")) as (address, _):
         yield address
         from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 - slow to import
 
         APILogWorker.drain_all(timeout=5)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
 
 
 def ask(server, path, body=None):

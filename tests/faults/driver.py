@@ -20,7 +20,7 @@ class Ended(BaseException):
 
 
 def analyse(source, address, run_id="run", **settings):
-    """A run without its report, which takes longer than all the rest; gives its paths."""
+    """A run without its report, which takes longer than all the rest; gives its paths. An id of None is left out."""
     workspace = Workspace(address)
     workspace.prepare()
     with workspace.lock() as lease:
@@ -36,12 +36,13 @@ def compute(job, fanout=None):
     stages.compute(job, fanout or InlineFanout())
 
 
-def end():
-    """End in earnest."""
+def end(key):
+    """End in earnest, telling the file."""
+    os.write(1, f"{key}\n".encode())
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def end_softly():
+def end_softly(_):
     """End the work in this process, but not the process."""
     raise Ended
 
@@ -79,16 +80,16 @@ def changes(at):
 
 
 def ending(number, when, way):
-    """An `at` for `changes` that ends the process in a way at one place, and tells the file."""
+    """An `at` for `changes` that ends the process in a way at one place."""
 
     def at(*place):
         if place[:2] == (number, when):
-            os.write(1, f"{place[2]}\n".encode())
-            way()
+            way(place[2])
 
     return at
 
 
 if __name__ == "__main__":
-    with changes(ending(int(sys.argv[3]), sys.argv[4], end)):
-        analyse(sys.argv[1], sys.argv[2])
+    data, folder, place, moment, *name = sys.argv[1:]
+    with changes(ending(int(place), moment, end)):
+        analyse(data, folder, *name)

@@ -1,0 +1,72 @@
+"""Prefect's server may be out of reach: a run goes on unseen, and is not lost by it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import httpx
+from prefect import get_run_logger
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from storage.errors import EigenwaveError
+
+T = TypeVar("T")
+
+TRIES_TO_SHOW = 1  # beyond the first, a few seconds in all: what is only shown must not hold a run up
+SILENCE_SECONDS = 120.0  # before a server that did not answer is shown something again
+
+
+class ServerLostError(EigenwaveError):
+    """Prefect's server does not answer."""
+
+
+class _Audience:
+    """Prefect's server, as far as a run only shows it something."""
+
+    def __init__(self) -> None:
+        self._silent_until = 0.0
+
+    def show(self, send: Callable[[], T]) -> T | None:
+        """What the server answers; None if it is out of reach, or was a moment ago."""
+        if time.monotonic() < self._silent_until:
+            return None
+        try:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: TRIES_TO_SHOW}):
+                return send()
+        except httpx.TransportError as error:
+            self._silent_until = time.monotonic() + SILENCE_SECONDS
+            get_run_logger().warning("Prefect's server does not answer (%s); the run goes on unseen.", error)
+            return None
+
+
+show = _Audience().show
+
+
+@contextmanager
+def loss_told() -> Iterator[None]:
+    """Tell in a sentence that a flow ended because the server did not answer, however long it was asked.
+
+    Raises
+    ------
+    ServerLostError
+        If so.
+    """
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise _lost(str(error)) from None
+    except RuntimeError as error:
+        if "Failed to reach API" not in str(error):
+            raise
+        raise _lost("there is none") from None
+
+
+def _lost(reason: str) -> ServerLostError:
+    address = PREFECT_API_URL.value()
+    server, advice = (
+        (f"Prefect's server at {address}", "start it again, or unset PREFECT_API_URL to do without, and run again")
+        if address
+        else ("Prefect's temporary server", "run again")
+    )
+    return ServerLostError(f"{server} does not answer ({reason}); {advice}: finished work is kept.")

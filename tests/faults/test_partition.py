@@ -1,0 +1,127 @@
+"""A network that is cut while a run computes: a real cable between two network namespaces, and it is unplugged."""
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+
+import dask
+import pytest
+
+from flows.dask_fanout import DaskFanout
+from flows.fanout import InlineFanout
+from flows.open_client import open_client
+from storage.errors import ClusterLostError
+from storage.settings import Settings
+from tests.faults.table import record
+from tests.faults.test_workers import analyse
+from tests.flows.test_open_client import ROOT, wait_for_port
+from tests.flows.test_stages import smooth_images
+
+pytestmark = pytest.mark.slow
+
+HERE, THERE, PORT = "10.213.7.1", "10.213.7.2", 18786
+SILENCE = "11s"  # after which Dask gives a connection up: the least it allows, and 30 s if nothing is said
+
+
+def ip(*words):
+    return subprocess.run(["ip", *words], capture_output=True, text=True, check=True)  # noqa: S607
+
+
+@pytest.fixture
+def far():
+    """A network namespace that a cable joins with this one; its name, which is that of the cable's end in it too."""
+    near, far = f"near{os.getpid() % 10**6}", f"far{os.getpid() % 10**6}"
+    try:
+        ip("netns", "add", far)
+        ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", far)
+        for words, address, device in (((), HERE, near), (("-n", far), THERE, far)):
+            ip(*words, "addr", "add", f"{address}/24", "dev", device)
+            ip(*words, "link", "set", device, "up")
+        ip("-n", far, "link", "set", "lo", "up")
+    except (OSError, subprocess.CalledProcessError) as error:
+        subprocess.run(["ip", "netns", "delete", far], capture_output=True, check=False)  # noqa: S607
+        pytest.skip(f"there are no network namespaces here: {getattr(error, 'stderr', error)}")
+    yield far
+    ip("netns", "delete", far)
+
+
+@contextmanager
+def process(folder, kind, *words, inside=None):
+    """A scheduler or worker, in a namespace if one is given."""
+    code = f"from distributed.cli.dask_{kind} import main; main()"
+    place = ["ip", "netns", "exec", inside] if inside else []
+    command = [*place, sys.executable, "-c", code, *words, "--no-dashboard"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": SILENCE}
+    with (folder / "dask.log").open("ab") as log:
+        running = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        running.kill()
+        running.wait()
+
+
+class CutFanout:
+    """Another fan-out, that has the cable unplugged when two shards of a stage are done."""
+
+    def __init__(self, fanout, far, stage):
+        self.fanout, self.far, self.stage, self.cut = fanout, far, stage, False
+
+    def map_sum(self, function, shards, advance, result_bytes):
+        done = iter(range(1, len(shards) + 1))
+
+        def counted():
+            if next(done) == 2 and function.func.__name__ == self.stage and not self.cut:
+                ip("-n", self.far, "link", "set", self.far, "down")
+                self.cut = True
+            advance()
+
+        return self.fanout.map_sum(function, shards, counted, result_bytes)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return smooth_images(tmp_path_factory.mktemp("data"), shape=(8, 8), count=40)
+
+
+@pytest.fixture(scope="module")
+def expected(source, tmp_path_factory):
+    return analyse(source, tmp_path_factory.mktemp("expected"), InlineFanout())
+
+
+def worker(host):
+    return "worker", f"tcp://{host}:{PORT}", "--nthreads", "1", "--no-nanny"
+
+
+@pytest.mark.parametrize("stage", ["transform_shard", "share_of_shard"])
+def test_a_run_goes_on_without_the_workers_that_are_cut_off(source, expected, far, tmp_path, stage):
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set({"distributed.comm.timeouts.tcp": SILENCE}))
+        stack.enter_context(process(tmp_path, "scheduler", "--host", HERE, "--port", str(PORT)))
+        wait_for_port(f"tcp://{HERE}:{PORT}")
+        for host, inside in ((HERE, None), (THERE, far)):
+            stack.enter_context(process(tmp_path, *worker(HERE), "--host", host, inside=inside))
+        settings = Settings(cluster=f"tcp://{HERE}:{PORT}", allow_unencrypted=True)
+        client = stack.enter_context(open_client(settings))
+        client.wait_for_workers(2, timeout=60)
+        cutting = CutFanout(DaskFanout(client), far, stage)
+        assert analyse(source, tmp_path / "workspace", cutting) == expected
+        assert cutting.cut
+        assert [worker.split(":")[1] for worker in client.scheduler_info()["workers"]] == [f"//{HERE}"]
+    record(f"worker cut off the network: {stage}", tried=1, survived=1)
+
+
+def test_a_run_that_is_cut_off_its_cluster_is_told_and_continued(source, expected, far, tmp_path):
+    settings = Settings(cluster=f"tcp://{THERE}:{PORT}", allow_unencrypted=True)
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set({"distributed.comm.timeouts.tcp": SILENCE}))
+        stack.enter_context(process(tmp_path, "scheduler", "--host", THERE, "--port", str(PORT), inside=far))
+        wait_for_port(f"tcp://{THERE}:{PORT}")
+        stack.enter_context(process(tmp_path, *worker(THERE), "--host", THERE, inside=far))
+        with pytest.raises(ClusterLostError, match="was lost in the middle"), open_client(settings) as client:
+            analyse(source, tmp_path / "workspace", CutFanout(DaskFanout(client), far, "transform_shard"))
+        ip("-n", far, "link", "set", far, "up")
+        with open_client(settings) as client:
+            assert analyse(source, tmp_path / "workspace", DaskFanout(client)) == expected
+    record("driver cut off its cluster", tried=1, survived=1)

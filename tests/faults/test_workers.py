@@ -1,0 +1,93 @@
+"""SIGKILL of Dask workers in every stage of a run, before and after what they do there is on disk."""
+
+import os
+import signal
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from flows import stages
+from flows.fanout import InlineFanout
+from flows.open_fanout import open_fanout
+from storage.run import open_run
+from storage.settings import Settings
+from storage.workspace import Workspace
+from tasks.begin_run import begin_run
+from tests.faults import driver
+from tests.faults.table import record
+from tests.flows.test_stages import smooth_images
+
+SETTINGS = driver.SETTINGS | {"shard_size": 2**12}
+STAGES = {
+    "transform_shard",
+    "share_of_shard",
+    "project_shard",
+    "share_of_scales",
+    "score_scales",
+    "summarise_shard",
+    "judge_shard",
+}
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """A function of a shard whose first call for one shard ends the worker before, and for another after."""
+
+    function: partial
+    traces: Path
+    before: int
+    after: int
+
+    def __call__(self, shard):
+        self.die("before", shard == self.before)
+        result = self.function(shard)
+        self.die("after", shard == self.after)
+        return result
+
+    def die(self, when, here):
+        trace = self.traces / when
+        if here and not trace.exists():
+            trace.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DeadlyFanout:
+    """Another fan-out, where two workers die in each stage."""
+
+    def __init__(self, fanout, traces):
+        self.fanout, self.traces, self.turns = fanout, traces, 0
+
+    def map_sum(self, function, shards, advance, result_bytes):
+        self.turns += 1
+        place = self.traces / f"{self.turns:02d}-{function.func.__name__}"
+        place.mkdir()
+        deadly = Deadly(function, place, shards[self.turns % len(shards)], shards[(self.turns + 3) % len(shards)])
+        return self.fanout.map_sum(deadly, shards, advance, result_bytes)
+
+
+def analyse(source, folder, fanout):
+    workspace = Workspace(folder)
+    workspace.prepare()
+    job = begin_run(str(source), Settings(**SETTINGS), workspace, "run")
+    driver.compute(job, fanout)
+    stages.seal_run(job, {})
+    return open_run(job.paths.folder).manifest.files
+
+
+@pytest.mark.slow
+def test_workers_die_in_every_stage(tmp_path):
+    source = smooth_images(tmp_path / "data", shape=(8, 8), count=40)
+    expected = analyse(source, tmp_path / "undisturbed", InlineFanout())
+    deaths = []
+    with open_fanout(Settings(workers=2)) as fanout:
+        for round_ in ("1", "2"):
+            traces = tmp_path / f"traces{round_}"
+            traces.mkdir()
+            assert analyse(source, tmp_path / round_, DeadlyFanout(fanout, traces)) == expected
+            deaths += [(trace.parent.name[3:], trace.name) for trace in traces.rglob("*") if trace.is_file()]
+    assert set(deaths) == {(stage, when) for stage in STAGES for when in ("before", "after")}
+    for stage in sorted(STAGES):
+        count = sum(hit == stage for hit, _ in deaths)
+        record(f"SIGKILL of a worker: {stage}", tried=count, survived=count)
