@@ -180,7 +180,7 @@ def test_the_image_copies_what_is_there_and_installs_from_the_lock():
     assert all((ROOT / name).exists() for names in copied for name in names)
     assert {"flows", "tasks", "storage"} <= {name for names in copied for name in names}
     assert "--require-hashes -r requirements.lock" in lines
-    assert lines.index("\nUSER eigenwave") > lines.rindex("\nRUN")
+    assert lines.index("\nUSER 1000") > lines.rindex("\nRUN")
     assert "prefect-redis==" in (ROOT / "requirements.lock").read_text()
 
 
