@@ -68,6 +68,7 @@ class Site:
             "EIGENWAVE_TLS": self.folder / "postgres" / "tls",
             "POSTGRES_FOLDER": self.folder / "postgres" / "database",
             "PREFECT_HOME": self.folder / "prefect",
+            "PREFECT_WORKER_QUERY_SECONDS": 1,  # instead of 10: nobody wants to wait here
             **self.ports,
         }
 
