@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 ROW_BLOCK = 1024  # rows multiplied at once: enough for full speed, few enough to sum the rest in float64
 GRAM_BLOCK = 8192  # rows of a symmetric product: its p x p result costs as much to add up as 500 rows to multiply
-CAST_BLOCK = 128  # rows cast to float64 at once: stays in the cache
+CAST_BYTES = 2**19  # of rows cast to float64 at once: stays in the cache
 TILE = 4096  # rows of a tall matrix, or columns of wide ones, worked on at once: bounds temporary copies
 
 
@@ -36,6 +36,13 @@ def row_blocks(rows: Float32, used: Mask, size: int = ROW_BLOCK) -> Iterator[Flo
             yield block if mask.all() else block[mask]
 
 
+def cast_blocks(rows: Float32, used: Mask) -> Iterator[Float64]:
+    """The used rows (n, p) in float64, few at a time."""
+    size = max(1, CAST_BYTES // (8 * rows.shape[1]))
+    for block in row_blocks(rows, used, size):
+        yield block.astype(np.float64)
+
+
 @dataclass(frozen=True)
 class Moments:
     """Sums over rows of W: how many, sum of each column (p,), sum of all squares."""
@@ -48,12 +55,10 @@ class Moments:
     def of(cls, rows: Float32, used: Mask) -> Self:
         """Moments of the used rows, summed in float64."""
         count, column_sum, square_sum = 0, np.zeros(rows.shape[1]), 0.0
-        for block in row_blocks(rows, used):
+        for block in cast_blocks(rows, used):
             count += len(block)
-            for start in range(0, len(block), CAST_BLOCK):
-                exact = block[start : start + CAST_BLOCK].astype(np.float64)
-                column_sum += exact.sum(axis=0)
-                square_sum += float(np.vdot(exact, exact))
+            column_sum += block.sum(axis=0)
+            square_sum += float(np.vdot(block, block))
         return cls(count, column_sum, square_sum)
 
     def __add__(self, other: Self) -> Self:

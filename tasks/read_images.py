@@ -17,7 +17,7 @@ from tasks.duplicates import DIGEST_BYTES
 from tasks.memory import KEPT_BYTES
 from tasks.products import Float32
 from tasks.solver import FLOAT32
-from tasks.space import to_unit_range
+from tasks.space import white
 
 BLOCK_BYTES = 4 * 2**20  # of decoded images: little memory, and their transform stays in the cache
 Payload = bytes | BadImageError  # what a source gives of a sample
@@ -89,17 +89,21 @@ def transformed_blocks(
     # Always as many, the last block filled up: in a product of another size, an image may round differently.
     step = max(1, BLOCK_BYTES // (FLOAT32 * math.prod(shape)))
     following, decode = iter(payloads), decoder(source.layout, job.form)
+    # Each channel on its own in memory, as the transform wants it.
+    planes, whites = np.zeros((step, shape[2], *shape[:2]), np.float32), np.ones((step, 1, 1, 1), np.float32)
+    images = np.moveaxis(planes, 1, 3)
     for start in range(0, count, step):
         positions = range(start, min(start + step, count))
-        # Each channel on its own in memory, as the transform wants it.
-        images = np.moveaxis(np.zeros((step, shape[2], *shape[:2]), np.float32), 1, 3)
         rejects: list[Reject] = []
-        for image, position in zip(images, positions, strict=False):
+        for row, position in enumerate(positions):
             try:
-                image[:] = to_unit_range(decode(intact(next(following))))
+                pixels = decode(intact(next(following)))
             except BadImageError as error:
-                image[:] = np.nan
+                images[row] = np.nan
                 rejects.append(Reject(position, error.reason, error.detail))
+            else:
+                images[row], whites[row] = pixels, white(pixels.dtype)
+        planes /= whites  # to [0, 1], all at once
         place = None if out is None or len(positions) < step else out[positions.start : positions.stop]
         coefficients = job.space.forward(images, place)[: len(positions)]
         if out is not None and place is None:

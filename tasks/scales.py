@@ -14,7 +14,7 @@ import numpy as np
 from tasks.association import adjusted, expected_null, learnability
 from tasks.bands import DETAILS, Band
 from tasks.krylov import eigenvectors, nystrom, orthonormalise, random_block
-from tasks.products import CAST_BLOCK, Float32, Mask, multiply, project, row_blocks
+from tasks.products import Float32, Mask, cast_blocks, multiply, project
 from tasks.sums import BUDGET, NUMBER, Float64, Int64, LabelSums, Sums
 
 MOST_PATTERNS = 16  # of a scale: few, so that scales with few columns compare with those that have many
@@ -136,9 +136,9 @@ def _put(block: Float32, columns: Float32) -> None:
 def column_energies(rows: Float32, used: Mask, mean: Float64) -> Float64:
     """Energy about the mean of each column of the used rows (p,)."""
     energies = np.zeros(rows.shape[1])
-    for block in row_blocks(rows, used, CAST_BLOCK):
-        centred = block - mean
-        energies += np.einsum("ij,ij->j", centred, centred)
+    for block in cast_blocks(rows, used):
+        np.subtract(block, mean, out=block)
+        energies += np.einsum("ij,ij->j", block, block)
     return energies
 
 

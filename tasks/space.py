@@ -195,5 +195,9 @@ def _mixed(matrix: npt.NDArray[np.floating[Any]], planes: Float32) -> Float32:
 
 def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Float32) -> Float32:
     """Scale pixels of an integer type to [0, 1], as float32; those of float32 are in it already."""
-    white = 1 if images.dtype.kind == "f" else 2 ** (8 * images.dtype.itemsize) - 1
-    return np.divide(images, np.float32(white), dtype=np.float32)
+    return np.divide(images, np.float32(white(images.dtype)), dtype=np.float32)
+
+
+def white(dtype: np.dtype[Any]) -> int:
+    """The value that stands for white in images of a type."""
+    return 1 if dtype.kind == "f" else 2 ** (8 * dtype.itemsize) - 1

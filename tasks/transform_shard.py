@@ -17,6 +17,7 @@ import storage.pixel_layout
 import tasks.bands
 import tasks.filtering
 import tasks.modulus
+import tasks.read_images
 import tasks.space
 import tasks.wavelet
 from storage.arrays import link_chunk, read_chunk
@@ -150,7 +151,7 @@ def _source(address: str, attempt: str) -> Source:  # noqa: ARG001 - part of the
 @lru_cache(maxsize=1)
 def _code() -> str:
     decoding = (storage.images, storage.jpeg, storage.payloads, storage.pixel_layout)
-    numerics = (tasks.bands, tasks.filtering, tasks.modulus, tasks.space, tasks.wavelet)
+    numerics = (tasks.bands, tasks.filtering, tasks.modulus, tasks.read_images, tasks.space, tasks.wavelet)
     return code_digest(*(Path(module.__file__ or "") for module in (*decoding, *numerics)))
 
 
