@@ -84,7 +84,8 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     if source is not None:
         Console().print(outlook_summary(plan_run(source, chosen)))
     elif images is not None and image_size is not None:
-        shape = (_whole("--image-size", image_size), image_size, channels)
+        side = chosen.size or _whole("--image-size", image_size)
+        shape = (side, side, channels)
         estimate = estimate_run(chosen, _whole("--images", images), shape, _whole("--classes", classes))
         Console().print(estimate_summary(estimate))
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tasks.outlay import driver_memory, driver_seconds
@@ -74,7 +74,7 @@ def _memory(estimate: "Estimate") -> str:
 def _driver(estimate: "Estimate") -> str:
     plan = estimate.plan
     taken = f"{size(driver_memory(plan, estimate.memory))} and {duration(driver_seconds(plan))}"
-    return f"{taken} in the process that drives the run, for what is done image by image"
+    return f"{taken} in the process that drives the run"
 
 
 def _solver(estimate: "Estimate") -> str:
@@ -85,7 +85,8 @@ def _solver(estimate: "Estimate") -> str:
 
 
 def _costs(estimate: "Estimate") -> Table:
-    table = Table("solver", "reads after\nthe transform", "\noperations", "\none worker", "", box=None)
+    numbers = [Column(name, justify="right") for name in ("reads after\nthe transform", "\noperations", "\none worker")]
+    table = Table("\nsolver", *numbers, "", box=None)
     for cost in estimate.costs:
         verdict = cost.obstacle or ("taken" if cost.solver == estimate.plan.solver else "")
         table.add_row(cost.solver, f"{cost.reads:g}", f"{cost.flops:.2g}", duration(cost.seconds), verdict)
@@ -93,7 +94,8 @@ def _costs(estimate: "Estimate") -> Table:
 
 
 def _outlays(estimate: "Estimate") -> Table:
-    table = Table("stage", "tasks", "reads", "writes", "one worker", box=None)
+    numbers = [Column(name, justify="right") for name in ("tasks", "reads", "writes", "one worker")]
+    table = Table("stage", *numbers, box=None)
     for stage, outlay in estimate.outlays.items():
         read, written = (size(count) if count else "" for count in (outlay.read, outlay.written))
         table.add_row(stage, f"{outlay.tasks:,}", read, written, duration(outlay.seconds))

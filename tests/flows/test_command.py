@@ -71,6 +71,7 @@ def test_a_dataset_that_does_not_exist_can_be_planned(eigenwave):
     printed = eigenwave(*words, "--shard-size", "5743MiB", "--channels", "1", "--classes", "1000").stdout
     assert "1 channel(s), 1,000 classes" in " ".join(printed.split())
     assert "scheduler" not in printed
+    assert "of 64 x 64 pixels" in eigenwave(*words, "--size", "64").stdout
 
 
 @pytest.mark.parametrize(
