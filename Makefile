@@ -48,6 +48,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.transform
 	$(BIN)/python -m benchmarks.decomposition
+	$(BIN)/python -m benchmarks.rerun
 	$(BIN)/python -m benchmarks.whole
 
 # After a change to the dependencies: needs uv.

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cifar, decomposition, reading, scaling, transform, whole
+from benchmarks import cifar, decomposition, reading, rerun, scaling, transform, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
+from storage import stamps
 from tests.flows.test_stages import smooth_images
 
 
@@ -83,3 +84,11 @@ def test_reading_is_measured_in_each_format(tmp_path, monkeypatch, capsys):
 def test_the_table_of_what_runs_take_is_up_to_date():
     page = Path(__file__).parent.parent / "docs" / "operating.md"
     assert scaling.table() in page.read_text(), "put in what python -m benchmarks.scaling prints"
+
+
+def test_runs_on_a_dataset_that_changed_are_measured_beside_the_first(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    monkeypatch.setattr(stamps, "MOMENT_SECONDS", -60)
+    found = rerun.rerun(tmp_path, 60)
+    assert all(seconds["bring"] > 0 for seconds in found.values())
+    assert "| 1 % edited, here and there |" in capsys.readouterr().out

@@ -1,0 +1,138 @@
+"""What a run costs on a dataset that another run has seen before it changed here and there: part of `make bench`.
+
+CPU time in this process, on one thread. Bringing is what turns images into coefficients on disk: reading what looks
+otherwise, decoding, wavelets, storing, and keeping account of all images. The transform has the first pass over all
+coefficients besides, which any decomposition needs: a later run must read for it what a first run has in memory.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before anything loads BLAS
+
+from benchmarks.data import images
+from flows import stages
+from flows.fanout import InlineFanout
+from storage import stamps
+from storage.settings import Settings
+from storage.workspace import Workspace
+from tasks import transform_shard
+from tasks.begin_run import begin_run
+
+T = TypeVar("T")
+CHANGED = 0.01
+
+
+@dataclass
+class Clock:
+    """CPU seconds by what they were spent on."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, name: str, function: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - passed on
+        """What the function gives, and its time noted."""
+        start = time.process_time()
+        result = function(*arguments)
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - start
+        return result
+
+
+@contextmanager
+def watched(clock: Clock) -> Iterator[None]:
+    """Note what bringing shards takes, and reading what is there already."""
+    names = ("bring_shard", "read_chunk")
+    originals = {name: getattr(transform_shard, name) for name in names}
+    for name, original in originals.items():
+        setattr(transform_shard, name, partial(clock.timed, name, original))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(transform_shard, name, original)
+
+
+def run(source: Path, workspace: Path, *, whole: bool) -> dict[str, float]:
+    """CPU seconds of a run up to its transform, or all of it; one that is not whole is forgotten."""
+    space, clock = Workspace(str(workspace)), Clock()
+    space.prepare()
+    settings = Settings(solver="krylov", permutations=2, scales=False)
+    job = clock.timed("list and plan", begin_run, str(source), settings, space)
+    with watched(clock):
+        clock.timed("transform", stages.transform, job, InlineFanout(), stages.silent)
+    if whole:
+        stages.compute(job, InlineFanout())
+        stages.report_run(job)
+        stages.seal_run(job, {})
+    else:
+        shutil.rmtree(str(job.paths.folder))
+    seconds = clock.seconds
+    seconds["bring"] = seconds.pop("bring_shard") - seconds.pop("read_chunk", 0.0)
+    return seconds
+
+
+@contextmanager
+def new_files(paths: list[Path], count: int) -> Iterator[None]:
+    """For the time of the block, images that came to the dataset: copies of some, which are read all the same."""
+    added = [path.with_name(f"new-{path.name}") for path in paths[:: len(paths) // count][:count]]
+    for path, place in zip(paths[:: len(paths) // count], added, strict=False):
+        shutil.copy(path, place)
+    yield
+    for place in added:
+        place.unlink()
+
+
+@contextmanager
+def edited(paths: list[Path], count: int, step: int) -> Iterator[None]:
+    """For the time of the block, images that became others: one in so many."""
+    chosen = paths[: count * step : step]
+    for path, other in zip(chosen, paths[1::step], strict=False):
+        content = other.read_bytes()
+        path.rename(path.with_suffix(".aside"))
+        path.write_bytes(content)
+    yield
+    for path in chosen:
+        path.with_suffix(".aside").replace(path)
+
+
+def rerun(folder: Path, count: int) -> dict[str, dict[str, float]]:
+    """Print what each kind of change costs, beside the first run; give the seconds."""
+    dataset, kind = images(folder, count)
+    paths, some = sorted(dataset.rglob("*.jpg")), max(1, int(count * CHANGED))
+    time.sleep(max(0, stamps.MOMENT_SECONDS))  # what was written a moment ago is read again
+    changes: dict[str, AbstractContextManager[None]] = {
+        "nothing changed": nullcontext(),
+        "1 % new": new_files(paths, some),
+        "1 % edited, next to each other": edited(paths, some, 1),
+        "1 % edited, here and there": edited(paths, some, len(paths) // some),
+    }
+    workspace = folder / f"workspace-{count}"
+    found = {"first run": run(dataset, workspace, whole=True)}
+    for name, change in changes.items():
+        with change:
+            found[name] = run(dataset, workspace, whole=False)
+    print(f"\n### {kind}, {count:,} images\n")
+    print("| | list and plan | transform | of it, bring | bring, of the first |\n|---|---|---|---|---|")
+    for name, seconds in found.items():
+        cells = [f"{seconds[part]:.2f}" for part in ("list and plan", "transform", "bring")]
+        share = 100 * seconds["bring"] / found["first run"]["bring"]
+        print(f"| {' | '.join([name, *cells, f'{share:.1f} %'])} |", flush=True)
+    return found
+
+
+def main() -> None:
+    """The tables."""
+    with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
+        for count in (50_000, 200_000):
+            rerun(Path(name), count)
+
+
+if __name__ == "__main__":
+    main()
