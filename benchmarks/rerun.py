@@ -26,6 +26,7 @@ from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks import transform_shard
 from tasks.begin_run import begin_run
+from tasks.seal_run import report_run, seal_run
 
 T = TypeVar("T")
 CHANGED = 0.01
@@ -69,8 +70,8 @@ def run(source: Path, workspace: Path, *, whole: bool) -> dict[str, float]:
         clock.timed("transform", stages.transform, job, InlineFanout(), stages.silent)
     if whole:
         stages.compute(job, InlineFanout())
-        stages.report_run(job)
-        stages.seal_run(job, {})
+        report_run(job)
+        seal_run(job, {})
     else:
         shutil.rmtree(str(job.paths.folder))
     seconds = clock.seconds
