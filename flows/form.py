@@ -5,16 +5,20 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
+from storage.credentials import PLAIN
 from storage.settings import Settings
 
 
-def _says(text: str) -> FieldInfo:
+def _says(text: str, **more: str) -> FieldInfo:
     # Prefect reads descriptions from docstrings of another style than ours, and overrides those that pydantic has.
-    return Field(json_schema_extra={"description": text})  # type: ignore[no-any-return]
+    return Field(json_schema_extra={"description": text, **more})  # type: ignore[no-any-return]
 
 
-SourceField = Annotated[str, _says("A folder, a file or a URL of a dataset, or the name of one, such as digits.")]
-WorkspaceField = Annotated[str, _says("Folder or URL (s3://, gs://, az://) for runs and shards.")]
+# Prefect keeps parameters, so it must refuse what may hold a password before it does.
+SourceField = Annotated[
+    str, _says("A folder, a file or a URL of a dataset, or the name of one, such as digits.", pattern=PLAIN)
+]
+WorkspaceField = Annotated[str, _says("Folder or URL (s3://, gs://, az://) for runs and shards.", pattern=PLAIN)]
 SettingsField = Annotated[Settings, _says("How to analyse it.")]
 RunIdField = Annotated[str | None, _says("Name of the run; by default made from the time.")]
 GatesField = Annotated[

@@ -19,6 +19,7 @@ from distributed import Client, LocalCluster, Nanny, Security
 from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
+from storage.credentials import from_environment
 from storage.errors import ClusterLostError, InputError
 from storage.settings import Settings
 
@@ -166,7 +167,7 @@ def _started(settings: Settings) -> Iterator[Cluster]:
         raise InputError(f"The cluster class {name} cannot be imported: {error}; install what brings it.") from None
     if not (isinstance(kind, type) and issubclass(kind, Cluster)):
         raise InputError(f"{name} is no Dask cluster class; give one such as dask_jobqueue.SLURMCluster.")
-    options = dict(settings.cluster_options)
+    options = from_environment(settings.cluster_options)
     if settings.tls:
         options["security"] = tls_security(settings.tls)
     try:

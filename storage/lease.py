@@ -14,6 +14,8 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -87,6 +89,8 @@ class ObjectLease:
         The lock object.
     address
         Of the workspace, for people.
+    telling
+        Makes a block tell what the store answers in one sentence.
 
     Raises
     ------
@@ -94,8 +98,14 @@ class ObjectLease:
         If another process holds it.
     """
 
-    def __init__(self, objects: obstore.store.ObjectStore, key: str, address: str) -> None:
-        self._objects, self._key, self._address = objects, key, address
+    def __init__(
+        self,
+        objects: obstore.store.ObjectStore,
+        key: str,
+        address: str,
+        telling: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._objects, self._key, self._address, self._telling = objects, key, address, telling
         self._guard, self._ended = threading.Lock(), threading.Event()
         self._state, self._tag = self._acquired()
         self._beats = threading.Thread(target=self._keep, daemon=True)
@@ -103,7 +113,7 @@ class ObjectLease:
 
     def require(self) -> None:
         """Renew the lock: only its owner can."""
-        with self._guard:
+        with self._guard, self._telling():
             self._renew()
 
     def release(self) -> None:

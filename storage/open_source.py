@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from storage.credentials import require_plain
 from storage.errors import InputError
 from storage.known_datasets import DATASETS, known_folder
 from storage.source import SPLIT_WORDS, Source
@@ -38,10 +39,11 @@ def open_source(address: str) -> Source:
     Raises
     ------
     InputError
-        If there is nothing there that can be read as a dataset.
+        If there is nothing there that can be read as a dataset, or the address holds what may be a password.
     """
     if address == "digits":
         return DigitsSource()
+    require_plain(address)
     try:
         return _find(str(known_folder(address)) if address in DATASETS else address)
     except FileNotFoundError:

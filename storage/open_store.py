@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+from storage.credentials import require_plain
 from storage.errors import InputError
 from storage.store import Store, StorePath
 from storage.store_local import LocalStore
@@ -16,9 +17,9 @@ def open_store(address: str | Path) -> Store:
     Raises
     ------
     InputError
-        If the address is a URL of another kind.
+        If the address is a URL of another kind, or holds what may be a password.
     """
-    text = str(address)
+    text = require_plain(str(address))
     if text.startswith(SCHEMES):
         return _object_store(text.rstrip("/"))
     if "://" in text:

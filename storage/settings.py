@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from storage.credentials import PLAIN, holds_secret, redacted, written_secrets
 from storage.errors import InputError
 
 ENVIRONMENT_PREFIX = "EIGENWAVE_"
@@ -109,8 +110,11 @@ class Settings(BaseModel):
         "local",
         description="local, inline (in this process), a scheduler's address (tls://host:8786), or a cluster class such "
         "as dask_jobqueue.SLURMCluster.",
+        json_schema_extra={"pattern": PLAIN},
     )
-    cluster_options: dict[str, Any] = Field({}, description="Arguments of the cluster class, as JSON.")
+    cluster_options: dict[str, Any] = Field(
+        {}, description="Arguments of the cluster class, as JSON; a value $NAME comes from the environment."
+    )
     workers: int | None = Field(
         None, ge=1, description="Worker processes of a cluster that is started; locally by default one a core."
     )
@@ -155,6 +159,8 @@ class Settings(BaseModel):
     @field_validator("cluster")
     @classmethod
     def _known_cluster(cls, name: str) -> str:
+        if holds_secret(name):
+            raise ValueError("a user or a query in an address would be kept with the flow; use tls:// and --tls")
         address = name.startswith(("tcp://", "tls://"))
         if name not in {"local", "inline"} and not address and not CLUSTER_CLASS.fullmatch(name):
             raise ValueError(
@@ -174,6 +180,16 @@ class Settings(BaseModel):
     @classmethod
     def _options_from_text(cls, value: Any) -> Any:  # noqa: ANN401 - an environment variable holds JSON
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("cluster_options")
+    @classmethod
+    def _no_secrets(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if names := written_secrets(options):
+            raise ValueError(
+                f"{names[0]} would be kept in Prefect's database; put it into the environment, where the cluster is "
+                "started, and write $NAME, the name of the variable"
+            )
+        return options
 
     @model_validator(mode="after")
     def _possible_workers(self) -> Self:
@@ -246,5 +262,6 @@ def settings_error(error: ValidationError, origin: Mapping[str, str]) -> InputEr
     # A value that could be of several types has a problem with each.
     problems = [other["msg"] for other in error.errors(include_url=False) if other["loc"][:1] == problem["loc"][:1]]
     message = ", or ".join(message.removeprefix("Value error, ") for message in problems)
-    given = f"{name} = {problem['input']} (from {origin.get(name, 'the command')})"
+    value = "..." if name == "cluster_options" else redacted(str(problem["input"]))
+    given = f"{name} = {value} (from {origin.get(name, 'the command')})"
     return InputError(f"Setting {given} is not possible: {message}.")

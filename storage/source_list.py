@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from storage.credentials import EITHER, REFUSAL
 from storage.errors import BadImageError, InputError
 from storage.labels import class_ids
 from storage.source import FIRST_SPLIT, SPLIT_WORDS, ListedSource, Source, numbered, to_samples, train_first
@@ -68,6 +69,8 @@ class ListSource(ListedSource):
         label = self._column(table, columns, MORE_LABEL_WORDS, "label")
         if path.null_count:
             raise InputError(f"{self._files}/{self._name}: row {pc.index(path.is_null(), value=True)} has no path.")
+        if (row := pc.index(pc.match_substring_regex(path.cast(pa.string()), EITHER), value=True).as_py()) >= 0:
+            raise InputError(f"{self._files}/{self._name}: the address in row {row} has {REFUSAL}")
         classes, ids = class_ids(label, None, lambda row: f"row {row} of {self._files}/{self._name} ({path[row]})")
         split = next((table[columns[name]] for name in SPLIT_COLUMNS if name in columns), None)
         listed = to_samples(

@@ -154,6 +154,10 @@ class ObjectStore:
         """Nothing: an object that was not sent whole is not there."""
         return iter(())
 
+    def free(self) -> int | None:
+        """There is no end to it."""
+        return None
+
     def require_usable(self) -> None:
         """Write, list and remove an object."""
         probe = f".probe-{os.urandom(8).hex()}"
@@ -168,7 +172,7 @@ class ObjectStore:
     def lock(self, key: str) -> Iterator[ObjectLease]:
         """Hold a lock object; see `storage.lease`."""
         with self._telling(key, "written"):
-            lease = ObjectLease(self._objects, key, self.address)
+            lease = ObjectLease(self._objects, key, self.address, partial(self._telling, key, "written"))
         try:
             yield lease
         finally:
@@ -177,9 +181,9 @@ class ObjectStore:
 
     def zarr(self, key: str) -> Any:  # noqa: ANN401 - see Store
         """A store of its own for the array, so that zarr writes nothing above it."""
-        from zarr.storage import ObjectStore as ZarrStore  # noqa: PLC0415 - only who opens arrays needs zarr
+        from storage.store_zarr import ZarrStore  # noqa: PLC0415 - only who opens arrays needs zarr
 
-        return ZarrStore(_client(f"{self.address}/{key}"))
+        return ZarrStore(_client(f"{self.address}/{key}"), partial(self._telling, key, "read"))
 
     def _tried(self, key: str, done: str, operation: Callable[[], T]) -> T:
         """Do what can be done again, again if its answer is cut short: obstore repeats requests, not half answers."""
@@ -198,8 +202,11 @@ class ObjectStore:
                 raise
             raise EigenwaveError(f"{self.address} is not there; make the bucket or container first.") from None
         except (BaseError, OSError) as error:
-            raise _kind(error)(
-                f"{self.address}/{key} cannot be {done}: {_reason(error)}; see to access and network and run again, "
+            kind, reason = _kind(error), _reason(error)
+            # Who pickles an error, as Dask does, pickles what it came from, and an answer may repeat credentials.
+            error.args = (reason,)
+            raise kind(
+                f"{self.address}/{key} cannot be {done}: {reason}; see to access and network and run again, "
                 "finished work is kept."
             ) from None
 

@@ -45,9 +45,15 @@ def serving_prefect(home):
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory):
+def prefect_home(tmp_path_factory):
+    """Folder where the test server keeps its database and its log."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(prefect_home):
     """Address of the API of a Prefect server."""
-    with serving_prefect(tmp_path_factory.mktemp("prefect")) as (address, _):
+    with serving_prefect(prefect_home) as (address, _):
         yield address
         from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 - slow to import
 

@@ -156,7 +156,7 @@ def test_a_class_that_cannot_be_used_is_one_sentence(settings, message):
     [
         ({"cluster": "nonsense"}, "neither local, nor inline"),
         ({"workers": 2, "fewest_workers": 3}, "fewest_workers = 3 is above workers = 2"),
-        ({"cluster_options": "{"}, "cluster_options = {"),
+        ({"cluster_options": "{"}, "cluster_options = ... (from the command) is not possible: Expecting"),
     ],
 )
 def test_settings_of_a_cluster(given, message):
