@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -11,23 +12,25 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 FONT = 12  # pixels of letters
+SQUARES = 64  # pixels a side up to which they are seen as squares
 FINER = 3  # pixels of a PNG for one of the drawing
 
 
 def to_svg(drawing: Any) -> bytes:  # noqa: ANN401 - a tasks.drawing.Drawing; storage knows only its shape
     """A drawing as an SVG file; marks are told apart by the names of their kinds."""
-    width, height, marks = drawing
+    width, height, marks, title, description = drawing
     body = "\n".join(_SVG[type(mark).__name__](*mark) for mark in marks)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}" font-family="Helvetica, Arial, sans-serif" font-size="{FONT}">\n'
+        f"<title>{escape(title)}</title>\n<desc>{escape(description)}</desc>\n"
         f'<rect width="100%" height="100%" fill="white"/>\n{body}\n</svg>\n'
     ).encode("utf-8", "replace")
 
 
 def to_png(drawing: Any) -> bytes:  # noqa: ANN401
     """A drawing as a PNG file, three times as fine."""
-    width, height, marks = drawing
+    width, height, marks, *_ = drawing
     image = Image.new("RGB", (round(width * FINER), round(height * FINER)), "white")
     for mark in marks:
         _PNG[type(mark).__name__](image, *mark)
@@ -51,11 +54,15 @@ def _svg_text(x: float, y: float, text: str, anchor: str) -> str:
 
 def _svg_raster(x: float, y: float, width: float, height: float, pixels: npt.NDArray[np.uint8]) -> str:
     content = io.BytesIO()
-    _picture(pixels).save(content, format="PNG")
+    # Squares must stay sharp; photographs would make a file that no paper takes, and the PNG beside it has them exact.
+    squares = max(pixels.shape[:2]) <= SQUARES
+    kind, options = ("png", {}) if squares else ("jpeg", {"quality": 92, "subsampling": 0})
+    _picture(pixels).save(content, format=kind, **options)
     encoded = base64.b64encode(content.getvalue()).decode()
+    look = ' style="image-rendering:pixelated"' if squares else ""
     return (
-        f'<image x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" preserveAspectRatio="none" '
-        f'style="image-rendering:pixelated" href="data:image/png;base64,{encoded}"/>'
+        f'<image x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" preserveAspectRatio="none"{look} '
+        f'href="data:image/{kind};base64,{encoded}"/>'
     )
 
 
@@ -73,8 +80,12 @@ def _png_box(  # noqa: PLR0913, PLR0917 - a mark's own
 
 def _png_text(image: Image.Image, x: float, y: float, text: str, anchor: str) -> None:
     side = {"start": "l", "middle": "m", "end": "r"}[anchor]
-    font = ImageFont.load_default(FONT * FINER)
-    ImageDraw.Draw(image).text((x * FINER, y * FINER), text, fill="black", font=font, anchor=f"{side}m")
+    ImageDraw.Draw(image).text((x * FINER, y * FINER), text, fill="black", font=_font(), anchor=f"{side}m")
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(FONT * FINER)
 
 
 def _png_raster(  # noqa: PLR0913, PLR0917 - a mark's own

@@ -14,7 +14,7 @@ from storage.errors import EigenwaveError
 
 SMALLEST = 96  # pixels that a small image is enlarged to, at least
 TINY = 16
-WEBP_QUALITY = 88
+WEBP_QUALITY = 80
 GAP = 8
 LABEL = 18  # pixels of height
 PAPER, INK = (255, 255, 255), (40, 40, 40)
@@ -56,6 +56,12 @@ def encoded_small(pixels: npt.NDArray[np.uint8], lossless_side: int = TINY) -> b
     lossless = max(pixels.shape[:2]) <= lossless_side
     _picture(pixels).save(content, format="WEBP", lossless=lossless, quality=WEBP_QUALITY)
     return content.getvalue()
+
+
+def decoded(encoded: bytes) -> npt.NDArray[np.uint8]:
+    """Pixels (height, width, 3) of what `encoded_small` gave."""
+    with Image.open(io.BytesIO(encoded)) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def data_uri(encoded: bytes) -> str:

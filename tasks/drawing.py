@@ -1,7 +1,7 @@
 """Figures for papers, as marks on a page that any format can be made from: lines, boxes, texts and pictures."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from tasks.sums import Float64
 INK, PALE, OURS, CONTROL = "#222222", "#c9c9c9", "#d9730d", "#3b82c4"
 LEFT, TOP, RIGHT, BOTTOM = 64, 28, 14, 44  # pixels around a chart
 SMALL = 11  # pixels of letters
+WIDEST_NAME = 52  # pixels of the name of a bar
 CELL, SIDE, GAP = 14, 96, 10  # pixels of a cell of a map, of a picture, and between pictures
 
 
@@ -55,11 +56,17 @@ Mark = Line | Box | Text | Raster
 
 
 class Drawing(NamedTuple):
-    """Marks on a white page, in pixels from its upper left corner."""
+    """Marks on a white page, in pixels from its upper left corner, and in words what they show."""
 
     width: float
     height: float
     marks: Sequence[Mark]
+    title: str = ""
+    description: str = ""
+
+    def told(self, title: str, description: str) -> Self:
+        """The same, with what it is and what it says."""
+        return self._replace(title=title, description=description)
 
 
 class Curve(NamedTuple):
@@ -72,32 +79,66 @@ class Curve(NamedTuple):
     dots: bool = False
 
 
+class Frame(NamedTuple):
+    """Axes that begin at 0: the page's size, and the values at their ends."""
+
+    width: int
+    height: int
+    right: float
+    top: float
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where values lie on the page."""
+        across, down = self.width - LEFT - RIGHT, self.height - TOP - BOTTOM
+        return LEFT + across * x / self.right, TOP + down * (1 - y / self.top)
+
+    def marks(self, x_label: str, y_label: str) -> list[Mark]:
+        """The axes, and the ticks of the upright one."""
+        marks: list[Mark] = []
+        end, bottom = self.width - RIGHT, self.height - BOTTOM
+        for value in _ticks(self.top):
+            y = self.place(0, value)[1]
+            marks += [Line([(LEFT, y), (end, y)], PALE, 0.5), Text(LEFT - 6, y, f"{value:g}", "end")]
+        marks += [Line([(LEFT, TOP), (LEFT, bottom), (end, bottom)], INK, 1)]
+        return [*marks, Text((LEFT + end) / 2, self.height - 12, x_label), Text(LEFT, 12, y_label, "start")]
+
+    def legend(self, number: int, colour: str, label: str) -> list[Mark]:
+        """One of the things that are drawn, by its colour."""
+        at = TOP + 12 + 16 * number
+        return [Box(self.width - 130, at - 3, 12, 6, colour), Text(self.width - 112, at, label, "start")]
+
+
 def chart(curves: Sequence[Curve], x_label: str, y_label: str, width: int = 480, height: int = 300) -> Drawing:
-    """Curves on common axes that begin at 0."""
+    """Curves on common axes."""
     right, top = (float(np.nanmax(np.concatenate([getattr(curve, name) for curve in curves]))) for name in "xy")
-    right, top = right or 1.0, 1.05 * top or 1.0
-    across, down = width - LEFT - RIGHT, height - TOP - BOTTOM
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        return LEFT + across * x / right, TOP + down * (1 - y / top)
-
-    marks: list[Mark] = []
-    for value in _ticks(top):
-        y = place(0, value)[1]
-        marks += [Line([(LEFT, y), (width - RIGHT, y)], PALE, 0.5), Text(LEFT - 6, y, f"{value:g}", "end")]
-    for value in _ticks(right):
-        x = place(value, 0)[0]
-        marks.append(Text(x, height - BOTTOM + 12, f"{value:g}"))
-    marks += [Line([(LEFT, TOP), (LEFT, height - BOTTOM), (width - RIGHT, height - BOTTOM)], INK, 1)]
-    marks += [Text(LEFT + across / 2, height - 12, x_label), Text(LEFT, 12, y_label, "start")]
+    frame = Frame(width, height, right or 1.0, 1.05 * top or 1.0)
+    marks = frame.marks(x_label, y_label)
+    marks += [Text(frame.place(x, 0)[0], height - BOTTOM + 12, f"{x:g}") for x in _ticks(frame.right)]
     for number, curve in enumerate(curves):
-        points = [place(x, y) for x, y in zip(curve.x, curve.y, strict=True) if np.isfinite(y)]
+        points = [frame.place(x, y) for x, y in zip(curve.x, curve.y, strict=True) if np.isfinite(y)]
         marks += (
             [Box(x - 3, y - 3, 6, 6, curve.colour) for x, y in points] if curve.dots else [Line(points, curve.colour)]
         )
-        at = TOP + 40 + 16 * number
-        marks += [Box(width - 130, at - 3, 12, 6, curve.colour), Text(width - 112, at, curve.label, "start")]
+        marks += frame.legend(number, curve.colour, curve.label)
     return Drawing(width, height, marks)
+
+
+def bars(values: Mapping[str, tuple[float, float | None]], y_label: str) -> Drawing:
+    """A bar for each value by its name, and across it a line for what shuffled labels reach, where that is known."""
+    width = max(480, LEFT + RIGHT + WIDEST_NAME * len(values))
+    most = max(part for pair in values.values() for part in pair if part is not None)
+    frame = Frame(width, 300, len(values), 1.05 * most or 1.0)
+    marks = frame.marks("", y_label)
+    for number, (name, (value, control)) in enumerate(values.items()):
+        left, top = frame.place(number + 0.15, value)
+        right, bottom = frame.place(number + 0.85, 0)
+        marks += [Box(left, top, right - left, bottom - top, OURS), Text((left + right) / 2, bottom + 12, name)]
+        if control is not None:
+            y = frame.place(0, control)[1]
+            marks.append(Line([(left - 4, y), (right + 4, y)], CONTROL, 3))
+    for number, (colour, label) in enumerate(((OURS, "labels"), (CONTROL, "shuffled, most"))):
+        marks += frame.legend(number, colour, label)
+    return Drawing(width, 300, marks)
 
 
 def _ticks(end: float) -> list[float]:

@@ -1,6 +1,5 @@
-"""What the report shows of a run, as plain values: texts, numbers, and pictures as addresses that hold them."""
+"""What the report and its figures show of a run, as plain values: texts, numbers and pixels."""
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,17 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from storage.arrays import open_array
-from storage.pictures import data_uri, encoded_small
 from storage.run import Run
 from tasks.drift_words import drift_checks, drift_headline
-from tasks.memory import BLOCK_BYTES
+from tasks.memory import BLOCK_BYTES, picture_side
 from tasks.picture import UInt8, energy, natural, reduced, signed
 from tasks.products import Float32, Float64
 from tasks.reconstruct_image import space_of
 from tasks.verdict import Check, Row, checks, complete, exact, headline
 
-SIDE = 96  # pixels of a pattern's picture, at most
-LOSSLESS_SIDE = 32  # pixels; squares of colour blur by lossy compression
+TINY = 32  # pixels a side, up to which pictures are shown as squares
 ALL_OF_A_CLASS = 32  # up to so many classes, more than one pattern of each is shown
 LISTED = 12  # patterns of a class, and classes of a pattern, that are listed
 GENERALIZED = 20
@@ -50,21 +47,22 @@ class Pictures:
     def of(cls, run: Run) -> "Pictures":
         """Read them, a few at a time."""
         images = run.pattern_images
+        side = picture_side(images.shape[0], len(run.manifest.classes), images.shape[1:])
         step = max(1, BLOCK_BYTES // (4 * int(np.prod(images.shape[1:]))))
-        blocks = [reduced(np.asarray(images[at : at + step]), SIDE) for at in range(0, images.shape[0], step)]
-        mean = reduced(np.asarray(run.mean_image[:]), SIDE)
+        blocks = [reduced(np.asarray(images[at : at + step]), side) for at in range(0, images.shape[0], step)]
+        mean = reduced(np.asarray(run.mean_image[:]), side)
         return cls(run, mean, np.concatenate(blocks), bool(run.coefficients.attrs["invertible"]))
 
-    def drawn(self, values: Float32) -> str:
-        """A pattern as an address that holds its picture."""
-        return _picture(signed(values) if self.linear else energy(values))
+    def drawn(self, values: Float32) -> UInt8:
+        """A pattern as pixels."""
+        return signed(values) if self.linear else energy(values)
 
-    def combined(self, weights: Float64) -> str:
+    def combined(self, weights: Float64) -> UInt8:
         """A sum of patterns with weights (patterns,), likewise."""
         if self.linear:
             return self.drawn(np.tensordot(weights.astype(np.float32), self.patterns, 1))
         coefficients = (weights @ np.asarray(self.run.patterns[:])).astype(np.float32)
-        return self.drawn(reduced(space_of(self.run).picture(coefficients[None])[0], SIDE))
+        return self.drawn(reduced(space_of(self.run).picture(coefficients[None])[0], max(self.mean.shape)))
 
 
 class ClassEntry(NamedTuple):
@@ -73,7 +71,7 @@ class ClassEntry(NamedTuple):
     class_id: int
     name: str
     images: int
-    pictures: list[str]
+    pictures: list[UInt8]
     ratios: list[float | None]
     held_out_ratios: list[float | None]
     angle: float | None
@@ -85,18 +83,26 @@ class PatternEntry(NamedTuple):
     """A pattern: its picture, its row in the table, the classes it sets apart, its exemplars by side."""
 
     row: Row
-    picture: str
+    picture: UInt8
     classes: list[tuple[int, float, float | None]]
     exemplars: dict[str, list[int]]
 
 
 class Rebuilt(NamedTuple):
-    """An image as the growing sum of its patterns: pictures by rank, and the image itself."""
+    """An image as the growing sum of its patterns: pictures by rank, and the image itself as it was kept."""
 
     key: str
     class_name: str
-    pictures: list[str]
-    original: str
+    pictures: list[UInt8]
+    original: bytes
+
+
+class Thumbnail(NamedTuple):
+    """An image that was kept small, as a WebP file, with its name and class."""
+
+    image: bytes
+    key: str
+    class_id: int
 
 
 class Drift(NamedTuple):
@@ -122,7 +128,7 @@ class Report:
     generalized: list[dict[str, Any]]
     ranks: list[int]
     rebuilt: list[Rebuilt]
-    thumbnails: dict[int, tuple[str, str, int]]
+    thumbnails: dict[int, Thumbnail]
     suspects: Sequence[Row]
     rejects: Sequence[Row]
     noise: Sequence[Row]
@@ -137,7 +143,7 @@ class Report:
     @property
     def tiny(self) -> bool:
         """Whether pictures have so few pixels that they are shown as squares."""
-        return max(self.run.manifest.plan["height"], self.run.manifest.plan["width"]) <= LOSSLESS_SIDE
+        return max(self.run.manifest.plan["height"], self.run.manifest.plan["width"]) <= TINY
 
 
 def gather_report(run: Run) -> Report:
@@ -163,8 +169,7 @@ def gather_report(run: Run) -> Report:
         ranks=ranks,
         rebuilt=[_rebuilt(run, pictures, entry, ranks) for entry in examples],
         thumbnails={
-            number: (base64.b64encode(entry["image"]).decode(), entry["key"], entry["class_id"])
-            for number, entry in thumbnails.items()
+            number: Thumbnail(entry["image"], entry["key"], entry["class_id"]) for number, entry in thumbnails.items()
         },
         suspects=rows_of(run, "suspects"),
         rejects=rows_of(run, "rejects")[:REJECTS],
@@ -186,10 +191,6 @@ def growing(rank: int) -> list[int]:
     """Numbers of patterns to sum up to show how an image grows: 0, 1, 4, 16, ... and all."""
     ranks = [0] + [4**power for power in range(10) if 4**power < rank]
     return [*ranks, rank]
-
-
-def _picture(pixels: UInt8) -> str:
-    return data_uri(encoded_small(pixels, LOSSLESS_SIDE))
 
 
 def by_pair(run: Run, column: str) -> Float64:
@@ -290,6 +291,6 @@ def _rebuilt(run: Run, pictures: Pictures, entry: Mapping[str, Any], ranks: Iter
     return Rebuilt(
         entry["key"],
         run.manifest.classes[entry["class_id"]],
-        [_picture(natural(values)) for values in sums],
-        data_uri(entry["image"]),
+        [natural(values) for values in sums],
+        entry["image"],
     )

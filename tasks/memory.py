@@ -1,5 +1,6 @@
 """The most memory a process needs in each stage: a pure sum over the plan; tests hold it against measurements."""
 
+import math
 from typing import TYPE_CHECKING
 
 from tasks.bootstrap import groups_kept
@@ -27,8 +28,18 @@ ANGLES = 6  # copies of a run's patterns in float64, while they are compared wit
 JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and what one needs while it is fitted
 REPORT = 120 * MIB  # Bokeh, and the page and its pictures as they are put together
 BLOCK_BYTES = 64 * MIB  # of patterns read at once for the report
+PICTURE_SIDE = 256  # pixels of a picture in the report and its figures, at most
+PICTURE_BYTES = 96 * MIB  # of patterns and pictures that are held for it, made small enough
+PICTURES = 80  # beside those of patterns and classes: generalized patterns, and images as sums of patterns
 COLUMNS = 60  # of pairs of pattern and class, while tables are written
 IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory takes
+
+
+def picture_side(patterns: int, classes: int, shape: tuple[int, ...]) -> int:
+    """Pixels a side that patterns of a shape (height, width, channels) are reduced to for the report."""
+    height, width, channels = shape
+    fitting = math.isqrt(PICTURE_BYTES // (channels * (FLOAT32 * patterns + classes)))
+    return min(PICTURE_SIDE, max(height, width), fitting)
 
 
 def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
@@ -112,7 +123,9 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     tables = COLUMNS * FLOAT64 * plan.classes * k
     stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables
     images = FLOAT32 * k * plan.height * plan.width * plan.channels
-    stages["report"] = REPORT + 3 * min(BLOCK_BYTES, images) + tables
+    side = picture_side(k, plan.classes, (plan.height, plan.width, plan.channels))
+    pictures = side * side * plan.channels * (2 * FLOAT32 * k + k + plan.classes + PICTURES)
+    stages["report"] = REPORT + 3 * min(BLOCK_BYTES, images) + pictures + tables
     return {stage: PROCESS + size for stage, size in stages.items()}
 
 

@@ -1,6 +1,8 @@
 """The report of a run: one HTML file that works offline, and pictures for papers."""
 
+import base64
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import PurePath
 from typing import Any
@@ -11,9 +13,11 @@ from bokeh.resources import Resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from storage.files import write_file
+from storage.pictures import data_uri
 from storage.run import Run
 from storage.store import StorePath
 from tasks.draw_figures import draw_figures
+from tasks.encode_pictures import fitting_rows, fitting_uris, small_uri
 from tasks.gather_report import Report, gather_report
 from tasks.plot_run import plot_drift, plot_label_noise, plot_map, plot_scales, plot_spectrum
 from tasks.verdict import percent
@@ -69,6 +73,10 @@ def render(report: Report) -> str:
     if report.drift:
         plots["drift"] = plot_drift(run)
     by_angle = sorted(report.classes, key=lambda entry: -(entry.angle or 0.0))
+    of_patterns = [entry.picture for entry in report.patterns]
+    of_classes = {entry.class_id: entry.pictures[0] for entry in report.classes if entry.pictures}
+    uris = fitting_uris([*of_patterns, *of_classes.values()])
+    shown = _shown(report)
     return (
         _environment()
         .get_template("report.html")
@@ -76,6 +84,9 @@ def render(report: Report) -> str:
             report=report,
             manifest=run.manifest,
             title=PurePath(run.manifest.source).name,
+            pattern_uris=uris[: len(of_patterns)],
+            class_uris=dict(zip(of_classes, uris[len(of_patterns) :], strict=True)),
+            shown_rows=shown,
             ranked_classes=by_angle if len(by_angle) > SHOWN_CLASSES else report.classes,
             shown_classes=SHOWN_CLASSES,
             shown_patterns=SHOWN_PATTERNS,
@@ -87,18 +98,31 @@ def render(report: Report) -> str:
             psnr=_psnr(report),
             bokeh=_bokeh(),
             plots=_json({name: _item(plot) for name, plot in plots.items()}),
-            data=_json(_data(report)),
+            data=_json(_data(report, shown)),
         )
     )
 
 
-def _data(report: Report) -> dict[str, Any]:
+def _shown(report: Report) -> list[int]:
+    """Rows of the images that the page holds."""
+    sizes = {row: len(thumbnail.image) for row, thumbnail in report.thumbnails.items()}
+    return fitting_rows((entry.exemplars for entry in report.patterns), sizes, (row["row"] for row in report.suspects))
+
+
+def _data(report: Report, shown: Iterable[int]) -> dict[str, Any]:
     """What the page's script needs; pictures that are on the page already are taken from there."""
     return {
         "names": report.names,
-        "classes": [entry._asdict() | {"pictures": entry.pictures[1:]} for entry in report.classes],
+        "classes": [
+            entry._asdict() | {"pictures": [small_uri(pixels) for pixels in entry.pictures[1:]]}
+            for entry in report.classes
+        ],
         "patterns": [entry._asdict() | {"picture": None} for entry in report.patterns],
-        "thumbnails": report.thumbnails,
+        "thumbnails": {
+            row: (base64.b64encode(image).decode(), key, class_id)
+            for row in shown
+            for image, key, class_id in [report.thumbnails[row]]
+        },
     }
 
 
@@ -156,6 +180,7 @@ def _environment() -> Environment:
         loader=PackageLoader("tasks"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"percent": _percent, "number": _number, "short": _short, "times": _times, "kept": _kept}
+    environment.filters |= {"uri": small_uri, "webp": data_uri}
     return environment
 
 

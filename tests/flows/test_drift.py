@@ -67,6 +67,9 @@ def test_what_changed_is_in_tables_of_the_run_and_in_its_report(runs):
     text = drift_of(later)
     assert "40 added, 1 removed, 1 changed." in text
     assert "1 class is new. d." in text.replace(" .", ".")
+    figure = later.paths.figure("drift.svg").read_bytes().decode()
+    assert "<title>Association since run run-2</title>" in figure
+    assert figure.count('width="6.00" height="6.00"') == 2 * 4  # a dot for each pattern, then and now
 
 
 def test_what_was_damaged_comes_back_and_the_report_without_the_run_before(runs, tmp_path):

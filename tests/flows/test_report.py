@@ -2,8 +2,12 @@
 
 import json
 import re
+import shutil
+import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from flows.fanout import InlineFanout
 from flows.repair import repair
@@ -11,6 +15,7 @@ from storage.files import write_file
 from storage.run import open_run
 from storage.verify import verify
 from storage.workspace import Workspace
+from tasks.gather_report import gather_report
 from tasks.rewrite_report import rewrite_report
 from tests.conftest import local, write_images
 from tests.flows.test_stages import analyse
@@ -21,6 +26,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     images = write_images(folder / "data", classes=("<cat> & co", "dog"), count=30)
     (images / "dog" / "bad.png").write_bytes(b"no image")
+    shutil.copy(images / "dog" / "000.png", images / "<cat> & co" / "mislabelled.png")
     return analyse(images, folder / "workspace", rank=5, max_bad_fraction=0.1)
 
 
@@ -52,6 +58,37 @@ def test_it_says_the_verdict_and_shows_classes_and_patterns(run):
         assert re.search(r'alt="[^"]+"', image)
 
 
+def test_every_picture_of_the_report_is_a_figure(run):
+    """With as many pictures and names as the run has patterns, classes, images."""
+    report = gather_report(run)
+    exemplars = [entry for entry in report.patterns if all(len(rows) >= 4 for rows in entry.exemplars.values())]
+    expected = {
+        "learnability": (0, {"labels", "mean colour"}),
+        "map": (2, {"<cat> & co", "dog"}),
+        "spectrum": (0, {"all up to it", "the pattern"}),
+        "scales": (0, {"LL2", "LH2", "HL2", "HH2", "LH1", "HL1", "HH1"}),
+        "label_noise": (0, {"expected", "measured"}),
+        "patterns": (5, {"0", "1", "2", "3", "4"}),
+        "class_patterns": (2, {"<cat> & co", "dog"}),
+        "generalized_patterns": (len(report.generalized), {"0"}),
+        "exemplars": (9 * len(exemplars), {"pattern 0", "dog"}),
+        "rebuilt": (len(report.rebuilt) * (1 + len(report.ranks)), {"0", "1", "4", "5"}),
+        "suspects": (len(report.suspects), {"<cat> & co"}),
+    }
+    assert len(exemplars) > 0
+    written = [path.name for path in (run.paths.folder / "figures").files()]
+    assert sorted(written) == sorted(f"{name}.{kind}" for name in expected for kind in ("svg", "png"))
+    for name, (pictures, words) in expected.items():
+        root = ET.fromstring(run.paths.figure(f"{name}.svg").read_bytes())  # noqa: S314 - our own
+        assert len(root.findall("{*}image")) == pictures, name
+        assert words <= {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}, name
+        assert root.find("{*}title").text
+        assert root.find("{*}desc").text
+        with Image.open(local(run.paths.figure(f"{name}.png"))) as image:
+            assert image.size == tuple(round(3 * float(root.get(side))) for side in ("width", "height")), name
+            assert np.asarray(image).std() > 5, name
+
+
 def test_nothing_is_fetched_from_elsewhere(run):
     page = re.sub(r"<script.*?</script>", "", html_of(run), flags=re.DOTALL)
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
@@ -79,6 +116,7 @@ def test_a_report_of_another_version_is_digested_anew(run):
 def test_suspects_are_the_images_with_the_highest_suspicion(run):
     samples, suspects = run.tables["samples"].to_pandas(), run.tables["suspects"].to_pandas()
     expected = samples[samples.label_suspicion > 0].sort_values("label_suspicion", ascending=False)
+    assert suspects.key[0] == "<cat> & co/mislabelled.png"
     assert suspects.key.tolist() == expected.key.tolist()[:100]
     assert suspects.label_suspicion.tolist() == expected.label_suspicion.tolist()[:100]
 
@@ -92,8 +130,6 @@ def test_modulus_is_shown_as_maps_of_energy(tmp_path):
 
 
 def test_a_source_that_is_gone_leaves_the_report_as_it_was(tmp_path):
-    import shutil  # noqa: PLC0415
-
     images = write_images(tmp_path / "data", count=12)
     run = analyse(images, tmp_path / "workspace", rank=3)
     before = html_of(run)
