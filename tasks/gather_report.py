@@ -13,7 +13,7 @@ from tasks.memory import BLOCK_BYTES, picture_side
 from tasks.picture import UInt8, energy, natural, reduced, signed
 from tasks.products import Float32, Float64
 from tasks.reconstruct_image import space_of
-from tasks.verdict import Check, Row, checks, complete, exact, headline
+from tasks.verdict import Check, Row, checks, complete, exact, headline, word_meaning
 
 TINY = 32  # pixels a side, up to which pictures are shown as squares
 ALL_OF_A_CLASS = 32  # up to so many classes, more than one pattern of each is shown
@@ -121,6 +121,7 @@ class Report:
     run: Run
     kind: str
     headline: str
+    word_meaning: str | None
     learnability: Row
     checks: list[Check]
     classes: list[ClassEntry]
@@ -153,14 +154,16 @@ def gather_report(run: Run) -> Report:
     thumbnails = {entry["row"]: entry for entry in rows_of(run, "thumbnails")}
     ranks = growing(len(pictures.patterns))
     examples = [entry for entry in thumbnails.values() if entry["example"] and pictures.linear]
+    examples.sort(key=lambda entry: entry["class_id"])
     return Report(
         run=run,
         kind="energy" if not pictures.linear else "gray" if pictures.patterns.shape[3] == 1 else "colour",
         headline=headline(row),
+        word_meaning=word_meaning(row),
         learnability=row,
         checks=[
             *checks(row, rows_of(run, "held_out"), noise),
-            exact(manifest.residual_max),
+            exact(manifest.residual_max, manifest.settings["tolerance"]),
             complete(manifest.rejected, manifest.plan["images"]),
         ],
         classes=_classes(run, pictures),

@@ -12,6 +12,7 @@ from bokeh.models import (
     FactorRange,
     HoverTool,
     LinearColorMapper,
+    NumeralTickFormatter,
     Range1d,
 )
 from bokeh.models.annotations import ColorBar
@@ -22,6 +23,7 @@ from tasks.picture import DIVERGING, palette
 
 ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # told apart by any eye, on white and on black
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
+PARTS = "0.[0] %"  # how parts of one are written on an axis
 NAMES_SHOWN = 40  # classes that all have room on an axis
 TAPPED = "if (window.eigenwave) window.eigenwave.showPattern(Math.round(cb_obj.x))"
 
@@ -71,7 +73,7 @@ def plot_spectrum(run: Run) -> figure:
         plot.line(numbers, values, line_color=colour, line_width=2, legend_label=label)
         dots = plot.scatter(numbers, values, color=colour, size=5)
         plot.add_tools(HoverTool(renderers=[dots], tooltips=[("pattern", "@x"), (label, "@y{0.0 %}")]))
-    return _finished(plot)
+    return _in_percent(_finished(plot))
 
 
 def plot_label_noise(run: Run) -> figure:
@@ -82,13 +84,14 @@ def plot_label_noise(run: Run) -> figure:
         height=300, x_axis_label="part of labels replaced", y_axis_label="learnability", tools=TOOLS, **_look()
     )
     plot.x_range.start, plot.x_range.end = -0.02, 1.02  # type: ignore[attr-defined]
+    plot.xaxis.formatter = NumeralTickFormatter(format=PARTS)
     plot.y_range.start = 0  # type: ignore[attr-defined]
     value, null = row["learnability"] or 0.0, row["expected_null"] or 0.0
     law = np.linspace(0, 1, 101)
     plot.line(law, (1 - law) ** 2 * (value - null) + null, line_color=MUTED, line_width=2, legend_label="expected")
     dots = plot.scatter([0, *fractions], [value, *measured], color=ACCENT, size=8, legend_label="measured")
-    plot.add_tools(HoverTool(renderers=[dots], tooltips=[("replaced", "@x{0 %}"), ("learnability", "@y{0.0000}")]))
-    return _finished(plot)
+    plot.add_tools(HoverTool(renderers=[dots], tooltips=[("replaced", "@x{0 %}"), ("learnability", "@y{0.00 %}")]))
+    return _in_percent(_finished(plot))
 
 
 def plot_scales(run: Run) -> figure:
@@ -108,8 +111,8 @@ def plot_scales(run: Run) -> figure:
     plot.scatter(
         names, [row["shuffled_max"] or 0.0 for row in rows], color=CONTROL, size=9, legend_label="shuffled, most"
     )
-    plot.add_tools(HoverTool(renderers=[bars], tooltips=[("band", "@x"), ("learnability", "@top{0.0000}")]))
-    plot = _finished(plot)
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=[("band", "@x"), ("learnability", "@top{0.00 %}")]))
+    plot = _in_percent(_finished(plot))
     plot.legend.location = "top_right"
     return plot
 
@@ -150,6 +153,11 @@ def _look() -> dict[str, Any]:
         "outline_line_color": None,
         "active_scroll": None,
     }
+
+
+def _in_percent(plot: figure) -> figure:
+    plot.yaxis.formatter = NumeralTickFormatter(format=PARTS)
+    return plot
 
 
 def _finished(plot: figure) -> figure:

@@ -24,8 +24,8 @@ from tasks.verdict import percent
 
 # Cards that are shown before one asks for all.
 SHOWN_CLASSES = 20
-SHOWN_PATTERNS = 30
-SHOWN_SUSPECTS = 24
+SHOWN_PATTERNS = 27
+SHOWN_SUSPECTS = 30
 TEN = 10
 UNKNOWN = "\u2013"  # a dash
 TIMES = "\u00d7"

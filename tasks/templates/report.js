@@ -9,7 +9,7 @@
     element.append(...children);
     return element;
   };
-  const number = (value, digits = 3) => (value === null ? "–" : Number(value.toPrecision(digits)).toString());
+  const number = (value, digits = 3) => (value === null ? "–" : Number(value.toPrecision(digits)).toString().replace("-", "−"));
   const percent = (value) => (value === null ? "–" : `${number(100 * value)} %`);
   const times = (value) => (value === null ? "–" : `${value >= 10 ? Math.round(value) : value.toFixed(1)} ×`);
   const thumbnail = (row) => `data:image/webp;base64,${data.thumbnails[row][0]}`;

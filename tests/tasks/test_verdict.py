@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.verdict import checks, complete, headline, verdict
+from tasks.verdict import checks, complete, exact, headline, verdict, word_meaning
 
 ROW = {
     "learnability": 0.11,
@@ -66,6 +66,22 @@ def test_what_is_not_known_is_left_out():
 )
 def test_words_rise_with_learnability(adjusted, word):
     assert headline(ROW | {"learnability_adjusted": adjusted}) == f"The classes are {word} learnable."
+
+
+def test_the_word_says_where_it_comes_from():
+    assert word_meaning(ROW).startswith("“Clearly” is our own word for 5 % to 30 % beyond chance;")
+    assert word_meaning(ROW | {"learnability_adjusted": 0.9}).startswith("“Strongly” is our own word for 30 % to 100 %")
+    assert word_meaning(ROW | {"learnability_adjusted": 0.001}).startswith("“Barely” is our own word for 0 % to 1 %")
+    assert word_meaning(dict.fromkeys(ROW)) is None
+    assert word_meaning(ROW | {"learnability": 0.001}) is None
+
+
+def test_checks_tell_their_limits():
+    evidence = " ".join(check.evidence for check in checks(ROW, HELD_OUT, NOISE))
+    assert "correlate by 0.98, −0.02 with shuffled labels; 0.5 is asked for." in evidence  # noqa: RUF001
+    assert "differ by at most 0.01 points; 0.33 are allowed." in evidence
+    assert "alone explain 4.5 %, 40.9 % of it." in evidence
+    assert exact(0.0019, 0.01).evidence == "Their largest relative residual is 0.19 %; 1 % is allowed."
 
 
 def test_images_set_aside_are_told():
