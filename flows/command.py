@@ -1,5 +1,6 @@
 """The command line. Prefect and Dask are imported only by what runs them: everything else answers at once."""
 
+import logging
 import sys
 import traceback
 from pathlib import Path
@@ -124,6 +125,9 @@ def main() -> None:
     """Run the command line and exit with its status."""
     words = sys.argv[1:]
     debug = "--debug" in words
+    downloads = logging.getLogger("eigenwave")
+    downloads.addHandler(logging.StreamHandler())
+    downloads.setLevel(logging.INFO)
     sys.exit(_status([word for word in words if word != "--debug"], debug=debug))
 
 

