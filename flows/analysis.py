@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import stages
 from flows.artifacts import show_dashboard, show_facts, show_rows, show_text
+from flows.cancellation import cancellable
 from flows.fanout import Fanout
 from flows.form import RunIdField, SettingsField, SourceField, WorkspaceField
 from flows.open_fanout import open_fanout
@@ -35,6 +36,7 @@ RECONNECT_SECONDS = (10, 30, 90)  # a scheduler that Kubernetes starts again is 
 
 
 @flow(name="analysis", flow_run_name="{source}")
+@cancellable
 def analysis(
     source: SourceField,
     workspace: WorkspaceField = DEFAULT_WORKSPACE,

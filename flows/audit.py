@@ -9,6 +9,7 @@ from prefect.states import Failed
 
 from flows.analysis import analysed
 from flows.artifacts import show_rows, show_text
+from flows.cancellation import cancellable
 from flows.form import AgainstField, GatesField, RunIdField, SettingsField, SourceField, WorkspaceField
 from storage.settings import Settings
 from storage.workspace import DEFAULT_WORKSPACE, Workspace
@@ -19,6 +20,7 @@ from tasks.describe_stage import drift_facts
 
 
 @flow(name="audit", flow_run_name="audit of {source}")
+@cancellable
 def audit(  # noqa: PLR0913, PLR0917 - each is a field of the form
     source: SourceField,
     workspace: WorkspaceField = DEFAULT_WORKSPACE,

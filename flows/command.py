@@ -24,6 +24,7 @@ app = App(
 for verb in (
     command_run.run,
     command_run.audit,
+    command_run.monitor,
     command_inputs.check,
     command_inputs.plan,
     command_upkeep.verify,

@@ -1,4 +1,4 @@
-"""Commands that run flows: run and audit."""
+"""Commands that start Prefect and Dask: run, audit and monitor."""
 
 import os
 import signal
@@ -111,6 +111,25 @@ def audit(  # noqa: PLR0913 - each is a word of the command
         Console().print("\nThere is no earlier run of this source to compare with.")
     if failure:
         raise failure
+
+
+def monitor(*, workers: int | None = None) -> None:
+    """Start a Prefect server and Dask workers on this machine, and say where to watch runs and how to send them there.
+
+    Parameters
+    ----------
+    workers
+        Worker processes; by default one a core.
+    """
+    from flows.monitor import monitoring  # noqa: PLC0415
+
+    ended = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: ended.set())
+    with monitoring(workers) as told:
+        sys.stdout.write(told)
+        sys.stdout.flush()
+        ended.wait()
 
 
 def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) -> Workspace:

@@ -18,6 +18,8 @@ from storage.errors import ClusterLostError, EigenwaveError
 from tasks.check_worker import installed_code
 from tasks.memory import ADDED_AT_ONCE
 
+ROUNDS = 3  # of a stage whose workers die for no shard's fault
+
 
 class DaskFanout:
     """One Dask task a shard, and one for each few sums of the tree.
@@ -65,26 +67,50 @@ class DaskFanout:
 
     def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
         """See `flows.fanout.Fanout`."""
-        with self._loss_told():
-            # All at once: each message to the scheduler takes time from the workers beside it.
-            futures = self._client.map(partial(self._compute, function), shards, pure=False)
-            total = self._tree(futures, range(len(futures)), max(1, ADDED_AT_ONCE // max(1, result_bytes)))
-            names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
-            waiting = as_completed(futures)
-            # Nothing here holds on to the results: workers release them as soon as they are summed.
-            del futures
-            for future in waiting:
-                if future.status == "error":
-                    self._client.cancel(total)
-                    failed = [future, *waiting.next_batch(block=False)]
-                    suspects = [names[other.key] for other in failed if other.status == "error"]
-                    raise self._failure(future.exception(), function, suspects)
-                if future.status == "cancelled":
-                    raise FutureCancelledError(future.key, "scheduler lost")
+        counted: set[int] = set()
+
+        def count(shard: int) -> None:
+            if shard not in counted:
+                counted.add(shard)
                 advance()
-                del future
+
+        with self._loss_told():
+            for _ in range(ROUNDS):
+                try:
+                    return self._sum(function, shards, count, result_bytes)
+                except _DeathsError as deaths:
+                    self._require_innocent(function, deaths)
+        raise EigenwaveError(
+            "Worker processes died again and again in the middle of a stage, though each shard can be computed alone: "
+            "most likely memory is short; use fewer --workers and run again: finished shards are kept."
+        )
+
+    def _sum(self, function: Callable[[int], T], shards: range, count: Callable[[int], None], result_bytes: int) -> T:
+        # All at once: each message to the scheduler takes time from the workers beside it.
+        futures = self._client.map(partial(self._compute, function), shards, pure=False)
+        total = self._tree(futures, range(len(futures)), max(1, ADDED_AT_ONCE // max(1, result_bytes)))
+        names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
+        waiting = as_completed(futures)
+        # Nothing here holds on to the results: workers release them as soon as they are summed.
+        del futures
+        for future in waiting:
+            if future.status == "error":
+                self._client.cancel(total)
+                failed = [future, *waiting.next_batch(block=False)]
+                error = future.exception()
+                if isinstance(error, KilledWorker):
+                    raise _DeathsError([names[other.key] for other in failed if other.status == "error"], error)
+                raise error
+            if future.status == "cancelled":
+                raise FutureCancelledError(future.key, "scheduler lost")
+            count(names[future.key])
+            del future
+        try:
             result: T = total.result()
-            return result
+        except KilledWorker as error:
+            # A result that died with its worker is computed once more, and that may end workers too.
+            raise _DeathsError([names[error.task]] if error.task in names else [], error) from None
+        return result
 
     @contextmanager
     def _loss_told(self) -> Iterator[None]:
@@ -97,24 +123,18 @@ class DaskFanout:
                 "run again when it is back: finished shards are kept."
             ) from None
 
-    def _failure(self, error: BaseException, function: Callable[[int], T], suspects: list[int]) -> BaseException:
-        """What to tell when tasks failed with this error; the one that ended its worker is found by running each alone.
+    def _require_innocent(self, function: Callable[[int], T], deaths: "_DeathsError") -> None:
+        """Name the shard that ended its workers; none did if each can be computed alone.
 
-        A worker that dies is given the next task already, which is charged with its death as well.
+        A worker that dies is given the next task already, which is charged with its death as well, and whoever ends
+        workers from outside has every task charged.
         """
-        if not isinstance(error, KilledWorker):
-            return error
-        killers = suspects if len(suspects) == 1 else filter(partial(self._kills, function), suspects)
-        shard = next(iter(killers), None)
-        if shard is None:
-            return EigenwaveError(
-                f"Worker processes died again and again while they computed shards {', '.join(map(str, suspects))}, "
-                "each of which can be computed alone: most likely memory is short; use fewer --workers and run again."
-            )
-        return EigenwaveError(
-            f"Shard {shard} ended its worker process {error.allowed_failures + 1} times, most likely for want of "
-            "memory; lower --shard-size, or look at its images, and run again: finished shards are kept."
-        )
+        for shard in deaths.suspects:
+            if self._kills(function, shard):
+                raise EigenwaveError(
+                    f"Shard {shard} ended its worker process {deaths.allowed + 1} times, most likely for want of "
+                    "memory; lower --shard-size, or look at its images, and run again: finished shards are kept."
+                )
 
     def _kills(self, function: Callable[[int], T], shard: int) -> bool:
         future = self._client.submit(self._compute, function, shard, pure=False)
@@ -128,6 +148,14 @@ class DaskFanout:
             # A task costs milliseconds, an addition of small results much less.
             total = self._client.submit(_add, total, *others[start : start + at_once], pure=False, priority=1)
         return total
+
+
+class _DeathsError(Exception):
+    """Workers died while they were to compute these shards, more often than is allowed."""
+
+    def __init__(self, suspects: list[int], error: KilledWorker) -> None:
+        super().__init__(suspects)
+        self.suspects, self.allowed = suspects, error.allowed_failures
 
 
 def _add(*results: T) -> T:

@@ -6,28 +6,22 @@ speak TLS, unless the settings allow otherwise in so many words.
 
 import importlib
 import ipaddress
-import logging
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import dask
-from distributed import Client, LocalCluster, Nanny, Security
-from distributed.core import Status
+from distributed import Client, Security
 from distributed.deploy.cluster import Cluster
 
+from flows.local_cluster import local_cluster, root_of
 from storage.credentials import from_environment
 from storage.errors import ClusterLostError, InputError
 from storage.settings import Settings
 
 CONNECT_SECONDS = 10
 FIRST_WORKER_SECONDS = 60
-STARTS = 5  # of a worker process that dies as soon as it is there
-LOOPBACK = "127.0.0.1"
-DASHBOARD_PORT = 8787
 TLS_FILES = ("ca.crt", "tls.crt", "tls.key")  # as Kubernetes mounts them from a secret
 CONFIG = {
     # Dask tells its workers' allocator to give memory back at once: each task would then wait for fresh pages, one by
@@ -42,23 +36,6 @@ CONFIG = {
     # A run whose workers are gone for good must not wait for ever.
     "distributed.scheduler.no-workers-timeout": "10 minutes",
 }
-# A worker that has not come back by then is given up with its nanny, even if that is about to start it once more.
-LOCAL_CONFIG = {"distributed.deploy.lost-worker-timeout": "10 minutes"}
-
-
-class LastingNanny(Nanny):
-    """One that replaces a worker even if it dies in its first moments, as it does when its first task ends it.
-
-    Dask takes that for a worker that cannot start, and leaves its place empty.
-    """
-
-    async def instantiate(self) -> Status:
-        """Start a worker process; another if it dies at once, unless that is wanted."""
-        for _ in range(STARTS):
-            status = await super().instantiate()
-            if status != Status.stopped or self.status not in {Status.init, Status.starting, Status.running}:
-                break
-        return status
 
 
 @contextmanager
@@ -74,7 +51,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
     """
     with dask.config.set(CONFIG):
         if settings.cluster == "local":
-            with dask.config.set(LOCAL_CONFIG), _local(settings) as cluster, _connected(cluster, None) as client:
+            with local_cluster(settings) as cluster, _connected(cluster, None) as client:
                 yield client
         elif "://" in settings.cluster:
             security = tls_security(settings.tls)
@@ -133,27 +110,11 @@ def _connected(cluster: str | Cluster, security: Security | None) -> Iterator[Cl
     except (OSError, TypeError) as error:
         # Dask tells missing certificates by a TypeError.
         raise InputError(
-            f"No Dask scheduler answers at {cluster} ({_root_of(error)}); start one, look at --tls, or "
+            f"No Dask scheduler answers at {cluster} ({root_of(error)}); start one, look at --tls, or "
             "leave --cluster out."
         ) from None
     with client, client.as_current():
         yield client
-
-
-def _local(settings: Settings) -> Cluster:
-    """A process a core, reached through the loopback interface only."""
-    workers = settings.workers or os.cpu_count() or 1
-    cluster = LocalCluster(
-        n_workers=settings.fewest_workers or workers,
-        threads_per_worker=1,
-        memory_limit=settings.memory_limit or "auto",
-        worker_class=LastingNanny,
-        host=LOOPBACK,
-        dashboard_address=f"{LOOPBACK}:{free_port(DASHBOARD_PORT)}",
-        silence_logs=logging.ERROR,
-    )
-    _adapt(cluster, settings, workers)
-    return cluster
 
 
 @contextmanager
@@ -173,7 +134,7 @@ def _started(settings: Settings) -> Iterator[Cluster]:
     try:
         cluster = kind(**options)
     except Exception as error:  # noqa: BLE001 - each class has errors of its own
-        raise InputError(f"The cluster {name} did not start: {_root_of(error)}; look at --cluster-options.") from None
+        raise InputError(f"The cluster {name} did not start: {root_of(error)}; look at --cluster-options.") from None
     with cluster:
         require_safe(cluster.scheduler_address, allow=settings.allow_unencrypted)
         _adapt(cluster, settings, settings.workers)
@@ -183,7 +144,7 @@ def _started(settings: Settings) -> Iterator[Cluster]:
 def _adapt(cluster: Cluster, settings: Settings, workers: int | None) -> None:
     if settings.fewest_workers:
         cluster.adapt(minimum=settings.fewest_workers, maximum=workers)
-    elif settings.cluster != "local" and workers:
+    elif workers:
         cluster.scale(workers)
 
 
@@ -197,29 +158,9 @@ def _wait_for_worker(client: Client) -> None:
         ) from None
 
 
-def free_port(wanted: int) -> int:
-    """The wanted port on the loopback interface, or any that is free if another process has it."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    return 0
-
-
 def address_of(client: Client) -> str:
     """Address of the client's scheduler."""
     return str(client.scheduler_info(n_workers=0)["address"])
-
-
-def _root_of(error: BaseException) -> str:
-    """The first cause of an error, in one line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return " ".join(str(error).split())
 
 
 def _is_loopback(host: str) -> bool:

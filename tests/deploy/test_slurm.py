@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.fanout import InlineFanout
-from flows.open_client import free_port
+from flows.local_cluster import free_port
 from flows.open_fanout import open_fanout
 from storage.run import open_run
 from storage.settings import Settings

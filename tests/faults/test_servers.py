@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from flows import analysis as flow
-from flows.open_client import free_port
+from flows.local_cluster import free_port
 from flows.progress import stage_progress
 from storage.errors import ClusterLostError
 from storage.run import open_run

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from distributed import Client
 
-from flows.open_client import free_port
+from flows.local_cluster import free_port
 from storage.run import open_run
 from tasks.check_gates import Gate
 from tests.conftest import ask, write_images

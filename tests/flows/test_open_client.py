@@ -10,13 +10,15 @@ import time
 from functools import partial
 from pathlib import Path
 
+import dask
 import pytest
 import trustme
 from distributed import LocalCluster
 
 from flows import stages
 from flows.fanout import InlineFanout
-from flows.open_client import free_port, open_client, require_safe, tls_security
+from flows.local_cluster import free_port
+from flows.open_client import open_client, require_safe, tls_security
 from flows.open_fanout import open_fanout
 from storage.errors import ClusterLostError, EigenwaveError, InputError
 from storage.settings import Settings
@@ -163,6 +165,20 @@ def test_settings_of_a_cluster(given, message):
     with pytest.raises(InputError, match=re.escape(message)):
         Settings.load(given)
     assert Settings.load({"cluster_options": '{"cores": 4}'}).cluster_options == {"cores": 4}
+
+
+def test_workers_that_do_not_start_here_are_told_in_one_sentence(monkeypatch):
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__PRELOAD", '["no_such_module"]')
+    dask.config.refresh()
+    message = (
+        r"worker processes did not start on this machine \(No module named 'no_such_module'\); use fewer --workers"
+    )
+    try:
+        with pytest.raises(EigenwaveError, match=message), open_client(Settings(workers=1)):
+            pass
+    finally:
+        monkeypatch.undo()
+        dask.config.refresh()
 
 
 def test_a_scheduler_without_workers_is_told(tmp_path, monkeypatch):

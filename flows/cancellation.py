@@ -1,0 +1,85 @@
+"""A run that is cancelled in Prefect stops, also one that no worker of Prefect watches over.
+
+A worker of Prefect kills the process of a run that is cancelled. A run that was started by hand has no worker: it looks
+itself, every few seconds, what Prefect says of it.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar, cast
+from uuid import UUID
+
+from prefect import runtime
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.states import Cancelled
+
+from storage.errors import EigenwaveError
+
+LOOK_SECONDS = 2.0
+SIGNAL = signal.SIGUSR2
+TOLD = "The run was cancelled in Prefect; the same command continues it, finished work is kept."
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class RunCancelled(BaseException):
+    """Raised wherever the main thread is; no Exception, so that nothing on the way takes it for its own."""
+
+
+def cancellable(function: Callable[P, T]) -> Callable[P, T]:
+    """A flow's function that ends as cancelled soon after its run is cancelled in Prefect."""
+
+    @wraps(function)
+    def watched(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            with _watched():
+                return function(*args, **kwargs)
+        except RunCancelled:
+            return cast("T", Cancelled(message=TOLD, data=EigenwaveError(TOLD)))
+
+    return watched
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    under_a_worker = "PREFECT__FLOW_RUN_ID" in os.environ
+    if under_a_worker or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before, ended = signal.signal(SIGNAL, _stop), threading.Event()
+    # The client that the flow has, or else Prefect would start another server where it has started one for the run.
+    with get_client(sync_client=True) as client:
+        run = UUID(runtime.flow_run.id)
+        watcher = threading.Thread(target=_watch, args=(client, run, ended), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+            signal.signal(SIGNAL, before)
+
+
+def _watch(client: SyncPrefectClient, run: UUID, ended: threading.Event) -> None:
+    while not ended.wait(LOOK_SECONDS):
+        if _is_cancelled(client, run):
+            # To the thread: one that waits for a lock would not notice otherwise.
+            signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
+            return
+
+
+def _is_cancelled(client: SyncPrefectClient, run: UUID) -> bool:
+    try:
+        state = client.read_flow_run(run).state
+    except Exception:  # noqa: BLE001 - a server that is away for a while is no reason to stop
+        return False
+    return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
+def _stop(*_: object) -> None:
+    raise RunCancelled(TOLD)

@@ -1,0 +1,87 @@
+"""Dask workers on this machine: a process a core, reached through the loopback interface only."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dask
+from distributed import LocalCluster, Nanny
+from distributed.core import Status
+from distributed.deploy.cluster import Cluster
+
+from storage.errors import EigenwaveError
+from storage.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+DASHBOARD_PORT = 8787
+STARTS = 5  # of a worker process that dies as soon as it is there
+# A worker that has not come back by then is given up with its nanny, even if that is about to start it once more.
+LOCAL_CONFIG = {"distributed.deploy.lost-worker-timeout": "10 minutes"}
+
+
+class LastingNanny(Nanny):
+    """One that replaces a worker even if it dies in its first moments, as it does when its first task ends it.
+
+    Dask takes that for a worker that cannot start, and leaves its place empty.
+    """
+
+    async def instantiate(self) -> Status:
+        """Start a worker process; another if it dies at once, unless that is wanted."""
+        for _ in range(STARTS):
+            status = await super().instantiate()
+            if status != Status.stopped or self.status not in {Status.init, Status.starting, Status.running}:
+                break
+        return status
+
+
+@contextmanager
+def local_cluster(settings: Settings) -> Iterator[Cluster]:
+    """A cluster of this machine's cores, for the time of the block.
+
+    Raises
+    ------
+    EigenwaveError
+        If its workers do not start.
+    """
+    workers = settings.workers or os.cpu_count() or 1
+    try:
+        cluster = LocalCluster(
+            n_workers=settings.fewest_workers or workers,
+            threads_per_worker=1,
+            memory_limit=settings.memory_limit or "auto",
+            worker_class=LastingNanny,
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:{free_port(DASHBOARD_PORT)}",
+            silence_logs=logging.CRITICAL,  # the terminal is for the bars; the log of the run has all of it
+        )
+    except (RuntimeError, OSError) as error:
+        raise EigenwaveError(
+            f"Dask's worker processes did not start on this machine ({root_of(error)}); use fewer --workers, or "
+            "--cluster inline to do without them."
+        ) from None
+    with dask.config.set(LOCAL_CONFIG), cluster:
+        if settings.fewest_workers:
+            cluster.adapt(minimum=settings.fewest_workers, maximum=workers)
+        yield cluster
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port on the loopback interface, or any that is free if another process has it."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    return 0
+
+
+def root_of(error: BaseException) -> str:
+    """The first cause of an error, in one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())

@@ -1,0 +1,88 @@
+"""A Prefect server and Dask workers on the loopback interface, to watch runs of this machine in a browser."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO
+
+from flows.local_cluster import LOOPBACK, free_port
+from flows.open_client import address_of, open_client
+from storage.errors import EigenwaveError
+from storage.settings import Settings
+
+SERVER_PORT = 4200
+SERVER_SECONDS = 120
+END_SECONDS = 15
+PAUSE = 0.2
+ENVIRONMENT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_METRICS_ENABLED": "true",
+    # The one that is started here, not one that the user's environment names.
+    "PREFECT_API_URL": "",
+}
+
+
+@contextmanager
+def monitoring(workers: int | None) -> Iterator[str]:
+    """Both, for the time of the block, and what to tell the user.
+
+    Raises
+    ------
+    EigenwaveError
+        If one of them does not start.
+    """
+    with _server() as server, open_client(Settings(workers=workers)) as client:
+        dashboard = client.dashboard_link
+        yield (
+            f"Runs      {server}\n"
+            f"Workers   {dashboard}\n"
+            f"Numbers   {server}/api/metrics and {dashboard.removesuffix('status')}metrics, for Prometheus\n\n"
+            "In another terminal, runs that are seen there:\n\n"
+            f"    export PREFECT_API_URL={server}/api\n"
+            f"    eigenwave run SOURCE --cluster {address_of(client)}\n\n"
+            "Ctrl-C ends both.\n"
+        )
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    port = free_port(SERVER_PORT)
+    address = f"http://{LOOPBACK}:{port}"
+    words = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
+    environment = os.environ | ENVIRONMENT | {"PREFECT_UI_API_URL": f"{address}/api"}
+    with tempfile.TemporaryFile() as log:
+        # In a session of its own, so that Ctrl-C reaches this process alone, which then ends the server.
+        server = subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
+        try:
+            _wait_for(server, f"{address}/api/health", log)
+            yield address
+        finally:
+            _end(server)
+
+
+def _wait_for(server: "subprocess.Popen[bytes]", health: str, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + SERVER_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(health):  # noqa: S310 - our own address
+            return
+        time.sleep(PAUSE)
+    log.seek(0)
+    told = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    raise EigenwaveError(f"The Prefect server did not start ({told[-1].strip()}); `prefect server start` tells more.")
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    """End the server with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()

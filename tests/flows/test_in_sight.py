@@ -1,0 +1,125 @@
+"""What goes wrong while a run goes on is seen in Prefect, and ends right."""
+
+import logging
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from flows import stages
+from flows.fanout import InlineFanout
+from flows.local_cluster import free_port
+from flows.open_fanout import open_fanout
+from storage.run import open_run
+from storage.settings import Settings
+from storage.workspace import Workspace
+from tasks.begin_run import begin_run
+from tests.conftest import EIGENWAVE, ask, write_images
+from tests.flows.test_analysis import contents
+from tests.flows.test_deployments import tasks_of
+from tests.flows.test_open_client import dask_processes, wait_for_port
+
+# A hundred shards, in several passes.
+MANY = {"shard_size": 2**12, "solver": "krylov", "rank": 8, "permutations": 2}
+
+
+def command(source, workspace, **settings):
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in (MANY | settings).items()]
+    return [EIGENWAVE, "run", str(source), "--workspace", str(workspace), "--run-id", "run", *flags]
+
+
+def inline(source, folder):
+    """The same run in this process, without Prefect."""
+    workspace = Workspace(folder)
+    workspace.prepare()
+    job = begin_run(str(source), Settings(**MANY), workspace, "run")
+    stages.run_stages(job, InlineFanout())
+    return open_run(job.paths.folder)
+
+
+def wait_for_shards(run, workspace):
+    while not list(workspace.rglob("parts/*")):
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.02)
+
+
+def run_of(server, workspace):
+    """The flow run with this workspace."""
+    found = ask(server, "flow_runs/filter", {"sort": "START_TIME_DESC"})
+    return next(run for run in found if run["parameters"]["workspace"] == str(workspace))
+
+
+def log_of(server, run, words, seconds=20):
+    """Lines of the run's log with these words; they take some time to arrive."""
+    chosen = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
+    for _ in range(seconds):
+        lines = [line["message"] for line in ask(server, "logs/filter", chosen) if words in line["message"]]
+        if lines:
+            break
+        time.sleep(1)
+    return lines
+
+
+def workers_of(process):
+    """Dask's workers are the processes that a run spawns."""
+    children = psutil.Process(process).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+@pytest.mark.slow
+def test_workers_killed_every_few_seconds_change_nothing_and_are_told(prefect, tmp_path):
+    """From outside, by process id, whatever they are doing."""
+    workspace, killed = tmp_path / "workspace", 0
+    with subprocess.Popen(command("digits", workspace, workers=2), stderr=subprocess.PIPE, text=True) as run:
+        wait_for_shards(run, workspace)
+        while run.poll() is None:
+            for victim in workers_of(run.pid)[:1]:
+                victim.kill()
+                killed += 1
+            time.sleep(2.5)
+        assert run.returncode == 0, run.stderr.read()
+    assert killed >= 2
+    assert contents(open_run(workspace / "runs" / "run")) == contents(inline("digits", tmp_path / "inline"))
+    assert log_of(prefect, run_of(prefect, workspace), "was lost; what it held is computed again.")
+
+
+def warn(shard):
+    logging.getLogger("decoder").warning("image %d is odd", shard)
+    return 1
+
+
+def test_what_workers_warn_of_is_told():
+    told = []
+    with open_fanout(Settings(workers=1), lambda *line: told.append(line)) as fanout:
+        fanout.map_sum(warn, range(3), int, 1)
+        for _ in range(100):
+            warnings = {line for line in told if "odd" in line[1]}
+            if len(warnings) == 3:
+                break
+            time.sleep(0.05)
+    assert warnings == {(logging.WARNING, f"decoder: image {shard} is odd") for shard in range(3)}
+
+
+@pytest.mark.slow
+def test_a_run_started_by_hand_stops_when_it_is_cancelled_and_can_be_continued(prefect, tmp_path):
+    source, workspace = write_images(tmp_path / "data", count=1500), tmp_path / "workspace"
+    with dask_processes(tmp_path, free_port(0)) as (address, _):
+        wait_for_port(address)
+        with subprocess.Popen(command(source, workspace, cluster=address), stderr=subprocess.PIPE, text=True) as run:
+            wait_for_shards(run, workspace)
+            found = run_of(prefect, workspace)
+            ask(prefect, f"flow_runs/{found['id']}/set_state", {"state": {"type": "CANCELLING"}})
+            errors = run.communicate(timeout=60)[1]
+        assert run.returncode == 1
+        sentence = "The run was cancelled in Prefect; the same command continues it, finished work is kept."
+        assert errors.splitlines()[-1] == f"eigenwave: {sentence}"
+        state = ask(prefect, f"flow_runs/{found['id']}")["state"]
+        assert (state["type"], state["message"]) == ("CANCELLED", sentence)
+        deadline = time.monotonic() + 20
+        while tasks_of(address) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert tasks_of(address) == 0
+    done = len(list(workspace.rglob("parts/*")))
+    assert not list(workspace.rglob("manifest.json"))
+    assert 0 < done < len(inline(source, workspace).manifest.shards)
