@@ -189,5 +189,7 @@ def _quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # Nor does the terminal hear of each event that a server which is gone was not told of.
     os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
+    # What deploy/automations.yaml waits for.
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
     # A server that a command starts unasked must not call home.
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
