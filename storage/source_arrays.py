@@ -25,11 +25,20 @@ CHANNELS = frozenset({1, 3, 4})
 
 
 class Rows(Protocol):
-    """Images that lie one after the other."""
+    """Images that lie one after the other.
+
+    Attributes
+    ----------
+    chunk
+        Images that are stored in one piece, of which no part can be read alone.
+    """
+
+    @property
+    def chunk(self) -> int: ...  # noqa: D102
 
     def __len__(self) -> int: ...
 
-    def read(self, start: int, stop: int) -> Sequence[bytes]:
+    def read(self, start: int, stop: int) -> Iterable[bytes]:
         """Stored bytes of some images; raises OSError if they cannot be read."""
         ...
 
@@ -99,7 +108,12 @@ class ArraySource:
         """The pixels of each image, neighbouring rows in one read."""
         places = ((split, int(row)) for split, row in (key.rsplit("/", 1) for key in samples["key"].to_pylist()))
         most = max(1, READ_BYTES // self.layout.nbytes)
-        for split, start, stop in _runs(places, most):
+        # Whole chunks, each once: to read a part of one takes as long.
+        steps = {
+            name: max(1, most // split.rows.chunk) * min(split.rows.chunk, len(split.rows))
+            for name, split in self._splits.items()
+        }
+        for split, start, stop in _runs(places, steps):
             try:
                 yield from self._splits[split].rows.read(start, stop)
             except OSError as error:
@@ -114,11 +128,11 @@ def _place(counts: Sequence[Any], row: int) -> str:
     raise IndexError(row)
 
 
-def _runs(places: Iterable[tuple[str, int]], most: int) -> Iterator[tuple[str, int, int]]:
-    """Neighbours in the same split, as (split, start, stop), up to `most` of them at a time."""
+def _runs(places: Iterable[tuple[str, int]], steps: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
+    """Neighbours in the same split, as (split, start, stop), none beyond a multiple of the split's step."""
     split, start, stop = "", 0, 0
     for name, row in places:
-        if name == split and row == stop and stop - start < most:
+        if name == split and row == stop and row % steps[name]:
             stop += 1
             continue
         if stop > start:

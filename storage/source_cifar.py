@@ -75,6 +75,8 @@ def _label_bytes(parts: Sequence[StridedRows], labels: int) -> npt.NDArray[np.ui
 class _Joined:
     """Batches as one."""
 
+    chunk = 1
+
     def __init__(self, parts: Sequence[StridedRows]) -> None:
         self._parts = parts
         self._ends = np.cumsum([len(part) for part in parts])

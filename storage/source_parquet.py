@@ -18,7 +18,7 @@ from storage.source import LISTED_AT_ONCE, ListedSource, Source, split_of, to_sa
 from storage.source_arrays import IMAGE_WORDS, LABEL_WORDS
 from storage.source_files import Files
 
-READ_BYTES = 2**18  # of images that are taken from a row group together, and are still in the cache when they are used
+READ_BYTES = 2**20  # of images that are taken from a row group together
 BUFFER = 2**20
 EMPTY = BadImageError("empty", "the row holds no image")
 GONE = BadImageError("unreadable", "the file does not have this row any more")

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class StridedRows:
     stride: int
     nbytes: int
 
+    chunk = 1
+
     def __len__(self) -> int:
         return self.count
 
@@ -48,12 +50,18 @@ class SlicedRows:
 
     array: Any
 
+    @property
+    def chunk(self) -> int:
+        """Images in a chunk of the array, if it has chunks."""
+        return int((self.array.chunks or (1,))[0])
+
     def __len__(self) -> int:
         return int(self.array.shape[0])
 
-    def read(self, start: int, stop: int) -> list[bytes]:
-        """Stored bytes of some images."""
-        return [np.ascontiguousarray(image).tobytes() for image in self.array[start:stop]]
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Stored bytes of some images, one by one: a chunk may be large."""
+        images = self.array[start:stop]
+        return (image.tobytes() for image in images)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from storage import source_arrays
 from storage.errors import BadImageError, InputError
 from storage.images import ImageForm
 from storage.open_source import open_source
 from storage.payloads import decode
 from storage.source import probe
+from storage.stored_rows import SlicedRows
 from tests.conftest import write_images
 
 
@@ -186,3 +188,30 @@ def test_probe_finds_colour_and_sizes_and_passes_over_bad_images(tmp_path):
     looked = probe(source, source.samples())
     assert looked.channels == 3
     assert looked.sizes == {(6, 8): 6, (5, 5): 2}
+
+
+class Chunked:
+    """An array in chunks of four images, whose reads are kept."""
+
+    chunks, shape, dtype = (4, 2, 2), (11, 2, 2), np.dtype(np.uint8)
+
+    def __init__(self):
+        self.asked, self.values = [], np.arange(44, dtype=np.uint8).reshape(self.shape)
+
+    def __getitem__(self, rows):
+        self.asked.append((rows.start, rows.stop))
+        return self.values[rows]
+
+
+@pytest.mark.parametrize(
+    ("together", "asked"),
+    [(4, [(0, 4), (4, 8), (8, 11)]), (40, [(0, 8), (8, 11)]), (2**20, [(0, 11)])],
+)
+def test_chunks_are_read_whole_and_once(monkeypatch, together, asked):
+    monkeypatch.setattr(source_arrays, "READ_BYTES", together)
+    images = Chunked()
+    layout = source_arrays.layout_of(images.shape, images.dtype, "images")
+    split = source_arrays.Split(SlicedRows(images), lambda: np.arange(11) % 2)
+    source = source_arrays.ArraySource("here", {"train": split}, layout)
+    assert list(source.read(source.samples())) == [image.tobytes() for image in images.values]
+    assert images.asked == asked
