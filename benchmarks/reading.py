@@ -36,7 +36,6 @@ from storage.source_remote import AT_ONCE, RemoteFiles
 
 ROUNDS = 7
 MANY = 100  # objects that are read at the same time rather than one by one
-BUCKET = "eigenwave-bench"
 SERVER = """
 import sys
 from moto.server import ThreadedMotoServer
@@ -127,10 +126,11 @@ def s3() -> Iterator[str]:
         url = process.stdout.readline().strip() if process.stdout else ""
         os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
         os.environ |= {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+        bucket = f"bench-{os.urandom(8).hex()}"  # no other server's: clients of an address are kept
         client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
+        client.create_bucket(Bucket=bucket)
         client.close()
-        yield f"s3://{BUCKET}"
+        yield f"s3://{bucket}"
     finally:
         os.environ.clear()
         os.environ.update(before)
