@@ -24,8 +24,12 @@ host="$(hostname --fqdn)"
 dask scheduler --protocol tls --host "$host" --port "$port" --no-dashboard "${keys[@]}" &
 srun dask worker "tls://$host:$port" --nthreads 1 --no-dashboard "${keys[@]}" &
 
-# Slurm warns two minutes before the time is up: what is computed stays, and the same job continues it.
 eigenwave run "$@" --cluster "tls://$host:$port" --tls "$tls" &
 run=$!
+# Slurm warns two minutes before the time is up: what is computed stays, and the same job continues it.
 trap 'kill -INT $run' TERM
-wait $run
+status=0
+wait "$run" || status=$?
+# The warning ends the first wait, but not yet the run.
+if kill -0 "$run" 2> /dev/null; then wait "$run" || status=$?; fi
+exit "$status"

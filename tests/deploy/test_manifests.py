@@ -5,12 +5,14 @@ import importlib.util
 import json
 import os
 import re
+import subprocess
 from functools import partial
 from importlib import resources
 from pathlib import Path
 
 import pytest
 import yaml
+from click import UsageError
 from jsonschema import Draft7Validator, Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
@@ -157,6 +159,34 @@ def test_pods_are_locked_and_speak_tls():
         assert words == ([] if name == "eigenwave-runs" else TLS)
         assert container["securityContext"]["readOnlyRootFilesystem"]
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def commands():
+    """What containers run, by their names."""
+    services = documents("compose.yaml")[0]["services"].items()
+    composed = {name: [*service.get("entrypoint", []), *service.get("command", [])] for name, service in services}
+    return composed | {name: container["args"] for name, container in containers().items()}
+
+
+@pytest.mark.parametrize("name", ["scheduler", "dask-workers", "eigenwave-scheduler", "eigenwave-worker"])
+def test_dask_understands_its_words(name, tmp_path):
+    from distributed.cli import dask_scheduler, dask_worker  # noqa: PLC0415 - slow to import
+
+    tls = tmp_path / "tls"
+    subprocess.run([DEPLOY / "certificates.sh", tls], check=True)
+    dask, role, *words = (word.replace("/etc/eigenwave/tls", str(tls)) for word in commands()[name])
+    main = {"scheduler": dask_scheduler, "worker": dask_worker}[role].main
+    given = main.make_context(dask, words).params
+    assert given["tls_key"] == str(tls / "tls.key")
+    with pytest.raises(UsageError):
+        main.make_context(dask, [*words, "--tls-keys", "x"])
+
+
+def test_prefect_is_told_what_the_procfile_tells_it():
+    """Whose words a test runs."""
+    procfile = (DEPLOY / "Procfile").read_text().replace("127.0.0.1", "0.0.0.0")  # noqa: S104
+    for name in ("server", "services", "worker", "eigenwave-runs"):
+        assert f"exec {' '.join(commands()[name])}" in procfile
 
 
 def test_values_fit_prefects_chart():

@@ -1,8 +1,10 @@
 """Both ways to use Slurm, with stand-ins for its commands that start here what they would start on other machines."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -39,15 +41,37 @@ def slurm(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("prefect")
-def test_the_script_runs_driver_scheduler_and_workers(slurm, tmp_path, monkeypatch):  # noqa: ARG001 - its commands
-    images = write_images(tmp_path / "images", count=50)
+def test_the_script_stops_in_time_and_continues(slurm, tmp_path, monkeypatch):  # noqa: ARG001 - its commands
+    images = write_images(tmp_path / "images", count=1000)
     monkeypatch.setenv("EIGENWAVE_SHARED", str(tmp_path))
     monkeypatch.setenv("EIGENWAVE_PORT", str(free_port(0)))
-    command = ["bash", str(ROOT / "deploy" / "slurm" / "analysis.sh"), str(images), "--rank", "4"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    manifest = open_run(tmp_path / "eigenwave-workspace" / "latest").manifest
+    command = [
+        "bash",
+        str(ROOT / "deploy" / "slurm" / "analysis.sh"),
+        str(images),
+        "--rank",
+        "4",
+        "--shard-size",
+        "16KiB",
+    ]
+    workspace = tmp_path / "eigenwave-workspace"
+
+    def parts():
+        return list(workspace.rglob("parts/*"))
+
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as job:
+        while not parts():
+            assert job.poll() is None, job.stderr.read()
+            time.sleep(0.05)
+        job.send_signal(signal.SIGTERM)
+        assert job.wait(60) == 130
+    done = len(parts())
+    assert list(workspace.rglob("manifest.json")) == []
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    manifest = open_run(workspace / "latest").manifest
     assert manifest.learnability["rank"] == 4
+    assert 0 < done < len(manifest.shards)
     assert list(tmp_path.glob(".eigenwave-tls-*")) == []
 
 
