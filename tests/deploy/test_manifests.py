@@ -168,12 +168,17 @@ def commands():
     return composed | {name: container["args"] for name, container in containers().items()}
 
 
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deploy") / "tls"
+    subprocess.run([DEPLOY / "certificates.sh", folder], check=True)
+    return folder
+
+
 @pytest.mark.parametrize("name", ["scheduler", "dask-workers", "eigenwave-scheduler", "eigenwave-worker"])
-def test_dask_understands_its_words(name, tmp_path):
+def test_dask_understands_its_words(name, tls):
     from distributed.cli import dask_scheduler, dask_worker  # noqa: PLC0415 - slow to import
 
-    tls = tmp_path / "tls"
-    subprocess.run([DEPLOY / "certificates.sh", tls], check=True)
     dask, role, *words = (word.replace("/etc/eigenwave/tls", str(tls)) for word in commands()[name])
     main = {"scheduler": dask_scheduler, "worker": dask_worker}[role].main
     given = main.make_context(dask, words).params
@@ -214,10 +219,14 @@ def test_the_image_copies_what_is_there_and_installs_from_the_lock():
     assert "prefect-redis==" in (ROOT / "requirements.lock").read_text()
 
 
-def test_prefect_understands_its_file():
+def test_prefect_understands_its_files():
     from prefect.cli.deploy._models import PrefectYamlModel  # noqa: PLC0415 - the schema that it publishes
+    from prefect.events.schemas.automations import AutomationCore  # noqa: PLC0415 - slow to import
 
     parsed = PrefectYamlModel.model_validate(documents("prefect.yaml")[0])
     for deployment in parsed.deployments:
         module = deployment.entrypoint.rpartition(".")[0]
         assert importlib.util.find_spec(module) is not None
+    (automation,) = documents("automations.yaml")[0]["automations"]
+    AutomationCore.model_validate(automation)
+    assert f"silent='{automation['name']}'" in (DEPLOY / "register.sh").read_text()

@@ -171,7 +171,7 @@ def site():
 @pytest.fixture(scope="module")
 def finished(site):
     """The digits, analysed by the deployment on-cluster."""
-    site.do("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deploy/prefect.yaml")
+    site.do("deploy/register.sh")
     deployment = site.ask("deployments/name/analysis/on-cluster")
     run = site.ask(f"deployments/{deployment['id']}/create_flow_run", {})
 
@@ -206,6 +206,14 @@ def test_history_is_in_postgres_and_messages_in_redis(site, finished):  # noqa: 
         "print(len(redis.Redis.from_url(os.environ['PREFECT_REDIS_MESSAGING_URL']).keys('*')) > 0)\n"
     )
     assert site.do("python", "-c", code).split()[-2:] == ["1", "True"]
+
+
+def test_registering_again_doubles_nothing(site, finished):  # noqa: ARG001 - after the run
+    site.do("deploy/register.sh")
+    for kind in ("deployments", "automations"):
+        names = [entry["name"] for entry in site.ask(f"{kind}/filter", {})]
+        assert sorted(names) == sorted(set(names))
+        assert names
 
 
 def test_nobody_gets_in_without_the_password(site):

@@ -42,7 +42,7 @@ def slurm(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("prefect")
 def test_the_script_stops_in_time_and_continues(slurm, tmp_path, monkeypatch):  # noqa: ARG001 - its commands
-    images = write_images(tmp_path / "images", count=1000)
+    images = write_images(tmp_path / "images", count=400)
     monkeypatch.setenv("EIGENWAVE_SHARED", str(tmp_path))
     monkeypatch.setenv("EIGENWAVE_PORT", str(free_port(0)))
     command = [
