@@ -1,7 +1,7 @@
 """What a stage did, for people who watch a run: a few facts in words and numbers, and pictures of what was found."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from tasks.begin_run import Job
 from tasks.check_gates import Gate
 from tasks.compare_runs import Comparison
 from tasks.keep_state import load_state, read_totals
-from tasks.picture import reduced, signed
+from tasks.picture import UInt8, energy, reduced, signed
+from tasks.products import Float32
 from tasks.project_shard import Projected
 
 MIB = 2**20
@@ -132,10 +133,11 @@ def _passed(each: Sequence[bool]) -> str:
 
 
 def draw_patterns(job: Job) -> bytes:
-    """The leading patterns as a PNG: gray where a pixel does not change with the score."""
-    run, energy = Run(job.paths), read_totals(job).energy
+    """The leading patterns as a PNG, drawn as in the report: with their signs, or as maps of where they are strong."""
+    run, total = Run(job.paths), read_totals(job).energy
     squares = load_state(job.paths.projection, Projected).squares[:DRAWN]
-    return _sheet([(run.pattern_image(j), f"{j}: {share:.1%}") for j, share in enumerate(squares / energy)])
+    images = [(run.pattern_image(j), f"{j}: {share:.1%}") for j, share in enumerate(squares / total)]
+    return _sheet(images, signed if job.space.invertible else energy)
 
 
 def draw_classes(job: Job) -> bytes:
@@ -146,11 +148,11 @@ def draw_classes(job: Job) -> bytes:
     rows = read_table(job.paths.table("class_patterns"), ["class_id", "class_name", "number"]).to_pylist()
     named = {row["class_id"]: str(row["class_name"]) for row in rows if row["number"] == 0}
     images = [(run.class_pattern_image(number), name[:14]) for number, name in list(named.items())[:DRAWN]]
-    return _sheet([(image, name) for image, name in images if np.isfinite(image).all()])
+    return _sheet([(image, name) for image, name in images if np.isfinite(image).all()], signed)
 
 
-def _sheet(images: Sequence[tuple[np.ndarray, str]]) -> bytes:
-    pictures = [Picture(signed(reduced(image, PIXELS)) / 255, label) for image, label in images]
+def _sheet(images: Sequence[tuple[np.ndarray, str]], drawn: Callable[[Float32], UInt8]) -> bytes:
+    pictures = [Picture(drawn(reduced(image, PIXELS)) / 255, label) for image, label in images]
     rows = [pictures[start : start + ACROSS] for start in range(0, len(pictures), ACROSS)]
     return encode_pictures(rows) if rows else b""
 

@@ -12,8 +12,8 @@ SQUARES = 32  # pixels a side up to which nothing may be lost: squares of colour
 CARD = 96  # pixels a side of pictures that are not seen larger
 LEAST = 32
 # What a page may spend: on a few pictures, and on each more of them.
-FEW_PICTURES, FEW_BYTES, MORE_BYTES = 74, 1_200_000, 3_000
-FEW_PATTERNS, THUMBNAIL_BYTES, MORE_THUMBNAIL_BYTES = 64, 1_200_000, 12_000
+FEW_PICTURES, FEW_BYTES, MORE_BYTES = 74, 1_050_000, 3_000
+FEW_PATTERNS, THUMBNAIL_BYTES, MORE_THUMBNAIL_BYTES = 64, 1_050_000, 12_000
 
 
 def small_uri(pixels: UInt8, side: int = CARD) -> str:

@@ -153,17 +153,36 @@ def test_every_picture_has_words_and_every_field_a_label(browser, reports):
         assert page.eval_on_selector_all("input, select", "f => f.filter((e) => !e.labels.length).length") == 0
 
 
-def test_a_thousand_classes_and_256_patterns_stay_usable(browser, tmp_path):
-    names = tuple(f"class {number:04d}" for number in range(1000))
+def random_images(folder, side, classes, count, grain=1):
+    """Class folders of noise, which no format makes small, or of blots that are so many pixels wide."""
     random = np.random.default_rng(0)
-    for name in names:
-        (tmp_path / "data" / name).mkdir(parents=True)
-        for row in range(2):
-            Image.fromarray(random.integers(0, 255, (16, 16, 3), np.uint8)).save(
-                tmp_path / "data" / name / f"{row}.png"
-            )
-    run = analyse(tmp_path / "data", tmp_path / "workspace", rank=256, permutations=2, scales=False)
-    assert run.paths.report.size() < 15 * 2**20
+    for number in range(classes):
+        (folder / f"class {number:04d}").mkdir(parents=True)
+        for row in range(count):
+            pixels = random.integers(0, 255, (side // grain, side // grain, 3), np.uint8)
+            image = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
+            image.save(folder / f"class {number:04d}" / f"{row}.bmp")
+    return folder
+
+
+@pytest.mark.parametrize(("grain", "least", "most"), [(14, 224, 224), (1, 96, 200)])
+def test_large_images_are_shown_with_the_pixels_that_five_megabytes_allow(browser, tmp_path, grain, least, most):
+    images = random_images(tmp_path / "data", 224, 10, 7, grain)
+    run = analyse(images, tmp_path / "workspace", rank=64, scales=False, permutations=2)
+    assert run.paths.report.size() < 5_000_000
+    with opened(browser, run, 390) as page:
+        assert page.evaluate(OVERLAPS) == []
+        for cards in ("pattern-cards", "class-cards"):
+            sizes = page.eval_on_selector_all(f"#{cards} img", "images => images.map((image) => image.naturalWidth)")
+            assert least <= min(sizes) == max(sizes) <= most
+        page.click('#pattern-cards button[data-pattern="1"]')
+        assert page.evaluate("document.querySelector('#details .hero img').naturalHeight") == sizes[0]
+
+
+def test_a_thousand_classes_and_256_patterns_stay_usable(browser, tmp_path):
+    images = random_images(tmp_path / "data", 32, 1000, 2)
+    run = analyse(images, tmp_path / "workspace", rank=256, permutations=2, scales=False)
+    assert run.paths.report.size() < 15_000_000
     with opened(browser, run, 390) as page:
         assert page.evaluate(OVERLAPS) == []
         assert page.locator("#class-cards li:visible").count() == 20
