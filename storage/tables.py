@@ -257,7 +257,9 @@ COMPARISONS: Mapping[str, pa.Schema] = {
     ),
     "compared_runs": pa.schema(
         [
-            _field("learnability_drop", pa.float64(), "Learnability of the first run less that of the second."),
+            _field(
+                "learnability_drop", pa.float64(), "Adjusted learnability of the first run less that of the second."
+            ),
             _field("learnability_drop_low", pa.float64(), "Lower end of the 95 % interval of the drop."),
             _field("learnability_drop_high", pa.float64(), "Upper end of that interval."),
             _field("largest_angle", pa.float64(), "Largest principal angle of the pattern spaces, in degrees."),

@@ -238,7 +238,8 @@ def _by_class(before: Run, after: Run, then: Fitted, now: Fitted) -> dict[str, A
 
 def _learnability(before: Run, after: Run) -> dict[str, float]:
     rows = [run.tables["learnability"].to_pylist()[0] for run in (before, after)]
-    names = ("learnability", "ci_low", "ci_high")
+    # What does not depend on how many images there are, and what the interval is about.
+    names = ("learnability_adjusted", "ci_low", "ci_high")
     pair = [tuple(np.array(np.nan if row[name] is None else row[name]) for name in names) for row in rows]
     low, high = interval_of_change(pair[0], pair[1])  # type: ignore[arg-type]
     return {

@@ -50,6 +50,10 @@ def test_what_changed_is_told(runs):
     table = comparison.tables["compared_patterns"]
     eta = before.tables["patterns"]["eta_squared"].to_pylist()
     assert table["eta_squared_before"].tolist() == pytest.approx(eta, rel=1e-5)
+    adjusted = [run.tables["learnability"]["learnability_adjusted"][0].as_py() for run in (before, after)]
+    drop, low, high = (comparison.summary[f"learnability_drop{end}"] for end in ("", "_low", "_high"))
+    assert drop == adjusted[0] - adjusted[1]
+    assert low < drop < high
     assert compare_runs(after, before).vanished_classes == ("d",)
 
 
