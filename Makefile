@@ -49,6 +49,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.transform
 	$(BIN)/python -m benchmarks.decomposition
 	$(BIN)/python -m benchmarks.rerun
+	$(BIN)/python -m benchmarks.orchestration
 	$(BIN)/python -m benchmarks.whole
 
 # After a change to the dependencies: needs uv.

@@ -37,7 +37,7 @@ def monitoring(workers: int | None) -> Iterator[str]:
     EigenwaveError
         If one of them does not start.
     """
-    with _server() as server, open_client(Settings(workers=workers)) as client:
+    with prefect_server() as server, open_client(Settings(workers=workers)) as client:
         dashboard = client.dashboard_link
         yield (
             f"Runs      {server}\n"
@@ -51,7 +51,14 @@ def monitoring(workers: int | None) -> Iterator[str]:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def prefect_server() -> Iterator[str]:
+    """A Prefect server for the time of the block; gives its address.
+
+    Raises
+    ------
+    EigenwaveError
+        If it does not start.
+    """
     port = free_port(SERVER_PORT)
     address = f"http://{LOOPBACK}:{port}"
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from storage.arrays import chunk_path
 from storage.errors import EigenwaveError
-from storage.files import digest_of, remove_folder, write_file
+from storage.files import digest_of, remove_folder, remove_partials, write_file
 from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
 from storage.open_store import open_path
 from storage.run import Run
@@ -54,6 +54,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
     EigenwaveError
         If a shard is missing.
     """
+    remove_partials(job.paths.folder)  # of workers that were killed, and whose work others did
     markers = [_marker(job, shard) for shard in range(job.plan.shards)]
     sealed = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

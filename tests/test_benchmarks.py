@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cifar, decomposition, reading, rerun, scaling, transform, whole
+from benchmarks import cifar, decomposition, orchestration, reading, rerun, scaling, transform, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from storage import stamps
@@ -92,3 +92,16 @@ def test_runs_on_a_dataset_that_changed_are_measured_beside_the_first(tmp_path, 
     found = rerun.rerun(tmp_path, 60)
     assert all(seconds["bring"] > 0 for seconds in found.values())
     assert "| 1 % edited, here and there |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_cost_of_prefect_and_dask_is_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    with orchestration.served() as clock:
+        once = orchestration.fixed(tmp_path, clock, repeats=1)
+        each = orchestration.per_shard(clock, (20, 40))
+        assert orchestration.share(tmp_path, clock, 60, once, each) > 0
+    printed = capsys.readouterr().out
+    assert "| flow, 2 local workers |" in printed
+    assert "| 40 | " in printed
+    assert "### Share of a run: stand-in" in printed
