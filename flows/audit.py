@@ -73,9 +73,9 @@ def compare(job: Job, against: str, gates: Sequence[Gate]) -> Audit:
     """What changed since the earlier run, in tables and as an artifact."""
     found = audit_run(job, against)
     if found.comparison:
-        show_rows("drift", f"What changed since run {found.before}", drift_facts(found.comparison, gates))
+        show_rows("compared", f"What changed since run {found.before}", drift_facts(found.comparison, gates))
     else:
         first = f"There is no earlier run of {job.source} with coefficients of this kind to compare with."
         get_run_logger().info(first)
-        show_text("drift", f"### Drift\n\n{first}")
+        show_text("compared", f"### What changed\n\n{first}")
     return found

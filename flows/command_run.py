@@ -104,9 +104,8 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     except ServerLostError as error:
         _leave(f"eigenwave: {error}\n", error.exit_code)
     Console().print(_summary(space, found.run_id))
-    if found.comparison and found.before:
-        folder = space.comparison(found.before, found.run_id)
-        Console().print(comparison_summary(found.before, found.run_id, found.comparison, folder))
+    if found.comparison and found.before and found.folder:
+        Console().print(comparison_summary(found.before, found.run_id, found.comparison, found.folder))
     else:
         Console().print("\nThere is no earlier run of this source to compare with.")
     if failure:

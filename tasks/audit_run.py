@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from storage.errors import EigenwaveError, InputError
 from storage.run import Run
 from storage.settings import Settings
+from storage.store import StorePath
 from storage.workspace import Workspace
 from tasks.begin_run import Job
 from tasks.check_gates import Gate, gate_failure
-from tasks.compare_runs import Comparison, comparable, compare_runs, write_comparison
+from tasks.compare_runs import Comparison, compare_runs, read_comparison, write_comparison
 from tasks.seal_run import describe_run
 
 LATEST = "latest"
@@ -27,11 +28,14 @@ class Audit:
         The earlier run, None if there is none.
     comparison
         What changed from that to this.
+    folder
+        Where its tables are.
     """
 
     run_id: str
     before: str | None = None
     comparison: Comparison | None = None
+    folder: StorePath | None = None
 
     def require(self, gates: Sequence[Gate]) -> None:
         """Make sure that no more changed than is allowed; what has nothing to be compared with passes.
@@ -84,26 +88,23 @@ def require_baseline(workspace: Workspace, against: str, settings: Settings) -> 
 
 
 def audit_run(job: Job, against: str = LATEST) -> Audit:
-    """Compare a run that has all but its manifest with an earlier one, and write the comparison's tables.
+    """Compare a run that has all but its manifest with an earlier one.
 
     Parameters
     ----------
     job
         The run.
     against
-        A run id, a path, or `latest`: the last finished run of the same source with the same kind of coefficients.
+        A run id, a path, or `latest`: the run that this one was laid out to be compared with, which every run is of
+        itself.
     """
-    after = Run(job.paths, describe_run(job))
-    before = _last_comparable(job, after) if against == LATEST else Run(job.workspace.find(against))
-    if before is None:
+    name = job.compared_with if against == LATEST else against
+    if name is None:
         return Audit(job.run_id)
-    comparison = compare_runs(before, after)
-    ids = before.manifest.run_id, job.run_id
-    metadata = dict(zip(("first", "second"), ids, strict=True))
-    write_comparison(job.workspace.comparison(*ids), comparison, metadata)
-    return Audit(job.run_id, ids[0], comparison)
-
-
-def _last_comparable(job: Job, after: Run) -> Run | None:
-    finished = (Run(paths) for paths in reversed(job.workspace.runs()) if paths.manifest.exists())
-    return next((run for run in finished if run.manifest.source == job.source and comparable(run, after)), None)
+    before, after = Run(job.workspace.find(name)), Run(job.paths, describe_run(job))
+    before_id, folder = before.manifest.run_id, job.paths.tables
+    if against == LATEST and job.paths.table("compared_runs").exists():
+        return Audit(job.run_id, before_id, read_comparison(folder, before, after), folder)
+    comparison, folder = compare_runs(before, after), job.workspace.comparison(before_id, job.run_id)
+    write_comparison(folder, comparison, {"first": before_id, "second": job.run_id})
+    return Audit(job.run_id, before_id, comparison, folder)

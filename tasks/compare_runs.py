@@ -126,8 +126,7 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
     by_pattern = _by_pattern(then, now)
     images = _images(before, after)
     learnability = _learnability(before, after)
-    classes = [set(run.manifest.classes) for run in (before, after)]
-    new, vanished = sorted(classes[1] - classes[0]), sorted(classes[0] - classes[1])
+    new, vanished = _other_classes(before, after)
     summary = learnability | {
         "largest_angle": float(angles.max()),
         "largest_psi": float(by_pattern["psi"].max()),
@@ -142,7 +141,13 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
         "compared_classes": _by_class(before, after, then, now),
         "compared_runs": {name: [value] for name, value in summary.items()},
     }
-    return Comparison(summary, tables, tuple(new), tuple(vanished))
+    return Comparison(summary, tables, new, vanished)
+
+
+def _other_classes(before: Run, after: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the new and of the vanished classes."""
+    then, now = (set(run.manifest.classes) for run in (before, after))
+    return tuple(sorted(now - then)), tuple(sorted(then - now))
 
 
 def write_comparison(folder: StorePath, comparison: Comparison, metadata: Mapping[str, Any]) -> None:
@@ -151,17 +156,19 @@ def write_comparison(folder: StorePath, comparison: Comparison, metadata: Mappin
         write_table(folder / f"{name}.parquet", COMPARISONS[name], columns, metadata)
 
 
-def comparable(before: Run, after: Run) -> bool:
-    """Whether the coefficients of two runs are of the same kind."""
+def read_comparison(folder: StorePath, before: Run, after: Run) -> Comparison:
+    """The comparison of two runs that was written into a folder."""
+    tables = {name: read_table(folder / f"{name}.parquet").to_pydict() for name in COMPARISONS}
+    summary = {name: np.nan if value is None else value for name, (value,) in tables["compared_runs"].items()}
+    return Comparison(summary, tables, *_other_classes(before, after))
+
+
+def _require_same_kind(before: Run, after: Run) -> None:
     kinds = [
         (run.coefficients.attrs.asdict(), run.coefficients.shape[1], run.manifest.settings.get("centre"))
         for run in (before, after)
     ]
-    return bool(kinds[0] == kinds[1])
-
-
-def _require_same_kind(before: Run, after: Run) -> None:
-    if not comparable(before, after):
+    if kinds[0] != kinds[1]:
         raise InputError(
             f"The runs {before.manifest.run_id} and {after.manifest.run_id} have other coefficients (wavelet, bands, "
             "size of the images or centring); compare runs with the same settings."

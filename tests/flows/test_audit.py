@@ -55,7 +55,7 @@ def test_an_audit_that_dies_before_its_comparison_is_not_taken_for_done(tmp_path
     night(source, tmp_path, "a-night")
     smooth_images(source, count=10, start=10, classes=("d",))
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.audit_run.compare_runs", lambda *_: 1 / 0)
+        patch.setattr("tests.flows.test_audit.audit_run", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             night(source, tmp_path, None)
     found = night(source, tmp_path, None)
@@ -81,7 +81,7 @@ def test_a_gate_fails_the_flow_when_all_is_written(tmp_path, prefect):
     audit(str(source), str(folder), gates, settings=SETTINGS, run_id="first")
     state, artifacts = shown(prefect, "first", source)
     assert state["type"] == "COMPLETED"
-    assert "There is no earlier run of" in artifacts["drift"]
+    assert "There is no earlier run of" in artifacts["compared"]
 
     smooth_images(source, count=10, start=10, classes=("d",))
     with pytest.raises(GateError) as failed:
@@ -90,12 +90,12 @@ def test_a_gate_fails_the_flow_when_all_is_written(tmp_path, prefect):
     sentence = "Run second fails the gate new_classes>0 (it is 1) against run first."
     assert (state["type"], state["message"], str(failed.value)) == ("FAILED", sentence, sentence)
     assert failed.value.audit.comparison.new_classes == ("d",)
-    rows = {row.pop(""): row for row in json.loads(artifacts["drift"])}
+    rows = {row.pop(""): row for row in json.loads(artifacts["compared"])}
     assert rows["new_classes"] == {"value": "1", "which": "d", "fails if": "new_classes>0", "gate": "FAILED"}
     assert rows["learnability_drop"]["gate"] == "passed"
     assert rows["largest_psi"]["gate"] == ""
     assert open_run(folder / "latest").manifest.run_id == "second"
-    assert (Workspace(folder).comparison("first", "second") / "compared_images.parquet").exists()
+    assert failed.value.audit.folder == Workspace(folder).run("second").tables
 
 
 @pytest.mark.usefixtures("prefect")
