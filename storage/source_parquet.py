@@ -19,6 +19,7 @@ from storage.source_arrays import IMAGE_WORDS, LABEL_WORDS
 from storage.source_files import Files
 
 READ_BYTES = 2**20  # of images that are taken from a row group together
+MOST_ROWS = 2**10  # of them, however small: what is there several times may be stored once
 BUFFER = 2**20
 EMPTY = BadImageError("empty", "the row holds no image")
 GONE = BadImageError("unreadable", "the file does not have this row any more")
@@ -171,8 +172,8 @@ class ParquetSource(ListedSource):
         """How many rows of a row group to decode together."""
         described = file.metadata.row_group(group)
         columns = (described.column(number) for number in range(described.num_columns))
-        size = next(column.total_uncompressed_size for column in columns if column.path_in_schema == self._column)
-        return max(1, int(READ_BYTES * described.num_rows / max(1, size)))
+        size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema == self._column)
+        return max(1, min(MOST_ROWS, int(READ_BYTES * described.num_rows / max(1, size))))
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
