@@ -95,6 +95,10 @@ class Store(Protocol):
         """What writers that were killed, or are still writing, have below a folder; `files` leaves it out."""
         ...
 
+    def free(self) -> int | None:
+        """Bytes that can still be written; None if there is no telling, as in object stores."""
+        ...
+
     def require_usable(self) -> None:
         """Make sure that the store can be written and listed.
 

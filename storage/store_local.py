@@ -121,6 +121,10 @@ class LocalStore:
         """Also an empty one."""
         return (self.folder / folder).is_dir()
 
+    def free(self) -> int | None:
+        """What the disk has left for this user."""
+        return shutil.disk_usage(self.folder).free
+
     def require_usable(self) -> None:
         """Write and remove a file."""
         probe = self.folder / f".probe-{uuid.uuid4().hex}"

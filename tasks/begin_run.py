@@ -27,6 +27,7 @@ from tasks.order_rows import REMOVED, find_rows
 from tasks.plan import Plan
 from tasks.plan_run import coefficient_space, plan_run
 from tasks.relabelling import sample_ids
+from tasks.require_room import require_room
 from tasks.scales import Scale, families
 from tasks.space import CoefficientSpace
 
@@ -130,7 +131,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     Raises
     ------
     InputError
-        If the dataset cannot be analysed with these settings, or the run id belongs to another run.
+        If the dataset cannot be analysed with these settings, the disk has no room, or the run id is another's.
     """
     source = address_of(source)
     outlook = plan_run(source, settings)
@@ -152,6 +153,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     }
     contents = (settings.result_part().encode(), encoded(layout))
     paths = _chosen_run(workspace, run_id, contents)
+    require_room(workspace, paths, rows.run, plan, settings.permutations)
     job = Job(
         source=source,
         folder=str(workspace.folder),
