@@ -1,5 +1,6 @@
 """Compare two finished runs, to tell whether the dataset drifted."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from storage.tables import COMPARISONS, read_table, write_table
 from storage.workspace import RunPaths
 from tasks.association import eta_squared
 from tasks.blas import single_threaded
+from tasks.compare_images import CHANGES, changed_images
 from tasks.drift import (
     Float64,
     bin_counts,
@@ -28,11 +30,8 @@ from tasks.drift import (
     principal_angles,
 )
 from tasks.find_warm_start import read_plan
-from tasks.order_rows import REMOVED
 from tasks.products import Float32, Mask, project
 from tasks.sums import Int64, Sums, grouped
-
-CHANGES = ("added", "removed", "changed", "relabelled")
 
 
 @dataclass(frozen=True)
@@ -117,14 +116,15 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
     """
     _require_same_kind(before, after)
     patterns, later = (read_array(run.paths.patterns).astype(np.float64) for run in (before, after))
-    edges = decile_edges(np.concatenate(list(_own_scores(before.paths))))
+    edges = decile_edges(partial(_own_scores, before.paths))
     then, now = (
         map_sum(partial(sums_of_shard, str(run.paths.folder), str(before.paths.folder), edges), _shards(run.paths))
         for run in (before, after)
     )
     angles = principal_angles(patterns, later)
     by_pattern = _by_pattern(then, now)
-    images = _images(before, after)
+    images = changed_images(before, after)
+    counts = Counter(images["change"].to_pylist())
     learnability = _learnability(before, after)
     new, vanished = _other_classes(before, after)
     summary = learnability | {
@@ -133,11 +133,11 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
         "largest_eta_squared_drop": float(-by_pattern["eta_squared_change"].min()),
         "new_classes": len(new),
         "vanished_classes": len(vanished),
-        **{f"{change}_images": images["change"].count(change) for change in CHANGES},
+        **{f"{change}_images": counts[change] for change in CHANGES},
     }
     tables = {
         "compared_patterns": by_pattern | {"principal_angle": _padded(angles, len(patterns))},
-        "compared_images": images,
+        "compared_images": {name: images[name] for name in images.column_names},
         "compared_classes": _by_class(before, after, then, now),
         "compared_runs": {name: [value] for name, value in summary.items()},
     }
@@ -179,10 +179,10 @@ def _shards(paths: RunPaths) -> range:
     return range(read_plan(paths)["plan"]["shards"])
 
 
-def _own_scores(paths: RunPaths) -> Iterator[Float64]:
+def _own_scores(paths: RunPaths) -> Iterator[Float32]:
     for shard in _shards(paths):
         used, _ = _labels(paths, shard)
-        yield _scores(paths, paths, shard, used).astype(np.float64)
+        yield _scores(paths, paths, shard, used)
 
 
 @single_threaded
@@ -254,28 +254,6 @@ def _learnability(before: Run, after: Run) -> dict[str, float]:
         "learnability_drop_low": float(-high),
         "learnability_drop_high": float(-low),
     }
-
-
-def _images(before: Run, after: Run) -> dict[str, list[Any]]:
-    then, now = (_known(run) for run in (before, after))
-    found = {key: _change(then.get(key), now.get(key)) for key in sorted(then.keys() | now.keys())}
-    changes = {key: change for key, change in found.items() if change}
-    return {"key": list(changes), "change": list(changes.values())}
-
-
-def _known(run: Run) -> dict[str, tuple[str, str | None]]:
-    """Class name and digest of each image that is in the dataset, by key."""
-    table, names = run.tables["samples"].select(["key", "class_id", "digest"]), run.manifest.classes
-    rows = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
-    return {key: (names[class_id], digest) for key, class_id, digest in rows if class_id != REMOVED}
-
-
-def _change(then: tuple[str, str | None] | None, now: tuple[str, str | None] | None) -> str | None:
-    if then is None or now is None:
-        return "added" if then is None else "removed"
-    if then[1] != now[1]:
-        return "changed"
-    return "relabelled" if then[0] != now[0] else None
 
 
 def _padded(values: Float64, length: int) -> Float64:

@@ -1,7 +1,11 @@
 """How far apart two datasets are: their pattern spaces, their scores on the same patterns, their association."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 import numpy.typing as npt
+
+from tasks.quantiles import Float32, quantiles
 
 Float64 = npt.NDArray[np.float64]
 
@@ -35,10 +39,9 @@ def principal_angles(first: Float64, second: Float64) -> Float64:
     return angles
 
 
-def decile_edges(scores: Float64) -> Float64:
-    """Inner edges (9, k) of bins that hold a tenth of the scores (n, k) each."""
-    edges: Float64 = np.quantile(scores, np.arange(1, BINS) / BINS, axis=0)
-    return edges
+def decile_edges(scores: Callable[[], Iterable[Float32]]) -> Float64:
+    """Inner edges (9, k) of bins that hold a tenth of the scores each; `scores` gives them anew in blocks (n_i, k)."""
+    return quantiles(scores, BINS).astype(np.float64)
 
 
 def bin_counts(scores: Float64, edges: Float64) -> npt.NDArray[np.int64]:

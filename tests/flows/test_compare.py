@@ -40,7 +40,7 @@ def test_what_changed_is_told(runs):
     comparison = compare_runs(before, after)
     assert comparison.new_classes == ("d",)
     assert comparison.vanished_classes == ()
-    changes = dict(zip(*comparison.tables["compared_images"].values(), strict=True))
+    changes = dict(zip(*(column.to_pylist() for column in comparison.tables["compared_images"].values()), strict=True))
     assert {key: change for key, change in changes.items() if not key.startswith("d/")} == {
         "a/0000.png": "removed",
         "b/0001.png": "changed",
