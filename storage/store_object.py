@@ -34,6 +34,7 @@ DELETED_AT_ONCE = 1000
 CUT_SHORT = "body error"  # what obstore says of an answer that ended before its end
 CUT_SHORT_TRIES = 4
 BEHIND_END = "status code: 416"  # and of a range that begins where the object has ended
+RECEIVED = 2**20  # bytes of an answer taken together: four such pieces and more are on their way at the same time
 READ_AHEAD = 2**20  # bytes asked for at least when a file is read in parts
 RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
 CLIENT: "ClientConfig" = {
@@ -238,7 +239,7 @@ def _received(
         content = np.empty(size, np.uint8)
     elif len(content) != size:
         return content[:0]
-    for part in answer.stream(WHOLE):
+    for part in answer.stream(RECEIVED):
         content[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
         filled += len(part)
     return content

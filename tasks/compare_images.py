@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from storage.run import Run
 from storage.tables import read_table
 from tasks.find_warm_start import read_plan
+from tasks.memory import MOVED_AT_ONCE
 from tasks.order_rows import REMOVED
 from tasks.products import Mask
 from tasks.relabelling import sample_ids
 
-ADDED, REMOVED_IMAGE, CHANGED, RELABELLED = CHANGES = ("added", "removed", "changed", "relabelled")
-AT_ONCE = 2**18  # images that have another row than before, and are looked for together
+CHANGES = ("added", "removed", "changed", "relabelled")
 IMAGES = pa.schema({"key": pa.string(), "class": pa.string(), "digest": pa.string()})
 
 
@@ -31,7 +31,7 @@ def changed_images(before: Run, after: Run) -> pa.Table:
     for then, now, alike in _side_by_side(before, after):
         found.append(_changes(then.filter(alike), now.filter(alike)))
         moved += len(then) - int(np.sum(alike))
-    parts = moved // AT_ONCE + 1
+    parts = moved // MOVED_AT_ONCE + 1
     for part in range(parts):
         then, now = _moved(before, after, part, parts)
         place = pc.index_in(then["key"], value_set=now["key"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tasks.bootstrap import groups_kept
 from tasks.drift import BINS as DECILES
 from tasks.products import GRAM_BLOCK, ROW_BLOCK, TILE
+from tasks.quantiles import DIGITS
 from tasks.ranks import BINS, LEVELS, labellings_counted
 from tasks.relabelling import NOISE
 from tasks.scales import OVERSAMPLE
@@ -24,6 +25,9 @@ IMAGES = 40 * MIB + KEPT_BYTES  # those, and a block of them being decoded and t
 SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # small results are added up many at a time, as many as this holds
 COPIES = 8  # of a shard's scores, while they are binned, ranked and judged
+MOVED_AT_ONCE = 2**17  # images that are looked for by name together, while runs are compared
+NAMED_BYTES = 512  # of each of them, in both runs
+SORTED_BYTES = 5 * 8  # of each score of a shard, while quantiles are looked for
 ANGLES = 6  # copies of a run's patterns in float64, while they are compared with another's
 JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and what one needs while it is fitted
 REPORT = 120 * MIB  # Bokeh, and the page and its pictures as they are put together
@@ -117,7 +121,10 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
     stages["compare"] = max(
-        chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["compare"], ANGLES * FLOAT64 * p * k
+        chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["compare"],
+        ANGLES * FLOAT64 * p * k,
+        SORTED_BYTES * scores + 2 * FLOAT64 * DECILES * k * 2 ** max(DIGITS),
+        NAMED_BYTES * MOVED_AT_ONCE,
     )
     results = result_bytes(plan, permutations)
     tables = COLUMNS * FLOAT64 * plan.classes * k

@@ -1,7 +1,6 @@
 """Run an analysis stage by stage in this process and print what each takes, beside what the plan projects."""
 
 import json
-import shutil
 import sys
 import time
 from collections import Counter
@@ -52,7 +51,10 @@ def passed_bytes():
 
 def copied(paths):
     """A copy of a run, elsewhere, so that it is taken for another."""
-    return RunPaths(open_path(shutil.copytree(str(paths.folder), f"{paths.folder}-before")))
+    copy = RunPaths(open_path(f"{paths.folder}-before"))
+    for path in paths.folder.files():
+        path.store.copy(path.key, f"{paths.folder.key}-before/{path.relative_to(paths.folder)}")
+    return copy
 
 
 def main(source, workspace, settings):

@@ -1,6 +1,12 @@
 """Every store keeps the same promises: a local folder, and servers of S3, Google Cloud Storage and Azure."""
 
+import json
+import os
 import pickle
+import subprocess
+import sys
+import uuid
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -133,3 +139,13 @@ def test_unusable_stores_are_refused(s3_server, monkeypatch):
         open_store("ftp://host/x")
     with pytest.raises(EigenwaveError, match="make the bucket"):
         write_file(open_path("s3://nowhere/x") / "file", b"x")
+
+
+@pytest.mark.slow
+def test_what_is_on_its_way_to_an_object_store_takes_little_memory(s3_server):
+    """Parts are sent from where they are, and received in small pieces: the server is another process than the client."""
+    server, environment = s3_server
+    command = [sys.executable, "-m", "tests.measure_transfer", f"{server}/{uuid.uuid4().hex}"]
+    root = Path(__file__).parent.parent.parent
+    output = subprocess.run(command, cwd=root, env=os.environ | environment, capture_output=True, check=True).stdout
+    assert max(json.loads(output)) < 12 * 2**20

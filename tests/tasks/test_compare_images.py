@@ -62,13 +62,13 @@ def naive(then, now):
 
 
 @given(DATASET, DATASET, st.permutations("abcdefgh"), st.integers(1, 5), st.integers(1, 5), st.integers(1, 9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_changes_are_those_of_two_dictionaries(tmp_path_factory, then, now, order, size, other, at_once):
     folder = tmp_path_factory.mktemp("runs")
     before = run_of(folder, "before", in_shards(then, "abcdefgh", size, ("cat", "dog")))
     after = run_of(folder, "after", in_shards(now, order, other, ("dog", "cat")), ("dog", "cat"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare_images, "AT_ONCE", at_once)
+        patch.setattr(compare_images, "MOVED_AT_ONCE", at_once)
         found = changed_images(before, after)
     assert list(zip(*found.to_pydict().values(), strict=True)) == list(naive(then, now))
 
@@ -77,7 +77,7 @@ def test_changes_are_those_of_two_dictionaries(tmp_path_factory, then, now, orde
 @pytest.mark.parametrize("moved", [False, True])
 def test_memory_does_not_depend_on_how_many_images_there_are(tmp_path, monkeypatch, moved):
     """Where rows were kept, and where none was."""
-    monkeypatch.setattr(compare_images, "AT_ONCE", 2**15)
+    monkeypatch.setattr(compare_images, "MOVED_AT_ONCE", 2**15)
     peaks = []
     for count in (20_000, 200_000):
         shards = [
