@@ -4,6 +4,7 @@ import logging
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
@@ -13,7 +14,10 @@ from flows.command_run import INTERRUPTED, INTERRUPTION
 from flows.command_upkeep import Folder
 from storage.errors import EigenwaveError, InputError
 from storage.settings import settings_error
-from storage.workspace import DEFAULT_WORKSPACE, Workspace
+from storage.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
+
+if TYPE_CHECKING:
+    from storage.manifest import Manifest
 
 app = App(
     name="eigenwave",
@@ -41,16 +45,26 @@ def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from flows.summary import list_summary  # noqa: PLC0415
-    from storage.manifest import read_manifest  # noqa: PLC0415
 
-    runs = Workspace(workspace).runs()
+    space = Workspace(workspace)
+    runs = space.runs()
     Console().print(
-        list_summary(
-            (paths.run_id, read_manifest(paths.manifest) if paths.manifest.exists() else None) for paths in runs
-        )
+        list_summary(((paths.run_id, _state(paths)) for paths in runs), space.latest_id())
         if runs
         else f"The workspace {workspace} has no runs; eigenwave run SOURCE makes one."
     )
+
+
+def _state(paths: RunPaths) -> "Manifest | str":
+    """The manifest of a run, or what keeps it from having one."""
+    from storage.verify import sound_manifest  # noqa: PLC0415
+
+    if not paths.finished:
+        return "unfinished, or under way: the same eigenwave run command continues it"
+    try:
+        return sound_manifest(paths)
+    except InputError:
+        return "its manifest and the copy are damaged: run again"
 
 
 @app.command

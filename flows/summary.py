@@ -43,22 +43,24 @@ def run_summary(run: Run) -> RenderableType:
     )
 
 
-def list_summary(runs: Iterable[tuple[str, Manifest | None]]) -> RenderableType:
-    """One line a run; unfinished ones have no manifest."""
+def list_summary(runs: Iterable[tuple[str, Manifest | str]], latest: str | None) -> RenderableType:
+    """One line a run, with what keeps it from having a manifest if it has none; the latest is marked."""
     whole, folded = Column("run", no_wrap=True), Column("source", overflow="fold")
-    table = Table(whole, folded, "images", "rank", "learnability", "shuffled", box=None)
+    table = Table(whole, folded, "sealed (UTC)", "images", "rank", "learnability", "shuffled", "", box=None)
     for run_id, manifest in runs:
-        if manifest is None:
-            table.add_row(run_id, "unfinished: the same eigenwave run command continues it")
+        if isinstance(manifest, str):
+            table.add_row(run_id, manifest)
             continue
         row = manifest.learnability
         table.add_row(
             run_id,
             manifest.source,
+            manifest.created[:16].replace("T", " "),
             f"{manifest.plan['images']:,}",
             str(row["rank"]),
             _number(row["learnability"]),
             _number(row["shuffled_mean"]),
+            "latest" if run_id == latest else "",
         )
     return table
 

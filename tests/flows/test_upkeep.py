@@ -1,17 +1,23 @@
 """verify, repair and gc on finished runs, in every kind of workspace."""
 
 import hashlib
+import os
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from flows import stages
 from flows.fanout import InlineFanout
 from flows.repair import repair
-from storage.files import write_file
+from storage.files import remove_folder, write_file
+from storage.garbage import collect, garbage
 from storage.settings import Settings
-from storage.verify import sound_manifest, verify
+from storage.verify import Fault, sound_manifest, verify
 from storage.workspace import Workspace
 from tasks.begin_run import begin_run
+from tasks.transform_shard import bring_shard
+from tests.conftest import local
 from tests.flows.test_stages import smooth_images
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**15, "permutations": 2}
@@ -76,3 +82,78 @@ def test_repair_everywhere(source, address):
     flip(workspace.chunk(sound_manifest(paths).shards[1]), 999)
     repair(workspace, paths, InlineFanout())
     assert contents(workspace) == good
+
+
+def keys(entries):
+    return {entry.key for entry in entries}
+
+
+def test_garbage_is_what_no_run_needs_and_is_old_enough(source, tmp_path):
+    workspace, _ = analyse(source, tmp_path / "workspace", "older")
+    kept = contents(workspace)
+    smooth_images(source, count=3, start=900, classes=("a",))
+    _, paths = analyse(source, tmp_path / "workspace", "newer")
+    assert garbage(workspace, timedelta(0)) == []
+    began = begin_run(str(source), Settings(**SETTINGS | {"level": 1}), workspace, "unfinished")
+    bring_shard(began, 0)
+    assert garbage(workspace, timedelta(0)) == []
+
+    newest = set(sound_manifest(paths).shards) - set(sound_manifest(workspace.run("older")).shards)
+    remove_folder(paths.folder)
+    found = keys(garbage(workspace, timedelta(0)))
+    lost = {path.key for key in newest for path in (workspace.chunk(key), workspace.marker(key))}
+    assert found == lost | {workspace.seen("newer").key}
+    assert garbage(workspace, timedelta(hours=1)) == []
+    for key in lost:
+        old = local(workspace.folder / key)
+        os.utime(old, (old.stat().st_atime, old.stat().st_mtime - 3000))
+    assert garbage(workspace, timedelta(hours=1)) == []
+    some = local(workspace.folder / min(lost))
+    os.utime(some, (some.stat().st_atime, some.stat().st_mtime - 700))
+    assert keys(garbage(workspace, timedelta(hours=1))) == {min(lost)}
+
+    collect(workspace, garbage(workspace, timedelta(0)))
+    assert garbage(workspace, timedelta(0)) == []
+    remove_folder(began.paths.folder)
+    collect(workspace, garbage(workspace, timedelta(0)))
+    left = contents(workspace)
+    assert {name: left[name] for name in kept if name != "runs/latest"} == {
+        name: digest for name, digest in kept.items() if name != "runs/latest"
+    }
+    assert set(left) == set(kept)
+    assert list(verify(workspace, workspace.run("older"))) == [Fault(workspace.latest, "damaged")]
+
+
+def test_the_age_of_garbage_is_told_by_the_clock_of_its_store(source, address):
+    workspace, paths = analyse(source, address)
+    shards = sound_manifest(paths).shards
+    remove_folder(paths.folder)
+    assert garbage(workspace, timedelta(hours=1)) == []
+    found = garbage(workspace, timedelta(0))
+    assert keys(found) >= {workspace.chunk(key).key for key in shards}
+    collect(workspace, found)
+    assert list((workspace.folder / "shards").files()) == []
+
+
+def test_gc_tells_what_it_would_remove_and_list_what_is_there(source, tmp_path, eigenwave):
+    workspace, paths = analyse(source, tmp_path / "workspace")
+    words = ("--workspace", tmp_path / "workspace")
+    (local(workspace.folder) / "shards" / "ab").mkdir(exist_ok=True)
+    stray = local(workspace.folder) / "shards" / "ab" / "abc.partial"
+    stray.write_bytes(b"x" * 2**20)
+    begin_run(str(source), Settings(**SETTINGS | {"level": 1}), workspace, "begun")
+    listed = eigenwave("list", *words).stdout
+    assert re.search(r"begun +unfinished, or under way", listed)
+    assert re.search(rf"run +.*{datetime.now(UTC):%Y-%m-%d} \d\d:\d\d +120 +3 .* latest", listed)
+    assert "0 files, 0.0 MiB, would be removed." in eigenwave("gc", *words, "--dry-run").stdout
+    told = eigenwave("gc", *words, "--dry-run", "--grace", "0")
+    assert "shards/ab/abc.partial\n1 files, 1.0 MiB, would be removed." in told.stdout
+    assert stray.exists()
+    assert "1 files, 1.0 MiB, removed." in eigenwave("gc", *words, "--grace", "0").stdout
+    assert not stray.exists()
+    assert list(verify(workspace, paths)) == []
+    flip(paths.manifest, 99)
+    assert "latest" in eigenwave("list", *words).stdout
+    flip(paths.manifest_copy, 99)
+    assert re.search(r"run +its manifest and the copy are damaged", eigenwave("list", *words).stdout)
+    assert eigenwave("gc", *words, "--grace", "0").returncode == 2

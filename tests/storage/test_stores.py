@@ -143,7 +143,7 @@ def test_unusable_stores_are_refused(s3_server, monkeypatch):
 
 @pytest.mark.slow
 def test_what_is_on_its_way_to_an_object_store_takes_little_memory(s3_server):
-    """Parts are sent from where they are, and received in small pieces: the server is another process than the client."""
+    """Parts are sent from where they are, and received in small pieces; the server is in this process."""
     server, environment = s3_server
     command = [sys.executable, "-m", "tests.measure_transfer", f"{server}/{uuid.uuid4().hex}"]
     root = Path(__file__).parent.parent.parent
