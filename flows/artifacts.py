@@ -20,12 +20,12 @@ def show_dashboard(address: str | None) -> None:
 
 def show_facts(stage: str, facts: Mapping[str, str]) -> None:
     """A table of what a stage did."""
-    rows = [{"": name, stage: value} for name, value in facts.items()]
+    rows = [{"fact": name, stage: value} for name, value in facts.items()]
     show_rows(f"{stage}-facts", f"What the stage *{stage}* did", rows)
 
 
 def show_rows(key: str, description: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """A table, unless it is empty."""
+    """A table, unless it is empty; Prefect shows no column without a name."""
     if rows:
         table = [dict(row) for row in rows]
         show(lambda: create_table_artifact(table, key=key.replace(" ", "-"), description=description))

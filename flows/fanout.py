@@ -5,9 +5,11 @@ shards. Floating-point sums depend on their order: with a fixed tree they do not
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, Self, TypeVar
 
 from storage.errors import EigenwaveError
+from storage.retrying import tried_again
 from storage.scratch import drop_scratch
 
 
@@ -86,9 +88,12 @@ def branches(shards: range) -> list[range]:
 
 
 def compute(function: Callable[[int], T], shard: int) -> T:
-    """What the function gives for a shard; an error that was not made for users is told as one that names the shard."""
+    """What the function gives for a shard; an error that was not made for users is told as one that names the shard.
+
+    Where a network disk was away for a moment, all of the shard is computed again.
+    """
     try:
-        return function(shard)
+        return tried_again(partial(function, shard))
     except EigenwaveError:
         raise
     except Exception as error:

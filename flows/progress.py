@@ -19,7 +19,7 @@ UPDATE_SECONDS = 1.0  # an artifact update is a request to the server
 @contextmanager
 def stage_progress(stage: str, shards: int) -> Iterator[Callable[[], None]]:
     """Show a stage's progress; the block gets a function to call after each shard."""
-    key, description = stage.replace(" ", "-"), f"{stage}: {shards} shards"
+    key, description = stage.replace(" ", "-"), f"{stage}: {shards:,} shard{'s' if shards > 1 else ''}"
     artifact = cast("UUID | None", show(lambda: create_progress_artifact(0.0, key=key, description=description)))
     columns = (
         TextColumn("{task.description:18}"),

@@ -4,10 +4,12 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from storage.errors import BadImageError, InputError
+from storage.errors import BadImageError, EigenwaveError, InputError
+from storage.retrying import AWAY, is_transient, tried_again
 from storage.stamps import file_stamp, settled_before
 
 HIDDEN = (".", "__")  # how names of folders begin that no dataset means, such as .git and __MACOSX
@@ -115,6 +117,14 @@ class LocalFiles:
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Files`."""
+        try:
+            return self._read(path, offset, length)
+        except OSError as error:
+            if not is_transient(error):
+                raise
+            return tried_again(partial(self._read, path, offset, length))
+
+    def _read(self, path: str, offset: int, length: int | None) -> bytes:
         descriptor = os.open(self._path(path), os.O_RDONLY | os.O_CLOEXEC)
         try:
             left = max(0, os.fstat(descriptor).st_size - offset)
@@ -155,7 +165,18 @@ class LocalFiles:
 
 
 def unreadable(error: OSError) -> BadImageError:
-    """What becomes of an image whose file cannot be read."""
+    """What becomes of an image whose file cannot be read.
+
+    Raises
+    ------
+    EigenwaveError
+        If that is not the image's fault: the disk is away.
+    """
+    if error.errno in AWAY:
+        raise EigenwaveError(
+            f"{error.filename or 'The dataset'} is out of reach: {error.strerror}; see to the disk or network and run "
+            "again, finished work is kept."
+        ) from error
     return BadImageError("unreadable", error.strerror or str(error))
 
 

@@ -103,7 +103,7 @@ def learnability_facts(job: Job) -> list[dict[str, str]]:
     }
     columns = ("labels", "by chance", "shuffled, mean", "shuffled, most")
     return [
-        {"": name}
+        {"measure": name}
         | {column: _number(row[field] if field else None) for column, field in zip(columns, fields, strict=True)}
         for name, fields in table.items()
     ]
@@ -114,7 +114,7 @@ def drift_facts(comparison: Comparison, gates: Sequence[Gate]) -> list[dict[str,
     names = {"new_classes": comparison.new_classes, "vanished_classes": comparison.vanished_classes}
     return [
         {
-            "": name,
+            "change": name,
             "value": _change(value),
             "which": ", ".join(names.get(name, ())[:LISTED]),
             "fails if": ", ".join(str(gate) for gate in gates if gate.name == name),

@@ -215,7 +215,10 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     progress = {key: float(artifacts.pop(key)) for key in bars}
     assert set(progress.values()) == {100}
     assert "Class labels explain" in artifacts["verdict"]
-    assert dict(json.loads(artifacts["transform-facts"])[2].items()) == {"": "rejected images", "transform": "1 of 41"}
+    assert dict(json.loads(artifacts["transform-facts"])[2].items()) == {
+        "fact": "rejected images",
+        "transform": "1 of 41",
+    }
     rejected = [{"key": "1 images", "reason": "unknown format", "detail": ""}, REJECT]
     assert json.loads(artifacts["rejects"]) == rejected
     assert "MiB/s" in artifacts["decompose-pass-1-facts"]

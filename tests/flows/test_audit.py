@@ -90,7 +90,7 @@ def test_a_gate_fails_the_flow_when_all_is_written(tmp_path, prefect):
     sentence = "Run second fails the gate new_classes>0 (it is 1) against run first."
     assert (state["type"], state["message"], str(failed.value)) == ("FAILED", sentence, sentence)
     assert failed.value.audit.comparison.new_classes == ("d",)
-    rows = {row.pop(""): row for row in json.loads(artifacts["compared"])}
+    rows = {row.pop("change"): row for row in json.loads(artifacts["compared"])}
     assert rows["new_classes"] == {"value": "1", "which": "d", "fails if": "new_classes>0", "gate": "FAILED"}
     assert rows["learnability_drop"]["gate"] == "passed"
     assert rows["largest_psi"]["gate"] == ""
