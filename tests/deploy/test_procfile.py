@@ -206,6 +206,9 @@ def test_history_is_in_postgres_and_messages_in_redis(site, finished):  # noqa: 
         "print(len(redis.Redis.from_url(os.environ['PREFECT_REDIS_MESSAGING_URL']).keys('*')) > 0)\n"
     )
     assert site.do("python", "-c", code).split()[-2:] == ["1", "True"]
+    backup = "pg_dump --host 127.0.0.1 --port $POSTGRES_PORT --username prefect --format custom prefect"
+    listed = site.do("sh", "-c", f"PGPASSWORD=$POSTGRES_PASSWORD {backup} | pg_restore --list")
+    assert "TABLE DATA public flow_run prefect" in listed
 
 
 def test_registering_again_doubles_nothing(site, finished):  # noqa: ARG001 - after the run
