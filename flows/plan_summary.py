@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tasks.plan_run import Estimate, Outlook
 
 MIB = 2**20
-MOST_SHARDS = 100_000  # that scheduler and driver are known to bear: docs/operating.md
+MOST_SHARDS = 100_000  # for scheduler and driver, by what 40,000 took of them: docs/operating.md
 UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
 
