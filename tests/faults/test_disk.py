@@ -6,6 +6,7 @@ import pytest
 
 from storage.errors import EigenwaveError, InputError
 from storage.run import open_run
+from storage.store_local import LocalStore
 from storage.workspace import Workspace
 from tests.faults import driver
 from tests.faults.table import record
@@ -29,9 +30,14 @@ def remount(disk, options):
     subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)  # noqa: S607
 
 
-def test_a_full_disk_keeps_what_is_finished(disk, tmp_path):
+def test_a_full_disk_keeps_what_is_finished(disk, tmp_path, monkeypatch):
     source = smooth_images(tmp_path / "data", shape=(8, 8), count=60)
     driver.analyse(source, tmp_path / "expected")
+    with pytest.raises(InputError, match=r"may take \d+ MiB more in the workspace .* where 0 MiB are free: make room"):
+        driver.analyse(source, disk / "workspace")
+    assert not (disk / "workspace" / "shards").exists()
+    # There was room when the run began, and others took it.
+    monkeypatch.setattr(LocalStore, "free", lambda _: None)
     with pytest.raises(EigenwaveError, match=r"cannot be written: No space left on device; make room .* is kept\."):
         driver.analyse(source, disk / "workspace")
     shards = {path.name: path.stat().st_mtime_ns for path in (disk / "workspace" / "shards").rglob("*.json")}
