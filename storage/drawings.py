@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 FONT = 12  # pixels of letters
 SQUARES = 64  # pixels a side up to which they are seen as squares
+RUNS = 3  # zlib's strategy for runs of bytes (Z_RLE): measured twice as fast on sheets, and no larger
 FINER = 3  # pixels of a PNG for one of the drawing
 
 
@@ -35,7 +36,7 @@ def to_png(drawing: Any) -> bytes:  # noqa: ANN401
     for mark in marks:
         _PNG[type(mark).__name__](image, *mark)
     content = io.BytesIO()
-    image.save(content, format="PNG")
+    image.save(content, format="PNG", compress_type=RUNS)
     return content.getvalue()
 
 

@@ -14,6 +14,7 @@ from tasks.picture import UInt8
 from tasks.verdict import percent
 
 MOST = 64  # pictures on a sheet
+SUSPECTS = 32
 LETTERS = 14  # of a name below a picture
 WITH_EXEMPLARS, EXEMPLARS = 8, 4  # patterns that are shown with images, and images on each side of them
 
@@ -150,7 +151,7 @@ def _rebuilt(report: Report) -> Drawing | None:
 def _suspects(report: Report) -> Drawing | None:
     found = (
         (decoded(report.thumbnails[row["row"]].image), report.names[row["class_id"]])
-        for row in report.suspects
+        for row in report.suspects[:SUSPECTS]
         if row["row"] in report.thumbnails
     )
     return _sheet("Labels worth a look", found)

@@ -62,7 +62,7 @@ class Pictures:
         if self.linear:
             return self.drawn(np.tensordot(weights.astype(np.float32), self.patterns, 1))
         coefficients = (weights @ np.asarray(self.run.patterns[:])).astype(np.float32)
-        return self.drawn(reduced(space_of(self.run).picture(coefficients[None])[0], max(self.mean.shape)))
+        return self.drawn(reduced(space_of(self.run).picture(coefficients[None])[0], max(self.mean.shape[:2])))
 
 
 class ClassEntry(NamedTuple):
