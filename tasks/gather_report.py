@@ -8,7 +8,7 @@ import numpy as np
 
 from storage.arrays import open_array
 from storage.run import Run
-from tasks.drift_words import drift_checks, drift_headline
+from tasks.changes import drift_checks, drift_headline
 from tasks.memory import BLOCK_BYTES, picture_side
 from tasks.picture import UInt8, energy, natural, reduced, signed
 from tasks.products import Float32, Float64

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.drift_words import drift_checks, drift_headline
+from tasks.changes import drift_checks, drift_headline
 
 SAME = {
     "learnability_drop": 0.001,

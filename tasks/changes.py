@@ -23,12 +23,9 @@ def drift_checks(found: Row, patterns: Sequence[Row], classes: Sequence[Row]) ->
 
 def drift_headline(checks: Sequence[Check]) -> str:
     """All that changed, in one line."""
-    changed = [check.claim for check in checks if not check.passed]
-    return (
-        ", ".join([changed[0], *(f"{claim[0].lower()}{claim[1:]}" for claim in changed[1:])])
-        if changed
-        else "Nothing changed"
-    )
+    claims = [check.claim for check in checks if not check.passed]
+    line = ", ".join(f"{claim[0].lower()}{claim[1:]}" for claim in claims) or "nothing changed"
+    return f"{line[0].upper()}{line[1:]}"
 
 
 def _learnability(found: Row) -> Check:
