@@ -87,7 +87,8 @@ class DaskFanout:
 
     def _sum(self, function: Callable[[int], T], shards: range, count: Callable[[int], None], result_bytes: int) -> T:
         # All at once: each message to the scheduler takes time from the workers beside it.
-        futures = self._client.map(partial(self._compute, function), shards, pure=False)
+        name = getattr(getattr(function, "func", function), "__name__", "shard")  # what the dashboard shows
+        futures = self._client.map(partial(self._compute, function), shards, key=name, pure=False)
         total = self._tree(futures, range(len(futures)), max(1, ADDED_AT_ONCE // max(1, result_bytes)))
         names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
         waiting = as_completed(futures)
