@@ -9,7 +9,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -77,8 +77,7 @@ def limit(job: Job, passes: int) -> Answer:
     basis = np.ones((job.plan.coefficients, width), np.float32)
     for _ in range(passes):
         total = np.zeros(basis.shape, np.float32)
-        for shard in job.plan.fitted_shards:
-            rows = bare_read(job, shard)
+        for rows in bare_reads(job):
             total += rows.T @ (rows @ basis)
     return np.empty(0), np.empty((0, 0))
 
@@ -86,16 +85,18 @@ def limit(job: Job, passes: int) -> Answer:
 def syrk(job: Job, passes: int) -> Answer:  # noqa: ARG001 - one read
     """No decomposition: one read and the symmetric product of the columns."""
     total = np.zeros((job.plan.coefficients, job.plan.coefficients), np.float32)
-    for shard in job.plan.fitted_shards:
-        rows = bare_read(job, shard)
+    for rows in bare_reads(job):
         total += rows.T @ rows
     return np.empty(0), np.empty((0, 0))
 
 
-def bare_read(job: Job, shard: int) -> Array:
-    """A shard's rows, read without a checksum."""
-    rows: Array = np.fromfile(str(chunk_path(job.paths.coefficients, shard)), np.float32)[:-1]
-    return rows.reshape(job.plan.rows_per_shard, -1)[: len(job.plan.rows(shard))]
+def bare_reads(job: Job) -> Iterator[Array]:
+    """The rows of each shard, read without a checksum into memory that is there."""
+    rows = np.empty((job.plan.rows_per_shard, job.plan.coefficients), np.float32)
+    for shard in job.plan.fitted_shards:
+        with Path(str(chunk_path(job.paths.coefficients, shard))).open("rb", buffering=0) as file:
+            file.readinto(rows.data)
+        yield rows[: len(job.plan.rows(shard))]
 
 
 def lazy(job: Job) -> Any:  # noqa: ANN401 - a dask array

@@ -13,6 +13,9 @@ import time
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple, Self
+
+import psutil
 
 from benchmarks.contenders import CONTENDERS, READS, silent
 from benchmarks.data import images, prepare
@@ -82,28 +85,46 @@ def parallel(folder: Path, count: int, rank: int) -> None:
     """A pass in this process, on one worker and on two, in rounds."""
     job = prepare(images(folder, count)[0], folder, rank, exact=False)
     open_solver(job).begin()
-    seconds: dict[int, list[float]] = {workers: [] for workers in range(3)}
+    passes: dict[int, list[Seconds]] = {workers: [] for workers in range(3)}
     for _ in range(REPEATS):
-        for workers in seconds:
-            seconds[workers] += _pass_seconds(job, workers)
+        for workers in passes:
+            passes[workers] += _passes(job, workers)
     print(f"\n### A pass on workers, {job.plan.fitted:,} images in {len(job.plan.fitted_shards)} shards\n")
-    print("| | least wall s | speed-up |\n|---|---|---|")
+    print("| | least wall s | speed-up | CPU s of the process that drives | of the workers |\n|---|---|---|---|---|")
     # The least of all: the others were disturbed.
-    for workers, found in seconds.items():
+    alone = min(passes[0]).wall
+    for workers, found in passes.items():
         name = f"{workers} Dask worker{'s' * (workers > 1)}" if workers else "in this process"
-        print(f"| {name} | {min(found):.2f} | {min(seconds[0]) / min(found):.2f} |", flush=True)
+        least = [min(of_one_kind) for of_one_kind in zip(*found, strict=True)]
+        cells = [f"{least[0]:.2f}", f"{alone / least[0]:.2f}", *(f"{seconds:.2f}" for seconds in least[1:])]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
-def _pass_seconds(job: Job, workers: int) -> list[float]:
-    """Wall time of passes, after one that is not counted."""
+class Seconds(NamedTuple):
+    """What has passed or been used: on the wall, and of CPU by this process and by those that it started."""
+
+    wall: float
+    driver: float
+    workers: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """So far."""
+        this = psutil.Process()
+        times = [process.cpu_times() for process in this.children(recursive=True)]
+        return cls(time.perf_counter(), time.process_time(), sum(found.user + found.system for found in times))
+
+
+def _passes(job: Job, workers: int) -> list[Seconds]:
+    """What passes take, after one that is not counted."""
     settings = Settings(cluster="local" if workers else "inline", workers=workers or None)
-    seconds, size = [], result_bytes(job.plan, job.settings.permutations)["pass"]
+    taken, size = [], result_bytes(job.plan, job.settings.permutations)["pass"]
     with open_fanout(settings) as fanout:
         for _ in range(1 + REPEATS):
-            start = time.perf_counter()
+            start = Seconds.now()
             fanout.map_sum(partial(share_of_shard, job, 0), job.plan.fitted_shards, silent, size)
-            seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+            taken.append(Seconds(*(after - before for before, after in zip(start, Seconds.now(), strict=True))))
+    return taken[1:]
 
 
 def main() -> None:
