@@ -10,7 +10,7 @@ from typing import Protocol, Self, TypeVar
 
 from storage.errors import EigenwaveError
 from storage.retrying import tried_again
-from storage.scratch import drop_scratch
+from storage.scratch import drop_scratch, keep_freed_memory
 
 
 class Summable(Protocol):
@@ -92,6 +92,7 @@ def compute(function: Callable[[int], T], shard: int) -> T:
 
     Where a network disk was away for a moment, all of the shard is computed again.
     """
+    keep_freed_memory()
     try:
         return tried_again(partial(function, shard))
     except EigenwaveError:

@@ -19,16 +19,11 @@ from flows.local_cluster import local_cluster, root_of
 from storage.credentials import from_environment
 from storage.errors import ClusterLostError, InputError
 from storage.settings import Settings
-from tasks.memory import MIB
 
 CONNECT_SECONDS = 10
 FIRST_WORKER_SECONDS = 60
 TLS_FILES = ("ca.crt", "tls.crt", "tls.key")  # as Kubernetes mounts them from a secret
 CONFIG = {
-    # Dask tells its workers' allocator to give memory back at once: each task would then wait for fresh pages, one by
-    # one. These let it keep what a task had for the next one, which needs as much.
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 64 * MIB,
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 32 * MIB,  # the most that the C library allows
     # Dask looks at what its workers do a hundred times a second, which takes a twentieth of their time.
     "distributed.worker.profile.interval": "100ms",
     # And it asks each process fifty times a second whether it still answers, which takes a hundredth.

@@ -117,14 +117,15 @@ def combine(rows: Float32, used: Mask, weights: Float32, mean: Float64) -> Float
             stop = start + len(block)
             part += np.matmul(block.T, weights[start:stop], out=product[: len(part)])
             start = stop
-        part -= np.outer(mean[tile], weight_sum)
+        subtract_outer(part, mean[tile], weight_sum)
     return total
 
 
 def subtract_outer(total: Float64, left: Float64, right: Float64) -> None:
     """Subtract the outer product of two vectors from a matrix in place, without a matrix in between."""
-    for tile in tiles(len(total)):
-        total[tile] -= np.outer(left[tile], right)
+    size = max(1, CAST_BYTES // right.nbytes)
+    for start in range(0, len(total), size):
+        total[start : start + size] -= np.outer(left[start : start + size], right)
 
 
 def gram(rows: Float32, used: Mask, mean: Float64) -> Float64:

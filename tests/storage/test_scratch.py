@@ -1,9 +1,13 @@
+import os
+import platform
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 
-from storage.scratch import drop_scratch, scratch
+from storage.scratch import drop_scratch, keep_freed_memory, scratch
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +69,44 @@ def test_dropped_memory_is_given_back():
     rows[:] = 1
     scratch((100,), np.float32)[:] = 2
     assert rows.sum() == 100
+
+
+CHURN = """
+import resource, sys
+import numpy as np
+from storage.scratch import keep_freed_memory
+
+if len(sys.argv) > 1:
+    keep_freed_memory()
+
+
+def task():
+    arrays = [np.ones(2**18) for _ in range(4)]
+    arrays.reverse()
+
+
+task()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    task()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library has this setting")
+def test_freed_memory_is_kept_for_the_next_task():
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}  # as Dask starts workers
+    given_back, kept = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", CHURN, *told], env=environment, check=True, capture_output=True
+            ).stdout
+        )
+        for told in ([], ["keep"])
+    )
+    assert kept < 100 < given_back
+
+
+def test_a_library_without_the_setting_is_left_alone(monkeypatch):
+    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
+    keep_freed_memory.__wrapped__()
