@@ -2,7 +2,8 @@
 
 The fixed cost is what the flow adds to the bare stages on data so small that these take next to nothing. The cost of a
 shard is that of stub work through the real fan-out, with the real progress artifacts. Both on a Prefect server that
-runs already. CPU time is that of this process, where flow and scheduler are, and of the workers; the server's is apart.
+runs already. CPU time is that of this process, where flow and scheduler are, and of the workers; the server's is apart,
+less what it takes when nobody asks it anything.
 """
 
 import os
@@ -10,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +41,7 @@ SHARDS = 10_000
 RESULT = 8  # numbers that a stub shard gives
 STAGES_OVER_SHARDS = 4  # transform, project, summarise, judge; passes come to it
 SOURCE = "digits"
+IDLE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Clock:
-    """Measures costs beside a Prefect server, which is a process of its own."""
+    """Measures costs beside a Prefect server, which is a process of its own, and takes so much of a core when idle."""
 
     server: psutil.Process
+    idle: float = 0.0
 
     def now(self) -> Cost:
         """Time until now; workers count when they have ended, or are there."""
@@ -70,7 +73,8 @@ class Clock:
         """Of an action."""
         before = self.now()
         action()
-        return self.now() - before
+        cost = self.now() - before
+        return replace(cost, server=max(0.0, cost.server - self.idle * cost.wall))
 
 
 def _cpu(process: psutil.Process) -> float:
@@ -83,7 +87,8 @@ def served() -> Iterator[Clock]:
     before = set(psutil.Process().children())
     with prefect_server() as address, temporary_settings({PREFECT_API_URL: f"{address}/api"}):
         (server,) = set(psutil.Process().children()) - before
-        yield Clock(server)
+        alone = Clock(server).cost(partial(time.sleep, IDLE_SECONDS))
+        yield Clock(server, alone.server / alone.wall)
 
 
 def bare(folder: Path, settings: Settings) -> None:

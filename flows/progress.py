@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from flows.prefect_server import show
 
-UPDATE_SECONDS = 1.0  # an artifact update is a request to the server
+UPDATE_SECONDS = 2.0  # an artifact update is a request to the server
 
 
 @contextmanager

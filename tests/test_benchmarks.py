@@ -97,6 +97,7 @@ def test_runs_on_a_dataset_that_changed_are_measured_beside_the_first(tmp_path, 
 @pytest.mark.slow
 def test_the_cost_of_prefect_and_dask_is_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    monkeypatch.setattr(orchestration, "IDLE_SECONDS", 1)
     with orchestration.served() as clock:
         once = orchestration.fixed(tmp_path, clock, repeats=1)
         each = orchestration.per_shard(clock, (20, 40))
