@@ -5,7 +5,7 @@ size, inode, and times of modification and of change; the kernel sets the latter
 modification, as rsync does, deceives nobody. In an object store it is size, time and tag, as the store lists them.
 
 A file that changed a moment ago has no stamp. It may change once more within one tick of the clock that dates it, and
-look the same.
+look the same; what is written to it through mapped memory is dated only once between two times it is synced to disk.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import time
 from storage.store import Entry
 
 STAMP_BYTES = 32
-MOMENT_SECONDS = 10  # ticks of file systems last up to 2 s, and clocks of machines differ a little
+MOMENT_SECONDS = 60  # Linux syncs within 35 s, ticks of file systems last up to 2 s, and clocks differ a little
 _LOCAL = struct.Struct("<QqqQ")
 
 

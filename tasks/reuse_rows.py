@@ -24,6 +24,7 @@ from tasks.products import Float32, Mask
 from tasks.read_images import UNREADABLE
 
 ABSENT = b"\xff" * DIGEST_BYTES  # stands for the digest of an image that was removed
+NO_DIGESTS = frozenset({UNREADABLE, ABSENT})
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _from_earlier(job: Job, shard: int, key: str, digests: Sequence[bytes], shap
 
 def stored_digest(digest: bytes) -> str | None:
     """The digest of an image as tables have it; None if there is none."""
-    return None if digest in {UNREADABLE, ABSENT} else digest.hex()
+    return None if digest in NO_DIGESTS else digest.hex()
 
 
 @lru_cache(maxsize=1)

@@ -36,6 +36,8 @@ from tasks.require_good import require_few
 from tasks.reuse_rows import ABSENT, Known, known_digests, known_rows, stored_digest
 from tasks.sums import Int64
 
+GONE = "the dataset does not have it any more"
+
 
 @dataclass(frozen=True)
 class FirstPass:
@@ -186,17 +188,14 @@ def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
 
 
 def _write_part(job: Job, shard: int, listing: pa.Table, digests: Sequence[bytes], marker: Marker) -> None:
-    rejects = {reject.position: reject for reject in marker.rejects}
-    found = [
-        Reject(position, "removed", "the dataset does not have it any more")
-        if digest == ABSENT
-        else rejects.get(position)
-        for position, digest in enumerate(digests)
-    ]
+    reasons, details = list[str | None]([None] * len(digests)), list[str | None]([None] * len(digests))
+    removed = [Reject(row, "removed", GONE) for row, digest in enumerate(digests) if digest == ABSENT]
+    for reject in (*marker.rejects, *removed):
+        reasons[reject.position], details[reject.position] = reject.reason, reject.detail
     columns = {name: listing[name] for name in listing.column_names} | {
         "digest": [stored_digest(digest) for digest in digests],
-        "reason": [reject and reject.reason for reject in found],
-        "detail": [reject and reject.detail for reject in found],
+        "reason": reasons,
+        "detail": details,
     }
     metadata = {"shard_key": marker.key, "code": installed_code()}
     with table_writer(job.paths.part(shard), PART, metadata) as writer:
