@@ -134,14 +134,16 @@ class LocalStore:
             probe.unlink()
             next(self.folder.iterdir(), None)
         except OSError as error:
-            raise InputError(
-                f"The workspace {self.folder} cannot be used: {error.strerror}; choose another with --workspace."
-            ) from None
+            raise self._unusable(error) from None
 
     @contextmanager
     def lock(self, key: str) -> Iterator[KernelLease]:
         """Lock the file; the kernel frees it when its owner dies, so a killed run needs no cleaning up."""
-        with (self.folder / key).open("a+", encoding="utf-8") as file:
+        try:
+            opened = (self.folder / key).open("a+", encoding="utf-8")
+        except OSError as error:
+            raise self._unusable(error) from None
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -158,6 +160,11 @@ class LocalStore:
     def zarr(self, key: str) -> str:
         """Its path."""
         return str(self.folder / key)
+
+    def _unusable(self, error: OSError) -> InputError:
+        return InputError(
+            f"The workspace {self.folder} cannot be used: {error.strerror}; choose another with --workspace."
+        )
 
     def _walk(self, folder: str) -> Iterator[Entry]:
         found = os.walk(self.folder / folder)

@@ -214,7 +214,7 @@ def encoded(layout: Mapping[str, Any]) -> bytes:
 def _chosen_run(workspace: Workspace, run_id: str | None, contents: tuple[bytes, bytes]) -> RunPaths:
     if run_id is not None:
         paths = workspace.run(checked_run_id(run_id))
-        if paths.manifest.exists():
+        if paths.finished:
             raise InputError(f"The run {run_id} is finished already; choose another --run-id or leave it out.")
         if paths.plan.exists() and not _same(paths, contents):
             raise InputError(
@@ -223,7 +223,7 @@ def _chosen_run(workspace: Workspace, run_id: str | None, contents: tuple[bytes,
             )
         return paths
     for paths in reversed(workspace.runs()):
-        if not paths.manifest.exists() and _same(paths, contents):
+        if not paths.finished and _same(paths, contents):
             return paths
     return workspace.run(new_run_id())
 

@@ -1,5 +1,6 @@
 """Analyse a dataset in this process, which is ended at a given change to the disk: just before, or just after it."""
 
+import json
 import os
 import signal
 import sys
@@ -54,9 +55,9 @@ def changes(at):
 
     @contextmanager
     def counted(self, key):
-        number = next(numbers)
         with replacing(self, key) as partial:
             yield partial
+            number = next(numbers)
             at(number, "before", key)
         at(number, "after", key)
 
@@ -90,6 +91,6 @@ def ending(number, when, way):
 
 
 if __name__ == "__main__":
-    data, folder, place, moment, *name = sys.argv[1:]
+    data, folder, place, moment, name, chosen = sys.argv[1:]
     with changes(ending(int(place), moment, end)):
-        analyse(data, folder, *name)
+        analyse(data, folder, name or None, **json.loads(chosen))

@@ -45,7 +45,7 @@ def test_a_continued_run_starts_over_if_images_have_changed(source, tmp_path):
         driver.analyse(source, folder)
         driver.analyse(source, tmp_path / f"fresh{number}")
         assert swept(folder) == contents(tmp_path / f"fresh{number}")
-    record("images change while a run is interrupted", tried=len(phases), survived=len(phases))
+    record("images edited while a run is interrupted", tried=len(phases), survived=len(phases))
 
 
 def test_an_unchanged_dataset_is_not_transformed_again(source, tmp_path):
@@ -74,4 +74,4 @@ def test_an_image_that_changes_while_it_is_read_is_named(source, tmp_path, monke
     with pytest.raises(EigenwaveError, match=rf"The image {re.escape(key)} of \S+ changed during the run; start"):
         driver.analyse(source, tmp_path / "run")
     assert not Workspace(tmp_path / "run").latest_exists
-    record("images change during the run", tried=1, survived=1)
+    record("images edited while they are read", tried=1, survived=1)

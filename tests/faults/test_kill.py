@@ -78,7 +78,7 @@ def undisturbed(tmp_path_factory):
 
 def kill(source, folder, number, when):
     """Run until the so-many-th change, and give the file."""
-    command = [sys.executable, driver.__file__, source, folder, str(number), when]
+    command = [sys.executable, driver.__file__, source, folder, str(number), when, "run", "{}"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent), "OPENBLAS_NUM_THREADS": "1"}
     victim = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert victim.returncode == -signal.SIGKILL, victim.stderr
@@ -114,7 +114,7 @@ def test_fifty_kills_over_all_phases(undisturbed, tmp_path):
         hit.append(survives(undisturbed, tmp_path / str(turn), number, ("before", "after")[turn % 2]))
     assert set(hit) == set(PHASES)
     for phase in PHASES:
-        record(f"SIGKILL of the driver: {phase}", tried=hit.count(phase), survived=hit.count(phase))
+        record(f"run killed: {phase}", tried=hit.count(phase), survived=hit.count(phase))
 
 
 def test_latest_names_the_newest_finished_run_whenever_the_seal_is_killed(undisturbed, tmp_path):
@@ -142,7 +142,7 @@ def test_latest_names_the_newest_finished_run_whenever_the_seal_is_killed(undist
             assert workspace.latest.read_bytes() == b"newer"
             assert list(verify(workspace, moved.paths)) == []
     assert steps == [False, False, True, True, True, True]
-    record("killed between manifest and latest", tried=len(steps), survived=len(steps))
+    record("run killed around its manifest", tried=len(steps), survived=len(steps))
 
 
 @pytest.mark.slow

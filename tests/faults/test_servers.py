@@ -87,7 +87,7 @@ def test_a_run_goes_on_when_its_scheduler_is_back(source, expected, at_third_sha
         finally:
             following.__exit__(None, None, None)
     assert deaths == [stage]
-    record(f"scheduler killed: {stage}", tried=1, survived=1)
+    record(f"scheduler killed, and back: {stage}", tried=1, survived=1)
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_a_run_whose_scheduler_stays_away_is_told_and_continued(
     assert not Workspace(folder).latest_exists
     assert analyse(source, folder) == expected
     assert shards.items() <= {path: path.stat().st_mtime_ns for path in (folder / "shards").rglob("*")}.items()
-    record("scheduler killed for good", tried=1, survived=1)
+    record("scheduler killed, and not back", tried=1, survived=1)
 
 
 @pytest.mark.slow
@@ -134,7 +134,7 @@ def test_a_run_goes_on_when_prefects_server_dies(source, expected, tmp_path):
     assert "the run is finished, but Prefect does not know: Prefect's server at" in errors
     assert "Traceback" not in errors
     assert open_run(folder / "runs" / "run").manifest.files == expected
-    record("Prefect server killed during a run", tried=1, survived=1)
+    record("Prefect's server killed", tried=1, survived=1)
 
 
 def test_a_server_that_is_not_there_is_told_in_one_sentence(class_folders, tmp_path):

@@ -21,13 +21,13 @@ from tests.flows.test_stages import smooth_images
 
 SETTINGS = driver.SETTINGS | {"shard_size": 2**12}
 STAGES = {
-    "transform_shard",
-    "share_of_shard",
-    "project_shard",
-    "share_of_scales",
-    "score_scales",
-    "summarise_shard",
-    "judge_shard",
+    "transform_shard": "transform",
+    "share_of_shard": "pass",
+    "project_shard": "project",
+    "share_of_scales": "pass over scales",
+    "score_scales": "scores on scales",
+    "summarise_shard": "summarise",
+    "judge_shard": "judge",
 }
 
 
@@ -88,6 +88,6 @@ def test_workers_die_in_every_stage(tmp_path):
             assert analyse(source, tmp_path / round_, DeadlyFanout(fanout, traces)) == expected
             deaths += [(trace.parent.name[3:], trace.name) for trace in traces.rglob("*") if trace.is_file()]
     assert set(deaths) == {(stage, when) for stage in STAGES for when in ("before", "after")}
-    for stage in sorted(STAGES):
-        count = sum(hit == stage for hit, _ in deaths)
-        record(f"SIGKILL of a worker: {stage}", tried=count, survived=count)
+    for function, stage in STAGES.items():
+        count = sum(hit == function for hit, _ in deaths)
+        record(f"worker killed: {stage}", tried=count, survived=count)

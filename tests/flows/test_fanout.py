@@ -1,14 +1,19 @@
 import os
 import signal
+import time
 from functools import partial
 
 import numpy as np
 import pytest
 
+from flows import open_client
 from flows.fanout import InlineFanout, branches
 from flows.open_fanout import open_fanout
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings
+from tests.faults.table import record
+
+MIB = 2**20
 
 
 def noise(size, shard):
@@ -34,6 +39,15 @@ def die_once(folder, shard):
         trace.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return noise(1000, shard)
+
+
+def eat(memory, shard):
+    """Take more memory than there is, a piece at a time as a process does that takes too much, for one shard."""
+    held = []
+    while shard == 3 and len(held) < 4 * memory // MIB:
+        held.append(b"x" * MIB)
+        time.sleep(0.001)
+    return 1
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +95,25 @@ def test_a_shard_that_kills_its_workers_is_named(dask):
     with pytest.raises(EigenwaveError, match=r"Shard 5 ended its worker process \d+ times.* lower --shard-size"):
         dask.map_sum(partial(die_at, 5), range(8), int, 1)
     assert dask.map_sum(partial(die_at, -1), range(8), int, 1) == 8
+    record("a shard always ends its worker", tried=1, survived=1)
+
+
+@pytest.mark.slow
+def test_a_shard_that_takes_too_much_memory_is_named(monkeypatch):
+    monkeypatch.setitem(open_client.CONFIG, "distributed.scheduler.allowed-failures", 1)
+    memory = 400 * MIB
+    with open_fanout(Settings(workers=1, memory_limit=memory)) as fanout:
+        with pytest.raises(EigenwaveError, match=r"Shard 3 ended its worker process 2 times, most likely for want of"):
+            fanout.map_sum(partial(eat, memory), range(8), int, 1)
+        assert fanout.map_sum(partial(eat, 0), range(8), int, 1) == 8
+    record("a shard takes too much memory", tried=2, survived=2)
 
 
 def test_same_bits_when_workers_die_and_shards_are_computed_again(dask, tmp_path):
     expected = InlineFanout().map_sum(partial(noise, 1000), range(20), int, 1)
     assert np.array_equal(dask.map_sum(partial(die_once, tmp_path), range(20), int, 1), expected)
     assert len(list(tmp_path.iterdir())) == 7
+    record("worker killed: again and again", tried=7, survived=7)
 
 
 def test_no_scheduler_is_told_at_once():

@@ -18,6 +18,7 @@ from storage.workspace import Workspace
 from tasks.begin_run import begin_run
 from tasks.transform_shard import bring_shard
 from tests.conftest import local
+from tests.faults.table import record
 from tests.flows.test_stages import smooth_images
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**15, "permutations": 2}
@@ -71,6 +72,7 @@ def test_every_kind_of_damage_to_every_kind_of_file_is_found_and_repaired(source
         assert path in found, (name, path)
         assert {fault.path for fault in repair(workspace, paths, InlineFanout())} == found
         assert contents(workspace) == good, (name, path)
+    record("files damaged, of every kind", tried=len(kinds), survived=len(kinds))
 
 
 def test_repair_everywhere(source, address):

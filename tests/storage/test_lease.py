@@ -67,7 +67,7 @@ def test_the_second_writer_is_refused_and_the_owner_named(shared, start, where):
     owner = start(where)
     with pytest.raises(InputError, match=f"is in use by process {owner.pid} on "), Workspace(shared).lock():
         pass
-    record(f"two runs at once ({where})", tried=1, survived=1)
+    record(f"two runs at once, the first {where}", tried=1, survived=1)
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
@@ -77,7 +77,7 @@ def test_the_lock_of_a_dead_owner_is_taken_over(shared, start, where):
     owner.wait()
     with Workspace(shared).lock() as lease:
         lease.require()
-    record(f"lock owner killed ({where})", tried=1, survived=1)
+    record(f"owner of the lock killed {where}", tried=1, survived=1)
 
 
 def test_an_owner_that_stops_and_wakes_late_may_not_commit(shared, start):
@@ -88,7 +88,7 @@ def test_an_owner_that_stops_and_wakes_late_may_not_commit(shared, start):
         owner.stdin.write("\n")
         assert f"was taken over by process {os.getpid()}" in owner.stdout.readline()
         lease.require()
-    record("stalled writer wakes late", tried=1, survived=1)
+    record("writer stalled, and late", tried=1, survived=1)
 
 
 def test_the_owner_is_left_alone_while_it_shows_signs_of_life(shared, start):

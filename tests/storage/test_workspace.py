@@ -32,6 +32,11 @@ def test_second_writer_is_refused_and_a_dead_owner_does_not_matter(tmp_path):
         assert str(os.getpid()) in (tmp_path / "lock").read_text()
 
 
+def test_a_workspace_that_is_not_there_cannot_be_locked(tmp_path):
+    with pytest.raises(InputError, match="cannot be used: No such file"), Workspace(tmp_path / "none").lock():
+        pass
+
+
 def test_unusable_workspaces_are_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be used"):
