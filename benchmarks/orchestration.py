@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 from prefect import flow, task
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks.data import images
@@ -89,6 +90,7 @@ def served() -> Iterator[Clock]:
         (server,) = set(psutil.Process().children()) - before
         alone = Clock(server).cost(partial(time.sleep, IDLE_SECONDS))
         yield Clock(server, alone.server / alone.wall)
+        APILogWorker.drain_all(timeout=5)
 
 
 def bare(folder: Path, settings: Settings) -> None:

@@ -125,7 +125,7 @@ def drift_facts(comparison: Comparison, gates: Sequence[Gate]) -> list[dict[str,
 
 
 def _change(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value + 0.0:.4g}"  # no minus before 0
 
 
 def _passed(each: Sequence[bool]) -> str:
