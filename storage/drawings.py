@@ -12,7 +12,6 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 FONT = 12  # pixels of letters
-SQUARES = 64  # pixels a side up to which they are seen as squares
 RUNS = 3  # zlib's strategy for runs of bytes (Z_RLE): measured twice as fast on sheets, and no larger
 FINER = 3  # pixels of a PNG for one of the drawing
 
@@ -54,17 +53,21 @@ def _svg_text(x: float, y: float, text: str, anchor: str) -> str:
 
 
 def _svg_raster(x: float, y: float, width: float, height: float, pixels: npt.NDArray[np.uint8]) -> str:
+    placed = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" style="image-rendering:pixelated"'
+    return _svg_image(placed, pixels, "png")
+
+
+def _svg_photograph(x: float, y: float, width: float, height: float, pixels: npt.NDArray[np.uint8]) -> str:
+    # Without loss it would make a file that no paper takes; the PNG beside it has all.
+    placed = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}"'
+    return _svg_image(placed, pixels, "jpeg", quality=92, subsampling=0)
+
+
+def _svg_image(placed: str, pixels: npt.NDArray[np.uint8], kind: str, **options: int) -> str:
     content = io.BytesIO()
-    # Squares must stay sharp; photographs would make a file that no paper takes, and the PNG beside it has them exact.
-    squares = max(pixels.shape[:2]) <= SQUARES
-    kind, options = ("png", {}) if squares else ("jpeg", {"quality": 92, "subsampling": 0})
     _picture(pixels).save(content, format=kind, **options)
     encoded = base64.b64encode(content.getvalue()).decode()
-    look = ' style="image-rendering:pixelated"' if squares else ""
-    return (
-        f'<image x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" preserveAspectRatio="none"{look} '
-        f'href="data:image/{kind};base64,{encoded}"/>'
-    )
+    return f'<image {placed} preserveAspectRatio="none" href="data:image/{kind};base64,{encoded}"/>'
 
 
 def _png_line(image: Image.Image, points: Any, colour: str, width: float) -> None:  # noqa: ANN401
@@ -101,5 +104,17 @@ def _picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-_SVG: dict[str, Callable[..., str]] = {"Line": _svg_line, "Box": _svg_box, "Text": _svg_text, "Raster": _svg_raster}
-_PNG: dict[str, Callable[..., None]] = {"Line": _png_line, "Box": _png_box, "Text": _png_text, "Raster": _png_raster}
+_SVG: dict[str, Callable[..., str]] = {
+    "Line": _svg_line,
+    "Box": _svg_box,
+    "Text": _svg_text,
+    "Raster": _svg_raster,
+    "Photograph": _svg_photograph,
+}
+_PNG: dict[str, Callable[..., None]] = {
+    "Line": _png_line,
+    "Box": _png_box,
+    "Text": _png_text,
+    "Raster": _png_raster,
+    "Photograph": _png_raster,
+}

@@ -11,6 +11,7 @@ from tasks.sums import Float64
 INK, PALE, OURS, CONTROL = "#222222", "#c9c9c9", "#d9730d", "#3b82c4"
 LEFT, TOP, RIGHT, BOTTOM = 64, 28, 14, 44  # pixels around a chart
 SMALL = 11  # pixels of letters
+SQUARES = 64  # pixels a side up to which a picture's are seen as squares
 WIDEST_NAME = 52  # pixels of the name of a bar
 CELL, SIDE, GAP = 14, 96, 10  # pixels of a cell of a map, of a picture, and between pictures
 
@@ -52,7 +53,17 @@ class Raster(NamedTuple):
     pixels: UInt8
 
 
-Mark = Line | Box | Text | Raster
+class Photograph(NamedTuple):
+    """A picture of pixels so small that a file may lose a little of them."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    pixels: UInt8
+
+
+Mark = Line | Box | Text | Raster | Photograph
 
 
 class Drawing(NamedTuple):
@@ -181,6 +192,7 @@ def sheet(pictures: Sequence[tuple[UInt8, str]], across: int = 8) -> Drawing:
     for number, (picture, label) in enumerate(pictures):
         x = GAP + (width + GAP) * (number % across)
         y = GAP + (height + GAP + 18) * (number // across)
-        marks += [Raster(x, y, width, height, picture), Text(x + width / 2, y + height + 11, label)]
+        kind = Raster if max(picture.shape[:2]) <= SQUARES else Photograph
+        marks += [kind(x, y, width, height, picture), Text(x + width / 2, y + height + 11, label)]
     rows, columns = -(-len(pictures) // across), min(across, len(pictures))
     return Drawing(GAP + (width + GAP) * columns, GAP + (height + GAP + 18) * rows, marks)

@@ -81,6 +81,11 @@ def test_a_map_has_a_name_for_each_row_and_white_for_nothing():
     assert raster[0, 1, 0] < raster[0, 1, 2]
 
 
+def test_a_large_map_stays_exact():
+    root, _, _ = parsed(heat_map(np.random.default_rng(0).standard_normal((10, 256)), ["cat"] * 10, "d"))
+    assert all(image.get("href").startswith("data:image/png;") for image in root.iter(f"{SVG}image"))
+
+
 @pytest.mark.parametrize(("side", "kind"), [(8, "png"), (224, "jpeg")])
 def test_a_sheet_has_every_picture_and_label(side, kind):
     random = np.random.default_rng(0)
