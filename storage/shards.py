@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,15 @@ def shard_key(image_digests: Sequence[bytes], chunk_shape: tuple[int, int], tran
     code
         Digest of the code that decodes and transforms.
     """
-    versions = {name: importlib.metadata.version(name) for name in DECODERS}
-    recipe = json.dumps([FORMAT_VERSION, chunk_shape, transform, code, versions], sort_keys=True)
+    recipe = json.dumps([FORMAT_VERSION, chunk_shape, transform, code, _versions()], sort_keys=True)
     images = hashlib.sha256(b"".join(image_digests))
     return f"{images.hexdigest()[:32]}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    """Of what decodes; looking them up takes longer than the rest of an address."""
+    return {name: importlib.metadata.version(name) for name in DECODERS}
 
 
 def same_recipe(key: str, other: str) -> bool:
