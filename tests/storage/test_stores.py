@@ -20,10 +20,11 @@ from storage.arrays import (
     load_array,
     load_rows,
     open_array,
+    read_chunk,
     save_array,
     write_chunk,
 )
-from storage.errors import EigenwaveError, InputError
+from storage.errors import DamagedError, EigenwaveError, InputError
 from storage.files import digest_of, remove_folder, replacing, write_file
 from storage.open_store import open_path, open_store
 from storage.shards import find_shard, store_shard
@@ -36,6 +37,18 @@ def folder(address):
     path = open_path(address)
     path.store.require_usable()
     return path
+
+
+def test_chunks_are_read_whole_or_called_damaged(folder):
+    values = np.random.default_rng(0).standard_normal((300, 700)).astype(np.float32)
+    digest = write_chunk(folder / "chunk", values)
+    assert digest_of(folder / "chunk") == digest
+    assert np.array_equal(read_chunk(folder / "chunk", (300, 700)), values)
+    for shape in ((299, 700), (301, 700)):
+        with pytest.raises(DamagedError, match="is damaged"):
+            read_chunk(folder / "chunk", shape)
+    with pytest.raises(DamagedError, match="cannot be read"):
+        read_chunk(folder / "missing", (300, 700))
 
 
 def test_what_is_written_is_read(folder):
