@@ -26,5 +26,6 @@ GatesField = Annotated[
     _says("Fail if more changed: gates such as learnability_drop>0.01, with any column of the table compared_runs."),
 ]
 AgainstField = Annotated[
-    str, _says("Run to compare with: an id, a path, or latest, the last one of this source before this one.")
+    str,
+    _says("Run to compare with: an id, a path, or latest, the last one of this source before this one.", pattern=PLAIN),
 ]
