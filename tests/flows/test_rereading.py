@@ -103,7 +103,7 @@ def test_what_is_remembered_may_be_lost_or_spoilt(source, tmp_path, read, monkey
     for spoilt in (*flipped, content[: len(content) // 2], b""):
         write_file(seen, spoilt)
         assert digests(begun(source, tmp_path / "workspace")) == expected
-    assert len(read) > 72 * 3
+    assert len(read) >= 72 * 2  # at least when half of it, or all, is lost
     seen.unlink()
     assert digests(begun(source, tmp_path / "workspace")) == expected
     write_file(seen, content)
