@@ -1,0 +1,36 @@
+"""Write the workspace of format 1 anew: `python -m tests.earlier.write_run`, only before that format is released.
+
+It is what a user has on disk who ran an earlier eigenwave. A released format is never written again: a later one gets
+a folder of its own beside it, and the tests go on opening both. Report and figures are left out: they follow from the
+rest.
+"""
+
+import shutil
+from pathlib import Path
+
+from flows import stages
+from flows.fanout import InlineFanout
+from storage.files import remove_folder
+from storage.manifest import FORMAT_VERSION
+from storage.settings import Settings
+from storage.workspace import Workspace
+from tasks.begin_run import begin_run
+
+# Small files, and yet rejects, halves and scales in all tables.
+SETTINGS = {"rank": 4, "bands": "LL", "dtype": "float16", "permutations": 2}
+
+
+def main() -> None:
+    """Analyse the digits and keep what a later version has to read."""
+    folder = Path(__file__).parent / f"format_{FORMAT_VERSION}"
+    shutil.rmtree(folder, ignore_errors=True)
+    workspace = Workspace(folder)
+    workspace.prepare()
+    job = begin_run("digits", Settings(**SETTINGS), workspace, "digits")
+    stages.run_stages(job, InlineFanout())
+    job.paths.report.unlink()
+    remove_folder(job.paths.folder / "figures")
+
+
+if __name__ == "__main__":
+    main()
