@@ -48,16 +48,17 @@ def known_digests(job: Job, shard: int, listing: pa.Table) -> list[bytes | None]
     listing
         Its samples, as the dataset has them now.
     """
-    digests = [ABSENT if class_id == REMOVED else None for class_id in listing["class_id"].to_pylist()]
+    unread = [ABSENT if class_id == REMOVED else None for class_id in listing["class_id"].to_pylist()]
     try:
         then, known = _seen(job, shard)
-    except EigenwaveError:
-        return digests
-    now = listing["stamp"].slice(0, len(then))
-    same = np.asarray(pc.fill_null(pc.equal(now.combine_chunks(), then.combine_chunks()), fill_value=False))
-    for row in np.flatnonzero(same).tolist():
-        if digests[row] is None and (digest := known[row]) is not None:
-            digests[row] = bytes.fromhex(digest)
+        now = listing["stamp"].slice(0, len(then))
+        same = np.asarray(pc.fill_null(pc.equal(now.combine_chunks(), then.combine_chunks()), fill_value=False))
+        digests = list(unread)
+        for row in np.flatnonzero(same).tolist():
+            if digests[row] is None and (digest := known[row]) is not None:
+                digests[row] = bytes.fromhex(digest)
+    except (EigenwaveError, LookupError, ValueError, pa.ArrowException):
+        return unread  # what is lost or spoilt is as good as nothing
     return digests
 
 

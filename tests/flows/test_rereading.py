@@ -97,9 +97,10 @@ def test_what_is_remembered_may_be_lost_or_spoilt(source, tmp_path, read, monkey
     read.clear()
     seen = job.workspace.seen(job.run_id)
     content = seen.read_bytes()
-    flipped = [bytearray(content) for _ in range(8)]
+    flipped = [bytearray(content) for _ in range(12)]
     for number, spoilt in enumerate(flipped):
-        spoilt[number * len(content) // 8 + 5] ^= 4
+        spoilt[number * len(content) // 12 + 5] ^= 4
+    flipped.append(content.replace(b"eigenwave", b"eigenware"))
     for spoilt in (*flipped, content[: len(content) // 2], b""):
         write_file(seen, spoilt)
         assert digests(begun(source, tmp_path / "workspace")) == expected
