@@ -92,7 +92,8 @@ def _learnability(run: Run) -> Table:
         *(_number(row[name]) for name in ("learnability", "expected_null", "shuffled_mean", "shuffled_max")),
     )
     if row["ci_low"] is not None:
-        table.add_row("- 95 % interval", f"{_number(row['ci_low'])} to {_number(row['ci_high'])}")
+        table.add_row("- beyond chance", _number(row["learnability_adjusted"]), "0")
+        table.add_row("  95 % interval", f"{_number(row['ci_low'])} to {_number(row['ci_high'])}")
     if row["colour_learnability"] is not None:
         colour = _number(row["colour_learnability"]), "", "", _number(row["colour_shuffled_max"])
         table.add_row("- of mean colour alone", *colour)
