@@ -304,7 +304,15 @@ def test_random_sequences():
 
 @pytest.mark.slow
 def test_many_random_sequences():
-    found = check(SequencesWithSigkill, max_examples=15, stateful_step_count=12)
+    # In a process of its own: dozens of runs, and nothing that other tests left.
+    script = (
+        "import json; from tests.faults import test_random_sequences as it; "
+        "print(json.dumps(it.check(it.SequencesWithSigkill, max_examples=15, stateful_step_count=12)))"
+    )
+    command, root = [sys.executable, "-c", script], Path(__file__).parent.parent.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
     assert min(found[kind] for kind in ("runs finished", "ended", "SIGKILL", "files damaged", "repairs", "gc")) > 2
     faults = found["ended"] + found["SIGKILL"] + found["files damaged"]
     record("random sequences", tried=faults, survived=faults)
