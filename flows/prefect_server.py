@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import httpx
 from prefect import get_run_logger
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.context import SettingsContext, get_settings_context
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, Settings
 
 from storage.errors import EigenwaveError
 
@@ -26,18 +27,28 @@ class _Audience:
 
     def __init__(self) -> None:
         self._silent_until = 0.0
+        self._usual: Settings | None = None
+        self._impatient: Settings | None = None
 
     def show(self, send: Callable[[], T]) -> T | None:
         """What the server answers; None if it is out of reach, or was a moment ago."""
         if time.monotonic() < self._silent_until:
             return None
         try:
-            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: TRIES_TO_SHOW}):
+            with self._few_tries():
                 return send()
         except httpx.TransportError as error:
             self._silent_until = time.monotonic() + SILENCE_SECONDS
             get_run_logger().warning("Prefect's server does not answer (%s); the run goes on unseen.", error)
             return None
+
+    def _few_tries(self) -> SettingsContext:
+        """Prefect's settings as they are, but for the number of tries; kept, since Prefect takes .1 s to change one."""
+        current = get_settings_context()
+        if self._impatient is None or self._usual is not current.settings:
+            self._usual = current.settings
+            self._impatient = current.settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: TRIES_TO_SHOW})
+        return SettingsContext(profile=current.profile, settings=self._impatient)
 
 
 show = _Audience().show

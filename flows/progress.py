@@ -13,14 +13,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from flows.prefect_server import show
 
-UPDATE_SECONDS = 2.0  # an artifact update is a request to the server
+UPDATE_SECONDS = 2.0  # a request to the server each time
 
 
 @contextmanager
 def stage_progress(stage: str, shards: int) -> Iterator[Callable[[], None]]:
-    """Show a stage's progress; the block gets a function to call after each shard."""
+    """Show a stage's progress; the block gets a function to call after each shard.
+
+    Prefect hears of a stage that is done at once only when it is.
+    """
     key, description = stage.replace(" ", "-"), f"{stage}: {shards:,} shard{'s' if shards > 1 else ''}"
-    artifact = cast("UUID | None", show(lambda: create_progress_artifact(0.0, key=key, description=description)))
+    create = partial(create_progress_artifact, key=key, description=description)
     columns = (
         TextColumn("{task.description:18}"),
         BarColumn(),
@@ -28,16 +31,20 @@ def stage_progress(stage: str, shards: int) -> Iterator[Callable[[], None]]:
         TextColumn("shards"),
         TimeElapsedColumn(),
     )
-    updated, done = time.monotonic(), 0
+    artifact: UUID | None = None
+    shown, done = time.monotonic(), 0
     with Progress(*columns, console=Console(stderr=True)) as bars:
         bar = bars.add_task(stage, total=shards)
 
         def advance() -> None:
-            nonlocal updated, done
+            nonlocal artifact, shown, done
             done += 1
             bars.advance(bar)
-            if artifact and (done == shards or time.monotonic() - updated > UPDATE_SECONDS):
-                updated = time.monotonic()
-                show(partial(update_progress_artifact, artifact, 100.0 * done / shards))
+            if done == shards or time.monotonic() - shown > UPDATE_SECONDS:
+                percent, shown = 100.0 * done / shards, time.monotonic()
+                if artifact:
+                    show(partial(update_progress_artifact, artifact, percent))
+                else:
+                    artifact = cast("UUID | None", show(partial(create, percent)))
 
         yield advance
