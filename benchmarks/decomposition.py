@@ -30,6 +30,7 @@ MIB = 2**20
 PASSES = 4
 LIMITS = {"krylov": "limit: reads + products", "gram": "limit: read + ssyrk"}
 REPEATS = 3
+ROUNDS = 5  # of passes on workers, whose times differ by little
 SLOW = {"dask-ml TruncatedSVD", "sklearn IncrementalPCA"}  # minutes each: once is enough
 
 
@@ -82,21 +83,19 @@ def scaling(folder: Path, counts: list[int], rank: int, side: int = 32) -> None:
 
 
 def parallel(folder: Path, count: int, rank: int) -> None:
-    """A pass in this process, on one worker and on two, in rounds."""
+    """A pass in this process, on one worker and on two, in rounds; ratios are medians of those within a round."""
     job = prepare(images(folder, count)[0], folder, rank, exact=False)
     open_solver(job).begin()
-    passes: dict[int, list[Seconds]] = {workers: [] for workers in range(3)}
-    for _ in range(REPEATS):
-        for workers in passes:
-            passes[workers] += _passes(job, workers)
+    # Of each kind the least of a few passes in a row: the others were disturbed.
+    rounds = [[_least(_passes(job, workers)) for workers in range(3)] for _ in range(ROUNDS)]
     print(f"\n### A pass on workers, {job.plan.fitted:,} images in {len(job.plan.fitted_shards)} shards\n")
-    print("| | least wall s | speed-up | CPU s of the process that drives | of the workers |\n|---|---|---|---|---|")
-    # The least of all: the others were disturbed.
-    alone = min(passes[0]).wall
-    for workers, found in passes.items():
+    print("| | wall s | of in this process | of 1 worker | CPU s of the process that drives | of the workers |")
+    print("|---|---|---|---|---|---|")
+    for workers in range(3):
         name = f"{workers} Dask worker{'s' * (workers > 1)}" if workers else "in this process"
-        least = [min(of_one_kind) for of_one_kind in zip(*found, strict=True)]
-        cells = [f"{least[0]:.2f}", f"{alone / least[0]:.2f}", *(f"{seconds:.2f}" for seconds in least[1:])]
+        typical = [median(values) for values in zip(*(found[workers] for found in rounds), strict=True)]
+        ratios = [median(found[workers].wall / found[other].wall for found in rounds) for other in (0, 1)]
+        cells = [f"{typical[0]:.2f}", *(f"{ratio:.3f}" for ratio in ratios), *(f"{value:.2f}" for value in typical[1:])]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
@@ -125,6 +124,10 @@ def _passes(job: Job, workers: int) -> list[Seconds]:
             fanout.map_sum(partial(share_of_shard, job, 0), job.plan.fitted_shards, silent, size)
             taken.append(Seconds(*(after - before for before, after in zip(start, Seconds.now(), strict=True))))
     return taken[1:]
+
+
+def _least(passes: list[Seconds]) -> Seconds:
+    return Seconds(*(min(values) for values in zip(*passes, strict=True)))
 
 
 def main() -> None:
