@@ -3,7 +3,6 @@
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -53,13 +52,13 @@ class Marker:
     rejects: tuple[Reject, ...]
 
 
-def shard_key(image_digests: Sequence[bytes], chunk_shape: tuple[int, int], transform: str, code: str) -> str:
+def shard_key(image_digests: bytes, chunk_shape: tuple[int, int], transform: str, code: str) -> str:
     """The address of a shard: a digest of its images, in order, and one of everything that is done to them.
 
     Parameters
     ----------
     image_digests
-        A digest of the stored bytes of each image.
+        Digests of the stored bytes of the images, one after the other.
     chunk_shape
         Rows and columns of the chunk.
     transform
@@ -68,7 +67,7 @@ def shard_key(image_digests: Sequence[bytes], chunk_shape: tuple[int, int], tran
         Digest of the code that decodes and transforms.
     """
     recipe = json.dumps([FORMAT_VERSION, chunk_shape, transform, code, _versions()], sort_keys=True)
-    images = hashlib.sha256(b"".join(image_digests))
+    images = hashlib.sha256(image_digests)
     return f"{images.hexdigest()[:32]}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
 

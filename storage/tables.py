@@ -319,10 +319,10 @@ def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]
     """
     content = json.dumps({"schema_version": SCHEMA_VERSION, **metadata}, sort_keys=True)
     described = schema.with_metadata({"eigenwave": content})
-    with (
-        replacing(path) as partial,
-        pq.ParquetWriter(partial, described, compression="zstd", write_page_checksum=True) as writer,
-    ):
+    # Keys, digests and numbers hardly repeat: looking for repetitions makes them larger, and slower to read.
+    repetitive = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    options = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": repetitive}
+    with replacing(path) as partial, pq.ParquetWriter(partial, described, **options) as writer:
         yield writer
 
 
@@ -345,7 +345,7 @@ def to_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
 
 
 def _column(field: pa.Field, values: Any) -> pa.Array:  # noqa: ANN401 - anything Arrow can hold
-    if isinstance(values, pa.ChunkedArray):
+    if isinstance(values, pa.Array | pa.ChunkedArray):
         return values.cast(field.type)
     if pa.types.is_dictionary(field.type):
         return pa.array(values, field.type.value_type).dictionary_encode().cast(field.type)

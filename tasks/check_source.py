@@ -1,6 +1,5 @@
 """Look at every image of a dataset as a run would, and say what is there and what is wrong; nothing is written."""
 
-import hashlib
 import multiprocessing
 import os
 import time
@@ -22,7 +21,8 @@ from storage.open_source import address_of, open_source
 from storage.payloads import decode, is_gray, look
 from storage.settings import Settings
 from storage.source import Source, intact
-from tasks.duplicates import DIGEST_BYTES, Duplicates, find_duplicates
+from tasks.digests import digest_of
+from tasks.duplicates import Duplicates, find_duplicates
 from tasks.plan_run import plan_run
 
 AT_ONCE = 1000  # images that a process is given together
@@ -37,7 +37,7 @@ class Look:
     Attributes
     ----------
     digests
-        The first 16 bytes of the SHA-256 of each, zeros if it cannot be read.
+        Of all images, one after the other, zeros for one that cannot be read.
     modes, sizes
         Images by mode, and by (width, height).
     bad
@@ -161,7 +161,7 @@ def look_at(address: str, samples: pa.Table, value_range: tuple[float, float] | 
     source, look_ = _source(address), Look()
     digests = bytearray()
     for key, payload in zip(samples["key"].to_pylist(), source.read(samples), strict=True):
-        digests += bytes(DIGEST_BYTES) if isinstance(payload, BadImageError) else _digest(payload)
+        digests += digest_of(payload)
         try:
             _decode(source, intact(payload), look_, value_range)
         except BadImageError as error:
@@ -169,10 +169,6 @@ def look_at(address: str, samples: pa.Table, value_range: tuple[float, float] | 
     look_.digests = bytes(digests)
     look_.seconds = time.process_time() - start
     return look_
-
-
-def _digest(payload: bytes) -> bytes:
-    return hashlib.sha256(payload).digest()[:DIGEST_BYTES]
 
 
 def _decode(source: Source, payload: bytes, looked: Look, value_range: tuple[float, float] | None) -> None:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-DIGEST_BYTES = 16
-
 
 @dataclass(frozen=True)
 class Duplicates:
@@ -33,7 +31,7 @@ def find_duplicates(digests: bytes, class_ids: npt.NDArray[np.int32]) -> Duplica
     Parameters
     ----------
     digests
-        `DIGEST_BYTES` of each image, one after the other; all zero for an image that could not be read.
+        Digests of all images, one after the other; all zero for an image that could not be read.
     class_ids
         Labels (n,).
     """

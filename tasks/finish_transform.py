@@ -14,7 +14,8 @@ from storage.open_source import open_source
 from storage.tables import read_table
 from tasks.begin_run import Job, fitted
 from tasks.blas import single_threaded
-from tasks.duplicates import DIGEST_BYTES, Duplicates, find_duplicates
+from tasks.digests import from_text
+from tasks.duplicates import Duplicates, find_duplicates
 from tasks.keep_state import Totals, save_totals
 from tasks.open_solver import open_solver
 from tasks.order_rows import REMOVED
@@ -97,7 +98,7 @@ def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
         digest.update(json.dumps(columns).encode())
         found = there.filter(pc.is_valid(there["reason"])).select(["key", "reason", "detail"])
         bad += [(row["key"], row["reason"], row["detail"]) for row in found.to_pylist()]
-        digests += b"".join(bytes.fromhex(known) if known else bytes(DIGEST_BYTES) for known in columns[-1])
+        digests += from_text(there["digest"]).tobytes()
         class_ids.append(np.asarray(there["class_id"]))
     count = require_few(bad, job.plan.images, job.settings)
     duplicates = find_duplicates(bytes(digests), np.concatenate(class_ids))

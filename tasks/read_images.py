@@ -1,8 +1,7 @@
 """From samples to wavelet coefficients, a block of images at a time."""
 
-import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from storage.payloads import decoder
 from storage.shards import Reject
 from storage.source import Source, intact
 from tasks.begin_run import Job
-from tasks.duplicates import DIGEST_BYTES
+from tasks.digests import Digests, digest_of, has_digest
 from tasks.memory import KEPT_BYTES
 from tasks.products import Float32
 from tasks.solver import FLOAT32
@@ -21,7 +20,6 @@ from tasks.space import white
 
 BLOCK_BYTES = 4 * 2**20  # of decoded images: little memory, and their transform stays in the cache
 Payload = bytes | BadImageError  # what a source gives of a sample
-UNREADABLE = bytes(DIGEST_BYTES)  # stands for the digest of an image whose bytes cannot be read
 
 
 class Digested(NamedTuple):
@@ -30,22 +28,22 @@ class Digested(NamedTuple):
     Attributes
     ----------
     digests
-        The first 128 bits of the SHA-256 of the stored bytes of each.
+        Of all (n, 16).
     payloads
         What was read, nothing of samples that were not, or None if that was more than `KEPT_BYTES`.
     """
 
-    digests: list[bytes]
+    digests: Digests
     payloads: list[Payload] | None
 
 
-def digest_images(source: Source, samples: pa.Table, given: Sequence[bytes | None]) -> Digested:
+def digest_images(source: Source, samples: pa.Table, given: Digests) -> Digested:
     """Read samples whose digest is not given and digest them, keeping what was read if it is little."""
-    digests = [digest or b"" for digest in given]
+    digests = given.copy()
     payloads: list[Payload] | None = [b""] * len(digests)
-    unread, size = np.flatnonzero([digest is None for digest in given]), 0
+    unread, size = np.flatnonzero(~has_digest(given)), 0
     for row, payload in zip(unread.tolist(), source.read(samples.take(unread)), strict=True):
-        digests[row] = _digest(payload)
+        digests[row] = np.frombuffer(digest_of(payload), np.uint8)
         size += 0 if isinstance(payload, BadImageError) else len(payload)
         if size > KEPT_BYTES:
             payloads = None
@@ -54,7 +52,7 @@ def digest_images(source: Source, samples: pa.Table, given: Sequence[bytes | Non
     return Digested(digests, payloads)
 
 
-def read_again(job: Job, source: Source, samples: pa.Table, digests: Sequence[bytes]) -> Iterator[Payload]:
+def read_again(job: Job, source: Source, samples: pa.Table, digests: Digests) -> Iterator[Payload]:
     """What samples are read as, each checked to be what it was when it was digested.
 
     Raises
@@ -63,16 +61,12 @@ def read_again(job: Job, source: Source, samples: pa.Table, digests: Sequence[by
         If the bytes of an image are others.
     """
     for position, payload in enumerate(source.read(samples)):
-        if _digest(payload) != digests[position]:
+        if digest_of(payload) != digests[position].tobytes():
             raise EigenwaveError(
                 f"The image {samples['key'][position]} of {job.source} changed during the run; start the run again "
                 "when nothing writes to the dataset."
             )
         yield payload
-
-
-def _digest(payload: Payload) -> bytes:
-    return UNREADABLE if isinstance(payload, BadImageError) else hashlib.sha256(payload).digest()[:DIGEST_BYTES]
 
 
 def transformed_blocks(

@@ -1,6 +1,5 @@
 """What need not be done again: to read images that did not change, and to transform those an earlier run has."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,13 +17,9 @@ from storage.tables import read_metadata, read_table
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.check_worker import installed_code
-from tasks.duplicates import DIGEST_BYTES
+from tasks.digests import Digests, from_text, has_digest, is_removed, without_digests
 from tasks.order_rows import REMOVED
 from tasks.products import Float32, Mask
-from tasks.read_images import UNREADABLE
-
-ABSENT = b"\xff" * DIGEST_BYTES  # stands for the digest of an image that was removed
-NO_DIGESTS = frozenset({UNREADABLE, ABSENT})
 
 
 @dataclass(frozen=True)
@@ -36,8 +31,8 @@ class Known:
     rejects: tuple[Reject, ...]
 
 
-def known_digests(job: Job, shard: int, listing: pa.Table) -> list[bytes | None]:
-    """Digests of the images of a shard that need not be read for it, None of the others.
+def known_digests(job: Job, shard: int, listing: pa.Table) -> Digests:
+    """Digests (n, 16) of the images of a shard that need not be read for it.
 
     They look as they did when this run read them, before it was interrupted, or the run did that has the rows.
 
@@ -48,21 +43,24 @@ def known_digests(job: Job, shard: int, listing: pa.Table) -> list[bytes | None]
     listing
         Its samples, as the dataset has them now.
     """
-    unread = [ABSENT if class_id == REMOVED else None for class_id in listing["class_id"].to_pylist()]
+    digests = unread(listing)
     try:
-        then, known = _seen(job, shard)
-        now = listing["stamp"].slice(0, len(then))
-        same = np.asarray(pc.fill_null(pc.equal(now.combine_chunks(), then.combine_chunks()), fill_value=False))
-        digests = list(unread)
-        for row in np.flatnonzero(same).tolist():
-            if digests[row] is None and (digest := known[row]) is not None:
-                digests[row] = bytes.fromhex(digest)
+        then, before = _seen(job, shard)
+        now = listing["stamp"].slice(0, len(then)).combine_chunks()
+        same = np.asarray(pc.fill_null(pc.equal(now, then.combine_chunks()), fill_value=False))
+        same &= ~is_removed(digests[: len(same)])
+        digests[: len(same)][same] = before[same]
     except (EigenwaveError, LookupError, ValueError, pa.ArrowException):
-        return unread  # what is lost or spoilt is as good as nothing
+        return unread(listing)  # what is lost or spoilt is as good as nothing
     return digests
 
 
-def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, list[str | None]]:
+def unread(listing: pa.Table) -> Digests:
+    """Digests (n, 16) of a shard's images before any is read."""
+    return without_digests(np.asarray(listing["class_id"]) == REMOVED)
+
+
+def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
     """How images looked to a run, with their digests."""
     if job.settings.rehash:
         raise EigenwaveError("what images looked like is not to be relied on")
@@ -75,11 +73,10 @@ def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, list[str | None]]:
         seen, digested, group = job.workspace.seen(earlier.run_id), earlier.table("samples"), shard
     if read_metadata(seen)["code"] != installed_code():
         raise EigenwaveError("other code may find other bytes in the same files")
-    stamps = read_table(seen, ["stamp"], group)["stamp"]
-    return stamps, read_table(digested, ["digest"], group)["digest"].to_pylist()
+    return read_table(seen, ["stamp"], group)["stamp"], from_text(read_table(digested, ["digest"], group)["digest"])
 
 
-def known_rows(job: Job, shard: int, key: str, digests: Sequence[bytes]) -> Known:
+def known_rows(job: Job, shard: int, key: str, digests: Digests) -> Known:
     """What an earlier run knows of a shard's rows; nothing if it was made otherwise, or is not there any more.
 
     Parameters
@@ -96,7 +93,7 @@ def known_rows(job: Job, shard: int, key: str, digests: Sequence[bytes]) -> Know
         return Known(scratch(shape, np.float32), np.zeros(len(digests), np.bool_), ())
 
 
-def _from_earlier(job: Job, shard: int, key: str, digests: Sequence[bytes], shape: tuple[int, int]) -> Known:
+def _from_earlier(job: Job, shard: int, key: str, digests: Digests, shape: tuple[int, int]) -> Known:
     if job.rows_of is None:
         raise EigenwaveError("no earlier run has these rows")
     keys = _manifest(job.rows_of).shards
@@ -104,17 +101,12 @@ def _from_earlier(job: Job, shard: int, key: str, digests: Sequence[bytes], shap
     if marker is None:
         raise EigenwaveError("the earlier run made this shard otherwise, or it is not there any more")
     table = RunPaths(open_path(job.rows_of)).table("samples")
-    before = read_table(table, ["digest"], row_group=shard)["digest"].to_pylist()
-    before += [None] * (len(digests) - len(before))
-    now = [stored_digest(digest) for digest in digests]
-    same = np.array([new is not None and new == old for new, old in zip(now, before, strict=True)], np.bool_)
+    before = from_text(read_table(table, ["digest"], row_group=shard)["digest"])
+    same = has_digest(digests) & ~is_removed(digests)
+    same[len(before) :] = False
+    same[: len(before)] &= (digests[: len(before)] == before).all(axis=1)
     chunk = read_chunk(job.workspace.chunk(marker.key), shape, job.settings.dtype)
     return Known(chunk, same, tuple(reject for reject in marker.rejects if same[reject.position]))
-
-
-def stored_digest(digest: bytes) -> str | None:
-    """The digest of an image as tables have it; None if there is none."""
-    return None if digest in NO_DIGESTS else digest.hex()
 
 
 @lru_cache(maxsize=1)

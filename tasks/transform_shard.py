@@ -1,6 +1,6 @@
 """Read, decode and wavelet-transform the images of a shard, and take its share of the first pass on the way."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,11 +29,12 @@ from storage.tables import PART, read_table, table_writer, to_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.check_worker import installed_code
+from tasks.digests import Digests, from_text, has_digest, is_removed, to_text
 from tasks.open_solver import open_solver
 from tasks.products import Float32, Float64, Moments
 from tasks.read_images import Digested, Payload, digest_images, read_again, transformed_blocks
 from tasks.require_good import require_few
-from tasks.reuse_rows import ABSENT, Known, known_digests, known_rows, stored_digest
+from tasks.reuse_rows import Known, known_digests, known_rows, unread
 from tasks.sums import Int64
 
 GONE = "the dataset does not have it any more"
@@ -78,8 +79,7 @@ def bring_shard(job: Job, shard: int) -> Float32:
     try:
         digests, marker, rows = _brought(job, shard, listing, given)
     except _UnreadError:
-        unread = [digest if digest == ABSENT else None for digest in given]
-        digests, marker, rows = _brought(job, shard, listing, unread)
+        digests, marker, rows = _brought(job, shard, listing, unread(listing))
     # A shard that is bad enough for the whole run ends it before the others are transformed.
     names = listing["key"]
     bad = ((names[reject.position].as_py(), reject.reason, reject.detail) for reject in marker.rejects)
@@ -94,29 +94,26 @@ def count_changed(job: Job, shard: int) -> int:
     listing = read_table(job.paths.listing, row_group=shard)
     if not job.paths.part(shard).exists():
         return len(listing)
-    given = known_digests(job, shard, listing)
-    now = digest_images(_source(job.source, job.attempt), listing, given).digests
-    before = job.part(shard, ["digest"])["digest"].to_pylist()
-    return sum(stored_digest(digest) != known for digest, known in zip(now, before, strict=True))
+    now = digest_images(_source(job.source, job.attempt), listing, known_digests(job, shard, listing)).digests
+    now[is_removed(now)] = 0  # as tables have it
+    return int((now != from_text(job.part(shard, ["digest"])["digest"])).any(axis=1).sum())
 
 
 class _UnreadError(EigenwaveError):
     """An image whose digest was given has no coefficients: it must be read after all."""
 
 
-def _brought(
-    job: Job, shard: int, listing: pa.Table, given: Sequence[bytes | None]
-) -> tuple[list[bytes], Marker, Float32]:
+def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[Digests, Marker, Float32]:
     """Digests of a shard's images, and its chunk, found or made; images whose digest is given are not read."""
     source = _source(job.source, job.attempt)
     found = digest_images(source, listing, given)
     chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
-    key = shard_key(found.digests, chunk_shape, f"{job.settings.transform_part()} {job.form}", _code())
+    key = shard_key(found.digests.tobytes(), chunk_shape, f"{job.settings.transform_part()} {job.form}", _code())
     marker, rows = _stored(job, key, chunk_shape)
     if marker is None:
         known = known_rows(job, shard, key, found.digests)
-        missing = np.flatnonzero(~known.same & np.array([digest != ABSENT for digest in found.digests]))
-        if any(given[row] is not None for row in missing.tolist()):
+        missing = np.flatnonzero(~known.same & ~is_removed(found.digests))
+        if has_digest(given[missing]).any():
             raise _UnreadError
         images = _images(job, source, listing, found, missing)
         rows, rejects = _transformed(job, source, images, missing, known)
@@ -131,7 +128,7 @@ def _images(job: Job, source: Source, listing: pa.Table, found: Digested, rows: 
     if found.payloads is not None:
         payloads = found.payloads
         return (payloads[row] for row in rows.tolist())
-    return read_again(job, source, listing.take(rows), [found.digests[row] for row in rows.tolist()])
+    return read_again(job, source, listing.take(rows), found.digests[rows])
 
 
 def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, Float32]:
@@ -187,13 +184,13 @@ def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
     return stored
 
 
-def _write_part(job: Job, shard: int, listing: pa.Table, digests: Sequence[bytes], marker: Marker) -> None:
+def _write_part(job: Job, shard: int, listing: pa.Table, digests: Digests, marker: Marker) -> None:
     reasons, details = list[str | None]([None] * len(digests)), list[str | None]([None] * len(digests))
-    removed = [Reject(row, "removed", GONE) for row, digest in enumerate(digests) if digest == ABSENT]
+    removed = [Reject(row, "removed", GONE) for row in np.flatnonzero(is_removed(digests)).tolist()]
     for reject in (*marker.rejects, *removed):
         reasons[reject.position], details[reject.position] = reject.reason, reject.detail
     columns = {name: listing[name] for name in listing.column_names} | {
-        "digest": [stored_digest(digest) for digest in digests],
+        "digest": to_text(digests),
         "reason": reasons,
         "detail": details,
     }

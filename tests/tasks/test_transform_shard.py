@@ -14,6 +14,7 @@ from tasks import transform_shard as module
 from tasks.finish_transform import begin_transform, finish_transform
 from tasks.keep_state import load_shard, read_totals
 from tasks.read_images import Digested, digest_images
+from tasks.reuse_rows import unread
 from tasks.transform_shard import transform_shard
 from tests import naive
 
@@ -107,9 +108,9 @@ def test_repeated_images_are_counted_or_refused(make_job, class_folders):
 
 
 def test_an_image_that_changes_meanwhile_stops_the_run(make_job, class_folders, monkeypatch):
-    job = make_job(class_folders)
+    job, samples = make_job(class_folders), open_source(str(class_folders)).samples()
     begin_transform(job)
-    monkeypatch.setattr(module, "digest_images", lambda _, samples, __: Digested([b"x" * 16] * len(samples), None))
+    monkeypatch.setattr(module, "digest_images", lambda *_: Digested(np.full_like(unread(samples), 7), None))
     with pytest.raises(EigenwaveError, match=r"cat/000.png of .* changed during the run"):
         transform_shard(job, 0)
 
@@ -120,7 +121,7 @@ def test_images_that_are_too_many_to_keep_are_read_again(make_job, class_folders
     monkeypatch.setattr(read_images, "KEPT_BYTES", 1000)
     source = open_source(str(class_folders))
     samples = source.samples()
-    assert digest_images(source, samples, [None] * len(samples)).payloads is None
+    assert digest_images(source, samples, unread(samples)).payloads is None
     shutil.rmtree(tmp_path / "workspace")
     assert np.array_equal(run_all(make_job(class_folders)).share, expected.share)
 
