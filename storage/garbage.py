@@ -55,7 +55,7 @@ def _shards(paths: RunPaths) -> Iterator[str]:
             raise InputError(f"{error} Until then it is not known which shards are needed.") from None
         return
     for path in paths.parts.files():
-        yield read_metadata(path)["shard_key"]
+        yield read_metadata(path, "shard_key")
 
 
 def _leftovers(workspace: Workspace) -> Iterator[Entry]:

@@ -370,17 +370,18 @@ def read_table(path: StorePath, columns: list[str] | None = None, row_group: int
         raise EigenwaveError(f"The table {path} cannot be read: {error}") from None
 
 
-def read_metadata(path: StorePath) -> dict[str, Any]:
-    """What `table_writer` was told to write into a table's metadata.
+def read_metadata(path: StorePath, name: str) -> Any:  # noqa: ANN401 - what was written
+    """One entry of what `table_writer` was told to write into a table's metadata.
 
     Raises
     ------
     EigenwaveError
-        If the file is missing or damaged.
+        If the file is missing or damaged: no checksum covers this part of it.
     """
     try:
         with path.open() as file:
-            content: dict[str, Any] = json.loads(pq.read_schema(file).metadata[b"eigenwave"])
+            return json.loads(pq.read_schema(file).metadata[b"eigenwave"])[name]
     except (OSError, pa.ArrowException) as error:
         raise EigenwaveError(f"The table {path} cannot be read: {error}") from None
-    return content
+    except (LookupError, TypeError, ValueError):
+        raise EigenwaveError(f"The table {path} is damaged: its metadata has no {name}.") from None

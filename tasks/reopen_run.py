@@ -79,14 +79,18 @@ def put_back(again: RunPaths, paths: RunPaths, manifest: Manifest, names: Sequen
     Raises
     ------
     EigenwaveError
-        If they are not.
+        If some are not; the others are replaced.
     """
+    others = []
     for name in names:
         path = again.folder / name
-        if not path.exists() or digest_of(path) != manifest.files[name]:
-            versions = ", ".join(f"{library} {version}" for library, version in manifest.versions.items())
-            raise EigenwaveError(
-                f"{paths.folder / name} cannot be brought back: what is computed now is not what the run had. Its "
-                f"dataset, the kind of processor, or the versions ({versions}) have changed; start a new run."
-            )
-        path.store.copy(path.key, (paths.folder / name).key)
+        if path.exists() and digest_of(path) == manifest.files[name]:
+            path.store.copy(path.key, (paths.folder / name).key)
+        else:
+            others.append(name)
+    if others:
+        versions = ", ".join(f"{library} {version}" for library, version in manifest.versions.items())
+        raise EigenwaveError(
+            f"{', '.join(others)} of {paths.folder} cannot be brought back: what is computed now is not what the run "
+            f"had. Its dataset, the kind of processor, or the versions ({versions}) have changed; start a new run."
+        )

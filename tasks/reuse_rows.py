@@ -71,7 +71,7 @@ def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
             raise EigenwaveError("no earlier run has these rows")
         earlier = RunPaths(open_path(job.rows_of))
         seen, digested, group = job.workspace.seen(earlier.run_id), earlier.table("samples"), shard
-    if read_metadata(seen)["code"] != installed_code():
+    if read_metadata(seen, "code") != installed_code():
         raise EigenwaveError("other code may find other bytes in the same files")
     return read_table(seen, ["stamp"], group)["stamp"], from_text(read_table(digested, ["digest"], group)["digest"])
 

@@ -74,7 +74,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
 
 def _remember_files(job: Job) -> None:
     """Write how the dataset's files looked when they were read, so that the next run need not read them."""
-    metadata = {"code": read_metadata(job.paths.part(0))["code"]}
+    metadata = {"code": read_metadata(job.paths.part(0), "code")}
     with table_writer(job.workspace.seen(job.run_id), SEEN, metadata) as writer:
         for shard in range(job.plan.shards):
             seen = job.part(shard, ["stamp"])
@@ -115,7 +115,7 @@ def describe_run(job: Job) -> Manifest:
 
 
 def _marker(job: Job, shard: int) -> Marker:
-    key = read_metadata(job.paths.part(shard))["shard_key"]
+    key = read_metadata(job.paths.part(shard), "shard_key")
     marker = find_shard(job.workspace, key)
     if marker is None or not chunk_path(job.paths.coefficients, shard).exists():
         raise EigenwaveError(f"Shard {shard} of run {job.run_id} has vanished from the workspace; run again.")

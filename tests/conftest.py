@@ -80,9 +80,13 @@ def _wait_for(address, server, log):
     deadline = time.monotonic() + SERVER_SECONDS
     while time.monotonic() < deadline:
         assert server.poll() is None, log.read_text()
-        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(f"{address}/health") as answer:  # noqa: S310
-            if answer.status == 200:
+        try:
+            with urllib.request.urlopen(f"{address}/health"):  # noqa: S310
                 return
+        except urllib.error.HTTPError as error:
+            error.close()
+        except urllib.error.URLError:
+            pass
         time.sleep(0.1)
     pytest.fail(f"the Prefect server did not start:\n{log.read_text()}")
 

@@ -3,7 +3,7 @@
 import http.client
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -42,13 +42,13 @@ class Proxy(BaseHTTPRequestHandler):
             time.sleep(STALL_SECONDS)
             self.close_connection = True
             return
-        connection = http.client.HTTPConnection(server.target)
-        connection.request(self.command, self.path, body, dict(self.headers))
-        reply = connection.getresponse()
-        content = reply.read()
+        # Closed before the answer, which fails if the client has gone.
+        with closing(http.client.HTTPConnection(server.target)) as connection:
+            connection.request(self.command, self.path, body, dict(self.headers))
+            reply = connection.getresponse()
+            content = reply.read()
         half = spoil and server.fault == "truncated" and len(content) > 1
         self.answer(reply.status, dict(reply.getheaders()), content, half=half)
-        connection.close()
 
     def answer(self, status, headers, content, *, half=False):
         self.send_response(status)

@@ -231,7 +231,7 @@ class Sequences(RuleBasedStateMachine):
     def needed_shards(self):
         """Shards that unfinished runs have."""
         parts = [part for paths in self.workspace.runs() if not paths.finished for part in paths.parts.files()]
-        keys = {read_metadata(part)["shard_key"] for part in parts}
+        keys = {read_metadata(part, "shard_key") for part in parts}
         return {key for key in keys if self.workspace.chunk(key).exists()}
 
     def remember(self, finished):

@@ -64,7 +64,7 @@ def test_what_changed_is_in_tables_of_the_run_and_in_its_report(runs):
         for row in later.tables["compared_classes"].to_pylist()
     }
     assert classes == {"a": (60, 59), "b": (60, 60), "c": (60, 60), "d": (None, 40)}
-    assert read_metadata(later.paths.table("compared_runs"))["first"] == "run-2"
+    assert read_metadata(later.paths.table("compared_runs"), "first") == "run-2"
     text = drift_of(later)
     assert "40 added, 1 removed, 1 changed." in text
     assert "1 class is new. d." in text.replace(" .", ".")
