@@ -33,7 +33,8 @@ AT_ONCE = 4  # parts on their way at the same time
 DELETED_AT_ONCE = 1000
 CUT_SHORT = "body error"  # what obstore says of an answer that ended before its end
 CUT_SHORT_TRIES = 4
-BEHIND_END = "status code: 416"  # and of a range that begins where the object has ended
+# And of a range that begins where the object has ended: by the store, or by obstore if that answers all the same.
+BEHIND_END = ("status code: 416", "Wanted range starting at")
 RECEIVED = 2**20  # bytes of an answer taken together: four such pieces and more are on their way at the same time
 READ_AHEAD = 2**20  # bytes asked for at least when a file is read in parts
 RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
@@ -221,7 +222,7 @@ class BehindEndError(EigenwaveError):
 
 
 def _kind(error: Exception) -> type[EigenwaveError]:
-    kinds = {CUT_SHORT: CutShortError, BEHIND_END: BehindEndError}
+    kinds = {CUT_SHORT: CutShortError, **dict.fromkeys(BEHIND_END, BehindEndError)}
     return next((kind for words, kind in kinds.items() if words in str(error)), EigenwaveError)
 
 

@@ -138,11 +138,18 @@ def gcs_server():
 @pytest.fixture(params=["local", "s3", "gs", "az"])
 def address(request, tmp_path, monkeypatch):
     """Address of a fresh workspace, in a local folder and in object stores."""
-    if request.param == "local":
-        return str(tmp_path / "store")
-    server, environment = request.getfixturevalue(
-        {"s3": "s3_server", "gs": "gcs_server", "az": "azure_server"}[request.param]
-    )
+    return str(tmp_path / "store") if request.param == "local" else _in_store(request, monkeypatch)
+
+
+@pytest.fixture(params=["s3", "gs", "az"])
+def bucket(request, monkeypatch):
+    """Address of an empty place in each kind of object store."""
+    return _in_store(request, monkeypatch)
+
+
+def _in_store(request, monkeypatch):
+    servers = {"s3": "s3_server", "gs": "gcs_server", "az": "azure_server"}
+    server, environment = request.getfixturevalue(servers[request.param])
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return f"{server}/{uuid.uuid4().hex}"

@@ -115,6 +115,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, whole, **self.described(key))
             return
         start, stop = int(asked[1]), min(int(asked[2] or len(whole)) + 1, len(whole))
+        if start >= len(whole):
+            self.fail(416, "InvalidRange")
+            return
         span = f"bytes {start}-{stop - 1}/{len(whole)}"
         self.answer(206, whole[start:stop], Content_Range=span, **self.described(key))
 

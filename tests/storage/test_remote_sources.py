@@ -1,10 +1,9 @@
-"""Datasets by URL: in an S3 bucket, and on a web server."""
+"""Datasets by URL: in a bucket of each kind of object store, and on a web server."""
 
 import functools
 import http.server
 import threading
 import time
-import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -25,14 +24,6 @@ FORM = ImageForm(SIDE, SIDE, 3)
 @pytest.fixture(scope="module")
 def images():
     return make_images(6)
-
-
-@pytest.fixture
-def bucket(s3_server, monkeypatch):
-    server, environment = s3_server
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return f"{server}/{uuid.uuid4().hex}"
 
 
 def upload(folder, url):
