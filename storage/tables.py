@@ -19,6 +19,7 @@ CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int8(), pa.string())
 SPLIT = pa.dictionary(pa.int8(), pa.string())
 STAMP = pa.binary(STAMP_BYTES)
+DIGEST_BYTES = 16
 
 
 def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
@@ -275,12 +276,13 @@ COMPARISONS: Mapping[str, pa.Schema] = {
     ),
 }
 
-# How the files of samples looked when a finished run read them, a row group a shard.
+# How the files of samples looked when a finished run read them, and what it read, a row group a shard.
 _STAMP = _field("stamp", STAMP, "What tells that the bytes are as they were; null if only reading does.")
-SEEN = pa.schema([_STAMP])
+_DIGEST = _field("digest", pa.binary(DIGEST_BYTES), "As in samples.")
+SEEN = pa.schema([_STAMP, _DIGEST])
 
-# Intermediate state, gone when a run is sealed: what samples are judged to be, and every sample before, and after, its
-# shard was transformed.
+# Intermediate state, gone when a run is sealed: what samples are judged to be, who they are, a row group a shard, and
+# what became of those of one shard when it was transformed.
 JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)
 _SAMPLE_ID = _field("sample_id", pa.uint64(), "Hash of the key that labels are shuffled by.")
 LISTING = pa.schema(
@@ -294,10 +296,10 @@ LISTING = pa.schema(
 )
 PART = pa.schema(
     [
-        *_SAMPLE_FIELDS,
+        *(field for field in _SAMPLE_FIELDS if field.name in {"class_id", "split"}),
         _SAMPLE_ID,
         _STAMP,
-        _field("digest", pa.string(), "As in samples."),
+        _DIGEST,
         _field("reason", pa.string(), "As in rejects; null for a valid image."),
         _field("detail", pa.string(), "As in rejects."),
     ]
@@ -305,8 +307,10 @@ PART = pa.schema(
 
 
 @contextmanager
-def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
-    """A Parquet writer whose file appears whole when the block ends: zstd, with page checksums.
+def table_writer(
+    path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any], compression: str | None = "zstd"
+) -> Iterator[pq.ParquetWriter]:
+    """A Parquet writer whose file appears whole when the block ends, with page checksums.
 
     Parameters
     ----------
@@ -316,12 +320,14 @@ def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]
         One of this module's schemas.
     metadata
         Written into the schema metadata as JSON under the key `eigenwave`, with the schema version.
+    compression
+        None for what is read soon and then removed.
     """
     content = json.dumps({"schema_version": SCHEMA_VERSION, **metadata}, sort_keys=True)
     described = schema.with_metadata({"eigenwave": content})
     # Keys, digests and numbers hardly repeat: looking for repetitions makes them larger, and slower to read.
     repetitive = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    options = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": repetitive}
+    options = {"compression": compression, "write_page_checksum": True, "use_dictionary": repetitive}
     with replacing(path) as partial, pq.ParquetWriter(partial, described, **options) as writer:
         yield writer
 

@@ -20,7 +20,7 @@ from storage.files import remove_partials, write_file
 from storage.images import ImageForm
 from storage.open_source import address_of
 from storage.settings import Settings
-from storage.tables import LISTING, read_table, table_writer, to_table
+from storage.tables import LISTING, PART, read_table, table_writer, to_table
 from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
 from tasks.find_warm_start import find_warm_start, last_of_source
 from tasks.order_rows import REMOVED, find_rows
@@ -104,8 +104,14 @@ class Job:
         return families(self.space.bands, self.space.channels)
 
     def part(self, shard: int, columns: list[str]) -> Any:  # noqa: ANN401 - an Arrow table
-        """Some columns of what became of the images of a shard."""
-        return read_table(self.paths.part(shard), columns)
+        """Some columns of what became of the images of a shard, and of the listing, which says who they are."""
+        part = read_table(self.paths.part(shard), [name for name in columns if name in PART.names])
+        listed = [name for name in columns if name not in PART.names]
+        if listed:
+            listing = read_table(self.paths.listing, listed, row_group=shard)
+            for name in listed:
+                part = part.append_column(name, listing[name])
+        return part.select(columns)
 
     def used(self, shard: int) -> npt.NDArray[np.bool_]:
         """Which rows of a shard are fitted on: valid, and of the right split."""

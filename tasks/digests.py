@@ -1,4 +1,4 @@
-"""Digests of images: rows of bytes (n, 16) while a shard is brought, hexadecimal text in tables.
+"""Digests of images: rows of bytes (n, 16) while a shard is brought, a column of them or of hexadecimal text in tables.
 
 All zero is an image that has none, since it was not read yet or cannot be, and all ones a row whose image was removed.
 """
@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import BadImageError
+from storage.tables import DIGEST_BYTES
 from tasks.products import Mask
 
-DIGEST_BYTES = 16
 NONE = bytes(DIGEST_BYTES)
 REMOVED_BYTE = 0xFF
 
@@ -43,26 +43,45 @@ def is_removed(digests: Digests) -> Mask:
     return found
 
 
+def to_column(digests: Digests) -> pa.Array:
+    """Digests as a column of bytes, null where there is none."""
+    buffers = [None, pa.py_buffer(digests.tobytes())]
+    return _with_nulls(pa.Array.from_buffers(pa.binary(DIGEST_BYTES), len(digests), buffers), digests)
+
+
+def from_column(column: pa.ChunkedArray) -> Digests:
+    """Digests from such a column."""
+    return np.frombuffer(_content(column), np.uint8).reshape(-1, DIGEST_BYTES)
+
+
 def to_text(digests: Digests) -> pa.Array:
-    """Digests as tables have them, null where there is none."""
+    """Digests as a column of hexadecimal text, null where there is none."""
     text = digests.tobytes().hex().encode()
     ends = np.arange(0, len(text) + 1, 2 * DIGEST_BYTES, dtype=np.int32)
-    column = pa.StringArray.from_buffers(len(digests), pa.py_buffer(ends), pa.py_buffer(text))
-    return pc.if_else(pa.array(has_digest(digests) & ~is_removed(digests)), column, None)
+    return _with_nulls(pa.StringArray.from_buffers(len(digests), pa.py_buffer(ends), pa.py_buffer(text)), digests)
 
 
 def from_text(column: pa.ChunkedArray) -> Digests:
-    """Digests from a column of a table.
+    """Digests from such a column.
 
     Raises
     ------
     pyarrow.ArrowInvalid, binascii.Error
-        If one is not what `to_text` writes.
+        If it holds something else.
     """
-    full = pc.fill_null(column, NONE.hex()).combine_chunks()
-    text = full.cast(pa.binary()).cast(pa.binary(2 * DIGEST_BYTES))  # all of one length, one after the other
-    if not len(text):
-        return np.empty((0, DIGEST_BYTES), np.uint8)
-    start = text.offset * 2 * DIGEST_BYTES
-    content = text.buffers()[1].to_pybytes()[start : start + 2 * DIGEST_BYTES * len(text)]
-    return np.frombuffer(binascii.unhexlify(content), np.uint8).reshape(-1, DIGEST_BYTES)
+    text = pc.fill_null(column, NONE.hex()).cast(pa.binary()).cast(pa.binary(2 * DIGEST_BYTES))
+    return np.frombuffer(binascii.unhexlify(_content(text)), np.uint8).reshape(-1, DIGEST_BYTES)
+
+
+def _with_nulls(column: pa.Array, digests: Digests) -> pa.Array:
+    return pc.if_else(pa.array(has_digest(digests) & ~is_removed(digests)), column, None)
+
+
+def _content(column: pa.ChunkedArray) -> bytes:
+    """All bytes of a column of values of one length, zeros where there is none."""
+    width = column.type.byte_width
+    full = pc.fill_null(column, pa.scalar(bytes(width), column.type)).combine_chunks()
+    if not len(full):
+        return b""
+    content: bytes = full.buffers()[1].to_pybytes()
+    return content[full.offset * width : (full.offset + len(full)) * width]

@@ -14,7 +14,7 @@ from storage.open_source import open_source
 from storage.tables import read_table
 from tasks.begin_run import Job, fitted
 from tasks.blas import single_threaded
-from tasks.digests import from_text
+from tasks.digests import from_column, to_text
 from tasks.duplicates import Duplicates, find_duplicates
 from tasks.keep_state import Totals, save_totals
 from tasks.open_solver import open_solver
@@ -94,11 +94,12 @@ def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
     for shard in range(job.plan.shards):
         part = job.part(shard, ["key", "class_id", "split", "digest", "reason", "detail"])
         there = part.filter(pc.not_equal(part["class_id"], REMOVED))
-        columns = [there[name].to_pylist() for name in ("key", "class_id", "split", "digest")]
-        digest.update(json.dumps(columns).encode())
-        found = there.filter(pc.is_valid(there["reason"])).select(["key", "reason", "detail"])
-        bad += [(row["key"], row["reason"], row["detail"]) for row in found.to_pylist()]
-        digests += from_text(there["digest"]).tobytes()
+        found = from_column(there["digest"])
+        columns = [there[name].to_pylist() for name in ("key", "class_id", "split")]
+        digest.update(json.dumps([*columns, to_text(found).to_pylist()]).encode())
+        spoilt = there.filter(pc.is_valid(there["reason"])).select(["key", "reason", "detail"])
+        bad += [(row["key"], row["reason"], row["detail"]) for row in spoilt.to_pylist()]
+        digests += found.tobytes()
         class_ids.append(np.asarray(there["class_id"]))
     count = require_few(bad, job.plan.images, job.settings)
     duplicates = find_duplicates(bytes(digests), np.concatenate(class_ids))

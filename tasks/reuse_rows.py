@@ -17,7 +17,7 @@ from storage.tables import read_metadata, read_table
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.check_worker import installed_code
-from tasks.digests import Digests, from_text, has_digest, is_removed, without_digests
+from tasks.digests import Digests, from_column, from_text, has_digest, is_removed, without_digests
 from tasks.order_rows import REMOVED
 from tasks.products import Float32, Mask
 
@@ -64,16 +64,15 @@ def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
     """How images looked to a run, with their digests."""
     if job.settings.rehash:
         raise EigenwaveError("what images looked like is not to be relied on")
-    seen = digested = job.paths.part(shard)
-    group = None
-    if not seen.exists():
+    path, group = job.paths.part(shard), None
+    if not path.exists():
         if job.rows_of is None:
             raise EigenwaveError("no earlier run has these rows")
-        earlier = RunPaths(open_path(job.rows_of))
-        seen, digested, group = job.workspace.seen(earlier.run_id), earlier.table("samples"), shard
-    if read_metadata(seen, "code") != installed_code():
+        path, group = job.workspace.seen(RunPaths(open_path(job.rows_of)).run_id), shard
+    if read_metadata(path, "code") != installed_code():
         raise EigenwaveError("other code may find other bytes in the same files")
-    return read_table(seen, ["stamp"], group)["stamp"], from_text(read_table(digested, ["digest"], group)["digest"])
+    seen = read_table(path, ["stamp", "digest"], group)
+    return seen["stamp"], from_column(seen["digest"])
 
 
 def known_rows(job: Job, shard: int, key: str, digests: Digests) -> Known:

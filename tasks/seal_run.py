@@ -13,9 +13,10 @@ from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_m
 from storage.open_store import open_path
 from storage.run import Run
 from storage.shards import Marker, find_shard
-from storage.tables import SEEN, TABLES, read_metadata, read_table, table_writer
+from storage.tables import SEEN, TABLES, read_metadata, read_table, table_writer, to_table
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
+from tasks.digests import from_column, to_text
 from tasks.keep_state import read_totals
 from tasks.keep_thumbnails import keep_thumbnails
 from tasks.open_solver import open_solver
@@ -77,7 +78,7 @@ def _remember_files(job: Job) -> None:
     metadata = {"code": read_metadata(job.paths.part(0), "code")}
     with table_writer(job.workspace.seen(job.run_id), SEEN, metadata) as writer:
         for shard in range(job.plan.shards):
-            seen = job.part(shard, ["stamp"])
+            seen = job.part(shard, SEEN.names)
             writer.write_table(seen.cast(SEEN), row_group_size=len(seen))
 
 
@@ -131,13 +132,12 @@ def write_samples(job: Job) -> None:
         table_writer(job.paths.table("rejects"), rejects, metadata) as reject_writer,
     ):
         for shard in range(job.plan.shards):
-            part = read_table(job.paths.part(shard))
-            valid = pc.is_null(part["reason"])
+            part = job.part(shard, [*rejects.names, "digest"])
             judged = read_table(job.paths.judgement(shard))
-            known = part.append_column("valid", valid)
-            for name in judged.column_names:
-                known = known.append_column(name, judged[name])
-            sample_writer.write_table(known.select(samples.names).cast(samples), row_group_size=len(known))
+            valid = pc.is_null(part["reason"])
+            columns = {name: table[name] for table in (part, judged) for name in table.column_names}
+            columns |= {"valid": valid, "digest": to_text(from_column(part["digest"]))}
+            sample_writer.write_table(to_table(samples, columns), row_group_size=len(part))
             rejected = pc.and_(pc.invert(valid), pc.not_equal(part["class_id"], REMOVED))
             bad = part.filter(rejected).select(rejects.names)
             if len(bad):

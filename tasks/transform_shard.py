@@ -29,7 +29,7 @@ from storage.tables import PART, read_table, table_writer, to_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.check_worker import installed_code
-from tasks.digests import Digests, from_text, has_digest, is_removed, to_text
+from tasks.digests import Digests, from_column, has_digest, is_removed, to_column
 from tasks.open_solver import open_solver
 from tasks.products import Float32, Float64, Moments
 from tasks.read_images import Digested, Payload, digest_images, read_again, transformed_blocks
@@ -96,7 +96,7 @@ def count_changed(job: Job, shard: int) -> int:
         return len(listing)
     now = digest_images(_source(job.source, job.attempt), listing, known_digests(job, shard, listing)).digests
     now[is_removed(now)] = 0  # as tables have it
-    return int((now != from_text(job.part(shard, ["digest"])["digest"])).any(axis=1).sum())
+    return int((now != from_column(job.part(shard, ["digest"])["digest"])).any(axis=1).sum())
 
 
 class _UnreadError(EigenwaveError):
@@ -189,11 +189,8 @@ def _write_part(job: Job, shard: int, listing: pa.Table, digests: Digests, marke
     removed = [Reject(row, "removed", GONE) for row in np.flatnonzero(is_removed(digests)).tolist()]
     for reject in (*marker.rejects, *removed):
         reasons[reject.position], details[reject.position] = reject.reason, reject.detail
-    columns = {name: listing[name] for name in listing.column_names} | {
-        "digest": to_text(digests),
-        "reason": reasons,
-        "detail": details,
-    }
+    became = {"digest": to_column(digests), "reason": reasons, "detail": details}
+    columns = {name: became[name] if name in became else listing[name] for name in PART.names}
     metadata = {"shard_key": marker.key, "code": installed_code()}
-    with table_writer(job.paths.part(shard), PART, metadata) as writer:
+    with table_writer(job.paths.part(shard), PART, metadata, compression=None) as writer:
         writer.write_table(to_table(PART, columns))

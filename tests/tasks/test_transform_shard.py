@@ -8,7 +8,7 @@ from storage.arrays import chunk_path, load_array, open_array
 from storage.errors import EigenwaveError
 from storage.open_source import open_source
 from storage.shards import find_shard
-from storage.tables import read_metadata, read_table
+from storage.tables import read_metadata
 from tasks import read_images
 from tasks import transform_shard as module
 from tasks.finish_transform import begin_transform, finish_transform
@@ -65,7 +65,7 @@ def test_bad_images_are_quarantined_by_name(make_job, class_folders):
     (class_folders / "dog" / "002.png").write_bytes((class_folders / "dog" / "002.png").read_bytes()[:90])
     job = make_job(class_folders, shard_size=4096, max_bad_fraction=0.1)
     result = run_all(job)
-    parts = [row for shard in range(job.plan.shards) for row in read_table(job.paths.part(shard)).to_pylist()]
+    parts = [row for shard in range(job.plan.shards) for row in job.part(shard, ["row", "key", "reason"]).to_pylist()]
     bad = {row["key"]: row["reason"] for row in parts if row["reason"]}
     assert bad == {"cat/001.png": "empty", "dog/002.png": "truncated"}
     assert result.moments.rows == 22
