@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from storage.digests import image_digest
 from storage.errors import BadImageError, EigenwaveError, InputError
 from storage.images import ImageForm
 from storage.open_source import address_of, open_source
 from storage.payloads import decode, is_gray, look
 from storage.settings import Settings
 from storage.source import Source, intact
-from tasks.digests import digest_of
 from tasks.duplicates import Duplicates, find_duplicates
 from tasks.plan_run import plan_run
 
@@ -161,7 +161,7 @@ def look_at(address: str, samples: pa.Table, value_range: tuple[float, float] | 
     source, look_ = _source(address), Look()
     digests = bytearray()
     for key, payload in zip(samples["key"].to_pylist(), source.read(samples), strict=True):
-        digests += digest_of(payload)
+        digests += image_digest(payload)
         try:
             _decode(source, intact(payload), look_, value_range)
         except BadImageError as error:

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.arrays import load_array, save_array, write_array
+from storage.digests import from_column, to_text
 from storage.errors import EigenwaveError
 from storage.files import write_file
 from storage.open_source import open_source
 from storage.tables import read_table
 from tasks.begin_run import Job, fitted
 from tasks.blas import single_threaded
-from tasks.digests import from_column, to_text
 from tasks.duplicates import Duplicates, find_duplicates
 from tasks.keep_state import Totals, save_totals
 from tasks.open_solver import open_solver

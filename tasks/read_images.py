@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from storage.digests import Digests, has_digest, image_digest
 from storage.errors import BadImageError, EigenwaveError
 from storage.payloads import decoder
 from storage.shards import Reject
 from storage.source import Source, intact
 from tasks.begin_run import Job
-from tasks.digests import Digests, digest_of, has_digest
 from tasks.memory import KEPT_BYTES
 from tasks.products import Float32
 from tasks.solver import FLOAT32
@@ -43,7 +43,7 @@ def digest_images(source: Source, samples: pa.Table, given: Digests) -> Digested
     payloads: list[Payload] | None = [b""] * len(digests)
     unread, size = np.flatnonzero(~has_digest(given)), 0
     for row, payload in zip(unread.tolist(), source.read(samples.take(unread)), strict=True):
-        digests[row] = np.frombuffer(digest_of(payload), np.uint8)
+        digests[row] = np.frombuffer(image_digest(payload), np.uint8)
         size += 0 if isinstance(payload, BadImageError) else len(payload)
         if size > KEPT_BYTES:
             payloads = None
@@ -61,7 +61,7 @@ def read_again(job: Job, source: Source, samples: pa.Table, digests: Digests) ->
         If the bytes of an image are others.
     """
     for position, payload in enumerate(source.read(samples)):
-        if digest_of(payload) != digests[position].tobytes():
+        if image_digest(payload) != digests[position].tobytes():
             raise EigenwaveError(
                 f"The image {samples['key'][position]} of {job.source} changed during the run; start the run again "
                 "when nothing writes to the dataset."

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.arrays import read_chunk
+from storage.digests import Digests, from_column, from_text, has_digest, is_removed, without_digests
 from storage.errors import EigenwaveError
 from storage.manifest import Manifest, read_manifest
 from storage.open_store import open_path
@@ -17,7 +18,6 @@ from storage.tables import read_metadata, read_table
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.check_worker import installed_code
-from tasks.digests import Digests, from_column, from_text, has_digest, is_removed, without_digests
 from tasks.order_rows import REMOVED
 from tasks.products import Float32, Mask
 

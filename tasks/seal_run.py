@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pyarrow.compute as pc
 
 from storage.arrays import chunk_path
+from storage.digests import from_column, to_text
 from storage.errors import EigenwaveError
 from storage.files import digest_of, remove_folder, remove_partials, write_file
 from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
@@ -16,7 +17,6 @@ from storage.shards import Marker, find_shard
 from storage.tables import SEEN, TABLES, read_metadata, read_table, table_writer, to_table
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
-from tasks.digests import from_column, to_text
 from tasks.keep_state import read_totals
 from tasks.keep_thumbnails import keep_thumbnails
 from tasks.open_solver import open_solver

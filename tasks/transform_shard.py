@@ -21,6 +21,7 @@ import tasks.read_images
 import tasks.space
 import tasks.wavelet
 from storage.arrays import link_chunk, read_chunk
+from storage.digests import Digests, from_column, has_digest, is_removed, to_column
 from storage.errors import DamagedError, EigenwaveError
 from storage.open_source import open_source
 from storage.shards import Marker, Reject, code_digest, find_shard, shard_key, store_shard
@@ -29,7 +30,6 @@ from storage.tables import PART, read_table, table_writer, to_table
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.check_worker import installed_code
-from tasks.digests import Digests, from_column, has_digest, is_removed, to_column
 from tasks.open_solver import open_solver
 from tasks.products import Float32, Float64, Moments
 from tasks.read_images import Digested, Payload, digest_images, read_again, transformed_blocks

@@ -8,12 +8,12 @@ import pytest
 from flows import stages
 from flows.fanout import InlineFanout
 from storage import stamps
+from storage.digests import has_digest
 from storage.files import remove_folder, write_file
 from storage.settings import Settings
 from storage.workspace import Workspace
 from tasks import reuse_rows, transform_shard
 from tasks.begin_run import begin_run
-from tasks.digests import has_digest
 from tests.flows.test_stages import smooth_images
 from tests.formats import FORMATS, make_images
 from tests.storage.test_remote_sources import upload

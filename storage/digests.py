@@ -13,15 +13,15 @@ import pyarrow.compute as pc
 
 from storage.errors import BadImageError
 from storage.tables import DIGEST_BYTES
-from tasks.products import Mask
 
 NONE = bytes(DIGEST_BYTES)
 REMOVED_BYTE = 0xFF
 
 Digests = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 
 
-def digest_of(payload: bytes | BadImageError) -> bytes:
+def image_digest(payload: bytes | BadImageError) -> bytes:
     """The first 128 bits of the SHA-256 of an image's stored bytes; zeros if they cannot be read."""
     return NONE if isinstance(payload, BadImageError) else hashlib.sha256(payload).digest()[:DIGEST_BYTES]
 

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.errors import BadImageError
-from storage.tables import DIGEST_BYTES
-from tasks.digests import (
-    digest_of,
+from storage.digests import (
     from_column,
     from_text,
     has_digest,
+    image_digest,
     is_removed,
     to_column,
     to_text,
     without_digests,
 )
+from storage.errors import BadImageError
+from storage.tables import DIGEST_BYTES
 
 KINDS = st.one_of(st.binary(min_size=1, max_size=9), st.sampled_from(["unread", "removed"]))
 
@@ -28,7 +28,7 @@ def digests_of(kinds):
     digests = without_digests(np.array([kind == "removed" for kind in kinds], bool))
     for row, kind in enumerate(kinds):
         if isinstance(kind, bytes):
-            digests[row] = np.frombuffer(digest_of(kind), np.uint8)
+            digests[row] = np.frombuffer(image_digest(kind), np.uint8)
     return digests
 
 
@@ -48,7 +48,7 @@ def test_columns_give_digests_back(kinds, start, pieces):
 
 
 def test_an_image_that_cannot_be_read_has_no_digest():
-    assert digest_of(BadImageError("unreadable", "the disk said no")) == bytes(DIGEST_BYTES)
+    assert image_digest(BadImageError("unreadable", "the disk said no")) == bytes(DIGEST_BYTES)
 
 
 @pytest.mark.parametrize("text", ["", "00", "g" * 32, "0" * 33, "0" * 64, "\u00e4" * 16, " " * 32])
