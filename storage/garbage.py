@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from storage.errors import InputError
+from storage.errors import EigenwaveError, InputError
 from storage.files import remove_folder, write_file
 from storage.store import Entry
 from storage.tables import read_metadata
@@ -55,7 +55,13 @@ def _shards(paths: RunPaths) -> Iterator[str]:
             raise InputError(f"{error} Until then it is not known which shards are needed.") from None
         return
     for path in paths.parts.files():
-        yield read_metadata(path, "shard_key")
+        try:
+            yield read_metadata(path, "shard_key")
+        except EigenwaveError as error:
+            raise InputError(
+                f"{error} Continue the run {paths.run_id}, or remove {paths.folder}: until then it is not known which "
+                "shards are needed."
+            ) from None
 
 
 def _leftovers(workspace: Workspace) -> Iterator[Entry]:

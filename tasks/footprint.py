@@ -10,7 +10,7 @@ from tasks.solver import FLOAT32, FLOAT64
 if TYPE_CHECKING:
     from tasks.plan import Plan
 
-IMAGE_BYTES = 400  # of each image's lines in tables and in state, compressed
+IMAGE_BYTES = 400  # of each image's lines in tables and in state
 REPORT = 24 * MIB  # page, figures and thumbnails
 BLOCK = FLOAT32 + FLOAT64  # of a value in the block that a pass multiplies, and in its product
 

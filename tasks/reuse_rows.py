@@ -32,9 +32,9 @@ class Known:
 
 
 def known_digests(job: Job, shard: int, listing: pa.Table) -> Digests:
-    """Digests (n, 16) of the images of a shard that need not be read for it.
+    """Digests (n, 16) of the images of a shard that need not be read for it; the others have none yet.
 
-    They look as they did when this run read them, before it was interrupted, or the run did that has the rows.
+    The former look as they did when this run read them, before it was interrupted, or the run did that has the rows.
 
     Parameters
     ----------

@@ -1,7 +1,12 @@
 import logging
 
 import httpx
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, PREFECT_CLIENT_RETRY_JITTER_FACTOR, temporary_settings
+from prefect.settings import (
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_CLIENT_RETRY_JITTER_FACTOR,
+    Settings,
+    temporary_settings,
+)
 
 from flows.prefect_server import TRIES_TO_SHOW, _Audience
 
@@ -18,6 +23,17 @@ def test_what_is_only_shown_is_tried_less_and_other_settings_hold():
     with temporary_settings({PREFECT_CLIENT_RETRY_JITTER_FACTOR: 7.5}):
         assert audience.show(tries) == (TRIES_TO_SHOW, 7.5)
     assert audience.show(tries) == (TRIES_TO_SHOW, usual[1])
+
+
+def test_settings_are_not_made_anew_each_time(monkeypatch):
+    made, original = [], Settings.copy_with_update
+    monkeypatch.setattr(
+        Settings, "copy_with_update", lambda *words, **named: made.append(1) or original(*words, **named)
+    )
+    audience = _Audience()
+    for _ in range(3):
+        audience.show(tries)
+    assert len(made) == 1  # it takes a tenth of a second
 
 
 def test_a_server_that_does_not_answer_is_not_asked_again_at_once(monkeypatch, caplog):

@@ -10,8 +10,10 @@ import pytest
 from flows import stages
 from flows.fanout import InlineFanout
 from flows.repair import repair
+from storage.errors import EigenwaveError, InputError
 from storage.files import remove_folder, write_file
 from storage.garbage import collect, garbage
+from storage.manifest import write_manifest
 from storage.settings import Settings
 from storage.verify import Fault, sound_manifest, verify
 from storage.workspace import Workspace
@@ -86,6 +88,21 @@ def test_repair_everywhere(source, address):
     assert contents(workspace) == good
 
 
+def test_what_cannot_be_brought_back_keeps_nothing_else_from_it(source, tmp_path):
+    workspace, paths = analyse(source, tmp_path / "workspace")
+    lost, other = paths.table("patterns"), paths.table("learnability")
+    good, manifest = other.read_bytes(), sound_manifest(paths)
+    # As if what the run had were another table than its dataset gives today.
+    files = manifest.files | {lost.relative_to(paths.folder): "0" * 64}
+    for path in (paths.manifest, paths.manifest_copy):
+        write_manifest(path, manifest.model_copy(update={"files": files}))
+    flip(other, 100)
+    with pytest.raises(EigenwaveError, match=r"^tables/patterns\.parquet of .*run cannot be brought back"):
+        repair(workspace, paths, InlineFanout())
+    assert other.read_bytes() == good
+    assert [fault.path for fault in verify(workspace, paths)] == [lost]
+
+
 def keys(entries):
     return {entry.key for entry in entries}
 
@@ -124,6 +141,18 @@ def test_garbage_is_what_no_run_needs_and_is_old_enough(source, tmp_path):
     }
     assert set(left) == set(kept)
     assert list(verify(workspace, workspace.run("older"))) == [Fault(workspace.latest, "damaged")]
+
+
+def test_nothing_is_garbage_as_long_as_it_is_not_known_what_a_run_needs(source, tmp_path):
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.prepare()
+    job = begin_run(str(source), Settings(**SETTINGS), workspace, "unfinished")
+    bring_shard(job, 0)
+    write_file(job.paths.part(0), b"not a table")
+    with pytest.raises(InputError, match=r"cannot be read.* Continue the run unfinished, or remove .*: until then"):
+        garbage(workspace, timedelta(0))
+    bring_shard(job, 0)
+    assert garbage(workspace, timedelta(0)) == []
 
 
 def test_the_age_of_garbage_is_told_by_the_clock_of_its_store(source, address):
