@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from storage.batches import metadata_of, read_batch
 from storage.errors import EigenwaveError, InputError
 from storage.files import remove_folder, write_file
 from storage.store import Entry
-from storage.tables import read_metadata
 from storage.verify import sound_manifest
 from storage.workspace import RunPaths, Workspace
 
@@ -56,7 +56,7 @@ def _shards(paths: RunPaths) -> Iterator[str]:
         return
     for path in paths.parts.files():
         try:
-            yield read_metadata(path, "shard_key")
+            yield metadata_of(read_batch(path), "shard_key")
         except EigenwaveError as error:
             raise InputError(
                 f"{error} Continue the run {paths.run_id}, or remove {paths.folder}: until then it is not known which "

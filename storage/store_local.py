@@ -70,12 +70,26 @@ class LocalStore:
     @contextmanager
     def replacing(self, key: str) -> Iterator[Path]:
         """A path beside the file, renamed to it at the end."""
+        with self._appearing(key) as partial:
+            yield partial
+            _sync(partial)
+
+    def copy(self, key: str, target: str) -> None:
+        """A hard link, or a copy where the disk has none."""
+        with self._appearing(target) as partial:
+            try:
+                os.link(self.folder / key, partial)  # what it names was synced when it was written
+            except OSError:
+                shutil.copyfile(self.folder / key, partial)
+                _sync(partial)
+
+    @contextmanager
+    def _appearing(self, key: str) -> Iterator[Path]:
         path = self.folder / key
         partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL_SUFFIX}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
-            _sync(partial)
             partial.replace(path)
             _sync(path.parent)
         except OSError as error:
@@ -86,14 +100,6 @@ class LocalStore:
         finally:
             with suppress(OSError):
                 partial.unlink()
-
-    def copy(self, key: str, target: str) -> None:
-        """A hard link, or a copy where the disk has none."""
-        with self.replacing(target) as partial:
-            try:
-                os.link(self.folder / key, partial)
-            except OSError:
-                shutil.copyfile(self.folder / key, partial)
 
     def delete(self, key: str) -> None:
         """Unlink."""

@@ -276,12 +276,12 @@ COMPARISONS: Mapping[str, pa.Schema] = {
     ),
 }
 
-# How the files of samples looked when a finished run read them, and what it read, a row group a shard.
+# How the files of samples looked when a finished run read them, and what it read, a batch a shard.
 _STAMP = _field("stamp", STAMP, "What tells that the bytes are as they were; null if only reading does.")
 _DIGEST = _field("digest", pa.binary(DIGEST_BYTES), "As in samples.")
 SEEN = pa.schema([_STAMP, _DIGEST])
 
-# Intermediate state, gone when a run is sealed: what samples are judged to be, who they are, a row group a shard, and
+# Intermediate state, gone when a run is sealed: what samples are judged to be, who they are, a batch a shard, and
 # what became of those of one shard when it was transformed.
 JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)
 _SAMPLE_ID = _field("sample_id", pa.uint64(), "Hash of the key that labels are shuffled by.")
@@ -307,9 +307,7 @@ PART = pa.schema(
 
 
 @contextmanager
-def table_writer(
-    path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any], compression: str | None = "zstd"
-) -> Iterator[pq.ParquetWriter]:
+def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
     """A Parquet writer whose file appears whole when the block ends, with page checksums.
 
     Parameters
@@ -320,14 +318,12 @@ def table_writer(
         One of this module's schemas.
     metadata
         Written into the schema metadata as JSON under the key `eigenwave`, with the schema version.
-    compression
-        None for what is read soon and then removed.
     """
     content = json.dumps({"schema_version": SCHEMA_VERSION, **metadata}, sort_keys=True)
     described = schema.with_metadata({"eigenwave": content})
     # Keys, digests and numbers hardly repeat: looking for repetitions makes them larger, and slower to read.
     repetitive = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    options = {"compression": compression, "write_page_checksum": True, "use_dictionary": repetitive}
+    options = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": repetitive}
     with replacing(path) as partial, pq.ParquetWriter(partial, described, **options) as writer:
         yield writer
 
@@ -362,7 +358,7 @@ def _column(field: pa.Field, values: Any) -> pa.Array:  # noqa: ANN401 - anythin
 
 
 def read_table(path: StorePath, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
-    """Read a table, or one row group of it, checking the page checksums.
+    """Read a table, or one row group of it, checking the page checksums, in this thread: workers are processes.
 
     Raises
     ------
@@ -371,23 +367,7 @@ def read_table(path: StorePath, columns: list[str] | None = None, row_group: int
     """
     try:
         with path.open() as content, pq.ParquetFile(content, page_checksum_verification=True) as file:
-            return file.read(columns) if row_group is None else file.read_row_group(row_group, columns)
+            groups = range(file.num_row_groups) if row_group is None else [row_group]
+            return file.read_row_groups(groups, columns, use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise EigenwaveError(f"The table {path} cannot be read: {error}") from None
-
-
-def read_metadata(path: StorePath, name: str) -> Any:  # noqa: ANN401 - what was written
-    """One entry of what `table_writer` was told to write into a table's metadata.
-
-    Raises
-    ------
-    EigenwaveError
-        If the file is missing or damaged: no checksum covers this part of it.
-    """
-    try:
-        with path.open() as file:
-            return json.loads(pq.read_schema(file).metadata[b"eigenwave"])[name]
-    except (OSError, pa.ArrowException) as error:
-        raise EigenwaveError(f"The table {path} cannot be read: {error}") from None
-    except (LookupError, TypeError, ValueError):
-        raise EigenwaveError(f"The table {path} is damaged: its metadata has no {name}.") from None

@@ -117,8 +117,8 @@ class RunPaths:
 
     @property
     def listing(self) -> StorePath:
-        """Every sample in row order, one row group a shard."""
-        return self.work / "listing.parquet"
+        """Every sample in row order, a batch a shard."""
+        return self.work / "listing.batches"
 
     @property
     def totals(self) -> StorePath:
@@ -162,7 +162,7 @@ class RunPaths:
 
     def judgement(self, shard: int) -> StorePath:
         """What each sample of a shard was judged to be."""
-        return self.work / "judgements" / f"{shard:06d}.parquet"
+        return self.work / "judgements" / f"{shard:06d}.batches"
 
     @property
     def parts(self) -> StorePath:
@@ -171,7 +171,7 @@ class RunPaths:
 
     def part(self, shard: int) -> StorePath:
         """What became of each sample of a shard."""
-        return self.parts / f"{shard:06d}.parquet"
+        return self.parts / f"{shard:06d}.batches"
 
     def basis(self, number: int) -> StorePath:
         """Orthonormal block that pass `number` multiplies, (coefficients, block width) float32."""
@@ -254,7 +254,7 @@ class Workspace:
 
     def seen(self, run_id: str) -> StorePath:
         """How the dataset's files looked to a run: saves the next one reading, and may be removed at any time."""
-        return self.folder / "seen" / f"{run_id}.parquet"
+        return self.folder / "seen" / f"{run_id}.batches"
 
     @property
     def latest(self) -> StorePath:

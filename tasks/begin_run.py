@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.arrays import ArraySpec, create_array
+from storage.batches import read_batch, write_batches
 from storage.errors import InputError
 from storage.files import remove_partials, write_file
 from storage.images import ImageForm
 from storage.open_source import address_of
 from storage.settings import Settings
-from storage.tables import LISTING, PART, read_table, table_writer, to_table
+from storage.tables import LISTING, PART
 from storage.workspace import RunPaths, Workspace, checked_run_id, new_run_id
 from tasks.find_warm_start import find_warm_start, last_of_source
 from tasks.order_rows import REMOVED, find_rows
@@ -103,14 +104,18 @@ class Job:
         """The columns that are decomposed on their own, in families that do not overlap."""
         return families(self.space.bands, self.space.channels)
 
+    def listed(self, shard: int, columns: list[str] | None = None) -> Any:  # noqa: ANN401 - an Arrow table
+        """The samples of a shard as the dataset has them, or some columns of them."""
+        return read_batch(self.paths.listing, columns, shard)
+
     def part(self, shard: int, columns: list[str]) -> Any:  # noqa: ANN401 - an Arrow table
         """Some columns of what became of the images of a shard, and of the listing, which says who they are."""
-        part = read_table(self.paths.part(shard), [name for name in columns if name in PART.names])
-        listed = [name for name in columns if name not in PART.names]
-        if listed:
-            listing = read_table(self.paths.listing, listed, row_group=shard)
-            for name in listed:
-                part = part.append_column(name, listing[name])
+        part = read_batch(self.paths.part(shard))
+        others = [name for name in columns if name not in PART.names]
+        if others:
+            listed = self.listed(shard)
+            for name in others:
+                part = part.append_column(name, listed[name])
         return part.select(columns)
 
     def used(self, shard: int) -> npt.NDArray[np.bool_]:
@@ -250,16 +255,16 @@ def _digest(samples: pa.Table) -> str:
 
 
 def _write_listing(job: Job, samples: pa.Table) -> None:
-    with table_writer(job.paths.listing, LISTING, {"run_id": job.run_id}) as writer:
-        for shard in range(job.plan.shards):
-            rows = job.plan.rows(shard)
-            listed = samples.slice(rows.start, len(rows))
-            columns = dict(zip(listed.column_names, listed.columns, strict=True)) | {
-                "row": np.arange(rows.start, rows.stop),
-                "shard": np.full(len(rows), shard, np.int32),
-                "sample_id": sample_ids(listed["key"].to_pylist()),
-            }
-            writer.write_table(to_table(LISTING, columns), row_group_size=len(rows))
+    def columns(shard: int) -> dict[str, Any]:
+        rows = job.plan.rows(shard)
+        listed = samples.slice(rows.start, len(rows))
+        return dict(zip(listed.column_names, listed.columns, strict=True)) | {
+            "row": np.arange(rows.start, rows.stop),
+            "shard": np.full(len(rows), shard, np.int32),
+            "sample_id": sample_ids(listed["key"].to_pylist()),
+        }
+
+    write_batches(job.paths.listing, LISTING, job.plan.shards, columns, {"run_id": job.run_id})
 
 
 def _create_array(job: Job) -> None:

@@ -12,7 +12,6 @@ from storage.digests import from_column, to_text
 from storage.errors import EigenwaveError
 from storage.files import write_file
 from storage.open_source import open_source
-from storage.tables import read_table
 from tasks.begin_run import Job, fitted
 from tasks.blas import single_threaded
 from tasks.duplicates import Duplicates, find_duplicates
@@ -80,7 +79,7 @@ def _some_fitted(job: Job) -> pa.Table:
     rows = np.arange(0, job.plan.fitted_rows, max(1, job.plan.fitted_rows // LOOKED_AT))
     shards = rows // job.plan.rows_per_shard
     some = pa.concat_tables(
-        read_table(job.paths.listing, row_group=shard).take(rows[shards == shard] - job.plan.rows(shard).start)
+        job.listed(shard).take(rows[shards == shard] - job.plan.rows(shard).start)
         for shard in np.unique(shards).tolist()
     )
     return some.filter(fitted(some, job.fitted_split))

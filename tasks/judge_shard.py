@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.arrays import load_array
-from storage.tables import JUDGEMENT, write_table
+from storage.batches import write_batch
+from storage.tables import JUDGEMENT
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.classifiers import Judgement, Quadratic, Ridge
@@ -136,4 +137,4 @@ def _write_judgement(job: Job, shard: int, labels: Labels, judgement: Judgement)
         "label_suspicion": suspicion,
         "likely_class_id": [int(one) if good else None for one, good in zip(likeliest, known, strict=True)],
     }
-    write_table(job.paths.judgement(shard), JUDGEMENT, columns, {"run_id": job.run_id})
+    write_batch(job.paths.judgement(shard), JUDGEMENT, columns, {"run_id": job.run_id})

@@ -33,7 +33,7 @@ def keep_thumbnails(job: Job) -> None:
     for shard in np.unique(rows // job.plan.rows_per_shard).tolist():
         mine = job.plan.rows(shard)
         positions = rows[(rows >= mine.start) & (rows < mine.stop)] - mine.start
-        samples = read_table(job.paths.listing, row_group=shard).take(positions)
+        samples = job.listed(shard).take(positions)
         described = samples.select(["row", "key", "class_id"]).to_pylist()
         for sample, image in zip(described, _small(job, source, samples), strict=True):
             if image is not None:

@@ -39,9 +39,10 @@ class Digested(NamedTuple):
 
 def digest_images(source: Source, samples: pa.Table, given: Digests) -> Digested:
     """Read samples whose digest is not given and digest them, keeping what was read if it is little."""
-    digests = given.copy()
+    digests, unread, size = given.copy(), np.flatnonzero(~has_digest(given)), 0
+    if not len(unread):
+        return Digested(digests, None)
     payloads: list[Payload] | None = [b""] * len(digests)
-    unread, size = np.flatnonzero(~has_digest(given)), 0
     for row, payload in zip(unread.tolist(), source.read(samples.take(unread)), strict=True):
         digests[row] = np.frombuffer(image_digest(payload), np.uint8)
         size += 0 if isinstance(payload, BadImageError) else len(payload)

@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.arrays import read_chunk
+from storage.batches import metadata_of, read_batch
 from storage.digests import Digests, from_column, from_text, has_digest, is_removed, without_digests
 from storage.errors import EigenwaveError
 from storage.manifest import Manifest, read_manifest
 from storage.open_store import open_path
 from storage.scratch import scratch
 from storage.shards import Reject, find_shard, same_recipe
-from storage.tables import read_metadata, read_table
+from storage.tables import read_table
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.check_worker import installed_code
@@ -49,7 +50,9 @@ def known_digests(job: Job, shard: int, listing: pa.Table) -> Digests:
         now = listing["stamp"].slice(0, len(then)).combine_chunks()
         same = np.asarray(pc.fill_null(pc.equal(now, then.combine_chunks()), fill_value=False))
         same &= ~is_removed(digests[: len(same)])
-        digests[: len(same)][same] = before[same]
+        # Of most rows: these are copied whole, and the few others put in their places.
+        before[~same] = digests[: len(same)][~same]
+        digests[: len(same)] = before
     except (EigenwaveError, LookupError, ValueError, pa.ArrowException):
         return unread(listing)  # what is lost or spoilt is as good as nothing
     return digests
@@ -64,14 +67,14 @@ def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
     """How images looked to a run, with their digests."""
     if job.settings.rehash:
         raise EigenwaveError("what images looked like is not to be relied on")
-    path, group = job.paths.part(shard), None
+    path, number = job.paths.part(shard), 0
     if not path.exists():
         if job.rows_of is None:
             raise EigenwaveError("no earlier run has these rows")
-        path, group = job.workspace.seen(RunPaths(open_path(job.rows_of)).run_id), shard
-    if read_metadata(path, "code") != installed_code():
+        path, number = job.workspace.seen(RunPaths(open_path(job.rows_of)).run_id), shard
+    seen = read_batch(path, number=number)
+    if metadata_of(seen, "code") != installed_code():
         raise EigenwaveError("other code may find other bytes in the same files")
-    seen = read_table(path, ["stamp", "digest"], group)
     return seen["stamp"], from_column(seen["digest"])
 
 

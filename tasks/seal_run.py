@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow.compute as pc
 
 from storage.arrays import chunk_path
+from storage.batches import metadata_of, read_batch, write_batches
 from storage.digests import from_column, to_text
 from storage.errors import EigenwaveError
 from storage.files import digest_of, remove_folder, remove_partials, write_file
@@ -14,7 +16,7 @@ from storage.manifest import FORMAT_VERSION, Manifest, library_versions, write_m
 from storage.open_store import open_path
 from storage.run import Run
 from storage.shards import Marker, find_shard
-from storage.tables import SEEN, TABLES, read_metadata, read_table, table_writer, to_table
+from storage.tables import SEEN, TABLES, read_table, table_writer, to_table
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.keep_state import read_totals
@@ -75,11 +77,13 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
 
 def _remember_files(job: Job) -> None:
     """Write how the dataset's files looked when they were read, so that the next run need not read them."""
-    metadata = {"code": read_metadata(job.paths.part(0), "code")}
-    with table_writer(job.workspace.seen(job.run_id), SEEN, metadata) as writer:
-        for shard in range(job.plan.shards):
-            seen = job.part(shard, SEEN.names)
-            writer.write_table(seen.cast(SEEN), row_group_size=len(seen))
+
+    def columns(shard: int) -> dict[str, Any]:
+        part = read_batch(job.paths.part(shard))
+        return {name: part[name] for name in SEEN.names}
+
+    metadata = {"code": metadata_of(read_batch(job.paths.part(0)), "code")}
+    write_batches(job.workspace.seen(job.run_id), SEEN, job.plan.shards, columns, metadata)
 
 
 def describe_run(job: Job) -> Manifest:
@@ -116,7 +120,7 @@ def describe_run(job: Job) -> Manifest:
 
 
 def _marker(job: Job, shard: int) -> Marker:
-    key = read_metadata(job.paths.part(shard), "shard_key")
+    key = metadata_of(read_batch(job.paths.part(shard)), "shard_key")
     marker = find_shard(job.workspace, key)
     if marker is None or not chunk_path(job.paths.coefficients, shard).exists():
         raise EigenwaveError(f"Shard {shard} of run {job.run_id} has vanished from the workspace; run again.")
@@ -133,7 +137,7 @@ def write_samples(job: Job) -> None:
     ):
         for shard in range(job.plan.shards):
             part = job.part(shard, [*rejects.names, "digest"])
-            judged = read_table(job.paths.judgement(shard))
+            judged = read_batch(job.paths.judgement(shard))
             valid = pc.is_null(part["reason"])
             columns = {name: table[name] for table in (part, judged) for name in table.column_names}
             columns |= {"valid": valid, "digest": to_text(from_column(part["digest"]))}

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from storage.tables import TABLES, read_table, write_table
+from storage.batches import read_batch
+from storage.tables import TABLES, write_table
 from tasks.begin_run import Job
 from tasks.keep_state import read_totals
 
@@ -38,7 +39,7 @@ def tabulate_suspects(job: Job) -> None:
 
 
 def _suspects(job: Job, shard: int) -> Iterator[Suspect]:
-    judged = read_table(job.paths.judgement(shard))
+    judged = read_batch(job.paths.judgement(shard))
     suspicion = judged["label_suspicion"].to_numpy()
     if not (suspicion > 0).any():
         return

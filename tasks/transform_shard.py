@@ -21,12 +21,13 @@ import tasks.read_images
 import tasks.space
 import tasks.wavelet
 from storage.arrays import link_chunk, read_chunk
+from storage.batches import write_batch
 from storage.digests import Digests, from_column, has_digest, is_removed, to_column
 from storage.errors import DamagedError, EigenwaveError
 from storage.open_source import open_source
 from storage.shards import Marker, Reject, code_digest, find_shard, shard_key, store_shard
 from storage.source import Source
-from storage.tables import PART, read_table, table_writer, to_table
+from storage.tables import LISTING, PART
 from tasks.begin_run import Job
 from tasks.blas import single_threaded
 from tasks.check_worker import installed_code
@@ -74,7 +75,7 @@ def bring_shard(job: Job, shard: int) -> Float32:
     EigenwaveError
         If the dataset changes meanwhile, too many of the shard's images are bad, or the disk refuses a write.
     """
-    listing = read_table(job.paths.listing, row_group=shard)
+    listing = job.listed(shard)
     given = known_digests(job, shard, listing)
     try:
         digests, marker, rows = _brought(job, shard, listing, given)
@@ -91,7 +92,7 @@ def bring_shard(job: Job, shard: int) -> Float32:
 
 def count_changed(job: Job, shard: int) -> int:
     """How many images of a transformed shard are not what they were then; all, if what they were is lost."""
-    listing = read_table(job.paths.listing, row_group=shard)
+    listing = job.listed(shard)
     if not job.paths.part(shard).exists():
         return len(listing)
     now = digest_images(_source(job.source, job.attempt), listing, known_digests(job, shard, listing)).digests
@@ -185,12 +186,17 @@ def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
 
 
 def _write_part(job: Job, shard: int, listing: pa.Table, digests: Digests, marker: Marker) -> None:
-    reasons, details = list[str | None]([None] * len(digests)), list[str | None]([None] * len(digests))
     removed = [Reject(row, "removed", GONE) for row in np.flatnonzero(is_removed(digests)).tolist()]
-    for reject in (*marker.rejects, *removed):
+    columns = {name: listing[name] for name in PART.names if name in LISTING.names}
+    columns |= {"digest": to_column(digests), **_faults(len(digests), [*marker.rejects, *removed])}
+    write_batch(job.paths.part(shard), PART, columns, {"shard_key": marker.key, "code": installed_code()})
+
+
+def _faults(rows: int, rejects: list[Reject]) -> dict[str, pa.Array]:
+    """What is wrong with each row; usually with none."""
+    if not rejects:
+        return dict.fromkeys(("reason", "detail"), pa.nulls(rows))
+    reasons, details = list[str | None]([None] * rows), list[str | None]([None] * rows)
+    for reject in rejects:
         reasons[reject.position], details[reject.position] = reject.reason, reject.detail
-    became = {"digest": to_column(digests), "reason": reasons, "detail": details}
-    columns = {name: became[name] if name in became else listing[name] for name in PART.names}
-    metadata = {"shard_key": marker.key, "code": installed_code()}
-    with table_writer(job.paths.part(shard), PART, metadata, compression=None) as writer:
-        writer.write_table(to_table(PART, columns))
+    return {"reason": pa.array(reasons), "detail": pa.array(details)}

@@ -32,12 +32,12 @@ from hypothesis.stateful import (
 
 from flows.fanout import InlineFanout
 from flows.repair import repair
+from storage.batches import metadata_of, read_batch
 from storage.errors import EigenwaveError
 from storage.files import digest_of
 from storage.garbage import collect, garbage
 from storage.run import Run
 from storage.shards import find_shard
-from storage.tables import read_metadata
 from storage.verify import verify
 from storage.workspace import Workspace
 from tests.conftest import local
@@ -231,7 +231,7 @@ class Sequences(RuleBasedStateMachine):
     def needed_shards(self):
         """Shards that unfinished runs have."""
         parts = [part for paths in self.workspace.runs() if not paths.finished for part in paths.parts.files()]
-        keys = {read_metadata(part, "shard_key") for part in parts}
+        keys = {metadata_of(read_batch(part), "shard_key") for part in parts}
         return {key for key in keys if self.workspace.chunk(key).exists()}
 
     def remember(self, finished):

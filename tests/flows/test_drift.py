@@ -1,5 +1,6 @@
 """What a run says of the run before: its own tables, its report, and what becomes of them when that run is gone."""
 
+import json
 import re
 import shutil
 
@@ -11,7 +12,7 @@ from flows.repair import repair
 from storage.errors import InputError
 from storage.files import digest_of, write_file
 from storage.run import open_run
-from storage.tables import COMPARISONS, read_metadata, to_table
+from storage.tables import COMPARISONS, to_table
 from storage.verify import verify
 from storage.workspace import Workspace
 from tasks.compare_runs import compare_runs
@@ -64,7 +65,7 @@ def test_what_changed_is_in_tables_of_the_run_and_in_its_report(runs):
         for row in later.tables["compared_classes"].to_pylist()
     }
     assert classes == {"a": (60, 59), "b": (60, 60), "c": (60, 60), "d": (None, 40)}
-    assert read_metadata(later.paths.table("compared_runs"), "first") == "run-2"
+    assert json.loads(later.tables["compared_runs"].schema.metadata[b"eigenwave"])["first"] == "run-2"
     text = drift_of(later)
     assert "40 added, 1 removed, 1 changed." in text
     assert "1 class is new. d." in text.replace(" .", ".")

@@ -7,7 +7,7 @@ import pytest
 
 from storage.errors import EigenwaveError
 from storage.open_store import open_path
-from storage.tables import TABLES, read_metadata, read_table, to_table, write_table
+from storage.tables import TABLES, read_table, to_table, write_table
 from tests.conftest import local
 
 SCHEMA = TABLES["pattern_class"]
@@ -30,17 +30,7 @@ def test_tables_come_back_with_schema_and_metadata(tmp_path):
     table = read_table(path)
     assert table.schema.remove_metadata().equals(SCHEMA.remove_metadata())
     assert np.array_equal(table["cohens_d"], columns()["cohens_d"])
-    assert (read_metadata(path, "schema_version"), read_metadata(path, "run_id")) == (1, "r-1")
-    assert json.loads(pq.read_schema(str(path)).metadata[b"eigenwave"])["run_id"] == "r-1"
-
-
-@pytest.mark.parametrize(
-    "metadata", [None, {"other": "{}"}, {"eigenwave": "{"}, {"eigenwave": "[]"}, {"eigenwave": "{}"}]
-)
-def test_metadata_that_is_damaged_is_told(tmp_path, metadata):
-    pq.write_table(pa.table({"n": [1]}).replace_schema_metadata(metadata), tmp_path / "t.parquet")
-    with pytest.raises(EigenwaveError, match=r"t\.parquet is damaged: its metadata has no run_id"):
-        read_metadata(open_path(tmp_path) / "t.parquet", "run_id")
+    assert json.loads(pq.read_schema(str(path)).metadata[b"eigenwave"]) == {"run_id": "r-1", "schema_version": 1}
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path):

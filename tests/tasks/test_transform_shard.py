@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from storage.arrays import chunk_path, load_array, open_array
+from storage.batches import metadata_of, read_batch
 from storage.errors import EigenwaveError
 from storage.open_source import open_source
 from storage.shards import find_shard
-from storage.tables import read_metadata
 from tasks import read_images
 from tasks import transform_shard as module
 from tasks.finish_transform import begin_transform, finish_transform
@@ -146,7 +146,7 @@ def test_too_few_good_images_for_the_rank(make_job, class_folders):
 def test_the_part_names_its_shard(make_job, class_folders):
     job = make_job(class_folders)
     run_all(job)
-    marker = find_shard(job.workspace, read_metadata(job.paths.part(0), "shard_key"))
+    marker = find_shard(job.workspace, metadata_of(read_batch(job.paths.part(0)), "shard_key"))
     assert marker.rows == 24
 
 
@@ -186,5 +186,5 @@ def test_every_setting_of_the_space_makes_other_shards(make_job, class_folders):
     for choice in choices:
         job = make_job(class_folders, **choice)
         run_all(job)
-        keys.add(read_metadata(job.paths.part(0), "shard_key"))
+        keys.add(metadata_of(read_batch(job.paths.part(0)), "shard_key"))
     assert len(keys) == len(choices)
