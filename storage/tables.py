@@ -20,6 +20,7 @@ BAND_NAME = pa.dictionary(pa.int8(), pa.string())
 SPLIT = pa.dictionary(pa.int8(), pa.string())
 STAMP = pa.binary(STAMP_BYTES)
 DIGEST_BYTES = 16
+GROUP_ROWS = 2**16
 
 
 def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
@@ -306,9 +307,35 @@ PART = pa.schema(
 )
 
 
+class TableWriter:
+    """Writes a table of any number of pieces in row groups of `GROUP_ROWS`: every one adds to what readers parse."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+        self._held: list[pa.Table] = []
+        self._rows = 0
+
+    def write(self, piece: pa.Table) -> None:
+        """The next rows."""
+        self._held.append(piece)
+        self._rows += len(piece)
+        if self._rows >= GROUP_ROWS:
+            self._write(self._rows // GROUP_ROWS * GROUP_ROWS)
+
+    def close(self) -> None:
+        """The rows that make no whole group."""
+        self._write(self._rows)
+
+    def _write(self, rows: int) -> None:
+        if rows:
+            held = pa.concat_tables(self._held).unify_dictionaries()
+            self._writer.write_table(held.slice(0, rows), row_group_size=GROUP_ROWS)
+            self._held, self._rows = [held.slice(rows)], len(held) - rows
+
+
 @contextmanager
-def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
-    """A Parquet writer whose file appears whole when the block ends, with page checksums.
+def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[TableWriter]:
+    """A writer of a Parquet file that appears whole when the block ends, with page checksums.
 
     Parameters
     ----------
@@ -324,14 +351,16 @@ def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]
     # Keys, digests and numbers hardly repeat: looking for repetitions makes them larger, and slower to read.
     repetitive = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     options = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": repetitive}
-    with replacing(path) as partial, pq.ParquetWriter(partial, described, **options) as writer:
+    with replacing(path) as partial, pq.ParquetWriter(partial, described, **options) as file:
+        writer = TableWriter(file)
         yield writer
+        writer.close()
 
 
 def write_table(path: StorePath, schema: pa.Schema, columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
     """Write columns (NumPy arrays or lists) as a whole table; NaN becomes null."""
     with table_writer(path, schema, metadata) as writer:
-        writer.write_table(to_table(schema, columns))
+        writer.write(to_table(schema, columns))
 
 
 def to_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
@@ -357,17 +386,51 @@ def _column(field: pa.Field, values: Any) -> pa.Array:  # noqa: ANN401 - anythin
     return array
 
 
-def read_table(path: StorePath, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
-    """Read a table, or one row group of it, checking the page checksums, in this thread: workers are processes.
+def read_table(path: StorePath, columns: list[str] | None = None) -> pa.Table:
+    """Read a table, checking the page checksums.
 
     Raises
     ------
     EigenwaveError
         If the file is missing or damaged.
     """
+    with _opened(path) as file:
+        return file.read(columns, use_threads=False)  # workers are processes
+
+
+def read_rows(path: StorePath, columns: list[str], rows: range) -> pa.Table:
+    """Read some rows of a table, as many of them as there are, checking the page checksums.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        there = file.metadata
+        size = there.row_group(0).num_rows if there.num_rows else 1  # that of all row groups but the last
+        groups = range(rows.start // size, -(-min(rows.stop, there.num_rows) // size))
+        found = file.read_row_groups(groups, columns, use_threads=False)
+        return found.slice(rows.start - groups.start * size, len(rows))
+
+
+def read_groups(path: StorePath, columns: list[str]) -> Iterator[pa.Table]:
+    """Read a table one row group after the other, checking the page checksums.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns, use_threads=False)
+
+
+@contextmanager
+def _opened(path: StorePath) -> Iterator[pq.ParquetFile]:
     try:
         with path.open() as content, pq.ParquetFile(content, page_checksum_verification=True) as file:
-            groups = range(file.num_row_groups) if row_group is None else [row_group]
-            return file.read_row_groups(groups, columns, use_threads=False)
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise EigenwaveError(f"The table {path} cannot be read: {error}") from None

@@ -1,18 +1,18 @@
-"""Which images of a dataset changed from one run to the next: shard by shard, however many there are.
+"""Which images of a dataset changed from one run to the next: some at a time, however many there are.
 
 Most images have the row that they had before. Those that have not are looked for by their names, as many at a time as
 memory should hold.
 """
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.run import Run
-from storage.tables import read_table
-from tasks.find_warm_start import read_plan
+from storage.tables import read_groups
 from tasks.memory import MOVED_AT_ONCE
 from tasks.order_rows import REMOVED
 from tasks.products import Mask
@@ -42,24 +42,21 @@ def changed_images(before: Run, after: Run) -> pa.Table:
 
 
 def _side_by_side(before: Run, after: Run) -> Iterator[tuple[pa.Table, pa.Table, Mask]]:
-    """Shard by shard the images of both runs, filled up to as many, and which of them have the same names."""
-    counts = [int(read_plan(run.paths)["plan"]["shards"]) for run in (before, after)]
-    for shard in range(max(counts)):
-        then, now = (
-            _images(run, shard) if shard < count else _nothing(0)
-            for run, count in zip((before, after), counts, strict=True)
-        )
+    """Rows of both runs that belong together, filled up to as many, and which of them have images of the same name."""
+    for then, now in zip_longest(_images(before), _images(after), fillvalue=_nothing(0)):
         rows = max(len(then), len(now))
-        then, now = (pa.concat_tables([some, _nothing(rows - len(some))]) for some in (then, now))
-        yield then, now, np.asarray(pc.fill_null(pc.equal(then["key"], now["key"]), fill_value=False))
+        both = [pa.concat_tables([some, _nothing(rows - len(some))]) for some in (then, now)]
+        yield *both, np.asarray(pc.fill_null(pc.equal(*(some["key"] for some in both)), fill_value=False))
 
 
-def _images(run: Run, shard: int) -> pa.Table:
-    """Key, class name and digest of the images of a shard; removed ones have no class."""
-    rows = read_table(run.paths.table("samples"), ["key", "class_id", "digest"], row_group=shard)
-    ids = rows["class_id"].combine_chunks()
-    names = pa.array(run.manifest.classes, pa.string()).take(pc.if_else(pc.equal(ids, REMOVED), None, ids))
-    return pa.Table.from_arrays([rows["key"].combine_chunks(), names, rows["digest"].combine_chunks()], schema=IMAGES)
+def _images(run: Run) -> Iterator[pa.Table]:
+    """Key, class name and digest of all images, some at a time; removed ones have no class."""
+    classes = pa.array(run.manifest.classes, pa.string())
+    for rows in read_groups(run.paths.table("samples"), ["key", "class_id", "digest"]):
+        ids = rows["class_id"].combine_chunks()
+        names = classes.take(pc.if_else(pc.equal(ids, REMOVED), None, ids))
+        columns = [rows["key"].combine_chunks(), names, rows["digest"].combine_chunks()]
+        yield pa.Table.from_arrays(columns, schema=IMAGES)
 
 
 def _nothing(rows: int) -> pa.Table:

@@ -15,7 +15,7 @@ from storage.errors import InputError
 from storage.open_store import open_path
 from storage.run import Run
 from storage.store import StorePath
-from storage.tables import COMPARISONS, read_table, write_table
+from storage.tables import COMPARISONS, read_rows, read_table, write_table
 from storage.workspace import RunPaths
 from tasks.association import eta_squared
 from tasks.blas import single_threaded
@@ -195,8 +195,11 @@ def sums_of_shard(folder: str, reference_folder: str, edges: Float64, shard: int
 
 def _labels(paths: RunPaths, shard: int) -> tuple[Mask, Int64]:
     """Of a shard which rows are fitted on, and the classes of all."""
-    samples = read_table(paths.table("samples"), ["class_id", "split", "valid"], row_group=shard)
-    fitted = pc.equal(samples["split"].cast(pa.string()), read_plan(paths)["fitted_split"])
+    layout = read_plan(paths)
+    rows = layout["plan"]["rows_per_shard"]
+    columns = ["class_id", "split", "valid"]
+    samples = read_rows(paths.table("samples"), columns, range(shard * rows, (shard + 1) * rows))
+    fitted = pc.equal(samples["split"].cast(pa.string()), layout["fitted_split"])
     return np.asarray(pc.and_(samples["valid"], fitted)), np.asarray(samples["class_id"]).astype(np.int64)
 
 

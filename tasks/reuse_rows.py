@@ -15,7 +15,7 @@ from storage.manifest import Manifest, read_manifest
 from storage.open_store import open_path
 from storage.scratch import scratch
 from storage.shards import Reject, find_shard, same_recipe
-from storage.tables import read_table
+from storage.tables import read_rows
 from storage.workspace import RunPaths
 from tasks.begin_run import Job
 from tasks.check_worker import installed_code
@@ -103,7 +103,7 @@ def _from_earlier(job: Job, shard: int, key: str, digests: Digests, shape: tuple
     if marker is None:
         raise EigenwaveError("the earlier run made this shard otherwise, or it is not there any more")
     table = RunPaths(open_path(job.rows_of)).table("samples")
-    before = from_text(read_table(table, ["digest"], row_group=shard)["digest"])
+    before = from_text(read_rows(table, ["digest"], job.plan.rows(shard))["digest"])
     same = has_digest(digests) & ~is_removed(digests)
     same[len(before) :] = False
     same[: len(before)] &= (digests[: len(before)] == before).all(axis=1)

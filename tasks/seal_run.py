@@ -141,11 +141,9 @@ def write_samples(job: Job) -> None:
             valid = pc.is_null(part["reason"])
             columns = {name: table[name] for table in (part, judged) for name in table.column_names}
             columns |= {"valid": valid, "digest": to_text(from_column(part["digest"]))}
-            sample_writer.write_table(to_table(samples, columns), row_group_size=len(part))
+            sample_writer.write(to_table(samples, columns))
             rejected = pc.and_(pc.invert(valid), pc.not_equal(part["class_id"], REMOVED))
-            bad = part.filter(rejected).select(rejects.names)
-            if len(bad):
-                reject_writer.write_table(bad.cast(rejects))
+            reject_writer.write(part.filter(rejected).select(rejects.names).cast(rejects))
 
 
 def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:

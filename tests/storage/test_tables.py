@@ -1,13 +1,17 @@
 import json
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from storage import tables
 from storage.errors import EigenwaveError
 from storage.open_store import open_path
-from storage.tables import TABLES, read_table, to_table, write_table
+from storage.tables import TABLES, read_groups, read_rows, read_table, table_writer, to_table, write_table
 from tests.conftest import local
 
 SCHEMA = TABLES["pattern_class"]
@@ -57,6 +61,38 @@ def test_flipped_bits_in_the_data_are_found(tmp_path):
         local(path).write_bytes(flipped)
         with pytest.raises(EigenwaveError, match="cannot be read"):
             read_table(path)
+
+
+PIECES = pa.schema([("n", pa.int64()), ("split", pa.dictionary(pa.int8(), pa.string()))])
+
+
+def piece(start, stop):
+    splits = ["test", "train"][start % 2 :]  # as shards have them: not all of them, and others first
+    return to_table(
+        PIECES, {"n": np.arange(start, stop), "split": [splits[row % len(splits)] for row in range(start, stop)]}
+    )
+
+
+@given(st.lists(st.integers(0, 9), max_size=8), st.integers(1, 7), st.data())
+def test_pieces_become_row_groups_of_one_size_and_any_rows_are_read(tmp_path_factory, sizes, group, data):
+    path = open_path(tmp_path_factory.mktemp("tables")) / "t.parquet"
+    edges = np.cumsum([0, *sizes]).tolist()
+    pieces = [piece(start, stop) for start, stop in pairwise(edges)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "GROUP_ROWS", group)
+        with table_writer(path, PIECES, {}) as writer:
+            for one in pieces:
+                writer.write(one)
+    expected = [row for one in pieces for row in one.to_pylist()]
+    assert read_table(path).to_pylist() == expected
+    groups = [one.to_pylist() for one in read_groups(path, ["n", "split"])]
+    assert [len(rows) for rows in groups] == [group] * (edges[-1] // group) + [edges[-1] % group] * (
+        edges[-1] % group > 0
+    )
+    assert [row for rows in groups for row in rows] == expected
+    start = data.draw(st.integers(0, edges[-1] + 3))
+    stop = data.draw(st.integers(start, edges[-1] + 9))
+    assert read_rows(path, ["n", "split"], range(start, stop)).to_pylist() == expected[start:stop]
 
 
 def test_every_column_is_described():
