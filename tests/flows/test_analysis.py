@@ -238,7 +238,7 @@ REJECT = {
 
 
 PHASES = {
-    "transform": "work/parts/000001.parquet",
+    "transform": "work/parts/000001.batches",
     "between transform and pass 1": "work/transformed",
     "project": "scores.zarr/c/1/0",
     "scales": "work/scale-product-01.npy",
