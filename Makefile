@@ -28,11 +28,15 @@ install-dev: .venv/.installed-dev
 demo: install
 	$(BIN)/eigenwave run digits
 
+# Tests of a file stay together: they share servers and runs, and some a place in the network.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+PROCESSES ?= 2
+
 test: install-dev lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: install-dev lint .schemas/.installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -112,7 +112,7 @@ def edited(paths: list[Path], count: int, step: int) -> Iterator[None]:
         path.with_suffix(".aside").replace(path)
 
 
-def rerun(folder: Path, count: int, side: int = 32, repeats: int = 3) -> dict[str, dict[str, float]]:
+def rerun(folder: Path, count: int, side: int = 32, repeats: int = 5) -> dict[str, dict[str, float]]:
     """Print what each kind of change costs, beside the first run; give the seconds."""
     dataset, kind = images(folder, count, side)
     paths, some = sorted(dataset.rglob("*.jpg")), max(1, int(count * CHANGED))

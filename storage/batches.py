@@ -64,8 +64,8 @@ def write_batch(path: StorePath, schema: pa.Schema, columns: Mapping[str, Any], 
     write_batches(path, schema, 1, lambda _: columns, metadata)
 
 
-def read_batch(path: StorePath, columns: list[str] | None = None, number: int = 0) -> pa.Table:
-    """Some columns of a batch, or all; its checksum is checked.
+def read_batch(path: StorePath, number: int = 0) -> pa.Table:
+    """A batch, whose checksum is checked.
 
     Raises
     ------
@@ -76,12 +76,11 @@ def read_batch(path: StorePath, columns: list[str] | None = None, number: int = 
         with path.open() as file:
             content = _content(file, number)
         with pa.ipc.open_stream(pa.py_buffer(content)) as stream:
-            table = stream.read_all()
+            return stream.read_all()
     except OSError as error:
         raise DamagedError(f"The table {path} cannot be read: {error.strerror or 'it is not there'}") from None
     except (ValueError, pa.ArrowException):
         raise DamagedError(f"The table {path} cannot be read: it is damaged") from None
-    return table if columns is None else table.select(columns)
 
 
 def metadata_of(batch: pa.Table, name: str) -> Any:  # noqa: ANN401 - what was written

@@ -104,9 +104,9 @@ class Job:
         """The columns that are decomposed on their own, in families that do not overlap."""
         return families(self.space.bands, self.space.channels)
 
-    def listed(self, shard: int, columns: list[str] | None = None) -> Any:  # noqa: ANN401 - an Arrow table
-        """The samples of a shard as the dataset has them, or some columns of them."""
-        return read_batch(self.paths.listing, columns, shard)
+    def listed(self, shard: int) -> Any:  # noqa: ANN401 - an Arrow table
+        """The samples of a shard, as the dataset has them."""
+        return read_batch(self.paths.listing, shard)
 
     def part(self, shard: int, columns: list[str]) -> Any:  # noqa: ANN401 - an Arrow table
         """Some columns of what became of the images of a shard, and of the listing, which says who they are."""

@@ -72,7 +72,7 @@ def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
         if job.rows_of is None:
             raise EigenwaveError("no earlier run has these rows")
         path, number = job.workspace.seen(RunPaths(open_path(job.rows_of)).run_id), shard
-    seen = read_batch(path, number=number)
+    seen = read_batch(path, number)
     if metadata_of(seen, "code") != installed_code():
         raise EigenwaveError("other code may find other bytes in the same files")
     return seen["stamp"], from_column(seen["digest"])

@@ -29,6 +29,7 @@ def test_every_contender_runs_and_is_as_exact_as_it_can_be(prepared, name):
         assert result["deficit"] < bound
 
 
+@pytest.mark.slow
 def test_tables_are_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
     decomposition.scaling(tmp_path, [30], 4, side=16)

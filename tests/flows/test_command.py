@@ -165,6 +165,7 @@ def test_bad_fraction_fails_the_run_with_status_1(eigenwave, class_folders):
     assert "Traceback" not in finished.stderr
 
 
+@pytest.mark.slow  # Dask tries for ten seconds
 def test_no_scheduler_is_wrong_input(eigenwave, class_folders):
     finished = eigenwave("run", class_folders, "--cluster", "tcp://127.0.0.1:9")
     assert finished.returncode == 2

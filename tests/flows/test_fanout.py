@@ -116,7 +116,8 @@ def test_same_bits_when_workers_die_and_shards_are_computed_again(dask, tmp_path
     record("worker killed: again and again", tried=7, survived=7)
 
 
-def test_no_scheduler_is_told_at_once():
+def test_no_scheduler_is_told(monkeypatch):
+    monkeypatch.setattr(open_client, "CONNECT_SECONDS", 1)
     with (
         pytest.raises(InputError, match="No Dask scheduler answers"),
         open_fanout(Settings(cluster="tcp://127.0.0.1:9")),
