@@ -139,11 +139,11 @@ def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) 
     from rich.console import Console  # noqa: PLC0415
 
     from storage.workspace import checked_run_id  # noqa: PLC0415
-    from tasks.plan_run import plan_run  # noqa: PLC0415
+    from tasks.plan_run import look_ahead  # noqa: PLC0415
 
     if run_id is not None:
         checked_run_id(run_id)
-    plan_run(source, settings)
+    look_ahead(source, settings)
     space = Workspace(workspace)
     space.prepare()
     _quiet_prefect()

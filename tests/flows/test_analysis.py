@@ -248,7 +248,12 @@ PHASES = {
 }
 
 
-@pytest.mark.parametrize("phase", PHASES)
+OFTEN = ("transform", "project", "seal")  # the others are with the slow tests
+
+
+@pytest.mark.parametrize(
+    "phase", [pytest.param(phase, marks=() if phase in OFTEN else pytest.mark.slow) for phase in PHASES]
+)
 def test_a_killed_run_continues_with_the_same_bits(digits, tmp_path, phase):
     """SIGKILL the whole command as soon as a phase has left its first trace, then start it again."""
     command = [

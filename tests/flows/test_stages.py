@@ -85,7 +85,9 @@ def test_as_many_patterns_as_hold_the_energy(tmp_path, solver):
     assert run.scores.shape == (180, needed)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(
+    "solver", ["krylov", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gram", "dual"))]
+)
 def test_same_bits_for_any_number_of_workers(tmp_path, solver):
     folder = smooth_images(tmp_path / "data")
     settings = {"rank": 6, "solver": solver, "shard_size": 2**14}
