@@ -53,7 +53,7 @@ def contents(folder):
     """Digests of a run's files and shards; of the manifest what does not tell the time, and nothing of the source's."""
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     manifest = json.loads(files["runs/run/manifest.json"])
-    dated = ("runs/run/manifest.json", "runs/run/manifest.copy.json", "lock", "seen/run.parquet")
+    dated = ("runs/run/manifest.json", "runs/run/manifest.copy.json", "lock", "seen/run.batches")
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in dated}
     return digests | {name: manifest[name] for name in ("files", "shards", "learnability", "dataset_digest")}
 

@@ -125,7 +125,7 @@ def test_a_run_goes_on_when_prefects_server_dies(source, expected, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        while not list(folder.rglob("parts/*2.parquet")):
+        while not list(folder.rglob("parts/*2.batches")):
             assert run.poll() is None, run.communicate()
         os.killpg(server.pid, signal.SIGKILL)
         output, errors = run.communicate(timeout=120)
