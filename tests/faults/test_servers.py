@@ -1,11 +1,9 @@
 """Servers that die in the middle of a run: Dask's scheduler, and Prefect's server."""
 
-import gc
 import os
 import signal
 import subprocess
 import threading
-import warnings
 from contextlib import contextmanager
 
 import pytest
@@ -42,15 +40,6 @@ def expected(source, prefect_server, tmp_path_factory):
 
     with temporary_settings({PREFECT_API_URL: prefect_server}):
         return analyse(source, tmp_path_factory.mktemp("expected"))
-
-
-@pytest.fixture(autouse=True)
-def collected():
-    """Dask leaves its sockets to a scheduler that died to the garbage collector: not to that of another test."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture
