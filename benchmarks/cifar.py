@@ -16,19 +16,20 @@ from scipy.stats import f_oneway
 from sklearn.metrics import roc_auc_score
 
 from flows import stages
-from flows.fanout import InlineFanout
-from storage.run import Run
+from flows.workers.fanout import InlineFanout
+from storage.runs.run import Run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
-from tasks.blas import single_threaded
-from tasks.classifiers import Ridge
-from tasks.judge_shard import Judges, judge_parts
-from tasks.products import Mask
-from tasks.ranks import BINS, Histogram
-from tasks.relabelling import UInt64, sample_ids, uniform
-from tasks.scatter import ClassMoments, ClassScatter, parts
-from tasks.sums import Float64, Int64, grouped
+from tasks.associate.judge import judge_parts
+from tasks.dtypes import Float64, Int64, Mask, UInt64
+from tasks.run.begin import begin_run
+from tasks.run.results import Judges
+from tasks.run.worker import single_threaded
+from tasks.statistics.classifiers import Ridge
+from tasks.statistics.ranks import BINS, Histogram
+from tasks.statistics.relabelling import sample_ids, uniform
+from tasks.statistics.scatter import ClassMoments, ClassScatter, parts
+from tasks.statistics.sums import grouped
 
 FLIPPED = 0.05
 BLOCK = 2500  # images whose coefficients are worked on at once

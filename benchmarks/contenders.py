@@ -23,11 +23,12 @@ import dask.base
 import numpy as np
 import numpy.typing as npt
 
-from flows.fanout import InlineFanout
-from storage.arrays import chunk_path, load_array
-from tasks.begin_run import Job
-from tasks.keep_state import load_mean, load_shard, read_totals
-from tasks.open_solver import open_solver
+from flows.workers.fanout import InlineFanout
+from storage.arrays.npy import load_array
+from storage.arrays.zarr import chunk_path
+from tasks.decompose.passes import open_solver
+from tasks.run.job import Job
+from tasks.run.state import load_mean, load_shard, read_totals
 
 Array = npt.NDArray[Any]
 Answer = tuple[Array, Array]  # singular values (k,), right singular vectors as rows (k, p)

@@ -8,11 +8,12 @@ import numpy as np
 from PIL import Image
 
 from flows import stages
-from flows.fanout import InlineFanout
+from flows.workers.fanout import InlineFanout
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import Job, begin_run
-from tasks.keep_state import load_mean, load_shard
+from tasks.run.begin import begin_run
+from tasks.run.job import Job
+from tasks.run.state import load_mean, load_shard
 
 CLASSES = 10
 

@@ -19,12 +19,11 @@ import psutil
 
 from benchmarks.contenders import CONTENDERS, READS, silent
 from benchmarks.data import images, prepare
-from flows.open_fanout import open_fanout
+from flows.workers.open import open_fanout
 from storage.settings import Settings
-from tasks.begin_run import Job
-from tasks.memory import result_bytes
-from tasks.open_solver import open_solver
-from tasks.run_pass import share_of_shard
+from tasks.decompose.passes import open_solver, share_of_shard
+from tasks.planning.memory import result_bytes
+from tasks.run.job import Job
 
 MIB = 2**20
 PASSES = 4

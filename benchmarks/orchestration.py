@@ -28,14 +28,14 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from benchmarks.data import images
 from flows import stages
 from flows.analysis import analysis
-from flows.fanout import InlineFanout
 from flows.monitor import prefect_server
-from flows.open_fanout import open_fanout
-from flows.progress import stage_progress
-from storage.run import open_run
+from flows.tracking.progress import stage_progress
+from flows.workers.fanout import InlineFanout
+from flows.workers.open import open_fanout
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from tasks.run.begin import begin_run
 
 REPEATS = 3
 SHARDS = 10_000

@@ -26,13 +26,13 @@ import simplejpeg
 from benchmarks.data import images
 from benchmarks.formats import FORMATS, Images
 from benchmarks.transform import rounds
-from storage.images import ImageForm
-from storage.jpeg import place_for
-from storage.open_source import open_source
-from storage.payloads import decoder
-from storage.source import intact
-from storage.source_files import LocalFiles
-from storage.source_remote import AT_ONCE, RemoteFiles
+from storage.datasets.files import LocalFiles
+from storage.datasets.remote_files import AT_ONCE, RemoteFiles
+from storage.datasets.source import intact
+from storage.formats.open import open_source
+from storage.pixels.images import ImageForm
+from storage.pixels.jpeg import place_for
+from storage.pixels.payloads import decoder
 
 ROUNDS = 7
 MANY = 100  # objects that are read at the same time rather than one by one

@@ -21,14 +21,15 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before an
 
 from benchmarks.data import images
 from flows import stages
-from flows.fanout import InlineFanout
-from storage import stamps
-from storage.garbage import collect, garbage
+from flows.stages import report_run
+from flows.workers.fanout import InlineFanout
+from storage.datasets import stamps
+from storage.runs.garbage import collect, garbage
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks import transform_shard
-from tasks.begin_run import begin_run
-from tasks.seal_run import report_run, seal_run
+from tasks.run.begin import begin_run
+from tasks.run.seal import seal_run
+from tasks.transform import shard as transform_shard
 
 T = TypeVar("T")
 CHANGED = 0.01

@@ -3,10 +3,10 @@
 `python -m benchmarks.scaling`
 """
 
-from flows.plan_summary import MOST_SHARDS, duration, size
+from flows.cli.plan_summary import MOST_SHARDS, duration, size
 from storage.settings import Settings
-from tasks.outlay import driver_memory, worker_memory
-from tasks.plan_run import Estimate, estimate_run
+from tasks.planning.outlay import driver_memory, worker_memory
+from tasks.planning.outlook import Estimate, estimate_run
 
 IMAGES = [10**power for power in range(4, 10)]
 SIDES = [32, 64, 224]

@@ -24,25 +24,27 @@ from blake3 import blake3
 from PIL import Image
 
 from benchmarks.data import images
-from storage.arrays import read_chunk, save_array, write_chunk
-from storage.files import write_parts
-from storage.images import ImageForm
-from storage.jpeg import place_for
-from storage.open_source import open_source
-from storage.payloads import decoder
+from storage.arrays.npy import save_array
+from storage.arrays.zarr import read_chunk, write_chunk
+from storage.datasets.source import intact
+from storage.formats.open import open_source
+from storage.pixels.images import ImageForm
+from storage.pixels.jpeg import place_for
+from storage.pixels.payloads import decoder
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.source import intact
-from storage.store import PART_BYTES
-from storage.workspace import Workspace
-from tasks.begin_run import Job, begin_run
-from tasks.finish_transform import begin_transform
-from tasks.open_solver import open_solver
-from tasks.products import Moments
-from tasks.read_images import BLOCK_BYTES
-from tasks.solver import FLOAT32
-from tasks.space import CoefficientSpace
-from tasks.transform_shard import transform_shard
-from tasks.wavelet import WaveletTransform
+from storage.stores.files import write_parts
+from storage.stores.store import PART_BYTES
+from tasks.decompose.passes import open_solver
+from tasks.dtypes import FLOAT32
+from tasks.run.begin import begin_run
+from tasks.run.job import Job
+from tasks.svd.products import Moments
+from tasks.transform.around import begin_transform
+from tasks.transform.images import BLOCK_BYTES
+from tasks.transform.shard import transform_shard
+from tasks.wavelet.space import CoefficientSpace
+from tasks.wavelet.transform import WaveletTransform
 
 Array = npt.NDArray[Any]
 Contenders = Mapping[str, Callable[[], object]]

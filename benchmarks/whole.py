@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.data import images
-from storage.run import open_run
-from tasks.products import Float64
+from storage.runs.run import open_run
+from tasks.dtypes import Float64
 
 MIB = 2**20
 COMMAND = str(Path(sys.executable).with_name("eigenwave"))

@@ -8,19 +8,10 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import stages
-from flows.artifacts import show_dashboard, show_facts, show_rows, show_text
-from flows.cancellation import cancellable
-from flows.fanout import Fanout
-from flows.form import RunIdField, SettingsField, SourceField, WorkspaceField
-from flows.open_fanout import open_fanout
-from flows.progress import stage_progress
-from flows.summary import verdict
-from storage.errors import ClusterLostError, InputError
-from storage.manifest import Manifest
-from storage.settings import Settings
-from storage.workspace import DEFAULT_WORKSPACE, Workspace
-from tasks.begin_run import Job, begin_run
-from tasks.describe_stage import (
+from flows.stages import report_run
+from flows.tracking.artifacts import show_dashboard, show_facts, show_rows, show_text
+from flows.tracking.cancellation import cancellable
+from flows.tracking.facts import (
     draw_classes,
     draw_patterns,
     learnability_facts,
@@ -30,7 +21,18 @@ from tasks.describe_stage import (
     rejects,
     transform_facts,
 )
-from tasks.seal_run import report_run, seal_run
+from flows.tracking.form import RunIdField, SettingsField, SourceField, WorkspaceField
+from flows.tracking.progress import stage_progress
+from flows.workers.fanout import Fanout
+from flows.workers.open import open_fanout
+from storage.errors import ClusterLostError, InputError
+from storage.runs.manifest import Manifest
+from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
+from storage.settings import Settings
+from tasks.report.verdict import verdict
+from tasks.run.begin import begin_run
+from tasks.run.job import Job
+from tasks.run.seal import seal_run
 
 RECONNECT_SECONDS = (10, 30, 90)  # a scheduler that Kubernetes starts again is back within a minute
 
@@ -186,7 +188,7 @@ def report(job: Job) -> None:
 def seal(job: Job, seconds: dict[str, float]) -> Manifest:
     """The manifest that makes the run a finished one."""
     manifest = seal_run(job, seconds)
-    show_text("verdict", f"### {job.run_id}\n\n{verdict(manifest)}")
+    show_text("verdict", f"### {job.run_id}\n\n{verdict(manifest.learnability)}")
     return manifest
 
 

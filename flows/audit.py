@@ -8,15 +8,15 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
 
 from flows.analysis import analysed
-from flows.artifacts import show_rows, show_text
-from flows.cancellation import cancellable
-from flows.form import AgainstField, GatesField, RunIdField, SettingsField, SourceField, WorkspaceField
+from flows.tracking.artifacts import show_rows, show_text
+from flows.tracking.cancellation import cancellable
+from flows.tracking.facts import drift_facts
+from flows.tracking.form import AgainstField, GatesField, RunIdField, SettingsField, SourceField, WorkspaceField
+from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
-from storage.workspace import DEFAULT_WORKSPACE, Workspace
-from tasks.audit_run import LATEST, Audit, GateError, audit_run, require_baseline
-from tasks.begin_run import Job
-from tasks.check_gates import Gate
-from tasks.describe_stage import drift_facts
+from tasks.compare.audit import LATEST, Audit, GateError, audit_run, require_baseline
+from tasks.compare.gates import Gate
+from tasks.run.job import Job
 
 
 @flow(name="audit", flow_run_name="audit of {source}")

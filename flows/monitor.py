@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from flows.local_cluster import LOOPBACK, free_port
-from flows.open_client import address_of, open_client
+from flows.workers.client import address_of, open_client
+from flows.workers.local_cluster import LOOPBACK, free_port
 from storage.errors import EigenwaveError
 from storage.settings import Settings
 

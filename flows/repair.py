@@ -3,17 +3,17 @@
 from collections.abc import Collection
 
 from flows import stages
-from flows.fanout import Fanout
-from storage.files import remove_folder, write_file
-from storage.manifest import Manifest, write_manifest
-from storage.run import Run
-from storage.store import StorePath
-from storage.verify import Fault, newest_sealed, sound_manifest, verify
-from storage.workspace import RunPaths, Workspace
-from tasks.record_drift import record_drift
-from tasks.reopen_run import FOLDER, computed, damaged_shards, keep_patterns, put_back, reopen_run
-from tasks.rewrite_report import rewrite_report
-from tasks.transform_shard import bring_shard
+from flows.workers.fanout import Fanout
+from storage.runs.manifest import Manifest, write_manifest
+from storage.runs.run import Run
+from storage.runs.verify import Fault, newest_sealed, sound_manifest, verify
+from storage.runs.workspace import RunPaths, Workspace
+from storage.stores.files import remove_folder, write_file
+from storage.stores.store import StorePath
+from tasks.compare.audit import record_drift
+from tasks.report.page import rewrite_report
+from tasks.run.reopen import FOLDER, computed, damaged_shards, keep_patterns, put_back, reopen_run
+from tasks.transform.shard import bring_shard
 
 
 def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]:

@@ -4,15 +4,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
-from flows.fanout import Fanout, T
+from flows.workers.fanout import Fanout, T
 from storage.errors import ClusterLostError, EigenwaveError, InputError
-from storage.manifest import Manifest
-from storage.run import Run
-from tasks.associate_patterns import associate_patterns
-from tasks.begin_run import Job, start_over
-from tasks.check_worker import complaint, installed_code
-from tasks.compare_runs import MapSum
-from tasks.decompose_scales import (
+from storage.runs.manifest import Manifest
+from storage.runs.run import Run
+from tasks.associate.image_tables import tabulate_suspects, write_samples
+from tasks.associate.judge import finish_summary, finish_verdicts, judge_shard
+from tasks.associate.summarise import summarise_shard
+from tasks.associate.tables import associate_patterns
+from tasks.compare.audit import record_drift
+from tasks.compare.runs import MapSum
+from tasks.decompose.passes import finish_pass, open_solver, share_of_shard
+from tasks.decompose.patterns import extract_patterns, patterns_are_there
+from tasks.decompose.project import finish_projection, project_shard
+from tasks.decompose.scales import (
     begin_scales,
     finish_scale_pass,
     finish_scales,
@@ -20,19 +25,15 @@ from tasks.decompose_scales import (
     score_scales,
     share_of_scales,
 )
-from tasks.extract_patterns import extract_patterns, patterns_are_there
-from tasks.finish_association import finish_summary, finish_verdicts
-from tasks.finish_projection import finish_projection
-from tasks.finish_transform import begin_transform, finish_transform
-from tasks.judge_shard import judge_shard
-from tasks.memory import require_memory, result_bytes
-from tasks.open_solver import open_solver
-from tasks.project_shard import project_shard
-from tasks.record_drift import record_drift
-from tasks.run_pass import finish_pass, share_of_shard
-from tasks.seal_run import describe_run, report_run, seal_run, tabulate_images
-from tasks.summarise_shard import summarise_shard
-from tasks.transform_shard import count_changed, transform_shard
+from tasks.planning.memory import require_memory, result_bytes
+from tasks.report.page import write_report
+from tasks.report.thumbnails import keep_thumbnails
+from tasks.run.begin import start_over
+from tasks.run.job import Job
+from tasks.run.seal import describe_run, seal_run
+from tasks.run.worker import complaint, installed_code
+from tasks.transform.around import begin_transform, finish_transform
+from tasks.transform.shard import count_changed, transform_shard
 
 INTEGER_BYTES = 8  # at most, of a count
 
@@ -187,3 +188,15 @@ def compute(job: Job, fanout: Fanout, progress: Progress = silent) -> None:
     decompose_scales(job, fanout, progress)
     associate(job, fanout, progress)
     compare(job, fanout, progress)
+
+
+def report_run(job: Job) -> None:
+    """Write the report, the last file before the manifest."""
+    write_report(Run(job.paths, describe_run(job)))
+
+
+def tabulate_images(job: Job) -> None:
+    """Write the tables of single images."""
+    write_samples(job)
+    tabulate_suspects(job)
+    keep_thumbnails(job)

@@ -1,1 +1,1 @@
-"""Bytes: sources, images, shards, arrays, tables and the manifest. No algorithms, no orchestration."""
+"""Bytes: datasets, stores, arrays, tables and runs. Knows nothing of what is computed from them: no tasks."""

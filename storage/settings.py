@@ -31,7 +31,7 @@ TRANSFORM_FIELDS = frozenset(
     {"wavelet", "mode", "level", "size", "fit", "value_range"}
     | {"transform", "colour", "bands", "weights", "threshold", "dtype"}
 )
-# A term that names bands, and a positive number: what they mean is said in tasks/bands.py.
+# A term that names bands, and a positive number: what they mean is said in tasks/wavelet/bands.py.
 BAND = r"(all|details|LL\d*|LH\d*|HL\d*|HH\d*|[1-9]\d*)"
 WEIGHT = r"(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)"
 # What only changes where and how fast a run computes, never a bit of what it computes.

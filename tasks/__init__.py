@@ -1,1 +1,1 @@
-"""What a worker runs: one-word modules are pure numerics, verb_noun modules read, compute and write."""
+"""What a run computes. Knows nothing of orchestration: no flows, Prefect or Dask."""

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from tasks.run.begin import begin_run
 from tests import gcs, stores
 
 EIGENWAVE = str(Path(sys.executable).with_name("eigenwave"))

@@ -8,15 +8,20 @@ from functools import partial
 from pathlib import Path
 
 from flows import stages
-from flows.fanout import InlineFanout
-from storage.open_store import open_path
-from storage.run import Run
+from flows.stages import report_run, tabulate_images
+from flows.workers.fanout import InlineFanout
+from storage.runs.run import Run
+from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
-from storage.workspace import RunPaths, Workspace
-from tasks.associate_patterns import associate_patterns
-from tasks.begin_run import begin_run
-from tasks.compare_runs import compare_runs
-from tasks.decompose_scales import (
+from storage.stores.open import open_path
+from tasks.associate.judge import finish_summary, finish_verdicts, judge_shard
+from tasks.associate.summarise import summarise_shard
+from tasks.associate.tables import associate_patterns
+from tasks.compare.runs import compare_runs
+from tasks.decompose.passes import finish_pass, share_of_shard
+from tasks.decompose.patterns import extract_patterns
+from tasks.decompose.project import finish_projection, project_shard
+from tasks.decompose.scales import (
     begin_scales,
     finish_scale_pass,
     finish_scales,
@@ -24,15 +29,9 @@ from tasks.decompose_scales import (
     score_scales,
     share_of_scales,
 )
-from tasks.extract_patterns import extract_patterns
-from tasks.finish_association import finish_summary, finish_verdicts
-from tasks.finish_projection import finish_projection
-from tasks.judge_shard import judge_shard
-from tasks.memory import stage_memory
-from tasks.project_shard import project_shard
-from tasks.run_pass import finish_pass, share_of_shard
-from tasks.seal_run import describe_run, report_run, tabulate_images
-from tasks.summarise_shard import summarise_shard
+from tasks.planning.memory import stage_memory
+from tasks.run.begin import begin_run
+from tasks.run.seal import describe_run
 
 
 def peak_since_reset():

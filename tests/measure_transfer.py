@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 
-from storage.arrays import read_chunk, write_chunk
-from storage.open_store import open_path
+from storage.arrays.zarr import read_chunk, write_chunk
+from storage.stores.open import open_path
 from tests.measure_memory import peak_since_reset
 
 SHAPE = (2**12, 2**11)

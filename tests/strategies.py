@@ -4,8 +4,8 @@ import numpy as np
 import pywt
 from hypothesis import strategies as st
 
-from tasks.space import CoefficientSpace
-from tasks.wavelet import WaveletTransform, deepest_level
+from tasks.wavelet.space import CoefficientSpace
+from tasks.wavelet.transform import WaveletTransform, deepest_level
 
 wavelets = st.sampled_from(pywt.wavelist(kind="discrete"))
 modes = st.sampled_from(pywt.Modes.modes)

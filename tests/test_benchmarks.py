@@ -7,7 +7,7 @@ import pytest
 from benchmarks import cifar, decomposition, orchestration, reading, rerun, scaling, transform, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
-from storage import stamps
+from storage.datasets import stamps
 from tests.flows.test_stages import smooth_images
 
 

@@ -18,7 +18,7 @@ def test_the_wheel_holds_every_module(tmp_path):
         expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
         assert expected <= names
         assert f"{package}/py.typed" in names
-    assert {f"tasks/templates/report.{kind}" for kind in ("html", "css", "js")} <= names
+    assert {f"tasks/report/templates/report.{kind}" for kind in ("html", "css", "js")} <= names
     assert not any(name.startswith("tests") for name in names)
 
 

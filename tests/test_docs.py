@@ -3,7 +3,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from storage.tables import COMPARISONS, TABLES
+from storage.tables.schemas import COMPARISONS, TABLES
 from tests.conftest import write_images
 
 ROOT = Path(__file__).parent.parent

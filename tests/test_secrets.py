@@ -13,22 +13,22 @@ from distributed import Client, LocalCluster
 from distributed.comm import tcp
 from distributed.comm.utils import to_frames
 
-from flows.dask_fanout import DaskFanout
 from flows.stages import check_workers, transform
 from flows.stages import silent as no_progress
-from storage.arrays import open_array
+from flows.workers.dask import DaskFanout
+from storage.arrays.zarr import open_array
 from storage.credentials import PLAIN, from_environment, holds_secret
+from storage.datasets.remote_files import remote_files
 from storage.errors import EigenwaveError, InputError
-from storage.files import write_file
-from storage.open_source import open_source
-from storage.open_store import open_path
+from storage.formats.open import open_source
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.source_remote import remote_files
-from storage.tables import read_table
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from storage.stores.files import write_file
+from storage.stores.open import open_path
+from storage.tables.parquet import read_table
+from tasks.run.begin import begin_run
 from tests.flows.test_stages import smooth_images
-from tests.storage.test_remote_sources import upload
+from tests.storage.datasets.test_remote_files import upload
 
 CANARY = "canary"  # part of every credential that tests use
 SMALL = ("--rank", "2", "--permutations", "2", "--no-scales")

@@ -22,8 +22,8 @@ import psutil
 import pytest
 from distributed import Client
 
-from flows.open_client import tls_security
-from storage.run import open_run
+from flows.workers.client import tls_security
+from storage.runs.run import open_run
 from tests.flows.test_stages import analyse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.fanout import InlineFanout
-from flows.local_cluster import free_port
-from flows.open_fanout import open_fanout
-from storage.run import open_run
+from flows.workers.fanout import InlineFanout
+from flows.workers.local_cluster import free_port
+from flows.workers.open import open_fanout
+from storage.runs.run import open_run
 from storage.settings import Settings
 from tests.conftest import write_images
-from tests.flows.test_fanout import noise
+from tests.flows.workers.test_fanout import noise
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 ROOT = Path(__file__).parent.parent.parent

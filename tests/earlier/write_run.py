@@ -9,12 +9,12 @@ import shutil
 from pathlib import Path
 
 from flows import stages
-from flows.fanout import InlineFanout
-from storage.files import remove_folder
-from storage.manifest import FORMAT_VERSION
+from flows.workers.fanout import InlineFanout
+from storage.runs.manifest import FORMAT_VERSION
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from storage.stores.files import remove_folder
+from tasks.run.begin import begin_run
 
 # Small files, and yet rejects, halves and scales in all tables.
 SETTINGS = {"rank": 4, "bands": "LL", "dtype": "float16", "permutations": 2}

@@ -7,11 +7,11 @@ import sys
 from contextlib import contextmanager
 
 from flows import stages
-from flows.fanout import InlineFanout
+from flows.workers.fanout import InlineFanout
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.store_local import LocalStore
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from storage.stores.local import LocalStore
+from tasks.run.begin import begin_run
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**14, "permutations": 2, "passes": 3, "tolerance": 0.5}
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from storage.errors import EigenwaveError
-from storage.workspace import Workspace
-from tasks import read_images
+from storage.runs.workspace import Workspace
+from tasks.transform import images as read_images
 from tests.faults import driver
 from tests.faults.table import record
 from tests.faults.test_kill import contents, swept
@@ -69,7 +69,7 @@ def test_an_image_that_changes_while_it_is_read_is_named(source, tmp_path, monke
         victim.write_bytes(sorted(source.rglob("*.png"))[90].read_bytes())
         return original(*words)
 
-    monkeypatch.setattr("tasks.transform_shard.read_again", meanwhile)
+    monkeypatch.setattr("tasks.transform.shard.read_again", meanwhile)
     key = victim.relative_to(source).as_posix()
     with pytest.raises(EigenwaveError, match=rf"The image {re.escape(key)} of \S+ changed during the run; start"):
         driver.analyse(source, tmp_path / "run")

@@ -5,9 +5,9 @@ import subprocess
 import pytest
 
 from storage.errors import EigenwaveError, InputError
-from storage.run import open_run
-from storage.store_local import LocalStore
-from storage.workspace import Workspace
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
+from storage.stores.local import LocalStore
 from tests.faults import driver
 from tests.faults.table import record
 from tests.flows.test_stages import smooth_images

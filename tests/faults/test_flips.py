@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from flows.fanout import InlineFanout
 from flows.repair import repair
-from storage.verify import verify
+from flows.workers.fanout import InlineFanout
+from storage.runs.verify import verify
 from tests.conftest import local
 from tests.faults.table import record
 from tests.flows.test_stages import smooth_images

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flows import command_upkeep
+from flows.cli import upkeep as command_upkeep
 from storage.errors import EigenwaveError, InputError
-from storage.garbage import garbage
-from storage.lease import ObjectLease
-from storage.verify import verify
-from storage.workspace import Workspace
+from storage.runs.garbage import garbage
+from storage.runs.verify import verify
+from storage.runs.workspace import Workspace
+from storage.stores.lease import ObjectLease
 from tests.faults import driver
 from tests.faults.table import record
 from tests.faults.test_kill import contents, swept
@@ -89,13 +89,13 @@ def test_gc_that_stalled_and_lost_its_lock_removes_nothing(s3_server, monkeypatc
 
     def stalled(*words):
         found = garbage(*words)
-        monkeypatch.setattr("storage.lease.PATIENCE_SECONDS", 0)
-        monkeypatch.setattr("storage.lease.State.alive", property(lambda _: False))
+        monkeypatch.setattr("storage.stores.lease.PATIENCE_SECONDS", 0)
+        monkeypatch.setattr("storage.stores.lease.State.alive", property(lambda _: False))
         other = ObjectLease(stray.store._objects, "lock", address)  # noqa: SLF001
         other._ended.set()  # noqa: SLF001
         return found
 
-    monkeypatch.setattr("storage.garbage.garbage", stalled)
+    monkeypatch.setattr("storage.runs.garbage.garbage", stalled)
     with pytest.raises(EigenwaveError, match="was taken over by process"):
         command_upkeep.gc(workspace=address, grace=0)
     assert stray.exists()

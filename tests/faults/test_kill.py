@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from flows import stages
-from storage.garbage import collect, garbage
+from storage.runs.garbage import collect, garbage
+from storage.runs.verify import verify
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.verify import verify
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from tasks.run.begin import begin_run
 from tests.faults import driver
 from tests.faults.table import record
 from tests.flows.test_stages import smooth_images

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from storage import store_object
 from storage.errors import EigenwaveError
-from storage.open_store import _object_store, open_path
-from storage.run import open_run
+from storage.runs.run import open_run
+from storage.stores import objects as store_object
+from storage.stores.open import _object_store, open_path
 from tests.faults import driver
 from tests.faults.table import record
 from tests.flows.test_stages import smooth_images

@@ -8,15 +8,15 @@ from contextlib import ExitStack, contextmanager
 import dask
 import pytest
 
-from flows.dask_fanout import DaskFanout
-from flows.fanout import InlineFanout
-from flows.open_client import open_client
+from flows.workers.client import open_client
+from flows.workers.dask import DaskFanout
+from flows.workers.fanout import InlineFanout
 from storage.errors import ClusterLostError
 from storage.settings import Settings
 from tests.faults.table import record
 from tests.faults.test_workers import analyse
-from tests.flows.test_open_client import ROOT, wait_for_port
 from tests.flows.test_stages import smooth_images
+from tests.flows.workers.test_client import ROOT, wait_for_port
 
 pytestmark = pytest.mark.slow
 

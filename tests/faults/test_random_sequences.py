@@ -30,16 +30,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from flows.fanout import InlineFanout
 from flows.repair import repair
-from storage.batches import metadata_of, read_batch
+from flows.workers.fanout import InlineFanout
 from storage.errors import EigenwaveError
-from storage.files import digest_of
-from storage.garbage import collect, garbage
-from storage.run import Run
-from storage.shards import find_shard
-from storage.verify import verify
-from storage.workspace import Workspace
+from storage.runs.garbage import collect, garbage
+from storage.runs.run import Run
+from storage.runs.shards import find_shard
+from storage.runs.verify import verify
+from storage.runs.workspace import Workspace
+from storage.stores.files import digest_of
+from storage.tables.batches import metadata_of, read_batch
 from tests.conftest import local
 from tests.faults import driver
 from tests.faults.table import record

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 import pytest
 
 from flows import analysis as flow
-from flows.local_cluster import free_port
-from flows.progress import stage_progress
+from flows.tracking.progress import stage_progress
+from flows.workers.local_cluster import free_port
 from storage.errors import ClusterLostError
-from storage.run import open_run
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
 from tests.conftest import EIGENWAVE, serving_prefect
 from tests.faults.table import record
-from tests.flows.test_open_client import dask_processes, wait_for_port
 from tests.flows.test_stages import smooth_images
+from tests.flows.workers.test_client import dask_processes, wait_for_port
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**12, "permutations": 2, "passes": 3, "tolerance": 0.5}
 STAGES = ("transform", "decompose pass 1")

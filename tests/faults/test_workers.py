@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from flows import stages
-from flows.fanout import InlineFanout
-from flows.open_fanout import open_fanout
-from storage.run import open_run
+from flows.workers.fanout import InlineFanout
+from flows.workers.open import open_fanout
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from tasks.run.begin import begin_run
 from tests.faults import driver
 from tests.faults.table import record
 from tests.flows.test_stages import smooth_images

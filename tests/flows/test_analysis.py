@@ -18,8 +18,8 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from storage.errors import EigenwaveError, InputError
-from storage.open_source import open_source
-from storage.run import open_run
+from storage.formats.open import open_source
+from storage.runs.run import open_run
 from storage.settings import Settings
 from tests import naive
 from tests.conftest import EIGENWAVE, ask, local, write_images

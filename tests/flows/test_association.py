@@ -93,7 +93,7 @@ def test_exemplars_have_the_extreme_scores(split_run):
 
 
 def test_loadings_make_unit_patterns(split_run):
-    from storage.arrays import open_array  # noqa: PLC0415
+    from storage.arrays.zarr import open_array  # noqa: PLC0415
 
     for path in (split_run.paths.generalized_loadings, split_run.paths.class_loadings):
         loadings = open_array(path)[:]

@@ -6,15 +6,16 @@ import shutil
 import pytest
 
 from flows import stages
-from flows.fanout import InlineFanout
+from flows.stages import report_run
+from flows.workers.fanout import InlineFanout
 from storage.errors import InputError
-from storage.run import open_run
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.audit_run import GateError, audit_run, require_baseline
-from tasks.begin_run import begin_run
-from tasks.check_gates import Gate
-from tasks.seal_run import report_run, seal_run
+from tasks.compare.audit import GateError, audit_run, require_baseline
+from tasks.compare.gates import Gate
+from tasks.run.begin import begin_run
+from tasks.run.seal import seal_run
 from tests.conftest import ask
 from tests.flows.test_stages import smooth_images
 

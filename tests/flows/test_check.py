@@ -3,8 +3,8 @@ import json
 import pytest
 
 from storage.settings import Settings
-from tasks import check_source as module
-from tasks.check_source import check_source
+from tasks.planning import check as module
+from tasks.planning.check import check_source
 from tests.conftest import write_images
 
 

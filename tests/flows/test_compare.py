@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from storage.errors import InputError
-from storage.run import open_run
-from tasks.compare_runs import compare_runs
+from storage.runs.run import open_run
+from tasks.compare.runs import compare_runs
 from tests.flows.test_stages import smooth_images
 from tests.flows.test_workspaces import analyse
 

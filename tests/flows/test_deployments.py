@@ -13,12 +13,12 @@ import pytest
 import yaml
 from distributed import Client
 
-from flows.local_cluster import free_port
-from storage.run import open_run
-from tasks.check_gates import Gate
+from flows.workers.local_cluster import free_port
+from storage.runs.run import open_run
+from tasks.compare.gates import Gate
 from tests.conftest import ask, write_images
 from tests.flows.test_audit import night
-from tests.flows.test_open_client import ROOT, dask_processes, wait_for_port
+from tests.flows.workers.test_client import ROOT, dask_processes, wait_for_port
 
 pytestmark = pytest.mark.slow
 DEPLOY = ROOT / "deploy"

@@ -7,15 +7,16 @@ import shutil
 import pytest
 from PIL import Image
 
-from flows.fanout import InlineFanout
 from flows.repair import repair
+from flows.workers.fanout import InlineFanout
 from storage.errors import InputError
-from storage.files import digest_of, write_file
-from storage.run import open_run
-from storage.tables import COMPARISONS, to_table
-from storage.verify import verify
-from storage.workspace import Workspace
-from tasks.compare_runs import compare_runs
+from storage.runs.run import open_run
+from storage.runs.verify import verify
+from storage.runs.workspace import Workspace
+from storage.stores.files import digest_of, write_file
+from storage.tables.parquet import to_table
+from storage.tables.schemas import COMPARISONS
+from tasks.compare.runs import compare_runs
 from tests.conftest import local
 from tests.flows.test_stages import smooth_images
 from tests.flows.test_workspaces import analyse

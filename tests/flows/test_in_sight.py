@@ -12,17 +12,17 @@ import pytest
 import yaml
 
 from flows import stages
-from flows.fanout import InlineFanout
-from flows.local_cluster import free_port
-from flows.open_fanout import open_fanout
-from storage.run import open_run
+from flows.workers.fanout import InlineFanout
+from flows.workers.local_cluster import free_port
+from flows.workers.open import open_fanout
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from tasks.run.begin import begin_run
 from tests.conftest import EIGENWAVE, ask, write_images
 from tests.flows.test_analysis import contents
 from tests.flows.test_deployments import tasks_of
-from tests.flows.test_open_client import ROOT, dask_processes, wait_for_port
+from tests.flows.workers.test_client import ROOT, dask_processes, wait_for_port
 
 # A hundred shards, in several passes.
 MANY = {"shard_size": 2**12, "solver": "krylov", "rank": 8, "permutations": 2}

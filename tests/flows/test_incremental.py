@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from flows import stages
-from flows.fanout import InlineFanout
-from storage.run import open_run
+from flows.workers.fanout import InlineFanout
+from storage.runs.run import open_run
+from storage.runs.verify import verify
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.verify import verify
-from storage.workspace import Workspace
-from tasks import transform_shard as module
-from tasks.begin_run import begin_run
+from tasks.run.begin import begin_run
+from tasks.transform import shard as module
 from tests import naive
 from tests.flows.test_stages import smooth_images
 

@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from benchmarks import cifar
-from storage.open_source import open_source
-from storage.run import open_run
+from storage.formats.open import open_source
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.plan_run import estimate_run
+from tasks.planning.outlook import estimate_run
 from tests import naive
 from tests.flows.test_stages import beside_outlays, measure
 

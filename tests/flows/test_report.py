@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.fanout import InlineFanout
 from flows.repair import repair
-from storage.files import write_file
-from storage.run import open_run
-from storage.verify import verify
-from storage.workspace import Workspace
-from tasks.gather_report import gather_report
-from tasks.rewrite_report import rewrite_report
+from flows.workers.fanout import InlineFanout
+from storage.runs.run import open_run
+from storage.runs.verify import verify
+from storage.runs.workspace import Workspace
+from storage.stores.files import write_file
+from tasks.report.gather import gather_report
+from tasks.report.page import rewrite_report
 from tests.conftest import local, write_images
 from tests.flows.test_stages import analyse
 

@@ -6,17 +6,18 @@ import uuid
 import pytest
 
 from flows import stages
-from flows.fanout import InlineFanout
-from storage import stamps
-from storage.digests import has_digest
-from storage.files import remove_folder, write_file
+from flows.workers.fanout import InlineFanout
+from storage.datasets import stamps
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks import reuse_rows, transform_shard
-from tasks.begin_run import begin_run
+from storage.stores.files import remove_folder, write_file
+from storage.tables.digests import has_digest
+from tasks.run.begin import begin_run
+from tasks.transform import reuse as reuse_rows
+from tasks.transform import shard as transform_shard
 from tests.flows.test_stages import smooth_images
 from tests.formats import FORMATS, make_images
-from tests.storage.test_remote_sources import upload
+from tests.storage.datasets.test_remote_files import upload
 
 SETTINGS = {"rank": 2, "permutations": 1, "shard_size": 2**12, "scales": False}
 

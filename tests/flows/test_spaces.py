@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from storage.errors import InputError
-from tasks.reconstruct_image import reconstruct_image
+from tasks.report.reconstruct import reconstruct_image
 from tests import naive
 from tests.conftest import write_images
 from tests.flows.test_stages import analyse

@@ -9,17 +9,17 @@ from distributed import Client, LocalCluster
 from PIL import Image
 
 from flows import stages
-from flows.dask_fanout import DaskFanout
-from flows.fanout import InlineFanout
-from flows.open_fanout import open_fanout
-from storage.arrays import chunk_path
+from flows.workers.dask import DaskFanout
+from flows.workers.fanout import InlineFanout
+from flows.workers.open import open_fanout
+from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError, InputError
-from storage.run import open_run
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
-from tasks.memory import stage_memory
-from tasks.plan_run import estimate_run
+from tasks.planning.memory import stage_memory
+from tasks.planning.outlook import estimate_run
+from tasks.run.begin import begin_run
 from tests import naive
 from tests.conftest import local, write_images
 from tests.measure_memory import peak_since_reset

@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows import stages
-from flows.fanout import InlineFanout
 from flows.repair import repair
+from flows.workers.fanout import InlineFanout
 from storage.errors import EigenwaveError, InputError
-from storage.files import remove_folder, write_file
-from storage.garbage import collect, garbage
-from storage.manifest import write_manifest
+from storage.runs.garbage import collect, garbage
+from storage.runs.manifest import write_manifest
+from storage.runs.verify import Fault, sound_manifest, verify
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.verify import Fault, sound_manifest, verify
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
-from tasks.transform_shard import bring_shard
+from storage.stores.files import remove_folder, write_file
+from tasks.run.begin import begin_run
+from tasks.transform.shard import bring_shard
 from tests.conftest import local
 from tests.faults.table import record
 from tests.flows.test_stages import smooth_images

@@ -3,12 +3,12 @@
 import pytest
 
 from flows import stages
-from flows.fanout import InlineFanout
+from flows.workers.fanout import InlineFanout
 from storage.errors import InputError
-from storage.run import open_run
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from storage.workspace import Workspace
-from tasks.begin_run import begin_run
+from tasks.run.begin import begin_run
 from tests.flows.test_stages import smooth_images
 
 SETTINGS = Settings(rank=4, solver="krylov", shard_size=2**15, permutations=3)

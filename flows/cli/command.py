@@ -1,0 +1,169 @@
+"""The command line. Prefect and Dask are imported only by what runs them: everything else answers at once."""
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import App, CycloptsError
+from pydantic import ValidationError
+
+from flows.cli import inputs as command_inputs
+from flows.cli import run as command_run
+from flows.cli import upkeep as command_upkeep
+from flows.cli.run import INTERRUPTED, INTERRUPTION
+from flows.cli.upkeep import Folder
+from storage.errors import EigenwaveError, InputError
+from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
+from storage.settings import settings_error
+
+if TYPE_CHECKING:
+    from storage.runs.manifest import Manifest
+
+app = App(
+    name="eigenwave",
+    help="See which patterns an image-classification dataset is made of, and how its classes depend on them.",
+    help_epilogue="Exit status: 0 done; 1 the run failed; 2 wrong usage, settings or input. --debug shows tracebacks.",
+)
+
+for verb in (
+    command_run.run,
+    command_run.audit,
+    command_run.monitor,
+    command_inputs.check,
+    command_inputs.plan,
+    command_upkeep.verify,
+    command_upkeep.repair,
+    command_upkeep.gc,
+    command_upkeep.compare,
+):
+    app.command(verb)
+
+
+@app.command(name="list")
+def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Show the runs in a workspace."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.cli.summary import list_summary  # noqa: PLC0415
+
+    space = Workspace(workspace)
+    runs = space.runs()
+    Console().print(
+        list_summary(((paths.run_id, _state(paths)) for paths in runs), space.latest_id())
+        if runs
+        else f"The workspace {workspace} has no runs; eigenwave run SOURCE makes one."
+    )
+
+
+def _state(paths: RunPaths) -> "Manifest | str":
+    """The manifest of a run, or what keeps it from having one."""
+    from storage.runs.verify import sound_manifest  # noqa: PLC0415
+
+    if not paths.finished:
+        return "unfinished, or under way: the same eigenwave run command continues it"
+    try:
+        return sound_manifest(paths)
+    except InputError:
+        return "its manifest and the copy are damaged: run again"
+
+
+@app.command
+def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Show the summary of a finished run again.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.cli.summary import run_summary  # noqa: PLC0415
+    from storage.runs.run import Run  # noqa: PLC0415
+
+    Console().print(run_summary(Run(Workspace(workspace).find(run))))
+
+
+@app.command
+def report(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Write report.html and the figures of a finished run again.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from tasks.report.page import rewrite_report  # noqa: PLC0415
+
+    space = Workspace(workspace)
+    with space.lock():
+        path = rewrite_report(space.find(run))
+    sys.stdout.write(f"{path}\n")
+
+
+@app.command
+def reconstruct(  # noqa: PLR0913 - each is a word of the command
+    run: str = "latest",
+    /,
+    *,
+    sample: str,
+    rank: int | None = None,
+    steps: bool = False,
+    output: Path | None = None,
+    workspace: Folder = DEFAULT_WORKSPACE,
+) -> None:
+    """Write an image as the sum of its first patterns, as PNG.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    sample
+        The image's key, as in the table samples.
+    rank
+        Patterns summed up; by default all.
+    steps
+        A strip instead: how the sum grows, and what each step adds.
+    output
+        The file; by default named after the image, in this folder.
+    """
+    from storage.runs.run import Run  # noqa: PLC0415
+    from tasks.report.reconstruct import reconstruct_image  # noqa: PLC0415
+
+    path = output or Path(f"{Path(sample).stem}-{'steps' if steps else 'sum'}.png")
+    found = reconstruct_image(Run(Workspace(workspace).find(run)), sample, rank, path, steps=steps)
+    quality = "exactly" if found.psnr is None else f"{found.psnr:.1f} dB"
+    sys.stdout.write(f"{path}: {sample} from {found.rank} patterns, {quality}\n")
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    words = sys.argv[1:]
+    debug = "--debug" in words
+    downloads = logging.getLogger("eigenwave")
+    downloads.addHandler(logging.StreamHandler())
+    downloads.setLevel(logging.INFO)
+    sys.exit(_status([word for word in words if word != "--debug"], debug=debug))
+
+
+def _status(words: list[str], *, debug: bool) -> int:
+    try:
+        app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except (EigenwaveError, CycloptsError) as error:
+        if debug:
+            traceback.print_exc()
+        told = _as_ours(error) if isinstance(error, CycloptsError) else error
+        sys.stderr.write(f"eigenwave: {told}\n")
+        return told.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write(INTERRUPTION)
+        return INTERRUPTED
+    return 0
+
+
+def _as_ours(error: CycloptsError) -> EigenwaveError:
+    if isinstance(error.__cause__, ValidationError):
+        return settings_error(error.__cause__, {})
+    return InputError(" ".join(str(error).split()))

@@ -1,0 +1,116 @@
+"""What a run would do and take, for people to read."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from tasks.dtypes import FLOAT32
+from tasks.planning.outlay import driver_memory, driver_seconds
+from tasks.report.verdict import percent
+
+if TYPE_CHECKING:
+    # At run time it would bring in what only `plan` needs.
+    from tasks.planning.outlook import Estimate, Outlook
+
+MIB = 2**20
+MOST_SHARDS = 100_000  # for scheduler and driver, by what 40,000 took of them: docs/operating.md
+UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def outlook_summary(outlook: "Outlook") -> RenderableType:
+    """What a run on a dataset that was looked at would do and take."""
+    return _summary(
+        outlook,
+        {
+            "fitted on": f"{outlook.plan.fitted:,} images of split {outlook.fitted_split}",
+            "passed over": f"{outlook.ignored:,} files without the ending of an image format",
+        },
+    )
+
+
+def estimate_summary(estimate: "Estimate") -> RenderableType:
+    """What a run on a dataset that need not exist would do and take."""
+    return _summary(estimate, {})
+
+
+def _summary(estimate: "Estimate", found: dict[str, str]) -> RenderableType:
+    plan = estimate.plan
+    table = Table(show_header=False, box=None)
+    rows = {
+        "images": f"{plan.images:,} of {plan.width} x {plan.height} pixels, {plan.channels} channel(s), "
+        f"{plan.classes:,} classes",
+        **found,
+        "coefficients": f"{plan.coefficients:,} an image, {size(plan.coefficient_bytes)} in all",
+        "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images{_too_many(estimate)}",
+        "patterns": f"as many as hold {percent(estimate.energy)} of the energy"
+        if estimate.energy
+        else f"{plan.rank}, scores {size(plan.score_bytes)}",
+        "solver": _solver(estimate),
+        "memory": _memory(estimate),
+        "driver": _driver(estimate),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return Group(table, Text(), _costs(estimate), Text(), _outlays(estimate))
+
+
+def _too_many(estimate: "Estimate") -> str:
+    plan = estimate.plan
+    if plan.shards <= MOST_SHARDS:
+        return ""
+    enough = -(-plan.images * plan.coefficients * FLOAT32 // MOST_SHARDS // MIB)
+    return f"; too many for a scheduler: set --shard-size {enough}MiB or more"
+
+
+def _memory(estimate: "Estimate") -> str:
+    stage = max(estimate.memory, key=lambda name: estimate.memory[name])
+    needed, allowed = estimate.memory[stage], estimate.memory_limit
+    short = "" if needed <= allowed else ": too few"
+    return f"{size(needed)} a process, in the stage {stage}; {size(allowed)} are allowed{short}"
+
+
+def _driver(estimate: "Estimate") -> str:
+    plan = estimate.plan
+    taken = f"{size(driver_memory(plan, estimate.memory))} and {duration(driver_seconds(plan))}"
+    return f"{taken} in the process that drives the run"
+
+
+def _solver(estimate: "Estimate") -> str:
+    plan = estimate.plan
+    if plan.solver == "krylov":
+        return f"krylov, at most {plan.passes} passes with {plan.block_width} columns, the first while transforming"
+    return f"{plan.solver}, exact"
+
+
+def _costs(estimate: "Estimate") -> Table:
+    numbers = [Column(name, justify="right") for name in ("reads after\nthe transform", "\noperations", "\none worker")]
+    table = Table("\nsolver", *numbers, "", box=None)
+    for cost in estimate.costs:
+        verdict = cost.obstacle or ("taken" if cost.solver == estimate.plan.solver else "")
+        table.add_row(cost.solver, f"{cost.reads:g}", f"{cost.flops:.2g}", duration(cost.seconds), verdict)
+    return table
+
+
+def _outlays(estimate: "Estimate") -> Table:
+    numbers = [Column(name, justify="right") for name in ("tasks", "reads", "writes", "one worker")]
+    table = Table("stage", *numbers, box=None)
+    for stage, outlay in estimate.outlays.items():
+        read, written = (size(count) if count else "" for count in (outlay.read, outlay.written))
+        table.add_row(stage, f"{outlay.tasks:,}", read, written, duration(outlay.seconds))
+    total = sum(outlay.seconds for outlay in estimate.outlays.values())
+    table.add_row("in all", "", "", "", duration(total))
+    return table
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that suits them."""
+    power = next((power for power in (50, 40, 30) if count >= 2**power), 20)
+    return f"{count / 2**power:,.1f} {'MGTP'[power // 10 - 2]}iB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that suits them."""
+    length, unit = next((it for it in UNITS if seconds >= 2 * it[0]), UNITS[-1])
+    return f"{seconds / length:,.1f} {unit}"

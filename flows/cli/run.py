@@ -1,0 +1,194 @@
+"""Commands that start Prefect and Dask: run, audit and monitor."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+from flows.cli.inputs import Config, Flags, chosen_settings
+from flows.cli.upkeep import Folder, GateFlags
+from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
+from storage.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
+GRACE_SECONDS = 5
+
+
+def run(
+    source: str,
+    /,
+    *,
+    workspace: Folder = DEFAULT_WORKSPACE,
+    config: Config = None,
+    run_id: str | None = None,
+    settings: Flags = None,
+) -> None:
+    """Analyse a dataset; a run that was interrupted continues where it was.
+
+    Parameters
+    ----------
+    source
+        A folder, a file or a URL in any of the formats of docs/inputs.md, or a name: digits, mnist, fashion-mnist,
+        cifar10, cifar100.
+    run_id
+        Name of the run; by default made from the time.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    chosen = chosen_settings(settings, config)
+    space = _ready(source, workspace, chosen, run_id)
+    from flows.analysis import analysis  # noqa: PLC0415
+    from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
+
+    before = space.latest_id()
+    try:
+        with loss_told():
+            finished = analysis(source, workspace, chosen, run_id)
+    except ServerLostError as error:
+        newest = space.latest_id()
+        if newest is not None and newest != before:
+            Console().print(_summary(space, newest))
+            _leave(f"eigenwave: the run is finished, but Prefect does not know: {error}\n", 0)
+        _leave(f"eigenwave: {error}\n", error.exit_code)
+    Console().print(_summary(space, finished))
+
+
+def audit(  # noqa: PLR0913 - each is a word of the command
+    source: str,
+    /,
+    *,
+    fail_if: GateFlags = (),
+    against: str = "latest",
+    workspace: Folder = DEFAULT_WORKSPACE,
+    config: Config = None,
+    run_id: str | None = None,
+    settings: Flags = None,
+) -> None:
+    """Analyse a dataset and tell how it drifted since an earlier run; a gate sets the exit status.
+
+    Parameters
+    ----------
+    source
+        As for run.
+    against
+        Run to compare with: an id, a path, or latest, the last one of this source.
+    run_id
+        Name of the run; by default made from the time.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.cli.summary import comparison_summary  # noqa: PLC0415
+    from tasks.compare.audit import GateError, require_baseline  # noqa: PLC0415
+    from tasks.compare.gates import Gate  # noqa: PLC0415
+
+    chosen = chosen_settings(settings, config)
+    for gate in fail_if:
+        Gate.parse(gate)
+    require_baseline(Workspace(workspace), against, chosen)
+    space = _ready(source, workspace, chosen, run_id)
+    from flows.audit import audit as audit_flow  # noqa: PLC0415
+    from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
+
+    failure = None
+    try:
+        with loss_told():
+            found = audit_flow(source, workspace, fail_if, against, chosen, run_id)
+    except GateError as error:
+        failure, found = error, error.audit
+    except ServerLostError as error:
+        _leave(f"eigenwave: {error}\n", error.exit_code)
+    Console().print(_summary(space, found.run_id))
+    if found.comparison and found.before and found.folder:
+        Console().print(comparison_summary(found.before, found.run_id, found.comparison, found.folder))
+    else:
+        Console().print("\nThere is no earlier run of this source to compare with.")
+    if failure:
+        raise failure
+
+
+def monitor(*, workers: int | None = None) -> None:
+    """Start a Prefect server and Dask workers on this machine, and say where to watch runs and how to send them there.
+
+    Parameters
+    ----------
+    workers
+        Worker processes; by default one a core.
+    """
+    from flows.monitor import monitoring  # noqa: PLC0415
+
+    ended = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: ended.set())
+    with monitoring(workers) as told:
+        sys.stdout.write(told)
+        sys.stdout.flush()
+        ended.wait()
+
+
+def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) -> Workspace:
+    """The workspace, and all set for a flow.
+
+    Wrong input is told at once, before Prefect and Dask take their time to start.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from storage.runs.workspace import checked_run_id  # noqa: PLC0415
+    from tasks.planning.outlook import look_ahead  # noqa: PLC0415
+
+    if run_id is not None:
+        checked_run_id(run_id)
+    look_ahead(source, settings)
+    space = Workspace(workspace)
+    space.prepare()
+    _quiet_prefect()
+    Console(stderr=True).print("starting Prefect and Dask ...", style="dim")
+    signal.signal(signal.SIGINT, _interrupt)
+    return space
+
+
+def _summary(space: Workspace, run_id: str) -> "RenderableType":
+    from flows.cli.summary import run_summary  # noqa: PLC0415
+    from storage.runs.run import Run  # noqa: PLC0415
+
+    return run_summary(Run(space.run(run_id)))
+
+
+def _interrupt(*_: object) -> None:
+    """End the run on Ctrl-C: as Prefect ends it if that is quick, otherwise at once; nothing on disk is lost.
+
+    Ctrl-C in a terminal ends Prefect's temporary server too, and Prefect would go on asking it for minutes.
+    """
+    deadline = threading.Timer(GRACE_SECONDS, _leave, (INTERRUPTION, INTERRUPTED))
+    deadline.daemon = True
+    deadline.start()
+    signal.signal(signal.SIGINT, lambda *_: _leave(INTERRUPTION, INTERRUPTED))
+    raise KeyboardInterrupt
+
+
+def _leave(text: str, status: int) -> NoReturn:
+    """End the command at once: Prefect would go on asking a server that is gone for minutes."""
+    import psutil  # noqa: PLC0415 - Dask brings it
+
+    sys.stdout.flush()
+    sys.stderr.write(text)
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    os._exit(status)
+
+
+def _quiet_prefect() -> None:
+    """The terminal belongs to the progress bars and the summary; Prefect's log goes to its server all the same."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    # Nor does the terminal hear of each event that a server which is gone was not told of.
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
+    # What deploy/automations.yaml waits for.
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
+    # A server that a command starts unasked must not call home.
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -1,0 +1,158 @@
+"""What a run found, for people to read."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from storage.runs.manifest import Manifest
+from storage.runs.run import Run
+from storage.runs.workspace import RunPaths
+from storage.stores.store import StorePath
+from tasks.report.verdict import SIGNIFICANT, percent, verdict
+
+if TYPE_CHECKING:
+    # At run time it would bring in what only `plan` needs.
+    from tasks.compare.runs import Comparison
+
+LEADING_PATTERNS = 10
+
+
+def run_summary(run: Run) -> RenderableType:
+    """Learnability beside its null and its control, the leading patterns, where everything lies, what it means."""
+    manifest = run.manifest
+    return Group(
+        Text(f"\n{manifest.run_id}  {manifest.source}", style="bold"),
+        Text(_counts(manifest)),
+        _learnability(run),
+        Text(),
+        _patterns(run),
+        Text(),
+        Text(_short(run.paths.folder), overflow="fold"),
+        _places(run.paths),
+        Text(f"\n{verdict(manifest.learnability)}", style="bold"),
+    )
+
+
+def list_summary(runs: Iterable[tuple[str, Manifest | str]], latest: str | None) -> RenderableType:
+    """One line a run, with what keeps it from having a manifest if it has none; the latest is marked."""
+    whole, folded = Column("run", no_wrap=True), Column("source", overflow="fold")
+    table = Table(whole, folded, "sealed (UTC)", "images", "rank", "learnability", "shuffled", "", box=None)
+    for run_id, manifest in runs:
+        if isinstance(manifest, str):
+            table.add_row(run_id, manifest)
+            continue
+        row = manifest.learnability
+        table.add_row(
+            run_id,
+            manifest.source,
+            manifest.created[:16].replace("T", " "),
+            f"{manifest.plan['images']:,}",
+            str(row["rank"]),
+            _number(row["learnability"]),
+            _number(row["shuffled_mean"]),
+            "latest" if run_id == latest else "",
+        )
+    return table
+
+
+def _counts(manifest: Manifest) -> str:
+    plan, row = manifest.plan, manifest.learnability
+    rejected = f", {manifest.rejected:,} rejected (table rejects says why)" if manifest.rejected else ""
+    if manifest.repeated:
+        rejected += f", {manifest.repeated:,} repeated, {manifest.conflicting:,} of them under several classes"
+    return (
+        f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {row['n']:,} fitted "
+        f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {row['rank']} patterns hold "
+        f"{percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e} "
+        f"({_decomposition(manifest)})\n"
+    )
+
+
+def _decomposition(manifest: Manifest) -> str:
+    passes = f"{manifest.passes} pass{'es' if manifest.passes > 1 else ''}"
+    warm = f", started from {manifest.warm_start}" if manifest.warm_start else ""
+    return f"{manifest.solver}, {passes}{warm}"
+
+
+def _learnability(run: Run) -> Table:
+    row, quadratic = run.manifest.learnability, run.tables["held_out"].to_pylist()[1]
+    table = Table("", "\nlabels", "expected\nby chance", "shuffled,\nmean", "shuffled,\nmost", box=None)
+    table.add_row(
+        "learnability",
+        *(_number(row[name]) for name in ("learnability", "expected_null", "shuffled_mean", "shuffled_max")),
+    )
+    if row["ci_low"] is not None:
+        table.add_row("- beyond chance", _number(row["learnability_adjusted"]), "0")
+        table.add_row("  95 % interval", f"{_number(row['ci_low'])} to {_number(row['ci_high'])}")
+    if row["colour_learnability"] is not None:
+        colour = _number(row["colour_learnability"]), "", "", _number(row["colour_shuffled_max"])
+        table.add_row("- of mean colour alone", *colour)
+    table.add_row(
+        f"patterns with q < {SIGNIFICANT}",
+        f"{row['significant_patterns']} of {row['rank']}",
+        "0",
+        f"{row['shuffled_significant_mean']:.2f}",
+        str(row["shuffled_significant_max"]),
+    )
+    if quadratic["judged"]:
+        accuracies = (_number(quadratic[name]) for name in ("accuracy", "chance", "shuffled_accuracy"))
+        table.add_row("held-out accuracy", *accuracies)
+    return table
+
+
+def _patterns(run: Run) -> Table:
+    table = Table(
+        "\npattern", "singular\nvalue", "\nenergy", "eta\nsquared", "shuffled,\nmost", "\nq", "\nclass", box=None
+    )
+    for row in run.tables["patterns"].slice(0, LEADING_PATTERNS).to_pylist():
+        table.add_row(
+            str(row["pattern"]),
+            f"{row['singular_value']:.4g}",
+            percent(row["energy_share"]),
+            _number(row["eta_squared"]),
+            _number(row["null_eta_squared_max"]),
+            "-" if row["q_value"] is None else f"{row['q_value']:.1e}",
+            row["top_class"],
+        )
+    return table
+
+
+def _places(paths: RunPaths) -> Table:
+    table = Table(show_header=False, box=None)
+    for path, what in (
+        (paths.report, "what a person reads: the verdict, and the patterns as pictures"),
+        (paths.tables, "patterns, class_patterns, exemplars, samples ... (Parquet)"),
+        (paths.pattern_images, "the patterns, as images"),
+        (paths.scores, "how much of each pattern is in each image"),
+        (paths.coefficients, "the wavelet coefficients of the images"),
+        (paths.manifest, "settings, digests, versions"),
+    ):
+        table.add_row(f"  {path.name}", what)
+    return table
+
+
+def _short(path: StorePath) -> str:
+    return str(path).removeprefix(f"{Path.cwd()}/")
+
+
+def comparison_summary(first: str, second: str, comparison: "Comparison", folder: StorePath) -> RenderableType:
+    """What changed between two runs."""
+    found = comparison.summary
+    table = Table("", "", "95 % interval", box=None, show_header=True)
+    interval = f"{found['learnability_drop_low']:.4f} to {found['learnability_drop_high']:.4f}"
+    table.add_row("learnability_drop", f"{found['learnability_drop']:.4f}", interval)
+    for name in ("largest_angle", "largest_psi", "largest_eta_squared_drop"):
+        table.add_row(name, f"{found[name]:.4f}", "")
+    for kind, names in (("new", comparison.new_classes), ("vanished", comparison.vanished_classes)):
+        table.add_row(f"{kind}_classes", str(len(names)), ", ".join(names[:LEADING_PATTERNS]))
+    for change in ("added", "removed", "changed", "relabelled"):
+        table.add_row(f"{change}_images", f"{found[f'{change}_images']:,.0f}", "")
+    return Group(Text(f"\n{first} -> {second}", style="bold"), table, Text(f"\n{_short(folder)}", overflow="fold"))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

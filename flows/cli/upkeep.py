@@ -1,0 +1,117 @@
+"""Commands that look after a workspace: verify, repair, gc and compare."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from storage.errors import EigenwaveError
+from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
+
+MIB = 2**20
+
+Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.")]
+GateFlags = Annotated[tuple[str, ...], Parameter(help="Fail if, for example, learnability_drop>0.01.")]
+
+
+def verify(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Read every file of a run and tell which are not as they were written.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from storage.runs.verify import sound_manifest  # noqa: PLC0415 - each command imports what it needs
+    from storage.runs.verify import verify as find_faults  # noqa: PLC0415
+
+    space, paths = _located(workspace, run)
+    faults = list(find_faults(space, paths))
+    for fault in faults:
+        print(f"{fault.problem}  {fault.path}")  # noqa: T201 - the command's output
+    if faults:
+        raise EigenwaveError(
+            f"{len(faults)} files of run {paths.run_id} are not as they were written; "
+            f"eigenwave repair {run} brings back what can be."
+        )
+    print(f"All {len(sound_manifest(paths).files):,} files of run {paths.run_id} are as they were written.")  # noqa: T201
+
+
+def repair(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
+    """Bring damaged files of a run back, bit for bit, computing no more than they need.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from flows.repair import repair as bring_back  # noqa: PLC0415
+    from flows.workers.fanout import InlineFanout  # noqa: PLC0415
+
+    space, paths = _located(workspace, run)
+    with space.lock():
+        mended = bring_back(space, paths, InlineFanout())
+    for fault in mended:
+        print(f"was {fault.problem}  {fault.path}")  # noqa: T201
+    print(f"Run {paths.run_id} is whole: {len(mended)} files were brought back.")  # noqa: T201
+
+
+def gc(
+    *,
+    workspace: Folder = DEFAULT_WORKSPACE,
+    grace: Annotated[float, Parameter(help="Hours that files are kept though nothing needs them.")] = 24.0,
+    dry_run: Annotated[bool, Parameter(help="Only tell what would be removed.")] = False,
+) -> None:
+    """Remove what no run needs: shards that no run names, and what killed runs left."""
+    from storage.runs.garbage import collect, garbage  # noqa: PLC0415
+
+    space = Workspace(workspace)
+    with space.lock() as lease:
+        entries = garbage(space, timedelta(hours=grace))
+        if not dry_run:
+            lease.require()  # who looked for so long that another took over knows no more what is needed
+            collect(space, entries)
+    for entry in entries:
+        print(entry.key)  # noqa: T201
+    would = "would be " if dry_run else ""
+    print(f"{len(entries):,} files, {sum(entry.size for entry in entries) / MIB:,.1f} MiB, {would}removed.")  # noqa: T201
+
+
+def compare(
+    first: str,
+    second: str,
+    /,
+    *,
+    fail_if: GateFlags = (),
+    workspace: Folder = DEFAULT_WORKSPACE,
+) -> None:
+    """Tell how a dataset drifted between two runs; a gate sets the exit status.
+
+    Parameters
+    ----------
+    first, second
+        Run ids, paths, or: latest.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.cli.summary import comparison_summary  # noqa: PLC0415
+    from flows.stages import over_runs  # noqa: PLC0415
+    from flows.workers.fanout import InlineFanout  # noqa: PLC0415
+    from storage.runs.run import Run  # noqa: PLC0415
+    from tasks.compare.gates import Gate, gate_failure  # noqa: PLC0415
+    from tasks.compare.runs import compare_runs, write_comparison  # noqa: PLC0415
+
+    gates = [Gate.parse(gate) for gate in fail_if]
+    space = Workspace(workspace)
+    before, after = (Run(space.find(name)) for name in (first, second))
+    comparison = compare_runs(before, after, over_runs(InlineFanout()))
+    ids = before.manifest.run_id, after.manifest.run_id
+    write_comparison(space.comparison(*ids), comparison, dict(zip(("first", "second"), ids, strict=True)))
+    Console().print(comparison_summary(*ids, comparison, space.comparison(*ids)))
+    if failure := gate_failure(gates, comparison.summary, *ids):
+        raise EigenwaveError(failure)
+
+
+def _located(workspace: str, run: str) -> tuple[Workspace, RunPaths]:
+    space = Workspace(workspace).home(run)
+    return space, space.run(space.find(run).run_id)

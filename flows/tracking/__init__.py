@@ -1,0 +1,1 @@
+"""Runs as Prefect shows them: server, progress, artifacts, forms and cancellation."""

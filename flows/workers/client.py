@@ -1,0 +1,167 @@
+"""The Dask cluster that the settings name: started here, run elsewhere, or started by a class such as SLURMCluster.
+
+Dask itself listens on every interface and believes whoever connects. Here a cluster that other machines can reach must
+speak TLS, unless the settings allow otherwise in so many words.
+"""
+
+import importlib
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dask
+from distributed import Client, Security
+from distributed.deploy.cluster import Cluster
+
+from flows.workers.local_cluster import local_cluster, root_of
+from storage.credentials import from_environment
+from storage.errors import ClusterLostError, InputError
+from storage.settings import Settings
+
+CONNECT_SECONDS = 10
+FIRST_WORKER_SECONDS = 60
+TLS_FILES = ("ca.crt", "tls.crt", "tls.key")  # as Kubernetes mounts them from a secret
+CONFIG = {
+    # Dask looks at what its workers do a hundred times a second, which takes a twentieth of their time.
+    "distributed.worker.profile.interval": "100ms",
+    # And it asks each process fifty times a second whether it still answers, which takes a hundredth.
+    "distributed.admin.tick.interval": "200ms",
+    # When a worker dies, every task it was given is charged: enough deaths to tell the guilty from their neighbours.
+    "distributed.scheduler.allowed-failures": 5,
+    # A run whose workers are gone for good must not wait for ever.
+    "distributed.scheduler.no-workers-timeout": "10 minutes",
+}
+
+
+@contextmanager
+def open_client(settings: Settings) -> Iterator[Client]:
+    """A client of the cluster that the settings name, for the time of the block.
+
+    Raises
+    ------
+    InputError
+        If the cluster cannot be had, or would be open to others.
+    ClusterLostError
+        If it has no workers.
+    """
+    with dask.config.set(CONFIG):
+        if settings.cluster == "local":
+            with local_cluster(settings) as cluster, _connected(cluster, None) as client:
+                yield client
+        elif "://" in settings.cluster:
+            security = tls_security(settings.tls)
+            require_safe(settings.cluster, allow=settings.allow_unencrypted)
+            with _connected(settings.cluster, security) as client:
+                _wait_for_worker(client)
+                yield client
+        else:
+            with _started(settings) as cluster, _connected(cluster, None) as client:
+                yield client
+
+
+def require_safe(address: str, *, allow: bool) -> None:
+    """Refuse an address that others can reach and that is not encrypted.
+
+    Raises
+    ------
+    InputError
+        If it is such an address.
+    """
+    parts = urlsplit(address)
+    if allow or parts.scheme in {"tls", "inproc"} or _is_loopback(parts.hostname or ""):
+        return
+    raise InputError(
+        f"The Dask scheduler at {address} would run whatever anybody in its network sends it, unencrypted: start it "
+        "with TLS and give a tls:// address and --tls, or accept that with --allow-unencrypted."
+    )
+
+
+def tls_security(folder: Path | None) -> Security:
+    """Certificates from a folder; without one, those that Dask's own configuration names.
+
+    Raises
+    ------
+    InputError
+        If a file is missing.
+    """
+    if folder is None:
+        return Security()
+    missing = [name for name in TLS_FILES if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"The folder {folder} (--tls) has no {' and no '.join(missing)}.")
+    authority, certificate, key = (str(folder / name) for name in TLS_FILES)
+    return Security(
+        require_encryption=True,
+        tls_ca_file=authority,
+        **{f"tls_{role}_cert": certificate for role in ("client", "scheduler", "worker")},
+        **{f"tls_{role}_key": key for role in ("client", "scheduler", "worker")},
+    )
+
+
+@contextmanager
+def _connected(cluster: str | Cluster, security: Security | None) -> Iterator[Client]:
+    try:
+        client = Client(cluster, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TypeError) as error:
+        # Dask tells missing certificates by a TypeError.
+        raise InputError(
+            f"No Dask scheduler answers at {cluster} ({root_of(error)}); start one, look at --tls, or "
+            "leave --cluster out."
+        ) from None
+    with client, client.as_current():
+        yield client
+
+
+@contextmanager
+def _started(settings: Settings) -> Iterator[Cluster]:
+    """A cluster of the class that the settings name."""
+    name = settings.cluster
+    module, _, attribute = name.rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"The cluster class {name} cannot be imported: {error}; install what brings it.") from None
+    if not (isinstance(kind, type) and issubclass(kind, Cluster)):
+        raise InputError(f"{name} is no Dask cluster class; give one such as dask_jobqueue.SLURMCluster.")
+    options = from_environment(settings.cluster_options)
+    if settings.tls:
+        options["security"] = tls_security(settings.tls)
+    try:
+        cluster = kind(**options)
+    except Exception as error:  # noqa: BLE001 - each class has errors of its own
+        raise InputError(f"The cluster {name} did not start: {root_of(error)}; look at --cluster-options.") from None
+    with cluster:
+        require_safe(cluster.scheduler_address, allow=settings.allow_unencrypted)
+        _adapt(cluster, settings, settings.workers)
+        yield cluster
+
+
+def _adapt(cluster: Cluster, settings: Settings, workers: int | None) -> None:
+    if settings.fewest_workers:
+        cluster.adapt(minimum=settings.fewest_workers, maximum=workers)
+    elif workers:
+        cluster.scale(workers)
+
+
+def _wait_for_worker(client: Client) -> None:
+    try:
+        client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
+    except TimeoutError:
+        raise ClusterLostError(
+            f"The Dask scheduler at {address_of(client)} had no worker for {FIRST_WORKER_SECONDS} seconds; "
+            "start workers and run again."
+        ) from None
+
+
+def address_of(client: Client) -> str:
+    """Address of the client's scheduler."""
+    return str(client.scheduler_info(n_workers=0)["address"])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,175 @@
+"""Fan-out to Dask workers: one task a shard, and one for each few sums of the tree."""
+
+import operator
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from functools import partial, reduce
+from typing import Any
+
+from distributed import Client, Future, KilledWorker, as_completed
+from distributed.client import ClosedClientError, FutureCancelledError
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import NoWorkerError
+
+from flows.workers.client import address_of
+from flows.workers.fanout import T, branches, compute
+from storage.errors import ClusterLostError, EigenwaveError
+from tasks.planning.memory import ADDED_AT_ONCE
+from tasks.run.worker import installed_code
+
+ROUNDS = 3  # of a stage whose workers die for no shard's fault
+
+
+class DaskFanout:
+    """One Dask task a shard, and one for each few sums of the tree.
+
+    Parameters
+    ----------
+    client
+        A connected client.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._address = address_of(client)
+        self._compute = partial(_compute_alike, installed_code())
+
+    @property
+    def dashboard(self) -> str | None:
+        """Address of Dask's dashboard, if there is one."""
+        return self._client.dashboard_link or None
+
+    @property
+    def worker_memory(self) -> int | None:
+        """Bytes that a task may use on the smallest worker; None if no worker has a limit."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        shares = [worker["memory_limit"] // worker["nthreads"] for worker in workers if worker["memory_limit"]]
+        return min(shares, default=None)
+
+    def check(self, complaint: Callable[[], str | None]) -> None:
+        """See `flows.workers.fanout.Fanout`."""
+        with self._loss_told():
+            found = {f"The worker {name}": it for name, it in self._client.run(complaint, on_error="return").items()}
+            found[f"The scheduler {self._address}"] = self._ask_scheduler()
+        for process, answer in found.items():
+            if isinstance(answer, BaseException):
+                raise EigenwaveError(f"{process} has no such eigenwave ({answer}); install the same one everywhere.")
+            if answer:
+                raise EigenwaveError(f"{process} {answer}.")
+
+    def _ask_scheduler(self) -> str | Exception | None:
+        try:
+            answer: str | None = self._client.run_on_scheduler(_scheduler_complaint, installed_code())
+        except (ImportError, AttributeError) as error:
+            return error
+        return answer
+
+    def map_sum(self, function: Callable[[int], T], shards: range, advance: Callable[[], None], result_bytes: int) -> T:
+        """See `flows.workers.fanout.Fanout`."""
+        counted: set[int] = set()
+
+        def count(shard: int) -> None:
+            if shard not in counted:
+                counted.add(shard)
+                advance()
+
+        with self._loss_told():
+            for _ in range(ROUNDS):
+                try:
+                    return self._sum(function, shards, count, result_bytes)
+                except _DeathsError as deaths:
+                    self._require_innocent(function, deaths)
+        raise EigenwaveError(
+            "Worker processes died again and again in the middle of a stage, though each shard can be computed alone: "
+            "most likely memory is short; use fewer --workers and run again: finished shards are kept."
+        )
+
+    def _sum(self, function: Callable[[int], T], shards: range, count: Callable[[int], None], result_bytes: int) -> T:
+        # All at once: each message to the scheduler takes time from the workers beside it.
+        name = getattr(getattr(function, "func", function), "__name__", "shard")  # what the dashboard shows
+        futures = self._client.map(partial(self._compute, function), shards, key=name, pure=False)
+        total = self._tree(futures, range(len(futures)), max(1, ADDED_AT_ONCE // max(1, result_bytes)))
+        names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
+        waiting = as_completed(futures)
+        # Nothing here holds on to the results: workers release them as soon as they are summed.
+        del futures
+        for future in waiting:
+            if future.status == "error":
+                self._client.cancel(total)
+                failed = [future, *waiting.next_batch(block=False)]
+                error = future.exception()
+                if isinstance(error, KilledWorker):
+                    raise _DeathsError([names[other.key] for other in failed if other.status == "error"], error)
+                raise error
+            if future.status == "cancelled":
+                raise FutureCancelledError(future.key, "scheduler lost")
+            count(names[future.key])
+            del future
+        try:
+            result: T = total.result()
+        except KilledWorker as error:
+            # A result that died with its worker is computed once more, and that may end workers too.
+            raise _DeathsError([names[error.task]] if error.task in names else [], error) from None
+        return result
+
+    @contextmanager
+    def _loss_told(self) -> Iterator[None]:
+        """Tell that scheduler or workers are gone in one kind of error: another attempt can help."""
+        try:
+            yield
+        except (CancelledError, ClosedClientError, NoWorkerError, CommClosedError) as error:
+            raise ClusterLostError(
+                f"The Dask cluster at {self._address} was lost in the middle of a stage ({str(error).strip()}); "
+                "run again when it is back: finished shards are kept."
+            ) from None
+
+    def _require_innocent(self, function: Callable[[int], T], deaths: "_DeathsError") -> None:
+        """Name the shard that ended its workers; none did if each can be computed alone.
+
+        A worker that dies is given the next task already, which is charged with its death as well, and whoever ends
+        workers from outside has every task charged.
+        """
+        for shard in deaths.suspects:
+            if self._kills(function, shard):
+                raise EigenwaveError(
+                    f"Shard {shard} ended its worker process {deaths.allowed + 1} times, most likely for want of "
+                    "memory; lower --shard-size, or look at its images, and run again: finished shards are kept."
+                )
+
+    def _kills(self, function: Callable[[int], T], shard: int) -> bool:
+        future = self._client.submit(self._compute, function, shard, pure=False)
+        return isinstance(future.exception(), KilledWorker)
+
+    def _tree(self, futures: list[Future[Any]], positions: range, at_once: int) -> Future[Any]:
+        if len(positions) == 1:
+            return futures[positions[0]]
+        total, *others = [self._tree(futures, branch, at_once) for branch in branches(positions)]
+        for start in range(0, len(others), at_once):
+            # A task costs milliseconds, an addition of small results much less.
+            total = self._client.submit(_add, total, *others[start : start + at_once], pure=False, priority=1)
+        return total
+
+
+class _DeathsError(Exception):
+    """Workers died while they were to compute these shards, more often than is allowed."""
+
+    def __init__(self, suspects: list[int], error: KilledWorker) -> None:
+        super().__init__(suspects)
+        self.suspects, self.allowed = suspects, error.allowed_failures
+
+
+def _add(*results: T) -> T:
+    """The sum from left to right."""
+    return reduce(operator.add, results)
+
+
+def _compute_alike(code: str, function: Callable[[int], T], shard: int) -> T:
+    """What the function gives for a shard, on a worker that may have joined after all others were checked."""
+    if installed_code() != code:
+        raise EigenwaveError(f"A worker that joined late runs other code ({installed_code()}) than the run ({code}).")
+    return compute(function, shard)
+
+
+def _scheduler_complaint(code: str) -> str | None:
+    return None if installed_code() == code else f"runs other code ({installed_code()}) than this process ({code})"

@@ -1,0 +1,31 @@
+"""Which fan-out the settings name."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+from flows.workers.fanout import Fanout, InlineFanout
+from storage.settings import Settings
+
+Tell = Callable[[int, str], None]
+
+
+@contextmanager
+def open_fanout(settings: Settings, tell: Tell | None = None) -> Iterator[Fanout]:
+    """The fan-out that the settings name, for the time of the block.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    tell
+        Called with level and text of what workers have to say, in another thread.
+    """
+    if settings.cluster == "inline":
+        yield InlineFanout()
+        return
+    from flows.workers.client import open_client  # noqa: PLC0415
+    from flows.workers.dask import DaskFanout  # noqa: PLC0415 - Dask takes long to import
+    from flows.workers.logs import relayed  # noqa: PLC0415
+
+    with open_client(settings) as client, relayed(client, tell) if tell else nullcontext():
+        yield DaskFanout(client)

@@ -1,0 +1,1 @@
+"""Zarr, .npy and .npz arrays: chunks with checksums, and scratch memory to read them into."""

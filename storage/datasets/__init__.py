@@ -1,0 +1,1 @@
+"""What a dataset is: files, samples, labels, splits, and the datasets that have a name."""

@@ -1,0 +1,215 @@
+"""The files a dataset lies in, on this machine: what listing and reading a dataset needs of them."""
+
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from storage.datasets.stamps import file_stamp, settled_before
+from storage.errors import BadImageError, EigenwaveError, InputError
+from storage.stores.retrying import AWAY, is_transient, tried_again
+
+HIDDEN = (".", "__")  # how names of folders begin that no dataset means, such as .git and __MACOSX
+ESCAPED = re.compile(r"\\\\|\\x([0-9a-f]{2})")
+
+
+class Files(Protocol):
+    """Files by path, with forward slashes, relative to the dataset's address.
+
+    Reading raises OSError if there is no such file, or it cannot be read.
+
+    Attributes
+    ----------
+    read_together
+        Bytes in one piece of a file that are best read in one go.
+    """
+
+    read_together: int
+
+    def __str__(self) -> str:
+        """The address."""
+        ...
+
+    def folders(self, folder: str = "") -> list[str]:
+        """Names of the folders directly in a folder, sorted, hidden ones apart."""
+        ...
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of the files directly in a folder, sorted, hidden ones apart."""
+        ...
+
+    def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
+        """Paths of all files below a folder, however deep, in no order, hidden ones apart, each with its stamp."""
+        ...
+
+    def stamp(self, path: str) -> bytes | None:
+        """What tells that a file is as it was (see `storage.datasets.stamps`), None if nothing can."""
+        ...
+
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        ...
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """A file's content, or a part of it; less at its end."""
+        ...
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
+        """The content of each of many files, or why it cannot be read."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read and seek in."""
+        ...
+
+    def local(self, path: str) -> Path | None:
+        """The file's path on this machine, if it lies there."""
+        ...
+
+    def zarr(self) -> Any:  # noqa: ANN401 - anything that zarr opens
+        """What zarr takes as its store."""
+        ...
+
+
+class LocalFiles:
+    r"""Files in a folder; see `Files`. Names that are not UTF-8 have their odd bytes escaped, as in `a\xff.png`."""
+
+    read_together = 2**19  # fits into a core's cache, where the next step finds it
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+
+    def __str__(self) -> str:
+        return self._folder
+
+    def folders(self, folder: str = "") -> list[str]:
+        """See `Files`."""
+        with os.scandir(self._path(folder)) as entries:
+            return sorted(_escape(entry.name) for entry in entries if entry.is_dir() and visible(entry.name))
+
+    def names(self, folder: str = "") -> list[str]:
+        """See `Files`."""
+        with os.scandir(self._path(folder)) as entries:
+            return sorted(_escape(entry.name) for entry in entries if not entry.is_dir() and visible(entry.name))
+
+    def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
+        """See `Files`."""
+        top, settled = self._path(folder), settled_before()
+        seen: set[tuple[int, int]] = set()
+        for parent, below, names in os.walk(top, followlinks=True):
+            _refuse_circle(parent, seen)
+            below[:] = [name for name in below if visible(name)]
+            start = parent[len(self._folder) :].lstrip("/")
+            for name in names:
+                if not name.startswith("."):
+                    yield _escape(f"{start}/{name}" if start else name), _stamp(f"{parent}/{name}", settled)
+
+    def stamp(self, path: str) -> bytes | None:
+        """See `Files`."""
+        return _stamp(self._path(path), settled_before())
+
+    def size(self, path: str) -> int:
+        """See `Files`."""
+        return os.stat(self._path(path)).st_size  # noqa: PTH116
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Files`."""
+        try:
+            return self._read(path, offset, length)
+        except OSError as error:
+            if not is_transient(error):
+                raise
+            return tried_again(partial(self._read, path, offset, length))
+
+    def _read(self, path: str, offset: int, length: int | None) -> bytes:
+        descriptor = os.open(self._path(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            left = max(0, os.fstat(descriptor).st_size - offset)
+            # Never more than there is: memory is set aside for what is asked for.
+            length = left if length is None else min(length, left)
+            content = os.pread(descriptor, length, offset)
+            # The kernel may give less than was asked for, and never more than 2 GiB at once.
+            while len(content) < length and (
+                more := os.pread(descriptor, length - len(content), offset + len(content))
+            ):
+                content += more
+            return content
+        finally:
+            os.close(descriptor)
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
+        """See `Files`."""
+        for path in paths:
+            try:
+                yield self.read(path)
+            except OSError as error:
+                yield unreadable(error)
+
+    def open(self, path: str) -> BinaryIO:
+        """See `Files`."""
+        return io.FileIO(self._path(path))
+
+    def local(self, path: str) -> Path | None:
+        """See `Files`."""
+        return Path(self._path(path))
+
+    def zarr(self) -> str:
+        """See `Files`."""
+        return self._folder
+
+    def _path(self, path: str) -> str:
+        return f"{self._folder}/{_unescape(path)}" if path else self._folder
+
+
+def unreadable(error: OSError) -> BadImageError:
+    """What becomes of an image whose file cannot be read.
+
+    Raises
+    ------
+    EigenwaveError
+        If that is not the image's fault: the disk is away.
+    """
+    if error.errno in AWAY:
+        raise EigenwaveError(
+            f"{error.filename or 'The dataset'} is out of reach: {error.strerror}; see to the disk or network and run "
+            "again, finished work is kept."
+        ) from error
+    return BadImageError("unreadable", error.strerror or str(error))
+
+
+def visible(name: str) -> bool:
+    """Whether a file or folder of this name belongs to a dataset."""
+    return not name.startswith(HIDDEN)
+
+
+def _stamp(path: str, settled: float) -> bytes | None:
+    try:
+        return file_stamp(os.stat(path), settled)  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def _refuse_circle(folder: str, seen: set[tuple[int, int]]) -> None:
+    status = os.stat(folder)  # noqa: PTH116
+    place = (status.st_dev, status.st_ino)
+    if place in seen:
+        raise InputError(f"A link leads to {folder} a second time; remove it, its images would count twice.")
+    seen.add(place)
+
+
+def _escape(name: str) -> str:
+    if "\\" not in name and name.isascii():
+        return name
+    return "".join(
+        f"\\x{ord(letter) - 0xDC00:02x}" if "\udc80" <= letter <= "\udcff" else letter
+        for letter in name.replace("\\", "\\\\")
+    )
+
+
+def _unescape(path: str) -> str:
+    if "\\" not in path:
+        return path
+    return ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)) if match[1] else "\\", path)

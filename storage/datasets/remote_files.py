@@ -1,0 +1,103 @@
+"""The files a dataset lies in, in an object store or on a web server."""
+
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from storage.datasets.files import unreadable, visible
+from storage.datasets.stamps import object_stamp, settled_before
+from storage.errors import BadImageError, InputError
+from storage.stores.objects import ObjectStore
+
+AT_ONCE = 32  # requests on their way at the same time
+WEB = re.compile(r"https?://")
+
+
+class RemoteFiles:
+    """Files below a URL; see `storage.datasets.files.Files`."""
+
+    read_together = 4 * 2**20  # much against the time until an answer begins
+
+    def __init__(self, address: str) -> None:
+        self._store = ObjectStore(address)
+
+    def __str__(self) -> str:
+        return self._store.address
+
+    def folders(self, folder: str = "") -> list[str]:
+        """See `Files`; web servers do not tell."""
+        if WEB.match(str(self)):
+            return []
+        return [name for name in self._store.folders(folder.strip("/")) if visible(name)]
+
+    def names(self, folder: str = "") -> list[str]:
+        """See `Files`."""
+        return [name for name in self._store.names(folder.strip("/")) if visible(name)]
+
+    def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
+        """See `Files`."""
+        settled = settled_before()
+        for entry in self._store.files(folder.strip("/")):
+            if all(map(visible, entry.key.split("/"))):
+                yield entry.key, object_stamp(entry, settled)
+
+    def stamp(self, path: str) -> bytes | None:
+        """See `Files`; what web servers say is not relied on."""
+        settled = settled_before()
+        return None if WEB.match(str(self)) else object_stamp(self._store.entry(path), settled)
+
+    def size(self, path: str) -> int:
+        """See `Files`."""
+        size = self._store.size(path)
+        if size is None:
+            raise FileNotFoundError(2, "there is no such object", path)
+        return size
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Files`."""
+        if length is None:
+            return self._store.read(path)[offset:].tobytes()
+        return self._store.read_range(path, offset, offset + length) if length else b""
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
+        """See `Files`: many requests at the same time."""
+        waiting = iter(paths)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            while some := list(islice(waiting, AT_ONCE)):
+                yield from pool.map(self._read, some)
+
+    def _read(self, path: str) -> bytes | BadImageError:
+        try:
+            return self.read(path)
+        except OSError as error:
+            return unreadable(error)
+
+    def open(self, path: str) -> BinaryIO:
+        """See `Files`."""
+        return self._store.open(path)
+
+    def local(self, path: str) -> Path | None:  # noqa: ARG002 - never here
+        """See `Files`."""
+        return None
+
+    def zarr(self) -> Any:  # noqa: ANN401 - see Files
+        """See `Files`."""
+        return self._store.zarr("")
+
+
+@lru_cache
+def remote_files(address: str) -> RemoteFiles:
+    """Files below a URL; one client each, so that connections are used again.
+
+    Raises
+    ------
+    InputError
+        If the URL is of no known kind.
+    """
+    if not address.startswith(("s3://", "gs://", "az://", "http://", "https://")):
+        raise InputError(f"The address {address} does not begin with s3://, gs://, az:// or https://.")
+    return RemoteFiles(address)

@@ -1,0 +1,284 @@
+"""What all datasets have in common whose images are rows of an array: IDX, NumPy, Zarr, HDF5, CIFAR."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from storage.datasets.files import Files, unreadable
+from storage.datasets.labels import class_ids, one_a_sample
+from storage.datasets.source import FIRST_SPLIT, LISTED_AT_ONCE, SPLIT_WORDS, to_samples
+from storage.errors import BadImageError, InputError
+from storage.pixels.layout import PixelLayout
+
+READ_BYTES = 4 * 2**20  # of neighbouring rows that are read together
+IMAGE_WORDS = frozenset({"images", "image", "imgs", "img", "x", "data", "pixels"})
+LABEL_WORDS = frozenset({"labels", "label", "y", "targets", "target", "classes"})
+CLASSES_FILE = "classes.txt"
+MOST_NAMED = 10
+CHANNELS = frozenset({1, 3, 4})
+
+
+class Rows(Protocol):
+    """Images that lie one after the other.
+
+    Attributes
+    ----------
+    chunk
+        Images that are stored in one piece, of which no part can be read alone.
+    """
+
+    @property
+    def chunk(self) -> int: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, stop: int) -> Iterable[bytes]:
+        """Stored bytes of some images; raises OSError if they cannot be read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images of one split, and what gives their labels (n,) when asked."""
+
+    rows: Rows
+    labels: Callable[[], npt.NDArray[Any]]
+
+
+class ArraySource:
+    """Rows of one or more splits; keys are SPLIT/ROW.
+
+    Parameters
+    ----------
+    address
+        To name the dataset to users.
+    splits
+        The images by split.
+    layout
+        Of each image.
+    names
+        Class names, if the dataset has them.
+    """
+
+    ignored = 0
+
+    def __init__(
+        self, address: str, splits: Mapping[str, Split], layout: PixelLayout, names: Sequence[str] | None = None
+    ) -> None:
+        self.layout = layout
+        self._address = address
+        self._splits = {name: splits[name] for name in sorted(splits, key=lambda name: (name != FIRST_SPLIT, name))}
+        self._names = names
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The dataset's own names, or the different labels."""
+        return self._labelled[0]
+
+    @cached_property
+    def _labelled(self) -> tuple[tuple[str, ...], pa.ChunkedArray]:
+        chunks = []
+        for name, split in self._splits.items():
+            if not len(split.rows):
+                raise InputError(f"The split {name} of {self._address} holds no images; give a file that has some.")
+            chunks.append(one_a_sample(split.labels(), len(split.rows), f"The split {name} of {self._address}"))
+        keys = [key for name, split in self._splits.items() for key in (name, len(split.rows))]
+        return class_ids(pa.chunked_array(chunks), self._names, lambda row: f"{self._address}, {_place(keys, row)}")
+
+    def samples(self) -> pa.Table:
+        """All rows, train first, in the order of the arrays."""
+        return to_samples(self._batches())
+
+    def _batches(self) -> Iterator[dict[str, Any]]:
+        ids, before = self._labelled[1], 0
+        for name, split in self._splits.items():
+            for start in range(0, len(split.rows), LISTED_AT_ONCE):
+                stop = min(start + LISTED_AT_ONCE, len(split.rows))
+                keys = [f"{name}/{row:07d}" for row in range(start, stop)]
+                yield {"key": keys, "class_id": ids.slice(before + start, stop - start).combine_chunks(), "split": name}
+            before += len(split.rows)
+
+    def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
+        """The pixels of each image, neighbouring rows in one read."""
+        places = ((split, int(row)) for split, row in (key.rsplit("/", 1) for key in samples["key"].to_pylist()))
+        most = max(1, READ_BYTES // self.layout.nbytes)
+        # Whole chunks, each once: to read a part of one takes as long.
+        steps = {
+            name: max(1, most // split.rows.chunk) * min(split.rows.chunk, len(split.rows))
+            for name, split in self._splits.items()
+        }
+        for split, start, stop in _runs(places, steps):
+            try:
+                yield from self._splits[split].rows.read(start, stop)
+            except OSError as error:
+                yield from [unreadable(error)] * (stop - start)
+
+
+def _place(counts: Sequence[Any], row: int) -> str:
+    for name, count in zip(counts[::2], counts[1::2], strict=True):
+        if row < count:
+            return f"{name}/{row:07d}"
+        row -= count
+    raise IndexError(row)
+
+
+def _runs(places: Iterable[tuple[str, int]], steps: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
+    """Neighbours in the same split, as (split, start, stop), none beyond a multiple of the split's step."""
+    split, start, stop = "", 0, 0
+    for name, row in places:
+        if name == split and row == stop and row % steps[name]:
+            stop += 1
+            continue
+        if stop > start:
+            yield split, start, stop
+        split, start, stop = name, row, row + 1
+    if stop > start:
+        yield split, start, stop
+
+
+def find_arrays(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Which of the arrays with these names are images and labels: (images, labels) by split.
+
+    Understands `images` and `labels`, `x_train` and `y_train`, `test/data` and `test/target`, and the like; what names
+    no split is for training.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name in sorted(names):
+        words = re.split(r"[-_./\s]+|(?<=[a-z])(?=[A-Z])", name)
+        split = [SPLIT_WORDS[word.lower()] for word in words if word.lower() in SPLIT_WORDS]
+        others = {word.lower() for word in words if word.lower() not in SPLIT_WORDS}
+        kind = "images" if others <= IMAGE_WORDS else "labels" if others <= LABEL_WORDS else None
+        if kind and others and len(split) <= 1:
+            found.setdefault(split[0] if split else FIRST_SPLIT, {}).setdefault(kind, name)
+    return {split: (kinds["images"], kinds["labels"]) for split, kinds in found.items() if len(kinds) == 2}  # noqa: PLR2004
+
+
+def layout_of(shape: Sequence[int], dtype: npt.DTypeLike, where: str) -> PixelLayout:
+    """The layout of each image in an array (images, height, width[, channels]) or (images, channels, height, width).
+
+    Raises
+    ------
+    InputError
+        If the array cannot hold images.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "buif":
+        raise InputError(f"{where} holds values of type {dtype}, not pixels; only plain numbers are read.")
+    white = 1 if dtype.kind == "b" else None
+    match [int(side) for side in shape[1:]]:
+        case [*sides] if 0 in sides:
+            raise InputError(f"{where} has the shape {tuple(shape)}: its images have no pixels.")
+        case [height, width]:
+            return PixelLayout(height, width, 1, dtype.str, white=white)
+        case [height, width, channels] if channels in CHANNELS:
+            return PixelLayout(height, width, channels, dtype.str, white=white)
+        case [channels, height, width] if channels in CHANNELS:
+            return PixelLayout(height, width, channels, dtype.str, planar=True, white=white)
+    raise InputError(
+        f"{where} has the shape {tuple(shape)}; images are (n, height, width), (n, height, width, channels) or "
+        "(n, channels, height, width) with 1, 3 or 4 channels."
+    )
+
+
+class StoredArray(Protocol):
+    """An array as some format keeps it."""
+
+    @property
+    def name(self) -> str:
+        """To name it to users."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its sides."""
+        ...
+
+    @property
+    def dtype(self) -> npt.DTypeLike:
+        """Type of its values."""
+        ...
+
+    def check(self) -> None:
+        """Refuse an array that is not complete, with an InputError."""
+        ...
+
+    def rows(self, layout: PixelLayout) -> Rows:
+        """Its images."""
+        ...
+
+    def values(self) -> npt.NDArray[Any]:
+        """All values of a complete array."""
+        ...
+
+
+def array_source(
+    address: str, pairs: Mapping[str, tuple[StoredArray, StoredArray]], names: Sequence[str] | None = None
+) -> ArraySource:
+    """The dataset of arrays of images and labels, by split.
+
+    Raises
+    ------
+    InputError
+        If they do not hold images of one size and type.
+    """
+    layouts = {split: layout_of(images.shape, images.dtype, images.name) for split, (images, _) in pairs.items()}
+    if len(set(layouts.values())) > 1:
+        shown = ", ".join(f"{name} {layout.width} x {layout.height} {layout.mode}" for name, layout in layouts.items())
+        raise InputError(f"The splits of {address} hold images of different sizes or types: {shown}; name one of them.")
+    layout = next(iter(layouts.values()))
+    splits = {
+        split: Split(images.rows(layout), partial(_checked_labels, images, labels))
+        for split, (images, labels) in pairs.items()
+    }
+    return ArraySource(address, splits, layout, names)
+
+
+def _checked_labels(images: StoredArray, labels: StoredArray) -> npt.NDArray[Any]:
+    images.check()
+    labels.check()
+    return labels.values()
+
+
+def named_pairs(address: str, names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Names of images and labels by split, as `find_arrays` finds them.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    names = sorted(names)
+    pairs = find_arrays(names)
+    if not pairs:
+        raise InputError(
+            f"The arrays of {address} are called {', '.join(names[:MOST_NAMED]) or 'nothing'}: call them images and "
+            "labels, or train_images, train_labels, test_images, test_labels."
+        )
+    return pairs
+
+
+def class_names(files: Files, names: Iterable[str]) -> list[str] | None:
+    """Class names, one a line, from the file `classes.txt`, if it is among some names in a folder."""
+    if CLASSES_FILE not in names:
+        return None
+    try:
+        return files.read(CLASSES_FILE).decode().removesuffix("\n").split("\n")
+    except UnicodeDecodeError:
+        raise InputError(f"{files}/{CLASSES_FILE} is not UTF-8; save it again.") from None
+
+
+def attribute_names(attributes: Mapping[str, Any]) -> list[str] | None:
+    """Class names from the attribute `classes` or `class_names`, if there is one."""
+    for name in ("classes", "class_names"):
+        if name in attributes and not isinstance(attributes[name], str | int | float):
+            return [
+                entry.decode("utf-8", "replace") if isinstance(entry, bytes) else str(entry)
+                for entry in attributes[name]
+            ]
+    return None

@@ -1,0 +1,61 @@
+"""HDF5 files with datasets of images and labels by their usual names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from storage.datasets.files import Files
+from storage.datasets.source import Source
+from storage.errors import InputError
+from storage.formats.arrays import array_source, attribute_names, find_arrays, named_pairs
+from storage.formats.rows import SlicedArray
+
+SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+
+def find_hdf5(files: Files, names: Sequence[str]) -> Source | None:
+    """The dataset, if HDF5 files are among some names in a folder."""
+    found = [name for name in names if name.endswith(SUFFIXES)]
+    if not found:
+        return None
+    try:
+        import h5py  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise InputError(
+            f"Reading {files}/{found[0]} needs h5py, which is not installed: pip install eigenwave[hdf5]."
+        ) from None
+    arrays: dict[str, Any] = {}
+    names_in_file = None
+    for name in found:
+        try:
+            file = h5py.File(files.local(name) or files.open(name), "r")
+        except OSError as error:
+            raise InputError(f"{files}/{name} is not a complete HDF5 file: {error}; write it again.") from None
+        names_in_file = names_in_file or attribute_names(file.attrs)
+        prefix = f"{name.rsplit('.', 1)[0]}/" if len(found) > 1 else ""
+        arrays |= {prefix + path: item for path, item in _datasets(file, f"{files}/{name}", h5py).items()}
+    if files.folders() and not find_arrays(arrays):
+        return None
+    pairs = {
+        split: (SlicedArray(f"{files}, {images}", arrays[images]), SlicedArray(f"{files}, {labels}", arrays[labels]))
+        for split, (images, labels) in named_pairs(str(files), arrays).items()
+    }
+    return array_source(str(files), pairs, names_in_file)
+
+
+def _datasets(group: Any, where: str, h5py: Any, prefix: str = "") -> dict[str, Any]:  # noqa: ANN401 - the module
+    """Datasets by path; links into other files, and data kept in them, are refused: they may be any file."""
+    found: dict[str, Any] = {}
+    for name in group:
+        path = f"{prefix}{name}"
+        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+            raise InputError(f"{where} has a link to another file, {path}; copy what it leads to into this one.")
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        item = group[name]
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise InputError(f"{where} keeps the values of {path} in another file; copy them into this one.")
+            found[path] = item.asstr() if h5py.check_string_dtype(item.dtype) else item
+        elif prefix.count("/") < 4:  # noqa: PLR2004 - no dataset is deeper, and groups may form a circle
+            found |= _datasets(item, where, h5py, f"{path}/")
+    return found

@@ -1,0 +1,91 @@
+"""IDX files as MNIST has them: images and labels in two files, gzip-compressed or not."""
+
+import gzip
+import math
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from storage.datasets.files import Files
+from storage.datasets.source import Source
+from storage.errors import InputError
+from storage.formats.arrays import array_source, class_names
+from storage.formats.rows import FileArray
+from storage.formats.unpacking import Unpacked
+
+# The third byte of the header (http://yann.lecun.com/exdb/mnist/).
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+IMAGES_NAME = re.compile(r"(?P<prefix>.*?)[-_.]?images[-_.]idx(?P<dimensions>[34])-ubyte(\.gz)?")
+GZIP_MAGIC = b"\x1f\x8b"
+LARGEST_HEADER = 4 + 4 * 4
+
+
+def find_idx(files: Files, names: Sequence[str]) -> Source | None:
+    """The dataset, if image files in IDX format are among some names in a folder."""
+    images: dict[str, str] = {}
+    for name in names:
+        match = IMAGES_NAME.fullmatch(name)
+        if match:
+            prefix = match["prefix"] or "train"
+            # MNIST calls its test split t10k. The same file packed and unpacked side by side is one dataset.
+            images.setdefault("test" if prefix in {"t10k", "test"} else prefix, name)
+    if not images:
+        return None
+    pairs = {
+        split: (open_idx(files, name), open_idx(files, _labels_beside(files, name))) for split, name in images.items()
+    }
+    return array_source(str(files), pairs, class_names(files, names))
+
+
+def _labels_beside(files: Files, images: str) -> str:
+    name = re.sub(r"idx[34]", "idx1", images.replace("images", "labels")).removesuffix(".gz")
+    for candidate in (name, f"{name}.gz"):
+        try:
+            files.size(candidate)
+        except OSError:
+            continue
+        return candidate
+    raise InputError(f"{files}/{images} has no labels: {name} or {name}.gz must lie beside it.")
+
+
+def open_idx(files: Files, path: str) -> FileArray:
+    """The array in an IDX file: two zero bytes, type, number of dimensions, each as a big-endian uint32, the data.
+
+    Raises
+    ------
+    InputError
+        If the header is not that of an IDX file.
+    """
+    name = f"{files}/{path}"
+    packed = files.read(path, 0, 2) == GZIP_MAGIC
+    start = _unpacked_head(files, path) if packed else files.read(path, 0, LARGEST_HEADER)
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= 4:  # noqa: PLR2004
+        raise InputError(f"{name} is not an IDX file: it begins with {start[:4].hex(' ')}; get it again.")
+    dtype, header = np.dtype(TYPES[start[2]]), 4 + 4 * start[3]
+    if len(start) < header:
+        raise InputError(f"{name} is not an IDX file: its header is cut short; get it again.")
+    shape = struct.unpack(f">{start[3]}I", start[4:header])
+    if not packed:
+        return FileArray(name, partial(files.read, path), partial(files.size, path), shape, dtype, header)
+    unpacked = Unpacked(partial(_gunzip, files, path), header + math.prod(shape) * dtype.itemsize)
+    return FileArray(name, unpacked, unpacked.size, shape, dtype, header)
+
+
+def _unpacked_head(files: Files, path: str) -> bytes:
+    try:
+        with _gunzip(files, path) as stream:
+            return stream.read(LARGEST_HEADER)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{files}/{path} cannot be read: {error}; get it again.") from None
+
+
+@contextmanager
+def _gunzip(files: Files, path: str) -> Iterator[BinaryIO]:
+    with files.open(path) as file, gzip.GzipFile(fileobj=file) as stream:
+        yield cast("BinaryIO", stream)

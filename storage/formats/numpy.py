@@ -1,0 +1,110 @@
+"""NumPy files: `.npy` files beside each other, or `.npz` archives, with images and labels by their usual names."""
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from storage.datasets.files import Files
+from storage.datasets.source import Source
+from storage.errors import InputError
+from storage.formats.arrays import array_source, class_names, find_arrays, named_pairs
+from storage.formats.rows import FileArray
+from storage.formats.unpacking import Unpacked
+
+MAGIC = b"\x93NUMPY"
+LARGEST_HEADER = 2**14
+LOCAL_HEADER = 30  # bytes of a member's header in a zip file, before its name
+LENGTHS = slice(26, 30)  # in it, the lengths of the name and of what follows it
+
+
+def find_numpy(files: Files, names: Sequence[str]) -> Source | None:
+    """The dataset, if NumPy files of images and labels are among some names in a folder."""
+    archives = [name for name in names if name.endswith(".npz")]
+    arrays = {name.removesuffix(".npy"): partial(_npy, files, name) for name in names if name.endswith(".npy")}
+    for archive in archives:
+        prefix = f"{archive.removesuffix('.npz')}/" if len(archives) > 1 else ""
+        arrays |= {prefix + member: partial(_npz, files, archive, member) for member in _members(files, archive)}
+    if not arrays or (files.folders() and not find_arrays(arrays)):
+        return None
+    pairs = {
+        split: (arrays[images](), arrays[labels]())
+        for split, (images, labels) in named_pairs(str(files), arrays).items()
+    }
+    return array_source(str(files), pairs, class_names(files, names))
+
+
+def parse_npy(name: str, content: Callable[[int, int], bytes], size: Callable[[], int], start: int = 0) -> FileArray:
+    """The array in NumPy's format, version 1 to 3, whose header begins at byte `start`.
+
+    Raises
+    ------
+    InputError
+        If it is not that of an array of plain numbers or strings in C order.
+    """
+    stream = io.BytesIO(content(start, LARGEST_HEADER))
+    try:
+        version = np.lib.format.read_magic(stream)
+        parse = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = parse(stream)
+    except Exception as error:  # noqa: BLE001 - the parser of the header raises anything on damaged files
+        raise InputError(f"{name} is not a NumPy file: {_first_line(error)}; save it again.") from None
+    if dtype.hasobject:
+        raise InputError(f"{name} holds Python objects, which could run code and are not read; save plain numbers.")
+    if fortran and len(shape) > 1:
+        raise InputError(f"{name} is in Fortran order; save it with np.ascontiguousarray.")
+    if any(side < 0 for side in shape):
+        raise InputError(f"{name} is not a NumPy file: its shape is {shape}; save it again.")
+    return FileArray(name, content, size, shape, dtype, start + stream.tell())
+
+
+def _first_line(error: Exception) -> str:
+    """The parser says nothing where it runs out of its stack."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _npy(files: Files, name: str) -> FileArray:
+    return parse_npy(f"{files}/{name}", partial(files.read, name), partial(files.size, name))
+
+
+@contextmanager
+def _archive(files: Files, name: str) -> Iterator[zipfile.ZipFile]:
+    try:
+        with files.open(name) as file, zipfile.ZipFile(file) as opened:
+            yield opened
+    except Exception as error:
+        # What unpacks a damaged archive raises anything; what the system says is for others to tell.
+        if isinstance(error, InputError) or (isinstance(error, OSError) and error.errno):
+            raise
+        raise InputError(f"{files}/{name} is not an .npz archive, or damaged: {error}; save it again.") from None
+
+
+def _members(files: Files, archive: str) -> list[str]:
+    with _archive(files, archive) as opened:
+        return [name.removesuffix(".npy") for name in opened.namelist() if name.endswith(".npy")]
+
+
+def _npz(files: Files, archive: str, member: str) -> FileArray:
+    """A member of an archive: where it lies if it is not compressed, unpacked to a temporary file if it is."""
+    name = f"{files}/{archive}, {member}"
+    with _archive(files, archive) as opened:
+        info = opened.getinfo(f"{member}.npy")
+    if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
+        local = files.read(archive, info.header_offset, LOCAL_HEADER)
+        lengths = np.frombuffer(local[LENGTHS].ljust(4, b"\0"), "<u2")
+        start = info.header_offset + LOCAL_HEADER + int(lengths.sum())
+        return parse_npy(
+            name, partial(files.read, archive), lambda: min(start + info.file_size, files.size(archive)), start
+        )
+    content = Unpacked(partial(_unzip, files, archive, f"{member}.npy"), info.file_size)
+    return parse_npy(name, content, content.size)
+
+
+@contextmanager
+def _unzip(files: Files, archive: str, member: str) -> Iterator[BinaryIO]:
+    with _archive(files, archive) as opened, opened.open(member) as stream:
+        yield cast("BinaryIO", stream)

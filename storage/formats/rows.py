@@ -1,0 +1,154 @@
+"""Images that are rows of an array, and how they are read: where they lie in a file, or by slicing."""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.errors import InputError
+from storage.pixels.layout import PixelLayout
+
+
+@dataclass(frozen=True)
+class StridedRows:
+    """Images that lie in a file at equal distances.
+
+    Attributes
+    ----------
+    content
+        Reads bytes of the file: from an offset, so many.
+    count
+        Images.
+    offset, stride, nbytes
+        Where the pixels of the first image begin, bytes from each image to the next, bytes of an image.
+    """
+
+    content: Callable[[int, int], bytes]
+    count: int
+    offset: int
+    stride: int
+    nbytes: int
+
+    chunk = 1
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, start: int, stop: int) -> list[bytes]:
+        """Stored bytes of some images."""
+        block = self.content(self.offset + start * self.stride, (stop - start) * self.stride)
+        return [block[first : first + self.nbytes] for first in range(0, (stop - start) * self.stride, self.stride)]
+
+
+@dataclass(frozen=True)
+class SlicedRows:
+    """Images that slicing an array-like object gives."""
+
+    array: Any
+
+    @property
+    def chunk(self) -> int:
+        """Images in a chunk of the array, if it has chunks."""
+        return int((self.array.chunks or (1,))[0])
+
+    def __len__(self) -> int:
+        return int(self.array.shape[0])
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Stored bytes of some images, one by one: a chunk may be large."""
+        images = self.array[start:stop]
+        return (image.tobytes() for image in images)
+
+
+@dataclass(frozen=True)
+class FileArray:
+    """An array in C order that lies in a file behind a header; a `storage.formats.arrays.StoredArray`.
+
+    Attributes
+    ----------
+    name
+        To name it to users.
+    content, size
+        Read a range of bytes, and say how many there are.
+    shape, dtype
+        Of the array.
+    header
+        Bytes before its values.
+    """
+
+    name: str
+    content: Callable[[int, int], bytes]
+    size: Callable[[], int]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    header: int
+
+    def check(self) -> None:
+        """Refuse a file that does not hold what its header announces.
+
+        Raises
+        ------
+        InputError
+            Naming both numbers.
+        """
+        expected = self.header + math.prod(self.shape) * self.dtype.itemsize
+        try:
+            size = self.size()
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{self.name} cannot be read: {error}; get it again.") from None
+        if size != expected:
+            found = f"{size} bytes" if size < expected else "more bytes"
+            raise InputError(f"{self.name} has {found} where its header announces {expected}; get it again.")
+
+    def rows(self, layout: PixelLayout) -> StridedRows:
+        """Its images."""
+        return StridedRows(self.content, self.shape[0], self.header, layout.nbytes, layout.nbytes)
+
+    def values(self) -> npt.NDArray[Any]:
+        """All values."""
+        size = math.prod(self.shape) * self.dtype.itemsize
+        try:
+            return np.frombuffer(self.content(self.header, size), self.dtype).reshape(self.shape)
+        except ValueError as error:  # no bytes in a shape that no array can have, and the like
+            raise InputError(f"{self.name} cannot be read: {error}; get it again.") from None
+
+
+@dataclass(frozen=True)
+class SlicedArray:
+    """An array-like object that slicing reads; a `storage.formats.arrays.StoredArray`.
+
+    Attributes
+    ----------
+    name
+        To name it to users.
+    array
+        The object.
+    check
+        Refuses it if it is not complete.
+    """
+
+    name: str
+    array: Any
+    check: Callable[[], None] = lambda: None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> npt.DTypeLike:
+        """Of the array."""
+        return self.array.dtype  # type: ignore[no-any-return]
+
+    def rows(self, layout: PixelLayout) -> SlicedRows:  # noqa: ARG002 - slicing knows
+        """Its images."""
+        return SlicedRows(self.array)
+
+    def values(self) -> npt.NDArray[Any]:
+        """All values."""
+        return np.asarray(self.array[:])

@@ -1,0 +1,162 @@
+"""WebDataset: tar files with an image and its label side by side; or plain tar files of class folders.
+
+Nothing is ever extracted: members are ranges of bytes. `1.jpg` has its label in `1.cls` or `1.json`, or else in the
+name of its folder.
+"""
+
+import io
+import json
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import groupby, islice
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.datasets.files import Files
+from storage.datasets.labels import class_ids
+from storage.datasets.ranges import read_ranges
+from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, numbered, split_of, to_samples, train_first
+from storage.errors import BadImageError, InputError
+from storage.formats.tar_cache import Label, Labelled, kept
+from storage.formats.tar_index import Member, tar_members
+from storage.pixels.images import SUFFIXES
+
+LABEL_KEYS = ("label", "cls", "class", "class_id", "class_name")
+LABEL_SUFFIXES = frozenset({".cls", ".json"})
+LABEL_BYTES = 2**16  # of a file with a label, at most
+READ_AHEAD = 2**14
+LINK = "a link in a tar file, which is not followed"
+
+
+def find_tar(files: Files, names: Sequence[str]) -> Source | None:
+    """The dataset, if tar files are among some names in a folder."""
+    packed = [name for name in names if name.endswith((".tar.gz", ".tgz"))]
+    shards = [name for name in names if name.endswith(".tar")]
+    if packed and not shards:
+        raise InputError(f"{files}/{packed[0]} is compressed, so that no part of it can be read; unpack it first.")
+    return TarSource(files, shards) if shards else None
+
+
+class TarSource(ListedSource):
+    """Images in tar files; keys are SHARD.tar/MEMBER.
+
+    Parameters
+    ----------
+    files, shards
+        The files.
+    """
+
+    layout = None
+
+    def __init__(self, files: Files, shards: Sequence[str]) -> None:
+        self._files, self._shards = files, sorted(shards)
+        self._ignored = 0
+
+    @property
+    def ignored(self) -> int:
+        """Members that are neither images nor labels."""
+        self.samples()
+        return self._ignored
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        """The different labels; and all images, train first, in the order of the tar files and their members."""
+        labels: list[pa.Array] = []
+        found = numbered(to_samples(self._batches(labels)))
+        classes, ids = class_ids(_of_one_type(labels), None, lambda row: f"{self._files}/{found['key'][row]}")
+        return classes, train_first(found.set_column(found.column_names.index("class_id"), "class_id", ids))
+
+    def _batches(self, labels: list[pa.Array]) -> Iterator[dict[str, Any]]:
+        for shard in self._shards:
+            stamp = self._files.stamp(shard)
+            images = (found for found in self._labelled(shard, stamp) if self._is_image(found.member))
+            while batch := list(islice(images, LISTED_AT_ONCE)):
+                labels.append(_array([image.label for image in batch]))
+                yield {
+                    "key": [f"{shard}/{image.member.name}" for image in batch],
+                    "class_id": pa.nulls(len(batch), pa.int32()),
+                    "split": split_of(shard),
+                    "offset": [None if image.member.length is None else image.member.offset for image in batch],
+                    "length": [image.member.length for image in batch],
+                    "stamp": [stamp] * len(batch),
+                }
+
+    def _is_image(self, member: Member) -> bool:
+        """Whether the name says so; counts the others."""
+        image = _suffix(member) in SUFFIXES
+        self._ignored += not image
+        return image
+
+    def _labelled(self, shard: str, stamp: bytes | None) -> Iterator[Labelled]:
+        """Members that are no labels, each with its label; those of a file far away are kept here."""
+        found = self._found(shard)
+        return found if stamp is None or self._files.local(shard) else kept(f"{self._files}/{shard}", stamp, found)
+
+    def _found(self, shard: str) -> Iterator[Labelled]:
+        """Members next to each other whose names agree up to the first dot are one sample."""
+        with self._files.open(shard) as raw:
+            file = io.BufferedReader(raw, READ_AHEAD) if isinstance(raw, io.RawIOBase) else raw
+            for _, group in groupby(tar_members(file, f"{self._files}/{shard}"), lambda member: _stem(member.name)):
+                members = list(group)
+                label = self._label(file, shard, members)
+                yield from (Labelled(member, label) for member in members if _suffix(member) not in LABEL_SUFFIXES)
+
+    def _label(self, file: BinaryIO, shard: str, members: Iterable[Member]) -> Label:
+        name = ""
+        for member in members:
+            name, suffix = member.name, _suffix(member)
+            if suffix in LABEL_SUFFIXES and member.length is not None:
+                file.seek(member.offset)
+                content = file.read(min(member.length, LABEL_BYTES))
+                try:
+                    label = _parsed(content.decode().strip(), suffix)
+                except (ValueError, RecursionError):
+                    raise InputError(
+                        f"{self._files}/{shard}/{name} is not a label: it holds {content[:40]!r}."
+                    ) from None
+                if label is not None:
+                    return label
+        return posixpath.basename(posixpath.dirname(name)) or None
+
+    def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
+        """The bytes of each member, neighbours in one read."""
+        return read_ranges(self._files, samples, _shards, LINK)
+
+
+def _shards(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.replace_substring_regex(keys, r"(?s)(\.tar)/.*", r"\1")
+
+
+def _suffix(member: Member) -> str:
+    return posixpath.splitext(member.name)[1].lower()
+
+
+def _stem(name: str) -> str:
+    folder, base = posixpath.split(name)
+    return f"{folder}/{base.split('.', 1)[0]}"
+
+
+def _parsed(text: str, suffix: str) -> Label:
+    if suffix == ".json":
+        content = json.loads(text)
+        entries = content if isinstance(content, dict) else {}
+        label = next((entries[name] for name in LABEL_KEYS if name in entries), None)
+        if isinstance(label, int | str) or label is None:
+            return label
+        raise ValueError
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text  # noqa: PLR2004
+
+
+def _array(labels: list[Label]) -> pa.Array:
+    kinds = {type(label) for label in labels if label is not None}
+    return pa.array(labels if len(kinds) <= 1 else [None if label is None else str(label) for label in labels])
+
+
+def _of_one_type(labels: list[pa.Array]) -> pa.ChunkedArray:
+    kinds = {part.type for part in labels if not pa.types.is_null(part.type)}
+    kind = kinds.pop() if len(kinds) == 1 else pa.string()
+    return pa.chunked_array([part.cast(kind) for part in labels], kind)

@@ -1,0 +1,1 @@
+"""Encoded images to pixels of one size, depth and number of channels."""

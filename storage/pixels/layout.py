@@ -1,0 +1,118 @@
+"""Pixels that are stored as plain arrays, without an image format around them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.errors import BadImageError
+
+Float32 = npt.NDArray[np.float32]
+
+LARGEST = {"uint8": 2**8 - 1, "uint16": 2**16 - 1}
+
+
+@dataclass(frozen=True)
+class PixelLayout:
+    """How the pixels of one image lie in its stored bytes.
+
+    Attributes
+    ----------
+    height, width, channels
+        Of every image: 1 channel is gray, 3 are RGB, 4 are RGB and alpha.
+    dtype
+        NumPy's name of the type, with its byte order.
+    planar
+        Whether each channel is stored on its own, (channels, height, width), not (height, width, channels).
+    white
+        Value of full white where black is 0; None for the largest of an unsigned type, and for types without one.
+    """
+
+    height: int
+    width: int
+    channels: int
+    dtype: str = "uint8"
+    planar: bool = False
+    white: float | None = None
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Bytes of one image."""
+        return self.height * self.width * self.channels * np.dtype(self.dtype).itemsize
+
+    @cached_property
+    def known_white(self) -> float | None:
+        """Value of full white, if it is known."""
+        return LARGEST.get(np.dtype(self.dtype).name) if self.white is None else self.white
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether full white is the largest value of an unsigned type of 8 or 16 bits."""
+        return self.known_white is not None and self.known_white == LARGEST.get(np.dtype(self.dtype).name)
+
+    @property
+    def mode(self) -> str:
+        """The kind of pixels, such as `uint8 x 3`."""
+        return f"{np.dtype(self.dtype).name} x {self.channels}"
+
+    def unpack(self, payload: bytes) -> npt.NDArray[np.generic]:
+        """The pixels (height, width, channels) as they are stored.
+
+        Raises
+        ------
+        BadImageError
+            If there are too few or too many bytes.
+        """
+        if len(payload) != self.nbytes:
+            raise BadImageError("truncated", f"{len(payload)} bytes where an image has {self.nbytes}")
+        values = np.frombuffer(payload, self.dtype)
+        if self.planar:
+            return values.reshape(self.channels, self.height, self.width).transpose(1, 2, 0)
+        return values.reshape(self.height, self.width, self.channels)
+
+
+def unit_range(
+    values: npt.NDArray[np.generic], white: float | None, value_range: tuple[float, float] | None
+) -> npt.NDArray[np.float32]:
+    """Scale pixels so that black is 0 and white is 1.
+
+    Parameters
+    ----------
+    values
+        Of any numeric type.
+    white
+        Value of white where black is 0, if that is known.
+    value_range
+        Black and white, if the user said so.
+
+    Raises
+    ------
+    BadImageError
+        If the range is not known, or values are not finite or lie outside it.
+    """
+    if white is not None:
+        value_range = (0, white)
+    if value_range is None:
+        raise BadImageError("unknown range", f"pixels of {values.dtype} have no stated range; set --value-range")
+    numbers = values.astype(np.float64)
+    infinite = numbers.size - int(np.isfinite(numbers).sum())
+    if infinite:
+        raise BadImageError("not finite", f"{infinite} of {numbers.size} values are NaN or infinite")
+    low, high = value_range
+    if numbers.min() < low or numbers.max() > high:
+        raise BadImageError(
+            "out of range", f"values from {numbers.min():g} to {numbers.max():g} where black is {low:g}, white {high:g}"
+        )
+    return ((numbers - low) / (high - low)).astype(np.float32)
+
+
+def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Float32) -> Float32:
+    """Scale pixels of an integer type to [0, 1], as float32; those of float32 are in it already."""
+    return np.divide(images, np.float32(white(images.dtype)), dtype=np.float32)
+
+
+def white(dtype: np.dtype[Any]) -> int:
+    """The value that stands for white in images of a type."""
+    return 1 if dtype.kind == "f" else 2 ** (8 * dtype.itemsize) - 1

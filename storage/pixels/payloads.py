@@ -1,0 +1,76 @@
+"""Stored bytes of a sample, whether an image file or plain pixels, as an array in the form a run needs."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.pixels.images import GRAY_MODES, ImageForm, Pixels, in_size, open_image, pixels, to_image
+from storage.pixels.jpeg import ImageDecoder
+from storage.pixels.layout import PixelLayout, unit_range
+
+RGB, RGBA = 3, 4
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow weighs red, green and blue
+
+
+def look(payload: bytes, layout: PixelLayout | None) -> tuple[str, tuple[int, int]]:
+    """Mode and size (width, height) of an image, from its header.
+
+    Raises
+    ------
+    BadImageError
+        If it has none that can be read.
+    """
+    if layout is not None:
+        return layout.mode, (layout.width, layout.height)
+    image = open_image(payload)
+    return image.mode, image.size
+
+
+def is_gray(mode: str) -> bool:
+    """Whether a mode that `look` gave has no colour."""
+    return mode in GRAY_MODES or mode.endswith(" x 1")
+
+
+def decode(payload: bytes, layout: PixelLayout | None, form: ImageForm) -> Pixels:
+    """An image as an array; see `decoder`, which is faster where there are many."""
+    return decoder(layout, form)(payload)
+
+
+def decoder(layout: PixelLayout | None, form: ImageForm) -> Callable[[bytes], Pixels]:
+    """What decodes images of a dataset, one after the other, into arrays (height, width, channels).
+
+    They are of uint8 or uint16 over their whole range, or of float32 in [0, 1], each valid until the next is decoded.
+    Decoding raises BadImageError if the pixels are not complete or not finite, have no known range, or do not fit the
+    form.
+
+    Parameters
+    ----------
+    layout
+        Of stored pixels; None for image files.
+    form
+        What the arrays must be like.
+    """
+    return ImageDecoder(form).decode if layout is None else partial(_unpacked, layout=layout, form=form)
+
+
+def _unpacked(payload: bytes, layout: PixelLayout, form: ImageForm) -> Pixels:
+    stored = layout.unpack(payload)
+    if layout.whole and stored.dtype == np.uint8:
+        same = stored.shape == (form.height, form.width, form.channels)
+        return stored if same else pixels(to_image(stored), form)  # type: ignore[return-value]
+    if layout.whole and layout.channels == 1:
+        return pixels(to_image(stored.astype(np.uint16)), form)
+    return _in_form(unit_range(stored, layout.known_white, form.value_range), form)
+
+
+def _in_form(values: npt.NDArray[np.float32], form: ImageForm) -> npt.NDArray[np.float32]:
+    """What `pixels` does to images of 8 bits, for float32 in [0, 1] with 1, 3 or 4 channels."""
+    if values.shape[2] == RGBA:
+        values = values[..., :RGB] * values[..., RGB:] + 1 - values[..., RGB:]
+    if form.channels == 1 and values.shape[2] == RGB:
+        values = (values @ LUMA).astype(np.float32)[..., None]
+    planes = [np.asarray(in_size(to_image(values[..., [channel]]), form)) for channel in range(values.shape[2])]
+    stacked = np.stack(planes, axis=-1).clip(0, 1)  # bicubic interpolation overshoots
+    return np.broadcast_to(stacked, (*stacked.shape[:2], form.channels))

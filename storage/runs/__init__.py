@@ -1,0 +1,1 @@
+"""A workspace and its runs: paths, shards, manifest, verification and garbage."""

@@ -1,0 +1,199 @@
+"""A finished run, opened for reading."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.errors import InputError
+from storage.runs.manifest import Manifest, read_manifest
+from storage.runs.workspace import RunPaths, Workspace
+from storage.stores.store import StorePath
+
+if TYPE_CHECKING:
+    # At run time these are imported when first used: reading a manifest needs neither.
+    import pyarrow as pa
+    import zarr
+
+
+Image = npt.NDArray[np.float32]
+
+
+class Tables(Mapping[str, "pa.Table"]):
+    """The result tables that a run has, by name, read when asked for."""
+
+    def __init__(self, paths: RunPaths) -> None:
+        self._paths = paths
+
+    def __getitem__(self, name: str) -> "pa.Table":
+        from storage.tables.parquet import read_table  # noqa: PLC0415
+        from storage.tables.schemas import COMPARISONS, TABLES  # noqa: PLC0415
+
+        if name not in TABLES.keys() | COMPARISONS.keys():
+            raise KeyError(name)
+        return read_table(self._paths.table(name))
+
+    def __iter__(self) -> Iterator[str]:
+        found = (path.name for path in self._paths.tables.files())
+        return iter(sorted(name.removesuffix(".parquet") for name in found))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Run:
+    """A finished run, or one whose last file is yet to be written.
+
+    Parameters
+    ----------
+    paths
+        Where its files lie.
+    manifest
+        What it is made of; by default read from its manifest.
+
+    Attributes
+    ----------
+    paths
+        Where its files lie.
+    tables
+        Arrow tables by name, such as `tables["patterns"]`.
+    """
+
+    def __init__(self, paths: RunPaths, manifest: Manifest | None = None) -> None:
+        self.paths = paths
+        self.tables = Tables(paths)
+        self._manifest = manifest
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the run is made of."""
+        return self._manifest or read_manifest(self.paths.manifest)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the run, its result beside its control, and where its report is."""
+        row = {name: escape(str(value)) for name, value in self.manifest.learnability.items()}
+        return (
+            f"<b>{escape(self.manifest.run_id)}</b>: {escape(self.manifest.source)}, {row['n']} images fitted, "
+            f"{row['classes']} classes, {row['rank']} patterns<br>learnability {row['learnability']:.6}, "
+            f"shuffled labels at most {row['shuffled_max']:.6}<br>report: <code>{escape(str(self.paths.report))}</code>"
+        )
+
+    @property
+    def coefficients(self) -> "zarr.Array[Any]":
+        """Wavelet coefficients (images, coefficients) float32."""
+        return _open(self.paths.coefficients)
+
+    @property
+    def mean(self) -> "zarr.Array[Any]":
+        """Mean coefficients (coefficients,) float64; zeros if the run did not centre."""
+        return _open(self.paths.mean)
+
+    @property
+    def patterns(self) -> "zarr.Array[Any]":
+        """Orthonormal patterns (patterns, coefficients) float32."""
+        return _open(self.paths.patterns)
+
+    @property
+    def scores(self) -> "zarr.Array[Any]":
+        """Scores (images, patterns) float32."""
+        return _open(self.paths.scores)
+
+    @property
+    def pattern_images(self) -> "zarr.Array[Any]":
+        """Patterns as images (patterns, height, width, channels) float32."""
+        return _open(self.paths.pattern_images)
+
+    @property
+    def mean_image(self) -> "zarr.Array[Any]":
+        """The mean as an image (height, width, channels) float32; zeros if the run did not centre."""
+        return _open(self.paths.mean_image)
+
+    def pattern_image(self, number: int) -> Image:
+        """A pattern as an image (height, width, channels): how pixels change with its score.
+
+        Of a run with --transform modulus, as of all its images, maps: how the mean log modulus of each channel changes.
+        """
+        return np.asarray(self.pattern_images[number])
+
+    def generalized_pattern_image(self, number: int) -> Image:
+        """A generalized pattern of the table of that name as an image, with unit coefficients.
+
+        Raises
+        ------
+        InputError
+            If images cannot be had from the run's coefficients.
+        """
+        return self._combined(_open(self.paths.generalized_loadings)[number], self.pattern_images.shape[0])
+
+    def class_pattern_image(self, class_id: int, number: int = 0) -> Image:
+        """A pattern that is a class's own, the most so by default, as an image, with unit coefficients.
+
+        Raises
+        ------
+        InputError
+            If images cannot be had from the run's coefficients.
+        """
+        return self._combined(_open(self.paths.class_loadings)[class_id, number], self.pattern_images.shape[0])
+
+    def reconstruct(self, key: str, rank: int) -> Image:
+        """An image as the sum of the mean and its first patterns (height, width, channels), not clipped to [0, 1].
+
+        Raises
+        ------
+        InputError
+            If there is no such image, it was rejected, the run has fewer patterns, or images cannot be had from its
+            coefficients.
+        """
+        most = self.pattern_images.shape[0]
+        if not 0 <= rank <= most:
+            raise InputError(f"The run {self.paths.run_id} has {most} patterns; choose a rank from 0 to {most}.")
+        return np.asarray(self.mean_image[:]) + self._combined(self.scores[self.row(key)], rank)
+
+    def row(self, key: str) -> int:
+        """Row of an image in coefficients and scores.
+
+        Raises
+        ------
+        InputError
+            If there is no such image, or it was rejected.
+        """
+        samples = self.tables["samples"]
+        position = samples["key"].index(key).as_py()
+        if position < 0:
+            raise InputError(
+                f"The run {self.paths.run_id} has no image {key!r}; the column key of its table samples names all, "
+                f"such as {samples['key'][0].as_py()!r}."
+            )
+        if not samples["valid"][position].as_py():
+            raise InputError(f"The image {key} was rejected; the table rejects says why.")
+        return int(samples["row"][position].as_py())
+
+    def _combined(self, weights: Any, rank: int) -> Image:  # noqa: ANN401 - an array from Zarr
+        """The first images of patterns times weights (patterns,), summed."""
+        images = np.asarray(self.pattern_images[:rank])
+        return np.tensordot(np.asarray(weights, np.float32)[:rank], images, 1)
+
+
+def open_run(path: str | Path | StorePath) -> Run:
+    """Open a finished run: the folder or URL of a run, or WORKSPACE/latest.
+
+    Raises
+    ------
+    InputError
+        If there is no finished run.
+    """
+    address = str(path).rstrip("/")
+    folder, _, name = address.rpartition("/")
+    if name == "latest":
+        return Run(Workspace(folder.removesuffix("/runs") or ".").find("latest"))
+    return Run(Workspace(folder.removesuffix("/runs") or ".").find(address))
+
+
+def _open(path: StorePath) -> "zarr.Array[Any]":
+    from storage.arrays.zarr import open_array  # noqa: PLC0415
+
+    return open_array(path)

@@ -1,0 +1,359 @@
+"""Where everything lies: every path of a workspace is made here."""
+
+import re
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storage.errors import InputError
+from storage.stores.open import SCHEMES, open_path
+from storage.stores.store import Lease, StorePath
+
+DEFAULT_WORKSPACE = "eigenwave-workspace"
+RUN_ID_PATTERN = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run.
+
+    `work` holds what an interrupted run continues from; it is removed when the run is sealed.
+    """
+
+    folder: StorePath
+
+    @property
+    def run_id(self) -> str:
+        """The run's name: its folder's name."""
+        return self.folder.name
+
+    @property
+    def settings(self) -> StorePath:
+        """Settings the run's numbers depend on."""
+        return self.folder / "settings.json"
+
+    @property
+    def plan(self) -> StorePath:
+        """The plan the run follows."""
+        return self.folder / "plan.json"
+
+    @property
+    def coefficients(self) -> StorePath:
+        """Zarr array (images, coefficients)."""
+        return self.folder / "coefficients.zarr"
+
+    @property
+    def mean(self) -> StorePath:
+        """Zarr array (coefficients,)."""
+        return self.folder / "mean.zarr"
+
+    @property
+    def patterns(self) -> StorePath:
+        """Zarr array (patterns, coefficients)."""
+        return self.folder / "patterns.zarr"
+
+    @property
+    def scores(self) -> StorePath:
+        """Zarr array (images, patterns)."""
+        return self.folder / "scores.zarr"
+
+    @property
+    def pattern_images(self) -> StorePath:
+        """Zarr array (patterns, height, width, channels)."""
+        return self.folder / "pattern_images.zarr"
+
+    @property
+    def mean_image(self) -> StorePath:
+        """Zarr array (height, width, channels)."""
+        return self.folder / "mean_image.zarr"
+
+    @property
+    def generalized_loadings(self) -> StorePath:
+        """Zarr array (generalized patterns, patterns)."""
+        return self.folder / "generalized_loadings.zarr"
+
+    @property
+    def class_loadings(self) -> StorePath:
+        """Zarr array (classes, patterns of each, patterns)."""
+        return self.folder / "class_loadings.zarr"
+
+    @property
+    def report(self) -> StorePath:
+        """What a person reads: one HTML file that needs no other."""
+        return self.folder / "report.html"
+
+    def figure(self, name: str) -> StorePath:
+        """A picture for a paper, by its file name."""
+        return self.folder / "figures" / name
+
+    def of_report(self, path: StorePath) -> bool:
+        """Whether a file is the report or one of its figures, which follow from the others."""
+        return path == self.report or path.is_below(self.folder / "figures")
+
+    def of_drift(self, path: StorePath) -> bool:
+        """Whether a file is a table of the comparison with the run before, which follows from the two runs."""
+        return path.is_below(self.tables) and path.name.startswith("compared_")
+
+    @property
+    def manifest(self) -> StorePath:
+        """Written last: without it the run is not finished."""
+        return self.folder / "manifest.json"
+
+    @property
+    def manifest_copy(self) -> StorePath:
+        """The manifest once more, so that it can be brought back."""
+        return self.folder / "manifest.copy.json"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run was sealed, even if its manifest was lost since."""
+        return self.manifest.exists() or (self.manifest_copy.exists() and not self.work.is_dir())
+
+    @property
+    def work(self) -> StorePath:
+        """Intermediate state of an unfinished run."""
+        return self.folder / "work"
+
+    @property
+    def listing(self) -> StorePath:
+        """Every sample in row order, a batch a shard."""
+        return self.work / "listing.batches"
+
+    @property
+    def totals(self) -> StorePath:
+        """What the transform found."""
+        return self.work / "totals.json"
+
+    @property
+    def transformed(self) -> StorePath:
+        """Says that all shards are transformed and the first pass is finished."""
+        return self.work / "transformed"
+
+    @property
+    def shift(self) -> StorePath:
+        """Mean of some images, that the first pass is taken about."""
+        return self.work / "shift.npy"
+
+    @property
+    def thresholds(self) -> StorePath:
+        """What shuffled labels are made from."""
+        return self.work / "thresholds.npy"
+
+    @property
+    def projection(self) -> StorePath:
+        """Merged sums of the projecting pass."""
+        return self.work / "projection.npz"
+
+    @property
+    def summary(self) -> StorePath:
+        """Merged sums over the scores."""
+        return self.work / "summary.npz"
+
+    @property
+    def judges(self) -> StorePath:
+        """What images are judged by: all scores' histograms, and classifiers."""
+        return self.work / "judges.npz"
+
+    @property
+    def verdicts(self) -> StorePath:
+        """Merged sums over the judged images."""
+        return self.work / "verdicts.npz"
+
+    def judgement(self, shard: int) -> StorePath:
+        """What each sample of a shard was judged to be."""
+        return self.work / "judgements" / f"{shard:06d}.batches"
+
+    @property
+    def parts(self) -> StorePath:
+        """Folder of what became of samples."""
+        return self.work / "parts"
+
+    def part(self, shard: int) -> StorePath:
+        """What became of each sample of a shard."""
+        return self.parts / f"{shard:06d}.batches"
+
+    def basis(self, number: int) -> StorePath:
+        """Orthonormal block that pass `number` multiplies, (coefficients, block width) float32."""
+        return self.work / f"basis-{number:02d}.npy"
+
+    def product(self, number: int) -> StorePath:
+        """Product of pass `number`, (coefficients, block width) float64."""
+        return self.work / f"product-{number:02d}.npy"
+
+    def values(self, number: int) -> StorePath:
+        """Squared singular values as the passes up to `number` see them."""
+        return self.work / f"values-{number:02d}.npy"
+
+    def scale_basis(self, number: int) -> StorePath:
+        """Blocks that pass `number` over the scales multiplies, (families, coefficients, block width) float32."""
+        return self.work / f"scale-basis-{number:02d}.npy"
+
+    def scale_product(self, number: int) -> StorePath:
+        """Products of pass `number` over the scales, (families, coefficients, block width) float64."""
+        return self.work / f"scale-product-{number:02d}.npy"
+
+    @property
+    def scale_patterns(self) -> StorePath:
+        """Patterns of each scale, (families, coefficients, patterns) float32."""
+        return self.work / "scale-patterns.npy"
+
+    @property
+    def scales(self) -> StorePath:
+        """Merged sums over the scores on the patterns of scales."""
+        return self.work / "scales.npz"
+
+    @property
+    def gram(self) -> StorePath:
+        """Gram matrix of the columns, float64."""
+        return self.work / "gram.npy"
+
+    def kernel(self, shard: int) -> StorePath:
+        """Rows of a shard in the Gram matrix of the rows, up to the diagonal, float64."""
+        return self.work / "kernel" / f"{shard:06d}.npy"
+
+    @property
+    def weights(self) -> StorePath:
+        """What patterns are combined from rows with, (images fitted, patterns) float32."""
+        return self.work / "weights.npy"
+
+    @property
+    def tables(self) -> StorePath:
+        """Folder of the result tables."""
+        return self.folder / "tables"
+
+    def table(self, name: str) -> StorePath:
+        """A result table."""
+        return self.tables / f"{name}.parquet"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder of runs and of the shards they share.
+
+    Parameters
+    ----------
+    address
+        A local folder, or a URL: s3://, gs:// or az://.
+    """
+
+    address: str | Path
+
+    @property
+    def folder(self) -> StorePath:
+        """All of it."""
+        return open_path(self.address)
+
+    def chunk(self, key: str) -> StorePath:
+        """Encoded coefficients of the shard with this key."""
+        return self.folder / "shards" / key[:2] / key
+
+    def marker(self, key: str) -> StorePath:
+        """What says that the shard's chunk is complete."""
+        return self.folder / "shards" / key[:2] / f"{key}.json"
+
+    def seen(self, run_id: str) -> StorePath:
+        """How the dataset's files looked to a run: saves the next one reading, and may be removed at any time."""
+        return self.folder / "seen" / f"{run_id}.batches"
+
+    @property
+    def latest(self) -> StorePath:
+        """Holds the id of the newest finished run; while a run is sealed, before it on a line of its own."""
+        return self.folder / "runs" / "latest"
+
+    def latest_id(self) -> str | None:
+        """The newest finished run: of those that `latest` names the first that is finished, or else the first."""
+        try:
+            named = self.latest.read_bytes().decode(errors="replace").split()
+        except FileNotFoundError:
+            return None
+        return next((run_id for run_id in named if self.run(run_id).finished), next(iter(named), None))
+
+    @property
+    def latest_exists(self) -> bool:
+        """Whether `latest` names a finished run."""
+        try:
+            self.find("latest")
+        except InputError:
+            return False
+        return True
+
+    def comparison(self, first: str, second: str) -> StorePath:
+        """Folder of the tables that compare two runs."""
+        return self.folder / "comparisons" / f"{first}--{second}"
+
+    def run(self, run_id: str, folder: str = "runs") -> RunPaths:
+        """Paths of the run with this id, whether it exists or not."""
+        return RunPaths(self.folder / folder / run_id)
+
+    def runs(self) -> list[RunPaths]:
+        """All runs, finished or not, in the order of their ids: oldest first, if the ids were not chosen by hand."""
+        return [self.run(name) for name in self.folder.store.folders("runs")]
+
+    def find(self, name: str) -> RunPaths:
+        """The finished run called `name`: an id, a path or URL, or `latest`.
+
+        Raises
+        ------
+        InputError
+            If there is no such run, or it was never finished.
+        """
+        if name == "latest":
+            newest = self.latest_id()
+            if newest is None:
+                raise InputError(f"The workspace {self.folder} has no finished run; eigenwave run SOURCE makes one.")
+            name = newest
+        elsewhere = name.startswith(SCHEMES) or Path(name).is_dir()
+        paths = RunPaths(open_path(name)) if elsewhere else self.run(name)
+        if not paths.folder.is_dir():
+            raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows which there are.")
+        if not paths.finished:
+            raise InputError(f"Run {paths.run_id} was never finished; the same eigenwave run command continues it.")
+        return paths
+
+    def home(self, name: str) -> "Workspace":
+        """The workspace of the run called `name`: this one, unless the name is a path or URL of a run elsewhere."""
+        if "/runs/" in name and (name.startswith(SCHEMES) or Path(name).is_dir()):
+            return Workspace(name.rpartition("/runs/")[0])
+        return self
+
+    def prepare(self) -> None:
+        """Make sure that the workspace can be written.
+
+        Raises
+        ------
+        InputError
+            If it cannot, with the reason.
+        """
+        self.folder.store.require_usable()
+
+    def lock(self) -> AbstractContextManager[Lease]:
+        """Hold the workspace for one writer; who is killed needs no cleaning up.
+
+        Raises
+        ------
+        InputError
+            If another process holds it.
+        """
+        return self.folder.store.lock("lock")
+
+
+def new_run_id() -> str:
+    """A run id such as r-20261122T031500-7f3a: starts with a letter, sorts by time to a 65,536th of a second."""
+    now = datetime.now(UTC)
+    return f"r-{now:%Y%m%dT%H%M%S}-{now.microsecond * 2**16 // 10**6:04x}"
+
+
+def checked_run_id(run_id: str) -> str:
+    """`run_id` itself, if it can name a folder.
+
+    Raises
+    ------
+    InputError
+        If it cannot.
+    """
+    if not RUN_ID_PATTERN.fullmatch(run_id) or run_id == "latest":
+        raise InputError(
+            f"The run id {run_id!r} is not possible: use letters, digits, dots, dashes and underscores, a letter first."
+        )
+    return run_id

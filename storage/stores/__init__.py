@@ -1,0 +1,1 @@
+"""Where bytes lie: folders and object stores, whole-file writes, locks and retries."""

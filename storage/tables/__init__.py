@@ -1,0 +1,1 @@
+"""Schemas, Parquet tables, and batches that are read one by one."""

@@ -1,0 +1,147 @@
+"""Parquet tables: their schemas as data, and the one way they are written and read."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import EigenwaveError
+from storage.stores.files import replacing
+from storage.stores.store import StorePath
+from storage.tables.schemas import (
+    SCHEMA_VERSION,
+)
+
+GROUP_ROWS = 2**16
+
+
+class TableWriter:
+    """Writes a table of any number of pieces in row groups of `GROUP_ROWS`: every one adds to what readers parse."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+        self._held: list[pa.Table] = []
+        self._rows = 0
+
+    def write(self, piece: pa.Table) -> None:
+        """The next rows."""
+        self._held.append(piece)
+        self._rows += len(piece)
+        if self._rows >= GROUP_ROWS:
+            self._write(self._rows // GROUP_ROWS * GROUP_ROWS)
+
+    def close(self) -> None:
+        """The rows that make no whole group."""
+        self._write(self._rows)
+
+    def _write(self, rows: int) -> None:
+        if rows:
+            held = pa.concat_tables(self._held).unify_dictionaries()
+            self._writer.write_table(held.slice(0, rows), row_group_size=GROUP_ROWS)
+            self._held, self._rows = [held.slice(rows)], len(held) - rows
+
+
+@contextmanager
+def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[TableWriter]:
+    """A writer of a Parquet file that appears whole when the block ends, with page checksums.
+
+    Parameters
+    ----------
+    path
+        The file.
+    schema
+        One of this module's schemas.
+    metadata
+        Written into the schema metadata as JSON under the key `eigenwave`, with the schema version.
+    """
+    content = json.dumps({"schema_version": SCHEMA_VERSION, **metadata}, sort_keys=True)
+    described = schema.with_metadata({"eigenwave": content})
+    # Keys, digests and numbers hardly repeat: looking for repetitions makes them larger, and slower to read.
+    repetitive = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    options = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": repetitive}
+    with replacing(path) as partial, pq.ParquetWriter(partial, described, **options) as file:
+        writer = TableWriter(file)
+        yield writer
+        writer.close()
+
+
+def write_table(path: StorePath, schema: pa.Schema, columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Write columns (NumPy arrays or lists) as a whole table; NaN becomes null."""
+    with table_writer(path, schema, metadata) as writer:
+        writer.write(to_table(schema, columns))
+
+
+def to_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
+    """An Arrow table from columns, in the schema's order and types; NaN becomes null.
+
+    Raises
+    ------
+    EigenwaveError
+        If a statistic is infinite: it must have been refused or made null before.
+    """
+    arrays = [_column(field, columns[field.name]) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _column(field: pa.Field, values: Any) -> pa.Array:  # noqa: ANN401 - anything Arrow can hold
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values.cast(field.type)
+    if pa.types.is_dictionary(field.type):
+        return pa.array(values, field.type.value_type).dictionary_encode().cast(field.type)
+    array = pa.array(values, field.type, from_pandas=True)
+    if pa.types.is_floating(field.type) and not pa.compute.all(pa.compute.is_finite(array), min_count=0).as_py():
+        raise EigenwaveError(f"The column {field.name} holds an infinite value; please report this.")
+    return array
+
+
+def read_table(path: StorePath, columns: list[str] | None = None) -> pa.Table:
+    """Read a table, checking the page checksums.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        return file.read(columns, use_threads=False)  # workers are processes
+
+
+def read_rows(path: StorePath, columns: list[str], rows: range) -> pa.Table:
+    """Read some rows of a table, as many of them as there are, checking the page checksums.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        there = file.metadata
+        size = there.row_group(0).num_rows if there.num_rows else 1  # that of all row groups but the last
+        groups = range(rows.start // size, -(-min(rows.stop, there.num_rows) // size))
+        found = file.read_row_groups(groups, columns, use_threads=False)
+        return found.slice(rows.start - groups.start * size, len(rows))
+
+
+def read_groups(path: StorePath, columns: list[str]) -> Iterator[pa.Table]:
+    """Read a table one row group after the other, checking the page checksums.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns, use_threads=False)
+
+
+@contextmanager
+def _opened(path: StorePath) -> Iterator[pq.ParquetFile]:
+    try:
+        with path.open() as content, pq.ParquetFile(content, page_checksum_verification=True) as file:
+            yield file
+    except (OSError, pa.ArrowException) as error:
+        raise EigenwaveError(f"The table {path} cannot be read: {error}") from None

@@ -1,0 +1,1 @@
+"""The association stage: scores and labels to tables."""

@@ -1,0 +1,67 @@
+"""Second-order association: the tables and arrays of generalized patterns and of each class's own patterns."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from storage.arrays.zarr import write_array
+from storage.tables.parquet import write_table
+from storage.tables.schemas import TABLES
+from tasks.dtypes import Float64
+from tasks.run.job import Job
+from tasks.statistics.class_comparison import Comparison
+from tasks.statistics.hogsvd import agreement
+from tasks.statistics.scatter import ClassScatter
+
+
+def compare_classes(
+    job: Job, scatter: ClassScatter, names: Sequence[str], metadata: Mapping[str, str]
+) -> tuple[Comparison, Comparison]:
+    """Write what is found, and give it: under the true labels, and under one permutation of them."""
+    true, shuffled = Comparison.of(scatter, 0), Comparison.of(scatter, 1)
+    rank = scatter.sums.shape[-1]
+    generalized = true.whitening.loadings(true.generalized.directions)
+    of_classes = np.stack([true.whitening.loadings(directions) for directions in true.against.directions])
+    of_classes[np.isnan(true.against.share[:, 0])] = np.nan
+    write_array(job.paths.generalized_loadings, _padded(generalized, rank), ("generalized", "pattern"))
+    write_array(job.paths.class_loadings, _padded(of_classes, rank), ("class", "number", "pattern"))
+    columns = {
+        "generalized_patterns": _generalized(true, names),
+        "class_patterns": _class_patterns(true, shuffled, names),
+    }
+    for name, content in columns.items():
+        write_table(job.paths.table(name), TABLES[name], content, metadata)
+    return true, shuffled
+
+
+def _padded(loadings: Float64, rank: int) -> Float64:
+    """Loadings on the leading patterns as loadings on all."""
+    widths = [(0, 0)] * (loadings.ndim - 1) + [(0, rank - loadings.shape[-1])]
+    return np.pad(loadings, widths)
+
+
+def _generalized(true: Comparison, names: Sequence[str]) -> dict[str, object]:
+    patterns, classes = true.shares.shape
+    pairs = zip(true.shares, true.held_out_shares, strict=True)
+    return {
+        "pattern": np.repeat(np.arange(patterns), classes),
+        "class_id": np.tile(np.arange(classes), patterns),
+        "class_name": [*names] * patterns,
+        "tau": np.repeat(true.generalized.tau, classes),
+        "share": true.shares.ravel(),
+        "held_out_share": true.held_out_shares.ravel(),
+        "replicability": np.repeat([agreement(*pair) for pair in pairs], classes),
+    }
+
+
+def _class_patterns(true: Comparison, shuffled: Comparison, names: Sequence[str]) -> dict[str, object]:
+    classes, most = true.against.angle.shape
+    return {
+        "class_id": np.repeat(np.arange(classes), most),
+        "class_name": np.repeat(names, most).tolist(),
+        "number": np.tile(np.arange(most), classes),
+        "share": true.against.share.ravel(),
+        "angular_distance": true.against.angle.ravel(),
+        "held_out_angular_distance": true.held_out_angle.ravel(),
+        "null_angular_distance": shuffled.against.angle[:, :most].ravel(),
+    }

@@ -1,0 +1,106 @@
+"""What takes all images together to say of one: the ranks of its scores, and whether its label looks right."""
+
+import numpy as np
+
+from storage.arrays.npy import load_array
+from storage.errors import EigenwaveError
+from storage.tables.batches import write_batch
+from storage.tables.schemas import JUDGEMENT
+from tasks.dtypes import Float64, Int64
+from tasks.run.job import Job
+from tasks.run.results import Judges, Summary, Verdicts
+from tasks.run.state import Labels, load_labels, load_scores, load_state, save_state, score_scale
+from tasks.run.worker import single_threaded
+from tasks.statistics.classifiers import Judgement
+from tasks.statistics.ranks import Histogram, LevelCounts, bins, labellings_counted, looked_up
+from tasks.statistics.relabelling import shuffled_labels
+from tasks.statistics.scatter import HELD_OUT, LABELLINGS
+from tasks.statistics.sums import LabelSums
+
+
+@single_threaded
+def judge_shard(job: Job, shard: int) -> Verdicts:
+    """Judge the images of a shard, write what is found of each, and sum up.
+
+    Raises
+    ------
+    EigenwaveError
+        If the scores are missing or damaged, or the disk refuses the write.
+    """
+    labels, judges = load_labels(job, shard), load_state(job.paths.judges, Judges)
+    scores = load_scores(job, shard)[labels.valid].astype(np.float64)
+    shuffled = shuffled_labels(labels.ids, load_array(job.paths.thresholds), job.settings.seed)
+    judgement = judge_parts(judges, scores, labels.classes, labels.part)
+    _write_judgement(job, shard, labels, judgement)
+    fitted, held_out = labels.fitted, labels.part == HELD_OUT
+    labellings = np.concatenate([labels.classes[None], shuffled])
+    ranks, levels = _ranks(job, judges.histogram, scores[fitted], labellings[:, fitted])
+    asked, given = scores[held_out], labellings[:LABELLINGS, held_out]
+    ridge = judges.ridge.predict(asked), judges.shuffled_ridge.predict(asked)
+    quadratic = judgement.likeliest[held_out], judges.shuffled_quadratic.judge(asked, given[1]).likeliest
+    return Verdicts(1, ranks, levels, len(asked), _rightly(ridge, given), _rightly(quadratic, given))
+
+
+def judge_parts(judges: Judges, scores: Float64, labels: Int64, part: Int64) -> Judgement:
+    """Judge each image (n,) by what was learned without its part."""
+    likeliest, suspicion = np.zeros(len(scores), np.int64), np.full(len(scores), np.nan)
+    for number, judge in enumerate((judges.quadratic_0, judges.quadratic_1, judges.quadratic_2)):
+        mine = part == number
+        likeliest[mine], suspicion[mine] = judge.judge(scores[mine], labels[mine])
+    return Judgement(likeliest, suspicion)
+
+
+def _ranks(job: Job, histogram: Histogram, scores: Float64, labellings: Int64) -> tuple[LabelSums, LevelCounts]:
+    binned, classes = bins(scores, score_scale(job)), job.plan.classes
+    counted = labellings_counted(classes, scores.shape[1], len(labellings))
+    return (
+        LabelSums.of(looked_up(histogram.ranks(), binned), labellings, classes),
+        LevelCounts.of(looked_up(histogram.levels(), binned), labellings[:counted], classes),
+    )
+
+
+def _rightly(likeliest: tuple[Int64, Int64], labellings: Int64) -> Int64:
+    return np.asarray((np.stack(likeliest) == labellings).sum(axis=1), np.int64)
+
+
+def _write_judgement(job: Job, shard: int, labels: Labels, judgement: Judgement) -> None:
+    suspicion, likeliest = np.full(len(labels.valid), np.nan), np.full(len(labels.valid), -1)
+    suspicion[labels.valid], likeliest[labels.valid] = judgement.suspicion, judgement.likeliest
+    known = ~np.isnan(suspicion)
+    columns = {
+        "label_suspicion": suspicion,
+        "likely_class_id": [int(one) if good else None for one, good in zip(likeliest, known, strict=True)],
+    }
+    write_batch(job.paths.judgement(shard), JUDGEMENT, columns, {"run_id": job.run_id})
+
+
+@single_threaded
+def finish_summary(job: Job, result: Summary) -> None:
+    """Keep the sums over all scores, and fit from them what images are judged by.
+
+    Raises
+    ------
+    EigenwaveError
+        If shards are missing.
+    """
+    _require_all(job, result.shards)
+    judges = Judges.of(result.histogram, result.scatter, other_split=job.plan.other_split)
+    save_state(job.paths.judges, judges)
+    save_state(job.paths.summary, result)
+
+
+def finish_verdicts(job: Job, result: Verdicts) -> None:
+    """Keep what all judged images add up to.
+
+    Raises
+    ------
+    EigenwaveError
+        If shards are missing.
+    """
+    _require_all(job, result.shards)
+    save_state(job.paths.verdicts, result)
+
+
+def _require_all(job: Job, shards: int) -> None:
+    if shards != job.plan.shards:
+        raise EigenwaveError(f"The scores of only {shards} of {job.plan.shards} shards were taken; run again.")

@@ -1,0 +1,56 @@
+"""The tables of scales: what each tells of the classes on its own, and how patterns spread their energy over bands."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from storage.tables.parquet import write_table
+from storage.tables.schemas import TABLES
+from tasks.run.job import Job
+from tasks.run.state import load_patterns, load_state, read_totals
+from tasks.statistics.scales import ScaleSums, statistics
+
+P95 = 95
+
+
+def tabulate_scales(job: Job, metadata: Mapping[str, str]) -> None:
+    """Write the table `scales`, families one after the other; without rows if scales were not decomposed."""
+    found = statistics(load_state(job.paths.scales, ScaleSums)) if job.paths.scales.exists() else []
+    scales = [scale for family in job.scales for scale in family][: len(found)]
+    total = read_totals(job).energy
+    columns = {
+        "level": [scale.level for scale in scales],
+        "orientation": [scale.orientation for scale in scales],
+        "channel": [scale.channel for scale in scales],
+        "coefficients": [scale.stop - scale.start for scale in scales],
+        "patterns": [row.patterns for row in found],
+        "energy_share": [row.energy / total for row in found],
+        "captured": [row.captured for row in found],
+        "learnability": [row.learnability for row in found],
+        "learnability_adjusted": [row.adjusted for row in found],
+        "expected_null": [row.expected for row in found],
+        "shuffled_mean": [row.shuffled.mean() for row in found],
+        "shuffled_p95": [np.percentile(row.shuffled, P95) for row in found],
+        "shuffled_max": [row.shuffled.max() for row in found],
+    }
+    write_table(job.paths.table("scales"), TABLES["scales"], columns, metadata)
+
+
+def tabulate_bands(job: Job, metadata: Mapping[str, str]) -> None:
+    """Write the table `pattern_bands`, by pattern, band and channel."""
+    squares = load_patterns(job).astype(np.float64) ** 2
+    channels, bands = job.space.channels, job.space.bands
+    shares = [
+        part.sum(axis=0) for band in bands for part in np.split(squares[band.start : band.stop], channels)
+    ]  # each of a band's channel, (patterns,)
+    names = [(band.orientation, band.level, channel) for band in bands for channel in range(channels)]
+    rank = squares.shape[1]
+    orientations, levels, numbers = zip(*names, strict=True)
+    columns = {
+        "pattern": np.repeat(np.arange(rank), len(names)),
+        "level": np.tile(levels, rank),
+        "orientation": list(orientations) * rank,
+        "channel": np.tile(numbers, rank),
+        "energy_share": np.stack(shares, axis=1).ravel(),
+    }
+    write_table(job.paths.table("pattern_bands"), TABLES["pattern_bands"], columns, metadata)

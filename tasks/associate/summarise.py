@@ -1,0 +1,42 @@
+"""Sums over the scores of one shard: all that association is computed from, but what needs the ranks of all images."""
+
+import numpy as np
+
+from storage.arrays.npy import load_array
+from tasks.run.job import Job
+from tasks.run.results import Summary
+from tasks.run.state import load_labels, load_scores, score_scale
+from tasks.run.worker import single_threaded
+from tasks.statistics.association import ClassSums
+from tasks.statistics.bootstrap import GroupSums, group_of, groups_kept
+from tasks.statistics.exemplars import Exemplars
+from tasks.statistics.ranks import Histogram, bins
+from tasks.statistics.relabelling import noisy_labels, shuffled_labels
+from tasks.statistics.scatter import ClassScatter
+from tasks.statistics.sums import LabelSums
+
+
+@single_threaded
+def summarise_shard(job: Job, shard: int) -> Summary:
+    """Sum up the scores of a shard.
+
+    Raises
+    ------
+    EigenwaveError
+        If the scores are missing or damaged.
+    """
+    labels = load_labels(job, shard)
+    scores = load_scores(job, shard)[labels.valid].astype(np.float64)
+    seed, classes, fitted = job.settings.seed, job.plan.classes, labels.fitted
+    shuffled = shuffled_labels(labels.ids, load_array(job.paths.thresholds), seed)
+    own, ids, known = scores[fitted], labels.ids[fitted], labels.classes[fitted]
+    groups = groups_kept(classes, scores.shape[1])
+    return Summary(
+        shards=1,
+        sums=ClassSums.of(own, known, shuffled[:, fitted], classes),
+        noisy=LabelSums.of(own, noisy_labels(ids, known, shuffled[:, fitted], seed), classes),
+        groups=GroupSums.of(own, known, group_of(ids, seed, groups), (groups, classes)),
+        histogram=Histogram.of(bins(own, score_scale(job))),
+        scatter=ClassScatter.of(scores, labels.part, np.stack([labels.classes, shuffled[0]]), classes),
+        exemplars=Exemplars.of(scores, job.plan.rows(shard).start + np.flatnonzero(labels.valid)),
+    )

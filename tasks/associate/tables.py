@@ -1,0 +1,253 @@
+"""From the merged sums to the tables of patterns, of pairs of pattern and class, and of the run as a whole."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.tables.parquet import write_table
+from storage.tables.schemas import TABLES
+from tasks.associate.class_patterns import compare_classes
+from tasks.associate.image_tables import tabulate_exemplars
+from tasks.associate.scale_tables import tabulate_bands, tabulate_scales
+from tasks.dtypes import Float64
+from tasks.run.job import Job
+from tasks.run.results import Energy, Projected, Summary, Verdicts
+from tasks.run.state import (
+    Totals,
+    load_state,
+    read_totals,
+)
+from tasks.run.worker import single_threaded
+from tasks.statistics.association import (
+    ClassSums,
+    Control,
+    PairStatistics,
+    Variance,
+    adjusted,
+    control,
+    expected_null,
+    largest,
+    learnability,
+    pairs,
+    shuffled_learnability,
+    significant,
+    variance,
+)
+from tasks.statistics.bootstrap import Intervals, intervals
+from tasks.statistics.class_comparison import Comparison
+from tasks.statistics.hogsvd import expected_heterogeneity
+from tasks.statistics.ranks import area_under_curve, kruskal_wallis, mutual_information
+from tasks.statistics.relabelling import NOISE
+from tasks.statistics.scatter import HELD_OUT
+
+P95 = 95
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that is known of patterns and classes when the passes are over.
+
+    Attributes
+    ----------
+    names
+        Of the classes.
+    totals, projected, summary, verdicts
+        What the passes left.
+    true, by_pair
+        First-order association under the true labels.
+    shuffled
+        Likewise under shuffled ones.
+    intervals
+        By the bootstrap.
+    information
+        Mutual information under the true labels and then shuffled ones (1 + R, k), no rows if it was not counted.
+    """
+
+    names: list[str]
+    totals: Totals
+    projected: Projected
+    summary: Summary
+    verdicts: Verdicts
+    true: Variance
+    by_pair: PairStatistics
+    shuffled: Control
+    intervals: Intervals
+    information: Float64
+
+    @property
+    def sums(self) -> ClassSums:
+        """Sums over the images that patterns are fitted on."""
+        return self.summary.sums
+
+    @property
+    def rank(self) -> int:
+        """Patterns."""
+        return int(self.sums.sums.shape[1])
+
+
+@single_threaded
+def associate_patterns(job: Job) -> None:
+    """Write all tables of association."""
+    summary, verdicts = load_state(job.paths.summary, Summary), load_state(job.paths.verdicts, Verdicts)
+    sums = summary.sums
+    true = variance(sums.counts, sums.sums, sums.cross)
+    found = Findings(
+        names=json.loads(job.paths.plan.read_bytes())["classes"],
+        totals=read_totals(job),
+        projected=load_state(job.paths.projection, Projected),
+        summary=summary,
+        verdicts=verdicts,
+        true=true,
+        by_pair=pairs(sums, true.within),
+        shuffled=control(sums),
+        intervals=intervals(summary.groups, job.settings.seed),
+        information=mutual_information(verdicts.levels.counts),
+    )
+    metadata = {"run_id": job.run_id, "dataset_digest": found.totals.dataset_digest}
+    compared = compare_classes(job, summary.scatter, found.names, metadata)
+    columns = {
+        "patterns": _patterns(found, job.pixels if job.space.orthonormal else None),
+        "pattern_class": _pattern_class(found),
+        "learnability": _learnability(found, *compared),
+        "label_noise": _label_noise(found),
+        "held_out": _held_out(found),
+    }
+    for name, content in columns.items():
+        write_table(job.paths.table(name), TABLES[name], content, metadata)
+    tabulate_scales(job, metadata)
+    tabulate_bands(job, metadata)
+    tabulate_exemplars(job, summary.exemplars, metadata)
+
+
+def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
+    squares, true = found.projected.squares, found.true
+    effects = np.abs(found.by_pair.cohens_d)
+    top = np.where(np.isnan(effects), -1, effects).argmax(axis=1)
+    ranks = found.verdicts.ranks
+    tests = [
+        kruskal_wallis(counts, rank_sums, found.summary.histogram)
+        for counts, rank_sums in zip(ranks.counts, ranks.sums, strict=True)
+    ]
+    unknown = np.full((2, found.rank), np.nan)
+    information = found.information if len(found.information) else unknown
+    return {
+        "pattern": np.arange(found.rank, dtype=np.int32),
+        "singular_value": np.sqrt(squares),
+        "energy_share": squares / found.totals.energy,
+        "cumulative_energy": np.cumsum(squares) / found.totals.energy,
+        "residual": found.projected.residuals,
+        "psnr": psnr(found.projected.held_out, pixels) if pixels else unknown[0],
+        "eta_squared": true.eta_squared,
+        "eta_squared_low": found.intervals.eta_squared[0],
+        "eta_squared_high": found.intervals.eta_squared[1],
+        "omega_squared": true.omega_squared,
+        "f_statistic": true.f_statistic,
+        "p_value": true.p_value,
+        "q_value": true.q_value,
+        "kruskal_wallis": tests[0][0],
+        "kruskal_wallis_p_value": tests[0][1],
+        "mutual_information": information[0],
+        "null_eta_squared_max": found.shuffled.eta_squared.max(axis=0),
+        "null_eta_squared_p95": np.percentile(found.shuffled.eta_squared, P95, axis=0),
+        "null_kruskal_wallis_max": largest(statistic for statistic, _ in tests[1:]),
+        "null_mutual_information_max": largest(information[1:]),
+        "top_class": [found.names[class_id] for class_id in top],
+    }
+
+
+def _pattern_class(found: Findings) -> dict[str, object]:
+    classes, rank = found.sums.sums.shape
+    areas = map(area_under_curve, found.verdicts.ranks.counts, found.verdicts.ranks.sums)
+    by_pair = {field.name: getattr(found.by_pair, field.name) for field in dataclasses.fields(found.by_pair)} | {
+        "auc": next(areas).T,
+        "null_cohens_d_max": found.shuffled.cohens_d,
+        "null_auc_max": largest(0.5 + np.abs(area - 0.5) for area in areas).T,
+    }
+    return {
+        "pattern": np.repeat(np.arange(rank, dtype=np.int32), classes),
+        "class_id": np.tile(np.arange(classes, dtype=np.int32), rank),
+        "class_name": found.names * rank,
+        "n": np.tile(found.sums.counts, rank),
+    } | {name: values.ravel() for name, values in by_pair.items()}
+
+
+def _learnability(found: Findings, true: Comparison, shuffled: Comparison) -> dict[str, object]:
+    sums, control, colours = found.sums, found.shuffled, found.projected.colours
+    n, rank = int(sums.counts.sum()), found.rank
+    value, null = learnability(sums.counts, sums.sums, sums.cross), expected_null(rank, n)
+    learned = found.summary.scatter.counts[0, :HELD_OUT].sum(axis=0)
+    row = {
+        "learnability": value,
+        "learnability_adjusted": adjusted(value, null),
+        "ci_low": found.intervals.learnability[0],
+        "ci_high": found.intervals.learnability[1],
+        "expected_null": null,
+        "shuffled_mean": control.learnability.mean(),
+        "shuffled_p95": np.percentile(control.learnability, P95),
+        "shuffled_max": control.learnability.max(),
+        "significant_patterns": significant(found.true),
+        "shuffled_significant_mean": control.significant.mean(),
+        "shuffled_significant_max": control.significant.max(),
+        "colour_learnability": learnability(colours.counts, colours.sums, colours.cross),
+        "colour_shuffled_max": shuffled_learnability(colours).max(),
+        "heterogeneity": true.heterogeneity,
+        "heterogeneity_expected": expected_heterogeneity(learned, true.compared),
+        "heterogeneity_shuffled": shuffled.heterogeneity,
+        "largest_share": true.largest_share,
+        "largest_share_shuffled": shuffled.largest_share,
+        "share_agreement": true.agreement,
+        "share_agreement_shuffled": shuffled.agreement,
+        "half_agreement": true.half_agreement,
+        "half_agreement_shuffled": shuffled.half_agreement,
+        "permutations": len(control.learnability),
+        "n": n,
+        "classes": (sums.counts > 0).sum(),
+        "rank": rank,
+        "compared_patterns": found.summary.scatter.class_cross.shape[-1],
+    }
+    return {name: [entry] for name, entry in row.items()}
+
+
+def _label_noise(found: Findings) -> dict[str, object]:
+    sums, noisy = found.sums, found.summary.noisy
+    value = learnability(sums.counts, sums.sums, sums.cross)
+    null = expected_null(found.rank, int(sums.counts.sum()))
+    measured = [
+        learnability(counts, totals, sums.cross) for counts, totals in zip(noisy.counts, noisy.sums, strict=True)
+    ]
+    return {
+        "fraction": list(NOISE),
+        "measured": measured,
+        "predicted": [(1 - fraction) ** 2 * (value - null) + null for fraction in NOISE],
+    }
+
+
+def _held_out(found: Findings) -> dict[str, object]:
+    """Accuracy of classifiers on images that they did not learn from, null if there are none."""
+    counts, verdicts = found.summary.scatter.counts[0], found.verdicts
+    learned, judged = counts[:HELD_OUT].sum(axis=0), int(verdicts.judged)
+    rightly = np.stack([verdicts.ridge, verdicts.quadratic]) / judged if judged else np.full((2, 2), np.nan)
+    chance = counts[HELD_OUT][learned.argmax()] / judged if judged else np.nan
+    return {
+        "method": ["ridge", "quadratic"],
+        "accuracy": rightly[:, 0],
+        "shuffled_accuracy": rightly[:, 1],
+        "chance": [chance, chance],
+        "patterns": [found.rank, found.summary.scatter.class_cross.shape[-1]],
+        "learned": [learned.sum()] * 2,
+        "judged": [judged] * 2,
+    }
+
+
+def psnr(energy: Energy, pixels: int) -> Float64:
+    """Peak signal-to-noise ratio in dB of images rebuilt from the patterns up to each (k,).
+
+    For images of so many pixel values in [0, 1], and coefficients that have their energy; NaN without images, and where
+    nothing is left to measure.
+    """
+    left = energy.total - np.cumsum(energy.squares)
+    left[left <= np.finfo(np.float32).eps * energy.total] = np.nan
+    result: Float64 = -10 * np.log10(left / (energy.images * pixels)) if energy.images else np.full_like(left, np.nan)
+    return result

@@ -1,0 +1,264 @@
+"""Compare two finished runs, to tell whether the dataset drifted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
+from storage.errors import InputError
+from storage.runs.layout import read_plan
+from storage.runs.run import Run
+from storage.runs.workspace import RunPaths
+from storage.stores.open import open_path
+from storage.stores.store import StorePath
+from storage.tables.parquet import read_rows, read_table, write_table
+from storage.tables.schemas import COMPARISONS
+from tasks.compare.images import CHANGES, changed_images
+from tasks.dtypes import Float32, Float64, Int64, Mask
+from tasks.run.worker import single_threaded
+from tasks.statistics.association import eta_squared
+from tasks.statistics.drift import (
+    bin_counts,
+    decile_edges,
+    eta_interval,
+    interval_of_change,
+    population_stability,
+    principal_angles,
+)
+from tasks.statistics.sums import Sums, grouped
+from tasks.svd.products import project
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed from one run to the other.
+
+    Attributes
+    ----------
+    summary
+        One number a kind of change, NaN if it cannot be told.
+    tables
+        Columns of each of `storage.tables.schemas.COMPARISONS`.
+    new_classes, vanished_classes
+        Their names.
+    """
+
+    summary: Mapping[str, float]
+    tables: Mapping[str, Mapping[str, Any]]
+    new_classes: tuple[str, ...]
+    vanished_classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fitted(Sums):
+    """Sums over the scores of fitted images on some patterns.
+
+    Attributes
+    ----------
+    counts
+        Images in each bin (b, k).
+    sizes
+        Images of each class (C,).
+    sums
+        Sum of scores of each class (C, k).
+    squares
+        Sum of squared scores (k,).
+    """
+
+    counts: Int64
+    sizes: Int64
+    sums: Float64
+    squares: Float64
+
+    @classmethod
+    def of(cls, scores: Float32, labels: Int64, classes: int, edges: Float64) -> Self:
+        """Sums over some images: scores (n, k), labels (n,), inner edges of the bins (b - 1, k)."""
+        exact = scores.astype(np.float64)
+        return cls(bin_counts(exact, edges), *grouped(exact, labels, classes), (exact**2).sum(axis=0))
+
+    @property
+    def eta_squared(self) -> Float64:
+        """Part of the variance of each pattern that lies between classes (k,)."""
+        return eta_squared(self.sizes, self.sums, self.squares)
+
+
+# Adds up what a function gives for each shard, in this process or on workers.
+MapSum = Callable[[Callable[[int], Fitted], range], Fitted]
+
+
+def in_order(function: Callable[[int], Fitted], shards: range) -> Fitted:
+    """Add up in this process, one shard after the other."""
+    total = function(shards[0])
+    for shard in shards[1:]:
+        total += function(shard)
+    return total
+
+
+def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Comparison:
+    """Compare a run with a later one.
+
+    Parameters
+    ----------
+    before, after
+        The runs; their manifests need not be written yet.
+    map_sum
+        Where to go over the shards of both.
+
+    Raises
+    ------
+    InputError
+        If their coefficients are not of the same kind.
+    """
+    _require_same_kind(before, after)
+    patterns, later = (read_array(run.paths.patterns).astype(np.float64) for run in (before, after))
+    edges = decile_edges(partial(_own_scores, before.paths))
+    then, now = (
+        map_sum(partial(sums_of_shard, str(run.paths.folder), str(before.paths.folder), edges), _shards(run.paths))
+        for run in (before, after)
+    )
+    angles = principal_angles(patterns, later)
+    by_pattern = _by_pattern(then, now)
+    images = changed_images(before, after)
+    counts = Counter(images["change"].to_pylist())
+    learnability = _learnability(before, after)
+    new, vanished = _other_classes(before, after)
+    summary = learnability | {
+        "largest_angle": float(angles.max()),
+        "largest_psi": float(by_pattern["psi"].max()),
+        "largest_eta_squared_drop": float(-by_pattern["eta_squared_change"].min()),
+        "new_classes": len(new),
+        "vanished_classes": len(vanished),
+        **{f"{change}_images": counts[change] for change in CHANGES},
+    }
+    tables = {
+        "compared_patterns": by_pattern | {"principal_angle": _padded(angles, len(patterns))},
+        "compared_images": {name: images[name] for name in images.column_names},
+        "compared_classes": _by_class(before, after, then, now),
+        "compared_runs": {name: [value] for name, value in summary.items()},
+    }
+    return Comparison(summary, tables, new, vanished)
+
+
+def _other_classes(before: Run, after: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the new and of the vanished classes."""
+    then, now = (set(run.manifest.classes) for run in (before, after))
+    return tuple(sorted(now - then)), tuple(sorted(then - now))
+
+
+def write_comparison(folder: StorePath, comparison: Comparison, metadata: Mapping[str, Any]) -> None:
+    """Write the tables of a comparison into a folder."""
+    for name, columns in comparison.tables.items():
+        write_table(folder / f"{name}.parquet", COMPARISONS[name], columns, metadata)
+
+
+def read_comparison(folder: StorePath, before: Run, after: Run) -> Comparison:
+    """The comparison of two runs that was written into a folder."""
+    tables = {name: read_table(folder / f"{name}.parquet").to_pydict() for name in COMPARISONS}
+    summary = {name: np.nan if value is None else value for name, (value,) in tables["compared_runs"].items()}
+    return Comparison(summary, tables, *_other_classes(before, after))
+
+
+def _require_same_kind(before: Run, after: Run) -> None:
+    kinds = [
+        (run.coefficients.attrs.asdict(), run.coefficients.shape[1], run.manifest.settings.get("centre"))
+        for run in (before, after)
+    ]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"The runs {before.manifest.run_id} and {after.manifest.run_id} have other coefficients (wavelet, bands, "
+            "size of the images or centring); compare runs with the same settings."
+        )
+
+
+def _shards(paths: RunPaths) -> range:
+    return range(read_plan(paths)["plan"]["shards"])
+
+
+def _own_scores(paths: RunPaths) -> Iterator[Float32]:
+    for shard in _shards(paths):
+        used, _ = _labels(paths, shard)
+        yield _scores(paths, paths, shard, used)
+
+
+@single_threaded
+def sums_of_shard(folder: str, reference_folder: str, edges: Float64, shard: int) -> Fitted:
+    """Sums over the fitted images of a shard of a run, by its folder, scored on the patterns of another."""
+    paths, reference = (RunPaths(open_path(address)) for address in (folder, reference_folder))
+    used, labels = _labels(paths, shard)
+    return Fitted.of(_scores(paths, reference, shard, used), labels[used], len(read_plan(paths)["classes"]), edges)
+
+
+def _labels(paths: RunPaths, shard: int) -> tuple[Mask, Int64]:
+    """Of a shard which rows are fitted on, and the classes of all."""
+    layout = read_plan(paths)
+    rows = layout["plan"]["rows_per_shard"]
+    columns = ["class_id", "split", "valid"]
+    samples = read_rows(paths.table("samples"), columns, range(shard * rows, (shard + 1) * rows))
+    fitted = pc.equal(samples["split"].cast(pa.string()), layout["fitted_split"])
+    return np.asarray(pc.and_(samples["valid"], fitted)), np.asarray(samples["class_id"]).astype(np.int64)
+
+
+def _scores(paths: RunPaths, reference: RunPaths, shard: int, used: Mask) -> Float32:
+    """Scores of the used rows of a shard on the patterns of a reference run (n, k); kept ones, if it is the run's own.
+
+    Computed as those were, so that the same images on the same patterns have the same bits.
+    """
+    rows = read_plan(paths)["plan"]["rows_per_shard"]
+    if str(paths.folder) == str(reference.folder):
+        rank = array_shape(paths.scores)[0][1]
+        return read_chunk(chunk_path(paths.scores, shard), (rows, rank))[: len(used)][used]
+    shape, dtype = array_shape(paths.coefficients)
+    chunk = read_chunk(chunk_path(paths.coefficients, shard), (rows, shape[1]), str(dtype))[: len(used)]
+    basis = np.ascontiguousarray(read_array(reference.patterns).T)
+    return project(chunk, basis, read_array(reference.mean))[used]
+
+
+def _by_pattern(then: Fitted, now: Fitted) -> dict[str, Any]:
+    pair = [(fitted.eta_squared, *eta_interval(fitted.eta_squared, int(fitted.sizes.sum()))) for fitted in (then, now)]
+    low, high = interval_of_change(*pair)
+    return {
+        "pattern": np.arange(then.sums.shape[1], dtype=np.int32),
+        "psi": population_stability(then.counts, now.counts),
+        "eta_squared_before": pair[0][0],
+        "eta_squared_after": pair[1][0],
+        "eta_squared_change": pair[1][0] - pair[0][0],
+        "change_low": low,
+        "change_high": high,
+    }
+
+
+def _by_class(before: Run, after: Run, then: Fitted, now: Fitted) -> dict[str, Any]:
+    """Fitted images of each class of either run, NaN where a run has no such class."""
+    counts = [
+        dict(zip(run.manifest.classes, fitted.sizes.tolist(), strict=True))
+        for run, fitted in ((before, then), (after, now))
+    ]
+    names = sorted(counts[0].keys() | counts[1].keys())
+    return {
+        "class_name": names,
+        "images_before": [counts[0].get(name) for name in names],
+        "images_after": [counts[1].get(name) for name in names],
+    }
+
+
+def _learnability(before: Run, after: Run) -> dict[str, float]:
+    rows = [run.tables["learnability"].to_pylist()[0] for run in (before, after)]
+    # What does not depend on how many images there are, and what the interval is about.
+    names = ("learnability_adjusted", "ci_low", "ci_high")
+    pair = [tuple(np.array(np.nan if row[name] is None else row[name]) for name in names) for row in rows]
+    low, high = interval_of_change(pair[0], pair[1])  # type: ignore[arg-type]
+    return {
+        "learnability_drop": float(pair[0][0] - pair[1][0]),
+        "learnability_drop_low": float(-high),
+        "learnability_drop_high": float(-low),
+    }
+
+
+def _padded(values: Float64, length: int) -> Float64:
+    return np.concatenate([values, np.full(length - len(values), np.nan)])

@@ -1,0 +1,102 @@
+"""Block Krylov iteration over shards: a pass multiplies a block by the Gram matrix, reading every shard once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from storage.arrays.npy import load_array, save_array
+from storage.errors import EigenwaveError
+from storage.runs.run import open_run
+from tasks.decompose.solver import Solver
+from tasks.dtypes import Float32, Float64, Mask
+from tasks.run.state import load_mean, load_shard, passes_done, read_totals, require_finite
+from tasks.svd.krylov import eigenvectors, movement, nystrom, orthonormalise, predicted_residual, random_block, rank_for
+from tasks.svd.products import multiply, recentred
+
+
+class KrylovSolver(Solver):
+    """State: the block and the product of each pass."""
+
+    def begin(self) -> None:
+        """Write the first block: an earlier run's patterns, if there are any, and random columns."""
+        plan = self.job.plan
+        block = random_block(plan.coefficients, plan.block_width, self.job.settings.seed)
+        if self.job.warm_start:
+            patterns = np.asarray(open_run(self.job.warm_start).patterns[: plan.rank])
+            block[:, : len(patterns)] = patterns.T
+        save_array(self.paths.basis(0), orthonormalise(block, []))
+
+    def first_share(self, rows: Float32, used: Mask) -> Float64:
+        """The product with the first block, about the guessed mean."""
+        return multiply(rows, used, load_array(self.paths.basis(0)), load_array(self.paths.shift))
+
+    def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
+        """Move the first product to the true mean, and prepare the next pass."""
+        self.finish_pass(0, recentred(total, load_array(self.paths.basis(0)), rows, error))
+
+    def next_pass(self) -> int | None:
+        """The first pass whose block is there but not its product."""
+        number = passes_done(self.job)
+        return number if self.paths.basis(number).exists() else None
+
+    def share(self, number: int, shard: int) -> Float64:
+        """The product of a pass's block."""
+        rows, used = load_shard(self.job, shard), self.job.used(shard)
+        product = multiply(rows, used, load_array(self.paths.basis(number)), load_mean(self.job))
+        require_finite(product, self.job, shard)
+        return product
+
+    def finish_pass(self, number: int, total: Float64) -> None:
+        """Write the next pass's block, if it is wanted and leads anywhere new, and last the product itself."""
+        bases = [load_array(self.paths.basis(earlier)) for earlier in range(number + 1)]
+        room = self.job.plan.coefficients - sum(basis.shape[1] for basis in bases)
+        if room and number + 1 < self.job.plan.passes and not self._converged(number, bases, total):
+            block = orthonormalise(total[:, :room].copy(), bases)
+            if block.shape[1]:
+                save_array(self.paths.basis(number + 1), block)
+        save_array(self.paths.product(number), total)
+
+    def patterns(self) -> Float32:
+        """Eigenvectors from all passes, as many as are wanted."""
+        numbers = range(passes_done(self.job))
+        bases = [load_array(self.paths.basis(number)) for number in numbers]
+        products = [load_array(self.paths.product(number)) for number in numbers]
+        values, coefficients = nystrom(bases, products)
+        wanted = self._wanted(values)
+        if wanted is None:
+            raise EigenwaveError(
+                f"{len(numbers)} passes did not reach {self.job.settings.energy} of the energy; raise --passes, lower "
+                "--energy, or set --solver gram."
+            )
+        return eigenvectors(products, coefficients[:, :wanted])
+
+    def _wanted(self, values: Float64) -> int | None:
+        """Patterns wanted; None if all that the passes found, less the last columns, holds too little energy."""
+        settings, plan = self.job.settings, self.job.plan
+        if settings.energy is None:
+            return plan.rank
+        spare = 0 if len(values) == plan.coefficients else settings.oversample
+        return rank_for(settings.energy, values[: len(values) - spare], read_totals(self.job).energy)
+
+    def _converged(self, number: int, bases: Sequence[Float32], product: Float64) -> bool:
+        """Whether the patterns are likely to be as exact as the tolerance asks, if passes are to end by that."""
+        settings = self.job.settings
+        if settings.passes != "auto":
+            return False
+        products = [load_array(self.paths.product(earlier)) for earlier in range(number)]
+        values, _ = nystrom(bases, [*products, product])
+        save_array(self.paths.values(number), values)
+        wanted = self._wanted(values)
+        if wanted is None:
+            return False
+        history = [load_array(self.paths.values(earlier)) for earlier in range(max(0, number - 2), number)]
+        moved, moved_before = (
+            movement(later, earlier, wanted)
+            for later, earlier in ((values, _last(history, 1)), (_last(history, 1), _last(history, 2)))
+        )
+        return predicted_residual(moved, moved_before) < settings.tolerance
+
+
+def _last(history: Sequence[Float64], back: int) -> Float64:
+    """The entry so far back, nothing if there are fewer."""
+    return history[-back] if len(history) >= back else np.empty(0)

@@ -1,0 +1,78 @@
+"""From the passes to the patterns, and what must be known before images are projected onto them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.arrays.npy import save_array
+from storage.arrays.zarr import ArraySpec, chunk_path, create_array, write_array, write_chunk
+from storage.errors import EigenwaveError
+from tasks.decompose.passes import open_solver
+from tasks.dtypes import Float32
+from tasks.run.job import Job
+from tasks.run.state import load_mean, load_patterns
+from tasks.run.worker import single_threaded
+from tasks.statistics.relabelling import thresholds
+
+
+@single_threaded
+def extract_patterns(job: Job) -> None:
+    """Write the patterns if they are not there, the array of scores, and what shuffled labels are made from.
+
+    Raises
+    ------
+    EigenwaveError
+        If the data has fewer patterns than were asked for.
+    """
+    patterns = _patterns(job)
+    picture_patterns(job, patterns)
+    shape = (job.plan.row_count, len(patterns))
+    create_array(job.paths.scores, ArraySpec(shape, (job.plan.rows_per_shard, len(patterns)), ("image", "pattern")))
+    ids, labels = _fitted_samples(job)
+    sizes = np.bincount(labels, minlength=job.plan.classes)
+    borders = thresholds(ids, sizes, job.settings.seed, job.settings.permutations)
+    save_array(job.paths.thresholds, borders)
+
+
+def patterns_are_there(job: Job) -> bool:
+    """Whether the patterns are written, so that no pass is needed."""
+    return chunk_path(job.paths.patterns, 0).exists()
+
+
+def _patterns(job: Job) -> Float32:
+    """The patterns (k, p), from the run's files or from its passes."""
+    if patterns_are_there(job):
+        return np.ascontiguousarray(load_patterns(job).T)
+    patterns = open_solver(job).patterns()
+    if job.settings.energy is None and len(patterns) < job.plan.rank:
+        raise EigenwaveError(
+            f"The images of {job.source} have only {len(patterns)} patterns that stand out from rounding; "
+            f"set --rank to {len(patterns)} or less."
+        )
+    write_array(job.paths.patterns, patterns, ("pattern", "coefficient"))
+    return patterns
+
+
+def _fitted_samples(job: Job) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Ids and class labels of the valid images that are fitted on."""
+    parts = [(job.part(shard, ["sample_id", "class_id"]), job.used(shard)) for shard in job.plan.fitted_shards]
+    ids = np.concatenate([np.asarray(part["sample_id"])[used] for part, used in parts])
+    labels = np.concatenate([np.asarray(part["class_id"])[used] for part, used in parts])
+    return ids, labels
+
+
+DIMENSIONS = ("height", "width", "channel")
+
+
+def picture_patterns(job: Job, patterns: Float32) -> None:
+    """Write the mean and each of the patterns (k, p) as an image, an array's chunk each.
+
+    The inverse transform is linear: an image is the mean image and its scores times the images of the patterns. In a
+    space without one, pictures are maps of where coefficients rise and fall, just as linear.
+    """
+    mean = job.space.picture(load_mean(job).astype(np.float32)[None])[0]
+    shape = mean.shape
+    write_array(job.paths.mean_image, mean, DIMENSIONS)
+    path = job.paths.pattern_images
+    create_array(path, ArraySpec((len(patterns), *shape), (1, *shape), ("pattern", *DIMENSIONS)))
+    for number, pattern in enumerate(patterns):
+        write_chunk(chunk_path(path, number, 1 + len(shape)), job.space.picture(pattern[None])[0])

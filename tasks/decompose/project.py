@@ -1,0 +1,101 @@
+"""Scores of one shard's images, how exact the patterns are, and what else can only be had from the coefficients."""
+
+import numpy as np
+
+from storage.arrays.npy import load_array
+from storage.arrays.zarr import chunk_path, write_chunk
+from storage.errors import EigenwaveError
+from tasks.dtypes import Float64
+from tasks.run.job import Job
+from tasks.run.results import Energy, Projected, Projection
+from tasks.run.state import (
+    Labels,
+    load_labels,
+    load_mean,
+    load_patterns,
+    load_shard,
+    passes_done,
+    read_totals,
+    require_finite,
+    save_state,
+)
+from tasks.run.worker import single_threaded
+from tasks.statistics.association import ClassSums
+from tasks.statistics.relabelling import shuffled_labels
+from tasks.statistics.scatter import HELD_OUT
+from tasks.svd.products import combine, project
+from tasks.wavelet.space import mean_colours
+
+
+@single_threaded
+def project_shard(job: Job, shard: int) -> Projection:
+    """Write a shard's scores, NaN where an image was rejected, and sum up.
+
+    Raises
+    ------
+    EigenwaveError
+        If the shard is missing or damaged, or the disk refuses the write.
+    """
+    rows = load_shard(job, shard)
+    patterns, mean, labels = load_patterns(job), load_mean(job), load_labels(job, shard)
+    chunk = np.full((job.plan.rows_per_shard, patterns.shape[1]), np.nan, np.float32)
+    scores = chunk[: len(rows)]
+    scores[:] = project(rows, patterns, mean)
+    used, held_out = np.zeros((2, len(rows)), np.bool_)
+    used[labels.valid] = labels.fitted
+    held_out[labels.valid] = labels.part == HELD_OUT
+    product = combine(rows, used, scores[used], mean)
+    require_finite(scores[labels.valid], job, shard)
+    write_chunk(chunk_path(job.paths.scores, shard), chunk)
+    return Projection(
+        shards=1,
+        squares=(scores[used].astype(np.float64) ** 2).sum(axis=0),
+        product=product,
+        colours=_colour_sums(job, mean_colours(rows, used, job.space), labels),
+        held_out=Energy.of(rows, held_out, scores, mean),
+    )
+
+
+def _colour_sums(job: Job, colours: Float64, labels: Labels) -> ClassSums:
+    shuffled = shuffled_labels(labels.ids[labels.fitted], load_array(job.paths.thresholds), job.settings.seed)
+    return ClassSums.of(colours, labels.classes[labels.fitted], shuffled, job.plan.classes)
+
+
+@single_threaded
+def finish_projection(job: Job, result: Projection) -> None:
+    """Check how exact the patterns are, and keep the merged sums of all shards.
+
+    Raises
+    ------
+    EigenwaveError
+        If shards are missing, or the patterns are not as exact or hold less energy than was asked for.
+    """
+    if result.shards != job.plan.shards:
+        raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were projected; run again.")
+    residuals = _residuals(job, result)
+    _require_exact(job, residuals, float(result.squares.sum()) / read_totals(job).energy)
+    save_state(job.paths.projection, Projected(residuals, result.squares, result.colours, result.held_out))
+
+
+def _residuals(job: Job, result: Projection) -> Float64:
+    """Norm of G v - s^2 v over s^2, for each pattern v with squared singular value s^2."""
+    patterns = load_patterns(job).astype(np.float64)
+    residuals: Float64 = np.linalg.norm(result.product - patterns * result.squares, axis=0) / result.squares
+    return residuals
+
+
+def _require_exact(job: Job, residuals: Float64, energy: float) -> None:
+    settings, worst = job.settings, int(residuals.argmax())
+    if residuals[worst] > settings.tolerance:
+        if job.plan.solver == "krylov":
+            advice = f"raise --passes above {passes_done(job)}, or --tolerance"
+        else:
+            advice = "it is too weak for float32: lower --rank, or raise --tolerance"
+        raise EigenwaveError(
+            f"Pattern {worst} is not exact: its residual is {residuals[worst]:.2g} where --tolerance allows "
+            f"{settings.tolerance:.2g}; {advice}."
+        )
+    if settings.energy is not None and energy < settings.energy * (1 - settings.tolerance):
+        raise EigenwaveError(
+            f"Patterns that stand out from rounding hold {energy:.6f} of the energy; lower --energy below that."
+        )

@@ -1,0 +1,108 @@
+"""Decompose each scale on its own, in passes over the shards of which each finds in the work folder what it needs."""
+
+import numpy as np
+
+from storage.arrays.npy import load_array, save_array
+from storage.errors import EigenwaveError
+from tasks.dtypes import Float32, Float64
+from tasks.run.job import Job
+from tasks.run.state import load_labels, load_mean, load_shard, read_totals, require_finite, save_state
+from tasks.run.worker import single_threaded
+from tasks.statistics.relabelling import shuffled_labels
+from tasks.statistics.scales import ScaleSums
+from tasks.svd.krylov import eigenpairs, with_fixed_signs
+from tasks.svd.scales import NEGLIGIBLE, OVERSAMPLE, PASSES, first_blocks, leading_patterns, next_blocks, share
+
+
+@single_threaded
+def begin_scales(job: Job) -> None:
+    """Write the blocks of the first pass; or the patterns, if there is a Gram matrix: it holds those of all scales."""
+    paths = job.paths
+    if paths.scale_basis(0).exists() or paths.scale_patterns.exists():
+        return
+    if paths.gram.exists():
+        save_array(paths.scale_patterns, _from_gram(job))
+        return
+    width = job.plan.scale_rank(job.settings.permutations) + OVERSAMPLE
+    save_array(paths.scale_basis(0), first_blocks(job.scales, job.plan.coefficients, width, job.settings.seed))
+
+
+def next_scale_pass(job: Job) -> int | None:
+    """The first pass without a product, None if there are patterns."""
+    if job.paths.scale_patterns.exists():
+        return None
+    return next(number for number in range(PASSES) if not job.paths.scale_product(number).exists())
+
+
+@single_threaded
+def share_of_scales(job: Job, number: int, shard: int) -> Float64:
+    """The shard's share of the products of a pass.
+
+    Raises
+    ------
+    EigenwaveError
+        If the shard is missing or damaged.
+    """
+    rows, used = load_shard(job, shard), job.used(shard)
+    product = share(job.scales, rows, used, load_array(job.paths.scale_basis(number)), load_mean(job))
+    require_finite(product, job, shard)
+    return product
+
+
+@single_threaded
+def finish_scale_pass(job: Job, number: int, total: Float64) -> None:
+    """Write the blocks of the next pass, or after the last the patterns; and last the product."""
+    paths, earlier = job.paths, range(number + 1)
+    blocks = [load_array(paths.scale_basis(pass_number)) for pass_number in earlier]
+    if number + 1 < PASSES:
+        save_array(paths.scale_basis(number + 1), next_blocks(job.scales, blocks, total))
+    else:
+        products = [*(load_array(paths.scale_product(pass_number)) for pass_number in earlier[:-1]), total]
+        rank, energy = job.plan.scale_rank(job.settings.permutations), read_totals(job).energy
+        save_array(paths.scale_patterns, leading_patterns(job.scales, blocks, products, rank, energy))
+    save_array(paths.scale_product(number), total)
+
+
+@single_threaded
+def score_scales(job: Job, shard: int) -> ScaleSums:
+    """Sums of the shard's scores on the patterns of all scales.
+
+    Raises
+    ------
+    EigenwaveError
+        If the shard is missing or damaged.
+    """
+    rows, used, labels = load_shard(job, shard), job.used(shard), load_labels(job, shard)
+    shuffled = shuffled_labels(labels.ids, load_array(job.paths.thresholds), job.settings.seed)
+    labellings = np.concatenate([labels.classes[None], shuffled])[:, labels.fitted]
+    patterns = load_array(job.paths.scale_patterns)
+    sums = ScaleSums.of(job.scales, rows, used, patterns, load_mean(job), labellings, job.plan.classes)
+    require_finite(sums.cross, job, shard)
+    return sums
+
+
+def finish_scales(job: Job, result: ScaleSums) -> None:
+    """Keep the sums of all shards.
+
+    Raises
+    ------
+    EigenwaveError
+        If shards are missing.
+    """
+    expected = len(job.plan.fitted_shards)
+    if result.shards != expected:
+        raise EigenwaveError(f"Only {result.shards} of {expected} shards were scored on scales; run again.")
+    save_state(job.paths.scales, result)
+
+
+def _from_gram(job: Job) -> Float32:
+    """Patterns of each scale from principal submatrices of the Gram matrix of all columns."""
+    gram, rank = load_array(job.paths.gram), job.plan.scale_rank(job.settings.permutations)
+    patterns = np.zeros((len(job.scales), len(gram), rank), np.float32)
+    for number, family in enumerate(job.scales):
+        for scale in family:
+            own = np.ascontiguousarray(gram[scale.columns, scale.columns])
+            if np.trace(own) > NEGLIGIBLE * np.trace(gram):
+                _, vectors = eigenpairs(own, min(rank, len(own)), None, job.settings.seed)
+                patterns[number, scale.columns, : len(vectors)] = with_fixed_signs(np.ascontiguousarray(vectors)).T
+    return patterns

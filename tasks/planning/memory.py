@@ -1,0 +1,180 @@
+"""The most memory a process needs in each stage: a pure sum over the plan; tests hold it against measurements."""
+
+import math
+from typing import TYPE_CHECKING
+
+from tasks.dtypes import FLOAT32, FLOAT64, MIB
+from tasks.statistics.bootstrap import groups_kept
+from tasks.statistics.drift import BINS as DECILES
+from tasks.statistics.quantiles import DIGITS
+from tasks.statistics.ranks import BINS, LEVELS, labellings_counted
+from tasks.statistics.relabelling import NOISE
+from tasks.statistics.scatter import LABELLINGS, PARTS, patterns_kept
+from tasks.svd.products import GRAM_BLOCK, ROW_BLOCK, TILE
+from tasks.svd.scales import OVERSAMPLE
+from tasks.svd.scales import PASSES as SCALE_PASSES
+
+if TYPE_CHECKING:
+    from tasks.planning.plan import Plan
+FAMILIES = 3  # of scales, at most
+PROCESS = 352 * MIB  # Python with all libraries, Prefect's among them
+KEPT_BYTES = 32 * MIB  # of stored images, between digesting and decoding them
+IMAGES = 40 * MIB + KEPT_BYTES  # those, and a block of them being decoded and transformed
+SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
+ADDED_AT_ONCE = 16 * MIB  # small results are added up many at a time, as many as this holds
+COPIES = 8  # of a shard's scores, while they are binned, ranked and judged
+MOVED_AT_ONCE = 2**17  # images that are looked for by name together, while runs are compared
+NAMED_BYTES = 512  # of each of them, in both runs
+SORTED_BYTES = 5 * 8  # of each score of a shard, while quantiles are looked for
+ANGLES = 6  # copies of a run's patterns in float64, while they are compared with another's
+JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and what one needs while it is fitted
+REPORT = 120 * MIB  # Bokeh, and the page and its pictures as they are put together
+BLOCK_BYTES = 64 * MIB  # of patterns read at once for the report
+PICTURE_SIDE = 256  # pixels of a picture in the report and its figures, at most
+PICTURE_BYTES = 96 * MIB  # of patterns and pictures that are held for it, made small enough
+PICTURES = 80  # beside those of patterns and classes: generalized patterns, and images as sums of patterns
+COLUMNS = 60  # of pairs of pattern and class, while tables are written
+IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory takes
+
+
+def picture_side(patterns: int, classes: int, shape: tuple[int, ...]) -> int:
+    """Pixels a side that patterns of a shape (height, width, channels) are reduced to for the report."""
+    height, width, channels = shape
+    fitting = math.isqrt(PICTURE_BYTES // (channels * (FLOAT32 * patterns + classes)))
+    return min(PICTURE_SIDE, max(height, width), fitting)
+
+
+def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
+    """Bytes of what one shard gives in each stage that maps over shards."""
+    p, k = plan.coefficients, plan.rank
+    share = {"krylov": p * plan.block_width, "gram": p * p, "dual": p * k}[plan.solver]
+    per_label = plan.classes * k
+    groups, kept = groups_kept(plan.classes, k), patterns_kept(plan.classes, k)
+    counted = labellings_counted(plan.classes, k, permutations + 1)
+    scale_rank = plan.scale_rank(permutations)
+    scale_width = scale_rank + OVERSAMPLE if scale_rank else 0
+    cells = LABELLINGS * PARTS * plan.classes
+    summary = (
+        per_label * (permutations + 2 + len(NOISE))
+        + groups * k * (plan.classes + k)
+        + k * BINS
+        + cells * (k + kept * kept)
+        + (PARTS + 1) * k * k
+    )
+    return {
+        "transform": 0 if plan.solver == "dual" else FLOAT64 * share,
+        "pass": FLOAT64 * share,
+        "project": FLOAT64 * (plan.classes * plan.channels * (permutations + 2) + p * k),
+        "scale pass": FLOAT64 * FAMILIES * p * scale_width,
+        "scales": FLOAT64 * plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1),
+        "summarise": FLOAT64 * summary,
+        "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
+        "compare": FLOAT64 * (per_label + plan.classes + (DECILES + 1) * k),
+    }
+
+
+def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
+    """Projected peak bytes of a process in each stage, were it to run the stage alone.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    permutations
+        Label shuffles.
+    """
+    n, p, k, width = plan.fitted, plan.coefficients, plan.rank, plan.block_width
+    # What is stored as float16 is float32 in memory, beside what was read.
+    chunk = (FLOAT32 + plan.value_bytes % FLOAT32) * plan.rows_per_shard * p
+    masked = FLOAT32 * min(ROW_BLOCK, plan.rows_per_shard) * p  # a copy of a block without rejected images
+    thin = p * width
+    sums = {stage: SUMS * size + ADDED_AT_ONCE for stage, size in result_bytes(plan, permutations).items()}
+    operands = {
+        "krylov": 2 * FLOAT32 * thin,
+        "gram": 2 * FLOAT32 * p * (p + min(GRAM_BLOCK, plan.rows_per_shard)),
+        "dual": 0,
+    }[plan.solver]
+    stages = {"transform": chunk + IMAGES + 2 * masked + operands + sums["transform"]}
+    r = plan.passes * width
+    if plan.solver == "krylov":
+        stages["pass"] = chunk + masked + operands + sums["pass"]
+        blocks = (FLOAT32 + FLOAT64) * plan.passes * thin + 3 * FLOAT64 * thin
+        stages["solve"] = blocks + 3 * FLOAT64 * min(TILE, p) * r + 6 * FLOAT64 * r * r
+    elif plan.solver == "gram":
+        stages["solve"] = 3 * FLOAT64 * p * p + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * thin
+    else:
+        stages["pass"] = max(
+            3 * chunk + 3 * FLOAT32 * plan.rows_per_shard * TILE + FLOAT64 * plan.rows_per_shard * n,
+            chunk + masked + FLOAT32 * p * k + sums["pass"],
+        )
+        stages["solve"] = (
+            3 * FLOAT64 * n * n + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * n * width + 4 * FLOAT64 * p * k
+        )
+    scores = plan.rows_per_shard * k
+    stages["project"] = chunk + masked + 3 * (FLOAT32 + FLOAT64) * scores + 4 * FLOAT32 * p * k + sums["project"]
+    stages |= _scale_memory(plan, plan.scale_rank(permutations), chunk + masked, sums)
+    kept = FLOAT32 * plan.rows_per_shard * p  # what a worker had its last shard in
+    for stage in ("summarise", "judge"):
+        stages[stage] = kept + COPIES * FLOAT64 * scores + sums[stage]
+    kept = patterns_kept(plan.classes, k)
+    stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
+    stages["compare"] = max(
+        chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["compare"],
+        ANGLES * FLOAT64 * p * k,
+        SORTED_BYTES * scores + 2 * FLOAT64 * DECILES * k * 2 ** max(DIGITS),
+        NAMED_BYTES * MOVED_AT_ONCE,
+    )
+    results = result_bytes(plan, permutations)
+    tables = COLUMNS * FLOAT64 * plan.classes * k
+    stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables
+    images = FLOAT32 * k * plan.height * plan.width * plan.channels
+    side = picture_side(k, plan.classes, (plan.height, plan.width, plan.channels))
+    pictures = side * side * plan.channels * (2 * FLOAT32 * k + k + plan.classes + PICTURES)
+    stages["report"] = REPORT + 3 * min(BLOCK_BYTES, images) + pictures + tables
+    return {stage: PROCESS + size for stage, size in stages.items()}
+
+
+def _scale_memory(plan: "Plan", rank: int, rows: int, sums: dict[str, int]) -> dict[str, int]:
+    """Of the stages that decompose scales, each into so many patterns, with the bytes of a shard's rows."""
+    if not rank:
+        return {}
+    blocks = FAMILIES * plan.coefficients * (rank + OVERSAMPLE)
+    scores = 4 * FLOAT64 * plan.rows_per_shard * plan.scales * rank
+    stages = {"scales": rows + FLOAT32 * blocks + scores + sums["scales"]}
+    if plan.solver == "gram":
+        return stages | {"solve scales": 3 * FLOAT64 * plan.coefficients**2 + FLOAT32 * blocks}
+    return stages | {
+        "scale pass": rows + FLOAT32 * blocks + sums["scale pass"],
+        "solve scales": (SCALE_PASSES * (FLOAT32 + FLOAT64) + 3 * FLOAT64) * blocks,
+    }
+
+
+def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
+    """Refuse a plan that needs more memory than there is.
+
+    Raises
+    ------
+    ValueError
+        Naming the stage, both numbers and the setting to change.
+    """
+    stages = stage_memory(plan, permutations)
+    stage = max(stages, key=lambda name: stages[name])
+    if stages[stage] <= limit:
+        return
+    chunk = FLOAT32 * plan.rows_per_shard * plan.coefficients
+    if limit < PROCESS + IMAGES:
+        advice = "raise --memory-limit"
+    elif 2 * chunk > stages[stage] - PROCESS:
+        advice = f"lower --shard-size below {chunk // MIB} MiB"
+    elif "scale" in stage:
+        advice = "set --no-scales"
+    elif stage in {"summarise", "judge", "associate"}:
+        advice = f"lower --permutations below {permutations}, or --rank below {plan.rank}"
+    elif plan.solver == "krylov":
+        advice = f"lower --rank below {plan.rank}, --passes below {plan.passes}, or --size"
+    else:
+        advice = "set --solver krylov"
+    raise ValueError(
+        f"The stage {stage} needs about {stages[stage] // MIB:,} MiB in a process where {limit // MIB:,} MiB are "
+        f"allowed: {advice}; or use fewer --workers or a higher --memory-limit."
+    )

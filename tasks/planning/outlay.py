@@ -1,0 +1,146 @@
+"""What a run takes, on paper: tasks, bytes and seconds of each stage as sums over its plan; tests hold them to runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tasks.dtypes import FLOAT32, FLOAT64, MIB
+from tasks.planning.cost import FLOP_RATE, READ_RATE
+from tasks.planning.memory import COLUMNS, FAMILIES, result_bytes
+from tasks.svd.scales import OVERSAMPLE, PASSES
+from tasks.svd.scales import PASSES as SCALE_PASSES
+
+if TYPE_CHECKING:
+    from tasks.planning.plan import Plan
+
+# What one worker does in a second, measured on one core of a small machine.
+PIXEL_RATE = 4e7  # values of pixels decoded from JPEG and transformed
+WRITE_RATE = 1e9  # bytes to disk or page cache
+SCORE_RATE = 1e8  # scores summed up under one labelling
+DRIVER_RATE = 1e5  # images listed, digested and tabulated by the process that drives the run
+LISTED_BYTES = 300  # that this process holds for each image, with a key as long as a path
+TASK_BYTES = 16_000  # that scheduler and driver hold for each shard of a stage
+
+DRIVER_STAGES = ("solve", "solve scales", "associate", "report")  # that workers have no part in
+
+
+@dataclass(frozen=True)
+class Outlay:
+    """What a stage takes.
+
+    Attributes
+    ----------
+    tasks
+        Shards computed, pass by pass.
+    read, written
+        Bytes of coefficients and scores, and of the blocks that each shard is multiplied by. Images that are read, and
+        sums that are small, do not count.
+    seconds
+        Of one worker: divide them by the number of workers.
+    """
+
+    tasks: int
+    read: int
+    written: int
+    seconds: float
+
+
+def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Outlay]:
+    """Each stage of a run.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    permutations
+        Label shuffles.
+    passes
+        Of the solver krylov as they were asked for, None if they end by themselves.
+    """
+    n, p, k = plan.row_count, plan.coefficients, plan.rank
+    every, fitted = range(plan.shards), plan.fitted_shards
+    solver = next(cost for cost in plan.costs(passes) if cost.solver == plan.solver)
+    rank = plan.scale_rank(permutations)
+    # A Gram matrix of all columns holds those of the scales.
+    scale_passes = 0 if not rank or plan.solver == "gram" else PASSES
+    width = FAMILIES * (scale_passes * (rank + OVERSAMPLE) + rank)
+
+    def through(rows: int, shards: range, reads: float, columns: float, flops: float) -> Outlay:
+        """Reads of the coefficients; each shard brings along blocks of so many columns in all."""
+        read = round(reads * rows * p * plan.value_bytes + len(shards) * columns * p * FLOAT32)
+        return _outlay(round(reads * len(shards)), read, flops=flops)
+
+    return {
+        "transform": _outlay(
+            plan.shards,
+            written=plan.coefficient_bytes,
+            seconds=plan.images * plan.height * plan.width * plan.channels / PIXEL_RATE,
+        ),
+        "decompose": through(plan.fitted, fitted, solver.reads, solver.reads * plan.block_width, solver.flops),
+        "project": replace(through(n, every, 1, k, 4 * n * p * k), written=plan.score_bytes),
+        "scales": through(plan.fitted, fitted, scale_passes + bool(rank), width, 4 * plan.fitted * p * width),
+        "associate": _outlay(2 * plan.shards, 2 * FLOAT32 * n * k, seconds=2 * n * k * (permutations + 1) / SCORE_RATE),
+    }
+
+
+def _outlay(tasks: int, read: int = 0, written: int = 0, flops: float = 0, seconds: float = 0) -> Outlay:
+    """What the bytes and operations take beside other seconds."""
+    return Outlay(tasks, read, written, seconds + read / READ_RATE + written / WRITE_RATE + flops / FLOP_RATE)
+
+
+def driver_memory(plan: "Plan", memory: Mapping[str, int]) -> int:
+    """Bytes of the process that drives a run: it holds the names of all images, and solves what workers add up.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    memory
+        Projected peak bytes of each stage; see `tasks.planning.memory.stage_memory`.
+    """
+    solving = max(memory.get(stage, 0) for stage in DRIVER_STAGES)
+    return solving + LISTED_BYTES * plan.images + TASK_BYTES * plan.shards
+
+
+def worker_memory(memory: Mapping[str, int]) -> int:
+    """Bytes of a worker at most, of the projected peak bytes of each stage."""
+    return max(needed for stage, needed in memory.items() if stage not in DRIVER_STAGES)
+
+
+def driver_seconds(plan: "Plan") -> float:
+    """Of the process that drives a run, for what is done image by image and cannot be shared."""
+    return plan.images / DRIVER_RATE
+
+
+IMAGE_BYTES = 400  # of each image's lines in tables and in state
+REPORT = 24 * MIB  # page, figures and thumbnails
+BLOCK = FLOAT32 + FLOAT64  # of a value in the block that a pass multiplies, and in its product
+
+
+def disk_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
+    """Bytes on disk, by what they are.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    permutations
+        Label shuffles.
+    """
+    n, p, k = plan.fitted, plan.coefficients, plan.rank
+    pixels = plan.height * plan.width * plan.channels
+    solving = {
+        "krylov": BLOCK * plan.passes * p * plan.block_width,
+        "gram": FLOAT64 * p * p,
+        "dual": FLOAT64 * n * n + FLOAT32 * n * k,
+    }[plan.solver]
+    rank = plan.scale_rank(permutations)
+    scales = FAMILIES * p * (BLOCK * SCALE_PASSES * (rank + OVERSAMPLE) + FLOAT32 * rank) if rank else 0
+    results = result_bytes(plan, permutations)
+    merged = sum(size for stage, size in results.items() if stage not in {"transform", "pass", "scale pass"})
+    return {
+        "coefficients": plan.coefficient_bytes,
+        "patterns and scores": plan.score_bytes + FLOAT32 * k * (p + pixels) + 2 * FLOAT64 * (p + pixels),
+        "intermediate state": solving + scales + merged,
+        "tables and report": IMAGE_BYTES * plan.row_count + COLUMNS * FLOAT64 * plan.classes * k + REPORT,
+    }

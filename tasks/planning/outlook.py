@@ -1,0 +1,200 @@
+"""Look at a dataset and check the settings against it: nothing is read but names and headers, nothing is written."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.datasets.source import bad_images, probe
+from storage.errors import InputError
+from storage.formats.open import address_of, open_source
+from storage.settings import Settings
+from tasks.planning.cost import Cost
+from tasks.planning.limits import allowed, require_few
+from tasks.planning.memory import require_memory, stage_memory
+from tasks.planning.outlay import Outlay, outlays
+from tasks.planning.plan import Plan
+from tasks.planning.space import coefficient_space
+
+MANY_SIZES = 5  # sizes named in a message
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run takes.
+
+    Attributes
+    ----------
+    plan, energy
+        What a run would do, and the part of the energy that decides how many patterns it keeps, if any.
+    costs
+        Of each solver.
+    outlays
+        Of each stage.
+    memory
+        Projected peak bytes of a process in each stage.
+    memory_limit
+        Bytes a process may use.
+    """
+
+    plan: Plan
+    energy: float | None
+    costs: Sequence[Cost]
+    outlays: Mapping[str, Outlay]
+    memory: Mapping[str, int]
+    memory_limit: int
+
+
+@dataclass(frozen=True)
+class Outlook(Estimate):
+    """A dataset looked at, and what a run on it takes.
+
+    Attributes
+    ----------
+    classes, samples
+        Of the dataset.
+    fitted_split
+        Split to fit on.
+    ignored
+        Files passed over.
+    """
+
+    classes: tuple[str, ...]
+    samples: pa.Table
+    fitted_split: str
+    ignored: int
+
+
+_ahead: list[tuple[str, Settings, Outlook]] = []  # one at most
+
+
+def look_ahead(source: str, settings: Settings) -> None:
+    """Plan the analysis that this process is about to begin: what is wrong is told first, and nothing is listed twice.
+
+    Raises
+    ------
+    InputError, EigenwaveError
+        As from `plan_run`, whose next call gives what was found here.
+    """
+    _ahead[:] = [(address_of(source), settings, plan_run(source, settings))]
+
+
+def plan_run(source: str, settings: Settings) -> Outlook:
+    """Plan the analysis of a dataset.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be analysed with these settings.
+    EigenwaveError
+        If too many images have headers that cannot be read.
+    """
+    while _ahead:
+        address, chosen, outlook = _ahead.pop()
+        if (address, chosen) == (address_of(source), settings):
+            return outlook
+    opened = open_source(address_of(source))
+    samples = opened.samples()
+    if not len(samples):
+        raise InputError(f"{source} holds no images; {opened.ignored} files there have no ending of an image format.")
+    fitted_split = samples["split"][0].as_py()
+    labels = samples.filter(pc.equal(samples["split"].cast(pa.string()), fitted_split))["class_id"]
+    if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
+        raise InputError(
+            f"{source} has images of one class only ({opened.classes[labels[0].as_py()]}, split {fitted_split}); "
+            "association needs two or more."
+        )
+    looked = probe(opened, samples)
+    if not looked.sizes:
+        raise InputError(f"None of the images of {source} can be read; check what its files are.")
+    # If the few that were looked at are too bad, all are looked at before anything is computed.
+    if len(looked.bad) > settings.max_bad_fraction * (looked.sizes.total() + len(looked.bad)):
+        bad = bad_images(opened, samples, allowed(settings, len(samples)))
+        require_few(((key, error.reason, error.detail) for key, error in bad), len(samples), settings)
+    width, height = (settings.size, settings.size) if settings.size else _only_size(source, looked.sizes)
+    shape = (height, width, looked.channels)
+    estimate = estimate_run(settings, len(samples), shape, len(opened.classes), fitted=len(labels))
+    try:
+        require_memory(estimate.plan, settings.permutations, estimate.memory_limit)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return Outlook(
+        **vars(estimate),
+        classes=opened.classes,
+        samples=samples,
+        fitted_split=fitted_split,
+        ignored=opened.ignored,
+    )
+
+
+def estimate_run(
+    settings: Settings, images: int, shape: tuple[int, int, int], classes: int, fitted: int | None = None
+) -> Estimate:
+    """What a run on such a dataset takes, whether there is one or not.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    images, classes
+        How many.
+    shape
+        Height, width and channels of every image.
+    fitted
+        Images to fit on; by default all.
+
+    Raises
+    ------
+    InputError
+        If the settings do not fit the images.
+    """
+    passes = None if settings.passes == "auto" else settings.passes
+    try:
+        plan = Plan.make(
+            images=images,
+            fitted=images if fitted is None else fitted,
+            classes=classes,
+            space=coefficient_space(settings, *shape),
+            rank=settings.rank,
+            oversample=settings.oversample,
+            passes=passes,
+            centre=settings.centre,
+            shard_size=settings.shard_size,
+            value_bytes=np.dtype(settings.dtype).itemsize,
+            scales=settings.scales,
+            solver=settings.solver,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return Estimate(
+        plan=plan,
+        energy=settings.energy,
+        costs=plan.costs(passes),
+        outlays=outlays(plan, settings.permutations, passes),
+        memory=stage_memory(plan, settings.permutations),
+        memory_limit=settings.memory_limit or machine_memory() // _processes(settings),
+    )
+
+
+def machine_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _processes(settings: Settings) -> int:
+    return (settings.workers or os.cpu_count() or 1) if settings.cluster == "local" else 1
+
+
+def _only_size(source: str, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+    if len(sizes) == 1:
+        return next(iter(sizes))
+    common = ", ".join(f"{width} x {height} ({count})" for (width, height), count in sizes.most_common(MANY_SIZES))
+    more = f" and {len(sizes) - MANY_SIZES} more" if len(sizes) > MANY_SIZES else ""
+    raise InputError(
+        f"The images of {source} have different sizes: {common}{more} among {sizes.total()} looked at; "
+        "set --size to bring all to one."
+    )

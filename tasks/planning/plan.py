@@ -1,0 +1,187 @@
+"""The plan of a run: integers and the solver, made from counts and settings before anything is computed."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from tasks.dtypes import FLOAT32, NUMBER
+from tasks.planning.cost import Cost, choose, costs
+from tasks.statistics.sums import BUDGET
+from tasks.wavelet.bands import families
+from tasks.wavelet.space import CoefficientSpace
+from tasks.wavelet.transform import deepest_level
+
+DEFAULT_RANK = 64
+MOST_PASSES = 10  # when passes end by themselves
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    Attributes
+    ----------
+    images, fitted
+        All images, and those of them that patterns are fitted on.
+    masked
+        Rows without an image: it was removed from the dataset after an earlier run.
+    fitted_rows
+        Rows up to the last image that patterns are fitted on.
+    classes
+        Class labels, empty classes included.
+    height, width, channels
+        Shape of every image.
+    coefficients, value_bytes
+        Coefficients an image, p, and bytes that each takes on disk.
+    rank
+        Patterns, k; if they are given by energy, those to begin with.
+    block_width
+        Columns multiplied in a pass, l.
+    passes
+        Most passes over the fitted images; the first is part of the transform.
+    rows_per_shard, shards
+        How the images are cut.
+    scales
+        Sets of columns that are decomposed on their own.
+    solver
+        How the coefficients are decomposed.
+    """
+
+    images: int
+    fitted: int
+    masked: int
+    fitted_rows: int
+    classes: int
+    height: int
+    width: int
+    channels: int
+    coefficients: int
+    value_bytes: int
+    rank: int
+    block_width: int
+    passes: int
+    rows_per_shard: int
+    shards: int
+    scales: int
+    solver: str
+
+    @classmethod
+    def make(  # noqa: PLR0913 - counts and settings, each by its name
+        cls,
+        *,
+        images: int,
+        fitted: int,
+        classes: int,
+        space: CoefficientSpace,
+        rank: int | None,
+        oversample: int,
+        passes: int | None,
+        centre: bool,
+        shard_size: int,
+        value_bytes: int = FLOAT32,
+        scales: bool = True,
+        solver: str = "auto",
+    ) -> Self:
+        """Plan a run.
+
+        Raises
+        ------
+        ValueError
+            If the settings do not fit the images; the sentence names the setting and the allowed range.
+        """
+        transform = space.transform
+        deepest = deepest_level(transform.height, transform.width, transform.wavelet)
+        if transform.level > deepest:
+            raise ValueError(
+                f"Level {transform.level} is too deep for images of {transform.width} x {transform.height} pixels "
+                f"and the wavelet {transform.wavelet}: set --level from 1 to {deepest}."
+            )
+        coefficients = space.coefficients
+        highest = min(fitted - 1 if centre else fitted, coefficients)
+        if rank is None:
+            rank = max(1, min(DEFAULT_RANK, coefficients // 4, fitted // 4))
+        if rank > highest:
+            raise ValueError(
+                f"Rank {rank} is out of range: {fitted} images of {coefficients} coefficients allow --rank from 1 to "
+                f"{highest}."
+            )
+        shards = -(-images // max(1, shard_size // (FLOAT32 * coefficients)))
+        rows_per_shard = -(-images // shards)
+        width = min(rank + oversample, coefficients)
+        made = cls(
+            images=images,
+            fitted=fitted,
+            masked=0,
+            fitted_rows=fitted,
+            classes=classes,
+            height=transform.height,
+            width=transform.width,
+            channels=space.image_channels,
+            coefficients=coefficients,
+            value_bytes=value_bytes,
+            rank=rank,
+            block_width=width,
+            passes=passes or MOST_PASSES,
+            rows_per_shard=rows_per_shard,
+            shards=shards,
+            scales=sum(map(len, families(space.bands, space.channels))) if scales else 0,
+            solver=solver,
+        )
+        return replace(made, solver=choose(made.costs(passes), solver))
+
+    def keeping(self, rows_per_shard: int, masked: int, fitted_rows: int) -> Self:
+        """The same plan for rows that an earlier run gave its images."""
+        shards = -(-(self.images + masked) // rows_per_shard)
+        return replace(self, rows_per_shard=rows_per_shard, shards=shards, masked=masked, fitted_rows=fitted_rows)
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the arrays: one an image, and the masked ones."""
+        return self.images + self.masked
+
+    def costs(self, passes: int | None) -> list[Cost]:
+        """What each solver would take; `passes` as they were asked for, None if they end by themselves."""
+        return costs(
+            images=self.fitted,
+            coefficients=self.coefficients,
+            width=self.block_width,
+            passes=passes,
+            shards=len(self.fitted_shards),
+        )
+
+    def scale_rank(self, permutations: int) -> int:
+        """Patterns of each scale, 0 if scales are not decomposed."""
+        return patterns_of_scales(self.scales, self.fitted, self.classes, permutations)
+
+    def rows(self, shard: int) -> range:
+        """Rows of a shard."""
+        start = shard * self.rows_per_shard
+        return range(start, min(start + self.rows_per_shard, self.row_count))
+
+    @property
+    def fitted_shards(self) -> range:
+        """Shards that hold fitted images."""
+        return range(-(-self.fitted_rows // self.rows_per_shard))
+
+    @property
+    def other_split(self) -> bool:
+        """Whether there are images that patterns are not fitted on."""
+        return self.images > self.fitted
+
+    @property
+    def coefficient_bytes(self) -> int:
+        """Bytes of the coefficients on disk: the last chunk is as large as the others."""
+        return self.shards * self.rows_per_shard * self.coefficients * self.value_bytes
+
+    @property
+    def score_bytes(self) -> int:
+        """Bytes of the scores on disk."""
+        return self.shards * self.rows_per_shard * self.rank * FLOAT32
+
+
+MOST_PATTERNS = 16  # of a scale: few, so that scales with few columns compare with those that have many
+
+
+def patterns_of_scales(scales: int, fitted: int, classes: int, permutations: int) -> int:
+    """Patterns of each scale; fewer where many classes would make their sums large, and 0 where not even one fits."""
+    affordable = BUDGET // (NUMBER * classes * (permutations + 1) * scales) if scales else 0
+    return min(MOST_PATTERNS, max(1, fitted // 4), affordable)

@@ -1,0 +1,198 @@
+"""Figures for papers, as marks on a page that any format can be made from: lines, boxes, texts and pictures."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from tasks.dtypes import Float64, UInt8
+from tasks.report.pixels import diverging
+
+INK, PALE, OURS, CONTROL = "#222222", "#c9c9c9", "#d9730d", "#3b82c4"
+LEFT, TOP, RIGHT, BOTTOM = 64, 28, 14, 44  # pixels around a chart
+SMALL = 11  # pixels of letters
+SQUARES = 64  # pixels a side up to which a picture's are seen as squares
+WIDEST_NAME = 52  # pixels of the name of a bar
+CELL, SIDE, GAP = 14, 96, 10  # pixels of a cell of a map, of a picture, and between pictures
+
+
+class Line(NamedTuple):
+    """A line through points (x, y)."""
+
+    points: Sequence[tuple[float, float]]
+    colour: str
+    width: float = 1.5
+
+
+class Box(NamedTuple):
+    """A filled rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: str
+
+
+class Text(NamedTuple):
+    """A line of letters; anchor is start, middle or end, y the middle of its height."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str = "middle"
+
+
+class Raster(NamedTuple):
+    """A picture of pixels (rows, columns, 1 or 3), each of them a square."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    pixels: UInt8
+
+
+class Photograph(NamedTuple):
+    """A picture of pixels so small that a file may lose a little of them."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    pixels: UInt8
+
+
+Mark = Line | Box | Text | Raster | Photograph
+
+
+class Drawing(NamedTuple):
+    """Marks on a white page, in pixels from its upper left corner, and in words what they show."""
+
+    width: float
+    height: float
+    marks: Sequence[Mark]
+    title: str = ""
+    description: str = ""
+
+    def told(self, title: str, description: str) -> Self:
+        """The same, with what it is and what it says."""
+        return self._replace(title=title, description=description)
+
+
+class Curve(NamedTuple):
+    """Values to draw over x, as a line or as dots."""
+
+    x: Float64
+    y: Float64
+    colour: str
+    label: str
+    dots: bool = False
+
+
+class Frame(NamedTuple):
+    """Axes that begin at 0: the page's size, and the values at their ends."""
+
+    width: int
+    height: int
+    right: float
+    top: float
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where values lie on the page."""
+        across, down = self.width - LEFT - RIGHT, self.height - TOP - BOTTOM
+        return LEFT + across * x / self.right, TOP + down * (1 - y / self.top)
+
+    def marks(self, x_label: str, y_label: str) -> list[Mark]:
+        """The axes, and the ticks of the upright one."""
+        marks: list[Mark] = []
+        end, bottom = self.width - RIGHT, self.height - BOTTOM
+        for value in _ticks(self.top):
+            y = self.place(0, value)[1]
+            marks += [Line([(LEFT, y), (end, y)], PALE, 0.5), Text(LEFT - 6, y, f"{value:g}", "end")]
+        marks += [Line([(LEFT, TOP), (LEFT, bottom), (end, bottom)], INK, 1)]
+        return [*marks, Text((LEFT + end) / 2, self.height - 12, x_label), Text(LEFT, 12, y_label, "start")]
+
+    def legend(self, number: int, colour: str, label: str) -> list[Mark]:
+        """One of the things that are drawn, by its colour."""
+        at = TOP + 12 + 16 * number
+        return [Box(self.width - 130, at - 3, 12, 6, colour), Text(self.width - 112, at, label, "start")]
+
+
+def chart(curves: Sequence[Curve], x_label: str, y_label: str, width: int = 480, height: int = 300) -> Drawing:
+    """Curves on common axes."""
+    right, top = (float(np.nanmax(np.concatenate([getattr(curve, name) for curve in curves]))) for name in "xy")
+    frame = Frame(width, height, right or 1.0, 1.05 * top or 1.0)
+    marks = frame.marks(x_label, y_label)
+    marks += [Text(frame.place(x, 0)[0], height - BOTTOM + 12, f"{x:g}") for x in _ticks(frame.right)]
+    for number, curve in enumerate(curves):
+        points = [frame.place(x, y) for x, y in zip(curve.x, curve.y, strict=True) if np.isfinite(y)]
+        marks += (
+            [Box(x - 3, y - 3, 6, 6, curve.colour) for x, y in points] if curve.dots else [Line(points, curve.colour)]
+        )
+        marks += frame.legend(number, curve.colour, curve.label)
+    return Drawing(width, height, marks)
+
+
+def bars(values: Mapping[str, tuple[float, float | None]], y_label: str) -> Drawing:
+    """A bar for each value by its name, and across it a line for what shuffled labels reach, where that is known."""
+    width = max(480, LEFT + RIGHT + WIDEST_NAME * len(values))
+    most = max(part for pair in values.values() for part in pair if part is not None)
+    frame = Frame(width, 300, len(values), 1.05 * most or 1.0)
+    marks = frame.marks("", y_label)
+    for number, (name, (value, control)) in enumerate(values.items()):
+        left, top = frame.place(number + 0.15, value)
+        right, bottom = frame.place(number + 0.85, 0)
+        marks += [Box(left, top, right - left, bottom - top, OURS), Text((left + right) / 2, bottom + 12, name)]
+        if control is not None:
+            y = frame.place(0, control)[1]
+            marks.append(Line([(left - 4, y), (right + 4, y)], CONTROL, 3))
+    for number, (colour, label) in enumerate(((OURS, "labels"), (CONTROL, "shuffled, most"))):
+        marks += frame.legend(number, colour, label)
+    return Drawing(width, 300, marks)
+
+
+def _ticks(end: float) -> list[float]:
+    """Some four round numbers from 0 to the end."""
+    rough = end / 4
+    power = 10 ** np.floor(np.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    return [float(round(number * step, 10)) for number in range(int(end / step + 1e-9) + 1)]
+
+
+def heat_map(values: Float64, names: Sequence[str], title: str) -> Drawing:
+    """Values (rows, columns) by the diverging map, white at 0, with a name to each row and its scale."""
+    rows, columns = values.shape
+    most = float(np.nanmax(np.abs(values), initial=0)) or 1.0
+    cell = max(2, min(CELL, 1600 // max(rows, columns)))
+    left = 12 + 7 * max(map(len, names), default=0) if cell >= SMALL else 12
+    width, height = left + cell * columns + 90, cell * rows + TOP + BOTTOM
+    marks: list[Mark] = [Raster(left, TOP, cell * columns, cell * rows, diverging(values / most))]
+    if cell >= SMALL:
+        marks += [Text(left - 6, TOP + cell * (row + 0.5), name, "end") for row, name in enumerate(names)]
+    step = next(step for step in (1, 5, 10, 50, 100, 500, 1000) if columns / step <= 12)  # noqa: PLR2004
+    marks += [
+        Text(left + cell * (column + 0.5), TOP + cell * rows + 12, str(column)) for column in range(0, columns, step)
+    ]
+    marks.append(Text(left + cell * columns / 2, height - 10, "pattern"))
+    scale, tall = left + cell * columns + 20, min(cell * rows, 120)
+    marks.append(Raster(scale, TOP, 12, tall, diverging(np.linspace(1, -1, 64)[:, None])))
+    marks += [
+        Text(scale + 16, TOP + tall * (1 - value / most) / 2, f"{value:.2g}", "start") for value in (most, 0, -most)
+    ]
+    return Drawing(width, height, [*marks, Text(scale, TOP + tall + 14, title, "start")])
+
+
+def sheet(pictures: Sequence[tuple[UInt8, str]], across: int = 8) -> Drawing:
+    """Pictures in rows, each with a text below."""
+    high, wide = (max(picture.shape[axis] for picture, _ in pictures) for axis in (0, 1))
+    scale = SIDE / max(high, wide)
+    width, height = wide * scale, high * scale
+    marks: list[Mark] = []
+    for number, (picture, label) in enumerate(pictures):
+        x = GAP + (width + GAP) * (number % across)
+        y = GAP + (height + GAP + 18) * (number // across)
+        kind = Raster if max(picture.shape[:2]) <= SQUARES else Photograph
+        marks += [kind(x, y, width, height, picture), Text(x + width / 2, y + height + 11, label)]
+    rows, columns = -(-len(pictures) // across), min(across, len(pictures))
+    return Drawing(GAP + (width + GAP) * columns, GAP + (height + GAP + 18) * rows, marks)

@@ -1,0 +1,99 @@
+"""What a comparison with the run before means, in plain words."""
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from tasks.report.verdict import Check, Row
+
+KINDS = ("added", "removed", "changed", "relabelled")
+LITTLE, MUCH = 0.1, 0.25  # by custom, see `tasks.statistics.drift.population_stability`
+TURNED = 10  # degrees, of which the cosine is .985
+FALSE_ALARMS = 0.025  # part of 95 % intervals that lie below what they estimate
+NAMED = 5  # classes
+
+
+def drift_checks(found: Row, patterns: Sequence[Row], classes: Sequence[Row]) -> list[Check]:
+    """What changed and what did not.
+
+    From the row of the table `compared_runs`, and the rows of the tables `compared_patterns` and `compared_classes`.
+    """
+    checks = [_learnability(found), _association(patterns), _scores(patterns), _spaces(patterns), _images(found)]
+    return [*checks, *_classes(classes)]
+
+
+def drift_headline(checks: Sequence[Check]) -> str:
+    """All that changed, in one line."""
+    claims = [check.claim for check in checks if not check.passed]
+    line = ", ".join(f"{claim[0].lower()}{claim[1:]}" for claim in claims) or "nothing changed"
+    return f"{line[0].upper()}{line[1:]}"
+
+
+def _learnability(found: Row) -> Check:
+    drop, low, high = (found[f"learnability_drop{end}"] for end in ("", "_low", "_high"))
+    if drop is None or low is None:
+        return Check(None, "Learnability cannot be compared", "One of the runs has no interval for it.")
+    same = low <= 0 <= high
+    claim = "Learnability is as before" if same else "Learnability fell" if drop > 0 else "Learnability rose"
+    return Check(same or None, claim, f"It changed by {_change(-drop, -high, -low)}.")
+
+
+def _association(patterns: Sequence[Row]) -> Check:
+    known = [row for row in patterns if row["change_high"] is not None]
+    if not known:
+        return Check(None, "Association cannot be compared", "No pattern has η² in both runs.")
+    fell = sum(row["change_high"] < 0 for row in known)
+    worst = min(known, key=lambda row: row["eta_squared_change"])
+    few = fell <= max(1.0, FALSE_ALARMS * len(known))
+    claim = "Patterns tell as much of the classes" if few else f"{fell:,} patterns tell less of the classes"
+    change = _change(worst["eta_squared_change"], worst["change_low"], worst["change_high"])
+    return Check(
+        few or None,
+        claim,
+        f"η² fell beyond its 95 % interval on {fell:,} of {len(known):,}, chance gives "
+        f"{FALSE_ALARMS * len(known):.2g}; most on pattern {worst['pattern']}, by {change}.",
+    )
+
+
+def _scores(patterns: Sequence[Row]) -> Check:
+    worst = max((row for row in patterns if row["psi"] is not None), key=lambda row: row["psi"])
+    index = worst["psi"]
+    claim = "Images have as much of each pattern" if index < LITTLE else "Images have other amounts of the patterns"
+    return Check(
+        index < LITTLE or None,
+        claim,
+        f"Population stability index at most {index:.2g}, on pattern {worst['pattern']}; by custom {LITTLE} is little "
+        f"and {MUCH} much.",
+    )
+
+
+def _spaces(patterns: Sequence[Row]) -> Check:
+    angles = [row["principal_angle"] for row in patterns if row["principal_angle"] is not None]
+    same = max(angles) < TURNED
+    return Check(
+        same or None,
+        "The patterns are the same" if same else "Patterns turned",
+        f"The spaces of both runs' patterns differ by angles of up to {max(angles):.2g}°, half of them below "
+        f"{median(angles):.2g}°. The last patterns turn easily.",
+    )
+
+
+def _images(found: Row) -> Check:
+    counts = [f"{found[f'{kind}_images']:,} {kind}" for kind in KINDS if found[f"{kind}_images"]]
+    if not counts:
+        return Check(passed=True, claim="The images are the same", evidence="Names, bytes and labels of all of them.")
+    return Check(None, "Images changed", f"{', '.join(counts)}.")
+
+
+def _classes(classes: Sequence[Row]) -> Iterator[Check]:
+    for column, what in (("images_before", "new"), ("images_after", "gone")):
+        names = [row["class_name"] for row in classes if row[column] is None]
+        if names:
+            count = f"{len(names):,} classes are" if len(names) > 1 else "1 class is"
+            others = " and others" if len(names) > NAMED else ""
+            yield Check(None, f"{count} {what}", f"{', '.join(names[:NAMED])}{others}.")
+
+
+def _change(change: float, low: float, high: float) -> str:
+    """A difference of parts of one, in points of a hundred, with its interval."""
+    points, *ends = (f"{100 * value:+.2g}".replace("-", "\N{MINUS SIGN}") for value in (change, low, high))
+    return f"{points} points (95 % interval {' to '.join(ends)})"

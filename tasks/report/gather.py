@@ -1,0 +1,299 @@
+"""What the report and its figures show of a run, as plain values: texts, numbers and pixels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from storage.arrays.zarr import open_array
+from storage.runs.run import Run
+from tasks.dtypes import Float32, Float64, UInt8
+from tasks.planning.memory import BLOCK_BYTES, picture_side
+from tasks.report.drift_words import drift_checks, drift_headline
+from tasks.report.pixels import energy, natural, reduced, signed
+from tasks.report.reconstruct import space_of
+from tasks.report.verdict import Check, Row, checks, complete, exact, headline, word_meaning
+
+TINY = 32  # pixels a side, up to which pictures are shown as squares
+ALL_OF_A_CLASS = 32  # up to so many classes, more than one pattern of each is shown
+LISTED = 12  # patterns of a class, and classes of a pattern, that are listed
+GENERALIZED = 20
+REJECTS = 200
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A run's patterns as reduced images.
+
+    Attributes
+    ----------
+    run
+        The run.
+    mean
+        (height, width, channels).
+    patterns
+        (patterns, height, width, channels): images, of which sums are those of the full ones; or maps of energy.
+    linear
+        False if they are maps of energy, since the run's coefficients cannot be turned into images.
+    """
+
+    run: Run
+    mean: Float32
+    patterns: Float32
+    linear: bool
+
+    @classmethod
+    def of(cls, run: Run) -> "Pictures":
+        """Read them, a few at a time."""
+        images = run.pattern_images
+        side = picture_side(images.shape[0], len(run.manifest.classes), images.shape[1:])
+        step = max(1, BLOCK_BYTES // (4 * int(np.prod(images.shape[1:]))))
+        blocks = [reduced(np.asarray(images[at : at + step]), side) for at in range(0, images.shape[0], step)]
+        mean = reduced(np.asarray(run.mean_image[:]), side)
+        return cls(run, mean, np.concatenate(blocks), bool(run.coefficients.attrs["invertible"]))
+
+    def drawn(self, values: Float32) -> UInt8:
+        """A pattern as pixels."""
+        return signed(values) if self.linear else energy(values)
+
+    def combined(self, weights: Float64) -> UInt8:
+        """A sum of patterns with weights (patterns,), likewise."""
+        if self.linear:
+            return self.drawn(np.tensordot(weights.astype(np.float32), self.patterns, 1))
+        coefficients = (weights @ np.asarray(self.run.patterns[:])).astype(np.float32)
+        return self.drawn(reduced(space_of(self.run).picture(coefficients[None])[0], max(self.mean.shape[:2])))
+
+
+class ClassEntry(NamedTuple):
+    """A class: its own patterns as pictures, how much more it varies along them, and the patterns it stands out on."""
+
+    class_id: int
+    name: str
+    images: int
+    pictures: list[UInt8]
+    ratios: list[float | None]
+    held_out_ratios: list[float | None]
+    angle: float | None
+    null_angle: float | None
+    patterns: list[tuple[int, float]]
+
+
+class PatternEntry(NamedTuple):
+    """A pattern: its picture, its row in the table, the classes it sets apart, its exemplars by side."""
+
+    row: Row
+    picture: UInt8
+    classes: list[tuple[int, float, float | None]]
+    exemplars: dict[str, list[int]]
+
+
+class Rebuilt(NamedTuple):
+    """An image as the growing sum of its patterns: pictures by rank, and the image itself as it was kept."""
+
+    key: str
+    class_name: str
+    pictures: list[UInt8]
+    original: bytes
+
+
+class Thumbnail(NamedTuple):
+    """An image that was kept small, as a WebP file, with its name and class."""
+
+    image: bytes
+    key: str
+    class_id: int
+
+
+class Drift(NamedTuple):
+    """What changed since the run before, by its id: in a line, one by one, and on each of its patterns."""
+
+    before: str
+    headline: str
+    checks: list[Check]
+    patterns: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the report shows; `kind` is what pictures of patterns are: colour, gray or energy."""
+
+    run: Run
+    kind: str
+    headline: str
+    word_meaning: str | None
+    learnability: Row
+    checks: list[Check]
+    classes: list[ClassEntry]
+    patterns: list[PatternEntry]
+    generalized: list[dict[str, Any]]
+    ranks: list[int]
+    rebuilt: list[Rebuilt]
+    thumbnails: dict[int, Thumbnail]
+    suspects: Sequence[Row]
+    rejects: Sequence[Row]
+    noise: Sequence[Row]
+    scales: Sequence[Row]
+    drift: Drift | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names."""
+        return self.run.manifest.classes
+
+    @property
+    def tiny(self) -> bool:
+        """Whether pictures have so few pixels that they are shown as squares."""
+        return max(self.run.manifest.plan["height"], self.run.manifest.plan["width"]) <= TINY
+
+
+def gather_report(run: Run) -> Report:
+    """Read a run: its tables, its patterns, and the small images that were kept with it."""
+    manifest, pictures = run.manifest, Pictures.of(run)
+    row, noise = manifest.learnability, rows_of(run, "label_noise")
+    thumbnails = {entry["row"]: entry for entry in rows_of(run, "thumbnails")}
+    ranks = growing(len(pictures.patterns))
+    examples = [entry for entry in thumbnails.values() if entry["example"] and pictures.linear]
+    examples.sort(key=lambda entry: entry["class_id"])
+    return Report(
+        run=run,
+        kind="energy" if not pictures.linear else "gray" if pictures.patterns.shape[3] == 1 else "colour",
+        headline=headline(row),
+        word_meaning=word_meaning(row),
+        learnability=row,
+        checks=[
+            *checks(row, rows_of(run, "held_out"), noise),
+            exact(manifest.residual_max, manifest.settings["tolerance"]),
+            complete(manifest.rejected, manifest.plan["images"]),
+        ],
+        classes=_classes(run, pictures),
+        patterns=_patterns(run, pictures),
+        generalized=_generalized(run, pictures),
+        ranks=ranks,
+        rebuilt=[_rebuilt(run, pictures, entry, ranks) for entry in examples],
+        thumbnails={
+            number: Thumbnail(entry["image"], entry["key"], entry["class_id"]) for number, entry in thumbnails.items()
+        },
+        suspects=rows_of(run, "suspects"),
+        rejects=rows_of(run, "rejects")[:REJECTS],
+        noise=noise,
+        scales=rows_of(run, "scales"),
+        drift=_drift(run),
+    )
+
+
+def rows_of(run: Run, name: str) -> list[dict[str, Any]]:
+    """Rows of a table; none if the run has no such table."""
+    if not run.paths.table(name).exists():
+        return []
+    rows: list[dict[str, Any]] = run.tables[name].to_pylist()
+    return rows
+
+
+def growing(rank: int) -> list[int]:
+    """Numbers of patterns to sum up to show how an image grows: 0, 1, 4, 16, ... and all."""
+    ranks = [0] + [4**power for power in range(10) if 4**power < rank]
+    return [*ranks, rank]
+
+
+def by_pair(run: Run, column: str) -> Float64:
+    """A column of the table pattern_class as (patterns, classes); NaN where it is null."""
+    values: Float64 = run.tables["pattern_class"][column].to_numpy().astype(np.float64)
+    return values.reshape(-1, len(run.manifest.classes))
+
+
+def _leading(values: Float64) -> list[int]:
+    """Positions of the values largest in magnitude, known ones only."""
+    magnitudes = np.nan_to_num(np.abs(values), nan=-1.0)
+    return [int(place) for place in np.argsort(-magnitudes, kind="stable")[:LISTED] if magnitudes[place] >= 0]
+
+
+def _classes(run: Run, pictures: Pictures) -> list[ClassEntry]:
+    names, effects = run.manifest.classes, by_pair(run, "cohens_d")
+    counts = by_pair(run, "n")[0]
+    loadings = np.asarray(open_array(run.paths.class_loadings)[:])
+    shown = loadings.shape[1] if len(names) <= ALL_OF_A_CLASS else 1
+    by_class: dict[int, list[Row]] = {}
+    for row in rows_of(run, "class_patterns"):
+        by_class.setdefault(row["class_id"], []).append(row)
+    entries = []
+    for class_id, name in enumerate(names):
+        own = [row for row in by_class.get(class_id, [])[:shown] if row["share"] is not None]
+        entries.append(
+            ClassEntry(
+                class_id=class_id,
+                name=name,
+                images=int(counts[class_id]),
+                pictures=[pictures.combined(loadings[class_id, row["number"]]) for row in own],
+                ratios=[variance_ratio(row["angular_distance"]) for row in own],
+                held_out_ratios=[variance_ratio(row["held_out_angular_distance"]) for row in own],
+                angle=own[0]["angular_distance"] if own else None,
+                null_angle=own[0]["null_angular_distance"] if own else None,
+                patterns=[(j, float(effects[j, class_id])) for j in _leading(effects[:, class_id])],
+            )
+        )
+    return entries
+
+
+def variance_ratio(angle: float | None) -> float | None:
+    """How often the variance of a class is that of the mean other class, from its angular distance."""
+    if angle is None or angle >= np.pi / 4:
+        return None
+    return float(np.tan(angle + np.pi / 4) ** 2)
+
+
+def _patterns(run: Run, pictures: Pictures) -> list[PatternEntry]:
+    effects, areas = by_pair(run, "cohens_d"), by_pair(run, "auc")
+    exemplars: list[dict[str, list[int]]] = [{"positive": [], "negative": []} for _ in pictures.patterns]
+    for row in rows_of(run, "exemplars"):
+        exemplars[row["pattern"]][row["side"]].append(row["row"])
+    return [
+        PatternEntry(
+            row=row,
+            picture=pictures.drawn(pictures.patterns[j]),
+            classes=[(c, float(effects[j, c]), _known(areas[j, c])) for c in _leading(effects[j])],
+            exemplars=exemplars[j],
+        )
+        for j, row in enumerate(rows_of(run, "patterns"))
+    ]
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _generalized(run: Run, pictures: Pictures) -> list[dict[str, Any]]:
+    """The most uneven generalized patterns, each with its picture and the classes that own it most."""
+    by_number: dict[int, list[Row]] = {}
+    for row in rows_of(run, "generalized_patterns"):
+        if row["pattern"] < GENERALIZED and row["share"] is not None:
+            by_number.setdefault(row["pattern"], []).append(row)
+    loadings = np.asarray(open_array(run.paths.generalized_loadings)[:GENERALIZED])
+    return [
+        {
+            "pattern": number,
+            "picture": pictures.combined(loadings[number]),
+            "owners": sorted(rows, key=lambda row: -row["share"])[:3],
+            "replicability": rows[0]["replicability"],
+        }
+        for number, rows in by_number.items()
+    ]
+
+
+def _drift(run: Run) -> Drift | None:
+    found, patterns, classes = (rows_of(run, f"compared_{name}") for name in ("runs", "patterns", "classes"))
+    if not found:
+        return None
+    changes = drift_checks(found[0], patterns, classes)
+    return Drift(run.manifest.layout["compared_with"], drift_headline(changes), changes, patterns)
+
+
+def _rebuilt(run: Run, pictures: Pictures, entry: Mapping[str, Any], ranks: Iterable[int]) -> Rebuilt:
+    scores = np.asarray(run.scores[entry["row"]])
+    sums = [pictures.mean + np.tensordot(scores[:rank], pictures.patterns[:rank], 1) for rank in ranks]
+    return Rebuilt(
+        entry["key"],
+        run.manifest.classes[entry["class_id"]],
+        [natural(values) for values in sums],
+        entry["image"],
+    )

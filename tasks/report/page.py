@@ -1,0 +1,229 @@
+"""The report of a run: one HTML file that works offline, and pictures for papers."""
+
+import base64
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import PurePath
+from typing import Any
+
+from bokeh.embed import json_item
+from bokeh.plotting import figure
+from bokeh.resources import Resources
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from storage.runs.manifest import write_manifest
+from storage.runs.run import Run
+from storage.runs.workspace import RunPaths
+from storage.stores.files import digest_of, write_file
+from storage.stores.store import StorePath
+from tasks.report.charts import plot_drift, plot_label_noise, plot_map, plot_scales, plot_spectrum
+from tasks.report.encode import fitting_rows, fitting_uris, small_uri
+from tasks.report.figures import draw_figures
+from tasks.report.gather import Report, gather_report
+from tasks.report.picture_files import data_uri
+from tasks.report.verdict import percent
+
+# Cards that are shown before one asks for all.
+SHOWN_CLASSES = 20
+SHOWN_PATTERNS = 27
+SHOWN_SUSPECTS = 30
+TEN = 10
+UNKNOWN = "\u2013"  # a dash
+TIMES = "\u00d7"
+COLUMNS = (
+    ("pattern", "pattern", ""),
+    ("energy", "energy_share", "percent"),
+    ("up to it", "cumulative_energy", "percent"),
+    ("η²", "eta_squared", "number"),
+    ("shuffled, most", "null_eta_squared_max", "number"),
+    ("q", "q_value", "number"),
+    ("information", "mutual_information", "number"),
+    ("class", "top_class", ""),
+    ("residual", "residual", "number"),
+)
+DRIFT_COLUMNS = (
+    ("pattern", "pattern", ""),
+    ("η² before", "eta_squared_before", "number"),
+    ("η² now", "eta_squared_after", "number"),
+    ("change", "eta_squared_change", "number"),
+    ("from", "change_low", "number"),
+    ("to", "change_high", "number"),
+    ("stability index", "psi", "number"),
+)
+
+
+def write_report(run: Run) -> list[StorePath]:
+    """Write report.html and its figures; the same run gives the same bytes.
+
+    Returns
+    -------
+    list[StorePath]
+        What was written.
+    """
+    report = gather_report(run)
+    write_file(run.paths.report, render(report).encode("utf-8", "replace"))
+    return [run.paths.report, *draw_figures(report)]
+
+
+def render(report: Report) -> str:
+    """The report as HTML."""
+    run = report.run
+    plots = {"map": plot_map(run), "spectrum": plot_spectrum(run), "noise": plot_label_noise(run)}
+    if report.scales:
+        plots["scales"] = plot_scales(run)
+    if report.drift:
+        plots["drift"] = plot_drift(run)
+    by_angle = sorted(report.classes, key=lambda entry: -(entry.angle or 0.0))
+    of_patterns = [entry.picture for entry in report.patterns]
+    of_classes = {entry.class_id: entry.pictures[0] for entry in report.classes if entry.pictures}
+    uris = fitting_uris([*of_patterns, *of_classes.values()])
+    shown = _shown(report)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            manifest=run.manifest,
+            title=PurePath(run.manifest.source).name,
+            pattern_uris=uris[: len(of_patterns)],
+            class_uris=dict(zip(of_classes, uris[len(of_patterns) :], strict=True)),
+            shown_rows=shown,
+            ranked_classes=by_angle if len(by_angle) > SHOWN_CLASSES else report.classes,
+            shown_classes=SHOWN_CLASSES,
+            shown_patterns=SHOWN_PATTERNS,
+            shown_suspects=SHOWN_SUSPECTS,
+            columns=COLUMNS,
+            drift_columns=DRIFT_COLUMNS,
+            map_text=_map_text(report),
+            noise_text=_noise_text(report),
+            psnr=_psnr(report),
+            bokeh=_bokeh(),
+            plots=_json({name: _item(plot) for name, plot in plots.items()}),
+            data=_json(_data(report, shown)),
+        )
+    )
+
+
+def _shown(report: Report) -> list[int]:
+    """Rows of the images that the page holds."""
+    sizes = {row: len(thumbnail.image) for row, thumbnail in report.thumbnails.items()}
+    return fitting_rows((entry.exemplars for entry in report.patterns), sizes, (row["row"] for row in report.suspects))
+
+
+def _data(report: Report, shown: Iterable[int]) -> dict[str, Any]:
+    """What the page's script needs; pictures that are on the page already are taken from there."""
+    return {
+        "names": report.names,
+        "classes": [
+            entry._asdict() | {"pictures": [small_uri(pixels) for pixels in entry.pictures[1:]]}
+            for entry in report.classes
+        ],
+        "patterns": [entry._asdict() | {"picture": None} for entry in report.patterns],
+        "thumbnails": {
+            row: (base64.b64encode(image).decode(), key, class_id)
+            for row in shown
+            for image, key, class_id in [report.thumbnails[row]]
+        },
+    }
+
+
+def _json(content: Any) -> str:  # noqa: ANN401 - anything JSON can hold
+    """JSON that is safe inside HTML."""
+    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _item(plot: figure) -> Any:  # noqa: ANN401 - JSON
+    """A chart as JSON; its models are numbered anew, since Bokeh counts on from chart to chart."""
+    item = json_item(plot)
+    numbers: dict[str, str] = {}
+
+    def renumbered(value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, dict):
+            return {
+                name: numbers.setdefault(part, f"m{len(numbers)}") if name in {"id", "root_id"} else renumbered(part)
+                for name, part in value.items()
+            }
+        return [renumbered(part) for part in value] if isinstance(value, list | tuple) else value
+
+    return {"doc": renumbered(item["doc"]), "root_id": numbers[item["root_id"]], "version": item["version"]}
+
+
+@cache
+def _bokeh() -> str:
+    """Bokeh's script, to be part of the page."""
+    script: str = Resources(mode="inline", components=["bokeh"]).render_js()
+    return script
+
+
+def _map_text(report: Report) -> str:
+    """The class that stands out most on each of the first patterns."""
+    leading = [(entry.row["pattern"], *entry.classes[0][:2]) for entry in report.patterns[:5] if entry.classes]
+    return " ".join(f"On pattern {j}, {report.names[c]} stands out most, d {d:.2f}." for j, c, d in leading)
+
+
+def _noise_text(report: Report) -> str:
+    return ", ".join(
+        f"{percent(row['measured'])} at {percent(row['fraction'])} replaced"
+        for row in report.noise
+        if row["measured"] is not None
+    )
+
+
+def _psnr(report: Report) -> str | None:
+    """Quality of held-out images rebuilt from all patterns."""
+    value = report.patterns[-1].row["psnr"]
+    return None if value is None else f"{value:.1f} dB"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tasks.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": _percent, "number": _number, "short": _short, "times": _times, "kept": _kept}
+    environment.filters |= {"uri": small_uri, "webp": data_uri}
+    return environment
+
+
+def _percent(value: float | None) -> str:
+    return UNKNOWN if value is None else _kept(percent(value))
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.3g}"
+
+
+def _short(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.2g}"
+
+
+def _times(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return _kept(f"{value:.1f} {TIMES}" if value < TEN else f"{value:,.0f} {TIMES}")
+
+
+def _kept(text: str) -> str:
+    """With numbers and their units on one line."""
+    return text.replace(" %", "\u00a0%").replace(f" {TIMES}", f"\u00a0{TIMES}")
+
+
+def rewrite_report(paths: RunPaths) -> StorePath:
+    """Write the report and its figures again, and their digests into the manifest if they have changed.
+
+    The same version gives the same bytes, and then the manifest stays as it is. If this is interrupted in between, the
+    manifest names files that differ: doing it again mends that.
+    """
+    run = Run(paths)
+    written = {path.relative_to(paths.folder): digest_of(path) for path in write_report(run)}
+    files = run.manifest.files | written
+    if files != run.manifest.files:
+        manifest = run.manifest.model_copy(update={"files": files})
+        write_manifest(paths.manifest_copy, manifest)
+        write_manifest(paths.manifest, manifest)
+    return paths.report

@@ -1,0 +1,80 @@
+"""Small copies of the images that the report shows, kept so that it can be made again without the source."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from storage.datasets.source import Source, intact
+from storage.errors import BadImageError
+from storage.formats.open import open_source
+from storage.pixels.layout import to_unit_range
+from storage.pixels.payloads import decode
+from storage.tables.parquet import read_table, write_table
+from storage.tables.schemas import TABLES
+from tasks.report.picture_files import encoded_small
+from tasks.report.pixels import natural, reduced
+from tasks.run.job import Job
+from tasks.run.state import load_labels, read_totals
+from tasks.statistics.scatter import HELD_OUT
+
+SIDE = 64  # pixels, at most
+EXAMPLES = 6
+MANY_PATTERNS = 64
+EXEMPLARS_OF_MANY = 4  # on each side of a pattern if there are many
+
+
+def keep_thumbnails(job: Job) -> None:
+    """Write the table `thumbnails`: exemplars, suspects, and held-out examples of some classes."""
+    examples = set(_examples(job))
+    rows = np.array(sorted(examples | set(_listed(job))), np.int64)
+    source = open_source(job.source)
+    kept: list[dict[str, Any]] = []
+    for shard in np.unique(rows // job.plan.rows_per_shard).tolist():
+        mine = job.plan.rows(shard)
+        positions = rows[(rows >= mine.start) & (rows < mine.stop)] - mine.start
+        samples = job.listed(shard).take(positions)
+        described = samples.select(["row", "key", "class_id"]).to_pylist()
+        for sample, image in zip(described, _small(job, source, samples), strict=True):
+            if image is not None:
+                kept.append({**sample, "example": sample["row"] in examples, "image": image})
+    schema = TABLES["thumbnails"]
+    metadata = {"run_id": job.run_id, "dataset_digest": read_totals(job).dataset_digest}
+    columns = {name: [entry[name] for entry in kept] for name in schema.names}
+    write_table(job.paths.table("thumbnails"), schema, columns, metadata)
+
+
+def _listed(job: Job) -> Iterator[int]:
+    """Rows of exemplars, fewer of each pattern if there are many, and of suspects."""
+    exemplars = read_table(job.paths.table("exemplars"), ["pattern", "place", "row"])
+    if len(pc.unique(exemplars["pattern"])) > MANY_PATTERNS:
+        exemplars = exemplars.filter(pc.less(exemplars["place"], EXEMPLARS_OF_MANY))
+    yield from exemplars["row"].to_pylist()
+    yield from read_table(job.paths.table("suspects"), ["row"])["row"].to_pylist()
+
+
+def _examples(job: Job) -> Iterator[int]:
+    """Row of the first held-out image of each of some classes."""
+    classes: set[int] = set()
+    for shard in range(job.plan.shards):
+        labels = load_labels(job, shard)
+        rows = np.flatnonzero(labels.valid)[labels.part == HELD_OUT]
+        held_out, first = np.unique(labels.classes[labels.part == HELD_OUT], return_index=True)
+        for class_id, position in zip(held_out.tolist(), first.tolist(), strict=True):
+            if class_id not in classes:
+                classes.add(class_id)
+                yield job.plan.rows(shard).start + int(rows[position])
+            if len(classes) == EXAMPLES:
+                return
+
+
+def _small(job: Job, source: Source, samples: Any) -> Iterator[bytes | None]:  # noqa: ANN401 - an Arrow table
+    """Each image, reduced and encoded; None if it can no longer be read."""
+    for payload in source.read(samples):
+        try:
+            image = to_unit_range(decode(intact(payload), source.layout, job.form))
+        except BadImageError:
+            yield None
+        else:
+            yield encoded_small(natural(reduced(image, SIDE)))

@@ -1,0 +1,178 @@
+"""Lay a run out on disk: its settings, plan, listing of samples and empty array; or find the one to continue."""
+
+import dataclasses
+import hashlib
+import json
+import secrets
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from storage.arrays.zarr import ArraySpec, create_array
+from storage.errors import InputError
+from storage.formats.open import address_of
+from storage.runs.layout import encoded
+from storage.runs.workspace import RunPaths, Workspace, checked_run_id, new_run_id
+from storage.settings import Settings
+from storage.stores.files import remove_partials, write_file
+from storage.tables.batches import write_batches
+from storage.tables.schemas import LISTING
+from tasks.planning.limits import require_room
+from tasks.planning.outlook import plan_run
+from tasks.run.earlier import find_warm_start, last_of_source
+from tasks.run.job import Job, fitted
+from tasks.run.rows import find_rows
+from tasks.statistics.relabelling import sample_ids
+
+DIGESTED_AT_ONCE = 2**16
+
+
+def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str | None = None) -> Job:
+    """Lay out a run, or find the interrupted one that had the same settings and the same samples.
+
+    Parameters
+    ----------
+    source
+        Address of the dataset.
+    settings
+        The settings.
+    workspace
+        Where runs lie; it must be prepared and locked.
+    run_id
+        Name of the run; by default that of an interrupted run, or a new one.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be analysed with these settings, the disk has no room, or the run id is another's.
+    """
+    source = address_of(source)
+    outlook = plan_run(source, settings)
+    layout: dict[str, Any] = {
+        "source": source,
+        "fitted_split": outlook.fitted_split,
+        "classes": outlook.classes,
+        "plan": dataclasses.asdict(outlook.plan),
+        "samples": _digest(outlook.samples),
+    }
+    layout["warm_start"] = find_warm_start(workspace, settings, layout)
+    rows = find_rows(workspace, settings, layout, outlook.samples)
+    plan = outlook.plan.keeping(rows.rows_per_shard, rows.masked, _last_fitted(rows.samples, outlook.fitted_split))
+    earlier = last_of_source(workspace, settings, layout, centred_alike=True)
+    layout |= {
+        "plan": dataclasses.asdict(plan),
+        "rows_of": rows.run and str(rows.run.folder),
+        "compared_with": earlier and earlier.run_id,
+    }
+    contents = (settings.result_part().encode(), encoded(layout))
+    paths = _chosen_run(workspace, run_id, contents)
+    require_room(workspace, paths, rows.run, plan, settings.permutations)
+    job = Job(
+        source=source,
+        folder=str(workspace.folder),
+        run_id=paths.run_id,
+        settings=settings,
+        plan=plan,
+        fitted_split=outlook.fitted_split,
+        warm_start=layout["warm_start"],
+        rows_of=layout["rows_of"],
+        compared_with=layout["compared_with"],
+        attempt=secrets.token_hex(4),
+    )
+    remove_partials(paths.folder)
+    if paths.plan.exists():
+        # Files may look otherwise than when the run was interrupted.
+        _write_listing(job, rows.samples)
+    else:
+        lay_out(job, rows.samples, contents)
+    return job
+
+
+def _last_fitted(samples: pa.Table, split: str) -> int:
+    """Rows up to the last image of a split."""
+    return int(np.flatnonzero(np.asarray(fitted(samples, split)))[-1]) + 1
+
+
+def lay_out(job: Job, samples: pa.Table, contents: tuple[bytes, bytes]) -> None:
+    """Write what a run starts from; its plan last."""
+    write_file(job.paths.settings, contents[0])
+    _write_listing(job, samples)
+    _create_array(job)
+    write_file(job.paths.plan, contents[1])
+
+
+def start_over(job: Job) -> None:
+    """Remove all that the run has beyond what it started from; its shards stay in the workspace.
+
+    Parts go first and the mark that all of them are there goes last: who is killed in between starts over again.
+    """
+    paths = job.paths
+    kept = {paths.settings, paths.plan, paths.listing, paths.coefficients / "zarr.json"}
+    gone = [path for path in paths.folder.files() if path not in kept]
+    for path in sorted(gone, key=lambda path: (path == paths.transformed, not path.is_below(paths.parts))):
+        path.unlink()
+
+
+def _chosen_run(workspace: Workspace, run_id: str | None, contents: tuple[bytes, bytes]) -> RunPaths:
+    if run_id is not None:
+        paths = workspace.run(checked_run_id(run_id))
+        if paths.finished:
+            raise InputError(f"The run {run_id} is finished already; choose another --run-id or leave it out.")
+        if paths.plan.exists() and not _same(paths, contents):
+            raise InputError(
+                f"The unfinished run {run_id} has other settings or samples; choose another --run-id, or remove "
+                f"{paths.folder}."
+            )
+        return paths
+    for paths in reversed(workspace.runs()):
+        if not paths.finished and _same(paths, contents):
+            return paths
+    return workspace.run(new_run_id())
+
+
+def _same(paths: RunPaths, contents: tuple[bytes, bytes]) -> bool:
+    try:
+        return (paths.settings.read_bytes(), paths.plan.read_bytes()) == contents
+    except OSError:
+        return False
+
+
+def _digest(samples: pa.Table) -> str:
+    """Digest of keys, labels and splits in their order."""
+    digest = hashlib.sha256()
+    for batch in samples.select(["key", "class_id", "split"]).to_batches(max_chunksize=DIGESTED_AT_ONCE):
+        digest.update(json.dumps(list(batch.to_pydict().values())).encode())
+    return digest.hexdigest()
+
+
+def _write_listing(job: Job, samples: pa.Table) -> None:
+    def columns(shard: int) -> dict[str, Any]:
+        rows = job.plan.rows(shard)
+        listed = samples.slice(rows.start, len(rows))
+        return dict(zip(listed.column_names, listed.columns, strict=True)) | {
+            "row": np.arange(rows.start, rows.stop),
+            "shard": np.full(len(rows), shard, np.int32),
+            "sample_id": sample_ids(listed["key"].to_pylist()),
+        }
+
+    write_batches(job.paths.listing, LISTING, job.plan.shards, columns, {"run_id": job.run_id})
+
+
+def _create_array(job: Job) -> None:
+    plan = job.plan
+    coefficients = ArraySpec(
+        shape=(plan.row_count, plan.coefficients),
+        chunks=(plan.rows_per_shard, plan.coefficients),
+        dimensions=("image", "coefficient"),
+        dtype=job.settings.dtype,
+        attributes={
+            "image_shape": [plan.height, plan.width, plan.channels],
+            "channels": job.space.channels,
+            "invertible": job.space.invertible,
+            **{name: getattr(job.settings, name) for name in ("wavelet", "mode", "transform", "colour", "threshold")},
+            "column_order": "band, channel, row, column",
+            "bands": [dataclasses.asdict(band) for band in job.space.bands],
+        },
+    )
+    create_array(job.paths.coefficients, coefficients)

@@ -1,0 +1,98 @@
+"""Lay a finished run out once more, to compute again what was damaged."""
+
+import secrets
+from collections.abc import Collection, Sequence
+
+from storage.arrays.zarr import chunk_path
+from storage.errors import EigenwaveError
+from storage.formats.open import open_source
+from storage.runs.layout import encoded
+from storage.runs.manifest import Manifest
+from storage.runs.workspace import RunPaths, Workspace
+from storage.settings import Settings
+from storage.stores.files import digest_of, remove_folder
+from storage.stores.open import open_path
+from storage.stores.store import StorePath
+from tasks.planning.plan import Plan
+from tasks.run.begin import lay_out
+from tasks.run.job import Job
+from tasks.run.rows import ordered_as
+
+FOLDER = "repair"
+
+
+def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
+    """A job that computes what the run did, into a folder of its own.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be read.
+    """
+    # What is damaged is found out, not taken from what was thought of it.
+    settings, layout = Settings.model_validate(manifest.settings | {"rehash": True}), manifest.layout
+    job = Job(
+        source=manifest.source,
+        folder=str(workspace.folder),
+        run_id=manifest.run_id,
+        settings=settings,
+        plan=Plan(**layout["plan"]),
+        fitted_split=manifest.fitted_split,
+        warm_start=layout["warm_start"],
+        rows_of=layout["rows_of"],
+        compared_with=None,
+        attempt=secrets.token_hex(4),
+        runs=FOLDER,
+    )
+    remove_folder(job.paths.folder)
+    samples = open_source(job.source).samples()
+    if job.rows_of:
+        samples = ordered_as(samples, RunPaths(open_path(job.rows_of)))
+    lay_out(job, samples, (settings.result_part().encode(), encoded(layout)))
+    return job
+
+
+def damaged_shards(
+    workspace: Workspace, paths: RunPaths, manifest: Manifest, damaged: Collection[StorePath]
+) -> list[int]:
+    """Shards that a damaged file is part of."""
+    return [
+        shard
+        for shard, key in enumerate(manifest.shards)
+        if {workspace.chunk(key), workspace.marker(key), chunk_path(paths.coefficients, shard)} & set(damaged)
+    ]
+
+
+def computed(job: Job, names: Sequence[str]) -> bool:
+    """Whether the job has all these files of a run."""
+    return all((job.paths.folder / name).exists() for name in names)
+
+
+def keep_patterns(job: Job, paths: RunPaths, damaged: Collection[StorePath]) -> None:
+    """Give the job the run's patterns if they are whole, so that it need not decompose again."""
+    if not any(path.is_below(paths.patterns) for path in damaged):
+        for path in paths.patterns.files():
+            path.store.copy(path.key, (job.paths.folder / path.relative_to(paths.folder)).key)
+
+
+def put_back(again: RunPaths, paths: RunPaths, manifest: Manifest, names: Sequence[str]) -> None:
+    """Replace files of a run by those that were computed again, if they are what the run had.
+
+    Raises
+    ------
+    EigenwaveError
+        If some are not; the others are replaced.
+    """
+    others = []
+    for name in names:
+        path = again.folder / name
+        if path.exists() and digest_of(path) == manifest.files[name]:
+            path.store.copy(path.key, (paths.folder / name).key)
+        else:
+            others.append(name)
+    if others:
+        versions = ", ".join(f"{library} {version}" for library, version in manifest.versions.items())
+        raise EigenwaveError(
+            f"{', '.join(others)} of {paths.folder} cannot be brought back: what is computed now is not what the run "
+            f"had. Its dataset, the kind of processor, or the versions ({versions}) have changed; start a new run."
+        )

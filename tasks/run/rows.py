@@ -1,0 +1,66 @@
+"""Which row each image has: that of the last run, so that a dataset that changed here and there changes few shards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.runs.layout import read_plan
+from storage.runs.workspace import RunPaths, Workspace
+from storage.settings import Settings
+from storage.tables.parquet import read_table
+from storage.tables.schemas import REMOVED
+from tasks.run.earlier import last_of_source
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Samples in the order of their rows, and the run that they have it from, if any, with its rows a shard."""
+
+    samples: pa.Table
+    run: RunPaths | None
+    rows_per_shard: int
+
+    @property
+    def masked(self) -> int:
+        """Rows without an image."""
+        return int(pc.sum(pc.equal(self.samples["class_id"], REMOVED)).as_py() or 0)
+
+
+def find_rows(workspace: Workspace, settings: Settings, layout: Mapping[str, Any], samples: pa.Table) -> Rows:
+    """The rows of the last run of the same source, if the images can keep them.
+
+    They cannot if that would leave shards less than half full, or half as large as they should be.
+
+    Parameters
+    ----------
+    workspace, settings
+        Of the run to come.
+    layout
+        Its source and plan.
+    samples
+        The dataset, in the order of its source.
+    """
+    fresh = layout["plan"]["rows_per_shard"]
+    earlier = None if settings.compact else last_of_source(workspace, settings, layout)
+    if earlier is not None and read_plan(earlier)["plan"]["rows_per_shard"] * 2 >= fresh:
+        rows = Rows(ordered_as(samples, earlier), earlier, read_plan(earlier)["plan"]["rows_per_shard"])
+        if len(rows.samples) <= 2 * len(samples):
+            return rows
+    return Rows(samples, None, fresh)
+
+
+def ordered_as(samples: pa.Table, run: RunPaths) -> pa.Table:
+    """Samples in the rows that a finished run has them in, new ones behind; rows of removed ones have no class."""
+    before = read_table(run.table("samples"), ["key", "split"])
+    positions = pc.index_in(before["key"], value_set=pc.unique(samples["key"]))
+    kept = samples.take(positions)
+    removed = pc.is_null(positions)
+    kept = kept.set_column(0, "key", before["key"])
+    kept = kept.set_column(1, "class_id", pc.fill_null(kept["class_id"], REMOVED))
+    split = pc.if_else(removed, before["split"].cast(pa.string()), kept["split"].cast(pa.string()))
+    kept = kept.set_column(2, samples.schema.field("split"), split.cast(samples.schema.field("split").type))
+    new = samples.filter(pc.invert(pc.is_in(samples["key"], value_set=pc.unique(before["key"]))))
+    return pa.concat_tables([kept, new]).unify_dictionaries().combine_chunks()

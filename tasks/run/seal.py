@@ -1,0 +1,121 @@
+"""The last tables, the report, the manifest, and the pointer to the newest run: from here on the run is finished."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow.compute as pc
+
+from storage.arrays.zarr import chunk_path
+from storage.errors import EigenwaveError
+from storage.runs.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
+from storage.runs.shards import Marker, find_shard
+from storage.runs.workspace import RunPaths
+from storage.stores.files import digest_of, remove_folder, remove_partials, write_file
+from storage.stores.open import open_path
+from storage.tables.batches import metadata_of, read_batch, write_batches
+from storage.tables.parquet import read_table
+from storage.tables.schemas import SEEN
+from tasks.run.job import Job
+from tasks.run.state import passes_done, read_totals
+
+
+def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
+    """Write the manifest, which makes the run a finished one, and drop the intermediate state.
+
+    `latest` names the run already before, and with it the one that is the latest until there is a manifest: so
+    it is right at every moment, whenever the process is killed.
+
+    Parameters
+    ----------
+    job
+        The run.
+    seconds
+        Wall time of each stage.
+
+    Raises
+    ------
+    EigenwaveError
+        If a shard is missing.
+    """
+    remove_partials(job.paths.folder)  # of workers that were killed, and whose work others did
+    markers = [_marker(job, shard) for shard in range(job.plan.shards)]
+    sealed = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "shards": tuple(marker.key for marker in markers),
+        "files": _digests(job, markers),
+        "seconds": dict(seconds),
+    }
+    manifest, latest = describe_run(job).model_copy(update=sealed), job.workspace.latest
+    _remember_files(job)
+    write_file(latest, f"{job.run_id}\n{job.workspace.latest_id() or ''}".encode())
+    write_manifest(job.paths.manifest_copy, manifest)
+    write_manifest(job.paths.manifest, manifest)
+    write_file(latest, job.run_id.encode())
+    remove_folder(job.paths.work)
+    return manifest
+
+
+def _remember_files(job: Job) -> None:
+    """Write how the dataset's files looked when they were read, so that the next run need not read them."""
+
+    def columns(shard: int) -> dict[str, Any]:
+        part = read_batch(job.paths.part(shard))
+        return {name: part[name] for name in SEEN.names}
+
+    metadata = {"code": metadata_of(read_batch(job.paths.part(0)), "code")}
+    write_batches(job.workspace.seen(job.run_id), SEEN, job.plan.shards, columns, metadata)
+
+
+def describe_run(job: Job) -> Manifest:
+    """What the manifest says of a run, but for when it was made, how long that took, and from which bytes."""
+    paths = job.paths
+    totals = read_totals(job)
+    layout = json.loads(paths.plan.read_bytes())
+    patterns = read_table(paths.table("patterns"), ["residual", "cumulative_energy"])
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        run_id=job.run_id,
+        source=job.source,
+        created="",
+        dataset_digest=totals.dataset_digest,
+        settings=json.loads(paths.settings.read_bytes()),
+        plan={name: value for name, value in layout["plan"].items() if name != "solver"},
+        layout=layout,
+        fitted_split=job.fitted_split,
+        classes=tuple(layout["classes"]),
+        learnability=read_table(paths.table("learnability")).to_pylist()[0],
+        residual_max=pc.max(patterns["residual"]).as_py(),
+        energy=patterns["cumulative_energy"][-1].as_py(),
+        rejected=totals.rejected,
+        repeated=totals.repeated,
+        conflicting=totals.conflicting,
+        solver=job.plan.solver,
+        passes=passes_done(job),
+        warm_start=job.warm_start and RunPaths(open_path(job.warm_start)).run_id,
+        shards=(),
+        files={},
+        seconds={},
+        versions=library_versions(),
+    )
+
+
+def _marker(job: Job, shard: int) -> Marker:
+    key = metadata_of(read_batch(job.paths.part(shard)), "shard_key")
+    marker = find_shard(job.workspace, key)
+    if marker is None or not chunk_path(job.paths.coefficients, shard).exists():
+        raise EigenwaveError(f"Shard {shard} of run {job.run_id} has vanished from the workspace; run again.")
+    return marker
+
+
+def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:
+    """Digest of every file of the run; those of the coefficients' chunks are known from their shards."""
+    paths = job.paths
+    known = {chunk_path(paths.coefficients, shard): marker.blake3 for shard, marker in enumerate(markers)}
+    passing = (f"{paths.work}/", str(paths.manifest), str(paths.manifest_copy))
+    files = [path for path in paths.folder.files() if not str(path).startswith(passing)]
+    strays = [path for path in files if str(path).startswith(f"{paths.coefficients}/c/") and path not in known]
+    if strays:
+        raise EigenwaveError(f"{strays[0]} does not belong to run {job.run_id}; remove it and run again.")
+    return {path.relative_to(paths.folder): known.get(path) or digest_of(path) for path in files}

@@ -1,0 +1,142 @@
+"""Read and write the state that stages and passes hand to each other."""
+
+import json
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.arrays.npy import load_arrays, save_arrays
+from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
+from storage.errors import EigenwaveError
+from storage.stores.files import write_file
+from storage.stores.store import StorePath
+from tasks.dtypes import Float32, Float64, Mask
+from tasks.run.job import Job
+from tasks.run.results import Projected
+from tasks.statistics.scatter import parts
+from tasks.statistics.sums import flattened, unflattened
+
+T = TypeVar("T")
+
+EXACT_PASSES = {"gram": 1, "dual": 3}  # dual: the transform, the kernel and the combination
+
+
+class Totals(NamedTuple):
+    """What the transform found: fitted images, rejected images, energy about the mean, digest of the dataset.
+
+    And how many images repeat the bytes of an earlier one, and how many images there are under more than one class.
+    """
+
+    fitted: int
+    rejected: int
+    energy: float
+    dataset_digest: str
+    repeated: int
+    conflicting: int
+
+
+def load_mean(job: Job) -> Float64:
+    """The mean row (p,)."""
+    return read_array(job.paths.mean)
+
+
+def load_patterns(job: Job) -> Float32:
+    """The patterns as columns (p, k)."""
+    return np.ascontiguousarray(read_array(job.paths.patterns).T)
+
+
+def load_shard(job: Job, shard: int) -> Float32:
+    """Coefficients of a shard's rows; those of rejected images are NaN."""
+    plan = job.plan
+    shape = (plan.rows_per_shard, plan.coefficients)
+    chunk = read_chunk(chunk_path(job.paths.coefficients, shard), shape, job.settings.dtype)
+    return chunk[: len(plan.rows(shard))]
+
+
+class Labels(NamedTuple):
+    """What is known of the images of a shard.
+
+    Attributes
+    ----------
+    valid
+        Which of the shard's rows hold a good image (rows,). All that follows is of those images alone.
+    ids, classes
+        Id and class of each (n,).
+    fitted
+        Whether patterns are fitted on it (n,).
+    part
+        Which half it belongs to, or that it is held out (n,): see `tasks.statistics.scatter`.
+    """
+
+    valid: Mask
+    ids: npt.NDArray[np.uint64]
+    classes: npt.NDArray[np.int64]
+    fitted: Mask
+    part: npt.NDArray[np.int64]
+
+
+def load_labels(job: Job, shard: int) -> Labels:
+    """What is known of the images of a shard."""
+    part = job.part(shard, ["class_id", "sample_id", "reason"])
+    valid = np.asarray(part["reason"].is_null())
+    ids, fitted = np.asarray(part["sample_id"])[valid], job.used(shard)[valid]
+    classes = np.asarray(part["class_id"])[valid].astype(np.int64)
+    return Labels(valid, ids, classes, fitted, parts(ids, fitted, job.settings.seed, other_split=job.plan.other_split))
+
+
+def load_scores(job: Job, shard: int) -> Float32:
+    """Scores of a shard's rows; those of rejected images are NaN."""
+    shape = (job.plan.rows_per_shard, array_shape(job.paths.scores)[0][1])
+    return read_chunk(chunk_path(job.paths.scores, shard), shape)[: len(job.plan.rows(shard))]
+
+
+def save_state(path: StorePath, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and of other such
+    """Write a dataclass of arrays whole."""
+    save_arrays(path, **flattened(state))
+
+
+def load_state(path: StorePath, kind: type[T]) -> T:
+    """Read a dataclass of arrays."""
+    return unflattened(kind, load_arrays(path))
+
+
+def save_totals(job: Job, totals: Totals) -> None:
+    """Write what the transform found."""
+    write_file(job.paths.totals, json.dumps(totals._asdict()).encode())
+
+
+def read_totals(job: Job) -> Totals:
+    """What the transform found."""
+    return Totals(**json.loads(job.paths.totals.read_bytes()))
+
+
+def passes_done(job: Job) -> int:
+    """Passes over the coefficients that the decomposition took, the one during the transform included."""
+    if job.plan.solver != "krylov":
+        return EXACT_PASSES[job.plan.solver]
+    number = 0
+    while job.paths.product(number).exists():
+        number += 1
+    return number
+
+
+def require_finite(values: npt.NDArray[Any], job: Job, shard: int) -> None:
+    """Refuse a result that a missing chunk, read as NaN, would have spoilt.
+
+    Raises
+    ------
+    EigenwaveError
+        If a value is not finite.
+    """
+    # Anything that is not finite makes the sum so, and a sum needs no temporary array.
+    if not np.isfinite(values.sum()):
+        raise EigenwaveError(
+            f"Shard {shard} of {job.paths.coefficients} is missing or damaged; remove {job.paths.folder} and run again."
+        )
+
+
+def score_scale(job: Job) -> Float64:
+    """Root mean square of the fitted images' scores on each pattern (k,)."""
+    scale: Float64 = np.sqrt(load_state(job.paths.projection, Projected).squares / job.plan.fitted)
+    return scale

@@ -1,0 +1,297 @@
+"""How strongly scores depend on classes: first-order statistics from mergeable sums over the images.
+
+For pattern j the one-way analysis of variance compares the sums of squares between and within classes, SSB and SSW,
+SST = SSB + SSW. Effect sizes are eta squared, omega squared and Cohen's d; p-values come from the F and t
+distributions, q-values from Benjamini and Hochberg (1995). Learnability is Pillai's trace over C - 1, which treats all
+patterns together.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import reduce
+from typing import Self
+
+import numpy as np
+
+from tasks.dtypes import Float64, Int64
+from tasks.statistics.sums import LabelSums, Sums, grouped
+
+SIGNIFICANT = 0.05  # q-values below this count as associated
+WELL_CONDITIONED = 1e-6  # pivots of the total scatter, the least over the largest, above which it can be inverted
+SINGULAR = 1e-10  # eigenvalues of the total scatter below this part of the largest are rounding
+
+
+@dataclass(frozen=True)
+class ClassSums(Sums):
+    """Sums of scores, or of other numbers that an image has, over images.
+
+    Attributes
+    ----------
+    counts
+        Images of each class (C,).
+    sums, squares
+        Sum of scores and of squared scores of each class (C, k).
+    cross
+        Sum of outer products of scores (k, k).
+    shuffled
+        As counts and sums for each permutation of the labels: (R, C) and (R, C, k).
+    """
+
+    counts: Int64
+    sums: Float64
+    squares: Float64
+    cross: Float64
+    shuffled: LabelSums
+
+    @classmethod
+    def of(cls, scores: Float64, labels: Int64, shuffled: Int64, classes: int) -> Self:
+        """Sums of some images: scores (n, k), labels (n,), shuffled labels (R, n)."""
+        counts, sums = grouped(scores, labels, classes)
+        return cls(
+            counts=counts,
+            sums=sums,
+            squares=grouped(scores**2, labels, classes)[1],
+            cross=scores.T @ scores,
+            shuffled=LabelSums.of(scores, shuffled, classes),
+        )
+
+
+@dataclass(frozen=True)
+class Variance:
+    """One-way analysis of variance of each pattern over the classes; arrays (k,). NaN where it is undefined.
+
+    Attributes
+    ----------
+    eta_squared
+        SSB / SST.
+    omega_squared
+        (SSB - (C - 1) MSW) / (SST + MSW): eta squared without its bias.
+    f_statistic, p_value
+        [SSB / (C - 1)] / MSW against F(C - 1, n - C).
+    q_value
+        Benjamini-Hochberg over the patterns.
+    within
+        MSW = SSW / (n - C).
+    """
+
+    eta_squared: Float64
+    omega_squared: Float64
+    f_statistic: Float64
+    p_value: Float64
+    q_value: Float64
+    within: Float64
+
+
+def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
+    """Analysis of variance from sums over the images; classes without images do not count."""
+    from scipy.special import fdtrc  # noqa: PLC0415 - slow to import, and workers do not need it
+
+    n, classes = int(counts.sum()), int((counts > 0).sum())
+    total, between = _squares(counts, sums, np.diagonal(cross))
+    within_sum = np.maximum(total - between, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = within_sum / (n - classes) if n > classes else np.full_like(total, np.nan)
+        f_statistic = between / (classes - 1) / within
+        p_value = fdtrc(classes - 1, max(n - classes, 1), f_statistic)
+        omega_squared = (between - (classes - 1) * within) / (total + within)
+    return Variance(
+        eta_squared=np.minimum(between / total, 1),
+        omega_squared=omega_squared,
+        # Classes that do not vary at all are told apart for certain, but by no finite F.
+        f_statistic=np.where(np.isinf(f_statistic), np.nan, f_statistic),
+        p_value=p_value,
+        q_value=q_values(p_value),
+        within=within,
+    )
+
+
+def eta_squared(counts: Int64, sums: Float64, squares: Float64) -> Float64:
+    """Part of the variance of each pattern's scores that lies between classes (k,), NaN where there is none.
+
+    From images and sums of scores of each class, (C,) and (C, k), and the sum of squared scores (k,).
+    """
+    total, between = _squares(counts, sums, squares)
+    return np.minimum(between / total, 1)
+
+
+def _squares(counts: Int64, sums: Float64, squares: Float64) -> tuple[Float64, Float64]:
+    """Total and between-class sum of squares of each pattern (k,), the total NaN if it is rounding."""
+    total = squares - sums.sum(axis=0) ** 2 / counts.sum()
+    # A constant pattern has no variance to explain; rounding must not make it look as if it had.
+    total[total <= np.finfo(np.float64).eps * squares] = np.nan
+    means, present = _deviations(counts, sums)
+    return total, present @ means**2
+
+
+def learnability(counts: Int64, sums: Float64, cross: Float64) -> float:
+    """Pillai's trace tr(T^-1 B) over C - 1, T the total and B the between-class scatter of the scores: in [0, 1].
+
+    NaN if there are fewer than two classes, or no scores.
+    """
+    n, classes = int(counts.sum()), int((counts > 0).sum())
+    if classes < 2 or not cross.size:  # noqa: PLR2004
+        return float("nan")
+    total = sums.sum(axis=0)
+    deviations, present = _deviations(counts, sums)
+    whitened = _whitened(cross - np.outer(total, total / n), (deviations * np.sqrt(present)[:, None]).T)
+    return float((whitened**2).sum()) / (classes - 1)
+
+
+def _whitened(scatter: Float64, columns: Float64) -> Float64:
+    """R' columns (k, C), R R' the inverse of the scatter (k, k), or its pseudo-inverse if it is singular."""
+    with suppress(np.linalg.LinAlgError):
+        lower = np.linalg.cholesky(scatter)
+        pivots = np.diagonal(lower) ** 2
+        if pivots.min() > WELL_CONDITIONED * pivots.max():
+            return np.linalg.solve(lower, columns)
+    values, vectors = np.linalg.eigh(scatter)
+    kept = values > SINGULAR * values[-1]
+    result: Float64 = (vectors[:, kept] / np.sqrt(values[kept])).T @ columns
+    return result
+
+
+def _deviations(counts: Int64, sums: Float64) -> tuple[Float64, Int64]:
+    """Class means less the mean of all, and numbers of images, of the classes that have images."""
+    present = counts > 0
+    return sums[present] / counts[present, None] - sums.sum(axis=0) / counts.sum(), counts[present]
+
+
+def q_values(p_values: Float64) -> Float64:
+    """Benjamini-Hochberg adjusted p-values, over all that are not NaN, in the given shape."""
+    result = np.full(p_values.shape, np.nan)
+    known = p_values[~np.isnan(p_values)]
+    order = np.argsort(known)[::-1]
+    # The least level at which each is accepted. scipy.stats has this too, but half a second is long to import it.
+    levels = np.minimum.accumulate(known[order] * (len(known) / np.arange(len(known), 0, -1)))
+    adjusted = np.empty_like(known)
+    adjusted[order] = np.minimum(levels, 1)
+    result[~np.isnan(p_values)] = adjusted
+    return result
+
+
+@dataclass(frozen=True)
+class PairStatistics:
+    """One class against all others on each pattern; arrays (k, C). NaN where a class has no images.
+
+    Attributes
+    ----------
+    mean_score
+        Mean score of the class.
+    cohens_d
+        (class mean - mean of the others) / sqrt(MSW).
+    p_value
+        Two-sided, of t = d sqrt(n_c (n - n_c) / n) with n - C degrees of freedom.
+    q_value
+        Benjamini-Hochberg over all pairs.
+    energy_share
+        The class's part of the pattern's sum of squared scores.
+    """
+
+    mean_score: Float64
+    cohens_d: Float64
+    p_value: Float64
+    q_value: Float64
+    energy_share: Float64
+
+
+def pairs(sums: ClassSums, within: Float64) -> PairStatistics:
+    """Statistics of every pattern and class; `within` is the mean square within classes of each pattern (k,)."""
+    from scipy.special import stdtr  # noqa: PLC0415 - slow to import, and workers do not need it
+
+    counts = sums.counts[:, None].astype(np.float64)
+    n, classes = counts.sum(), int((sums.counts > 0).sum())
+    effects = _effects(sums.counts, sums.sums, within)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = sums.sums / counts
+        t_statistic = effects * np.sqrt(counts * (n - counts) / n)
+        energy_share = sums.squares / np.diagonal(sums.cross)
+    p_value = 2 * stdtr(max(n - classes, 1), -np.abs(t_statistic))
+    return PairStatistics(
+        mean_score=mean.T,
+        cohens_d=_finite(effects).T,
+        p_value=p_value.T,
+        q_value=q_values(p_value.T),
+        energy_share=energy_share.T,
+    )
+
+
+def _effects(counts: Int64, sums: Float64, within: Float64) -> Float64:
+    """Cohen's d (C, k), infinite where classes do not vary, NaN where a class holds no images or all."""
+    own = counts[:, None].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_of_others = (sums.sum(axis=0) - sums) / (own.sum() - own)
+        result: Float64 = (sums / own - mean_of_others) / np.sqrt(within)
+    return result
+
+
+def _finite(values: Float64) -> Float64:
+    """As for F: a difference between classes that do not vary has no finite size."""
+    return np.where(np.isinf(values), np.nan, values)
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the statistics are when labels are shuffled.
+
+    Attributes
+    ----------
+    eta_squared
+        (R, k).
+    learnability
+        (R,).
+    significant
+        Patterns with q < 0.05 (R,).
+    cohens_d
+        Largest magnitude over the permutations (k, C).
+    """
+
+    eta_squared: Float64
+    learnability: Float64
+    significant: Int64
+    cohens_d: Float64
+
+
+def control(sums: ClassSums) -> Control:
+    """Statistics of every permutation of the labels."""
+    permutations = list(zip(sums.shuffled.counts, sums.shuffled.sums, strict=True))
+    results = [variance(counts, totals, sums.cross) for counts, totals in permutations]
+    return Control(
+        eta_squared=np.stack([result.eta_squared for result in results]),
+        learnability=shuffled_learnability(sums),
+        significant=np.array([significant(result) for result in results]),
+        cohens_d=largest(
+            np.abs(_finite(_effects(counts, totals, result.within))).T
+            for (counts, totals), result in zip(permutations, results, strict=True)
+        ),
+    )
+
+
+def shuffled_learnability(sums: ClassSums) -> Float64:
+    """Learnability under every permutation of the labels (R,)."""
+    return np.array(
+        [
+            learnability(counts, totals, sums.cross)
+            for counts, totals in zip(sums.shuffled.counts, sums.shuffled.sums, strict=True)
+        ]
+    )
+
+
+def largest(controls: Iterable[Float64]) -> Float64:
+    """The largest of several arrays entry by entry, NaN only where all are; one array at a time is held."""
+    return reduce(np.fmax, controls)
+
+
+def significant(result: Variance) -> int:
+    """Number of patterns with q < 0.05."""
+    return int((result.q_value < SIGNIFICANT).sum())
+
+
+def expected_null(rank: int, n: int) -> float:
+    """Expected learnability when classes and patterns are independent: k / (n - 1), at most 1."""
+    return min(rank / (n - 1), 1.0)
+
+
+def adjusted(value: float, null: float) -> float:
+    """Learnability beyond its expectation under no association, 1 still meaning all; NaN if that is certain anyway."""
+    return (value - null) / (1 - null) if null < 1 else float("nan")

@@ -1,0 +1,175 @@
+"""Which class owns the variance along a pattern: second-order association, in the space of the scores.
+
+The higher-order generalized singular value decomposition (Ponnapalli et al., 2011) in the stable form of Kempf, Goulart
+and Duncan (arXiv 2102.09822), of the second moments A_c of the classes, each class weighing the same. They are whitened
+by their sum, so that M_c sum to the identity: the share of class c in the variance along a unit vector z is z'M_c z.
+Generalized patterns are the eigenvectors of the mean of (M_c + pi I)^-1. One class against the rest needs no more than
+the eigenvectors of its own M_c.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.dtypes import Float64, Int64
+from tasks.statistics.scatter import ClassMoments
+
+REGULARISATION = 1e-3  # pi: lets classes of fewer images than patterns take part
+NEGLIGIBLE = 1e-10  # eigenvalues below this part of the largest are rounding
+INVERTIBLE = 1e-9  # eigenvalues of M_c below this mean that the class leaves directions out
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """What makes the second moments of the classes comparable.
+
+    Attributes
+    ----------
+    filters
+        Turn scores into whitened ones: B = E L^(-1/2), from sum_c A_c = E L E' (k2, r).
+    patterns
+        Turn a whitened direction into the pattern that it stands for, in scores: E L^(1/2) (k2, r).
+    """
+
+    filters: Float64
+    patterns: Float64
+
+    @classmethod
+    def of(cls, moments: Float64) -> Self:
+        """Of the second moments of the classes (C, k2, k2), NaN for classes without images."""
+        values, vectors = np.linalg.eigh(np.nansum(moments, axis=0))
+        values, vectors = values[::-1], vectors[:, ::-1]
+        kept = values > NEGLIGIBLE * values[0]
+        roots = np.sqrt(values[kept])
+        return cls(vectors[:, kept] / roots, vectors[:, kept] * roots)
+
+    def apply(self, moments: Float64) -> Float64:
+        """Whitened second moments M_c = B'A_c B (C, r, r), NaN for classes without images."""
+        whitened: Float64 = self.filters.T @ moments @ self.filters
+        return whitened
+
+    def loadings(self, directions: Float64) -> Float64:
+        """Patterns of whitened directions (r, m) as unit combinations of the leading patterns (m, k2), signs fixed."""
+        loadings = (self.patterns @ directions).T
+        loadings /= np.linalg.norm(loadings, axis=1, keepdims=True)
+        largest = np.abs(loadings).argmax(axis=1)[:, None]
+        result: Float64 = loadings * np.sign(np.take_along_axis(loadings, largest, axis=1))
+        return result
+
+
+def second_moments(moments: ClassMoments, mean: Float64) -> Float64:
+    """A_c: mean outer product of the scores of each class about the mean of all images (C, k2, k2), NaN without any."""
+    kept = moments.kept
+    centre, counts = mean[:kept], moments.counts[:, None, None].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossed = moments.sums[:, :kept, None] * centre
+        raw = (moments.class_cross - crossed - crossed.transpose(0, 2, 1)) / counts
+    return np.where(counts > 0, raw + np.outer(centre, centre), np.nan)
+
+
+def known(moments: Float64) -> npt.NDArray[np.bool_]:
+    """Which classes have second moments (C,): those with images."""
+    result: npt.NDArray[np.bool_] = ~np.isnan(moments).any(axis=(1, 2)) & (moments.shape[1] > 0)
+    return result
+
+
+class Generalized(NamedTuple):
+    """Generalized patterns, most uneven first.
+
+    Attributes
+    ----------
+    tau
+        Eigenvalues (r,): 1 / (1/C + pi) where all classes have the same variance, larger where some have little.
+    directions
+        Whitened unit vectors (r, r), a column each.
+    """
+
+    tau: Float64
+    directions: Float64
+
+
+def generalized(whitened: Float64) -> Generalized:
+    """Eigenvectors of T = mean_c (M_c + pi I)^-1, over the classes that have images."""
+    present = whitened[known(whitened)]
+    if not len(present):
+        return Generalized(np.zeros(0), np.zeros((whitened.shape[1], 0)))
+    inverses = np.linalg.inv(present + REGULARISATION * np.eye(present.shape[1]))
+    mean = inverses.mean(axis=0)
+    values, vectors = np.linalg.eigh((mean + mean.T) / 2)
+    return Generalized(values[::-1], vectors[:, ::-1])
+
+
+def shares(whitened: Float64, directions: Float64) -> Float64:
+    """Share of each class in the variance along each direction (m, C); each row sums to 1 over the classes."""
+    own = np.einsum("im,cij,jm->mc", directions, whitened, directions, optimize=True)
+    result: Float64 = own / np.nansum(own, axis=1, keepdims=True)
+    return result
+
+
+def heterogeneity(whitened: Float64) -> float:
+    """How much the variances of classes differ, all directions together: mean(tau at pi = 0) / C - 1.
+
+    0 if all are the same; NaN if a class has no variance in some direction, as with fewer images than patterns.
+    """
+    values = np.linalg.eigvalsh(whitened[known(whitened)])
+    if not values.size or values.min() < INVERTIBLE:
+        return float("nan")
+    return float((1 / values).mean()) / len(values) - 1
+
+
+def expected_heterogeneity(counts: Int64, kept: int) -> float:
+    """Heterogeneity to expect of normal scores that do not depend on the class.
+
+    (1 - 1/C) times the mean of (r + 1) / (n_c - r - 1): the mean of the inverse Wishart distribution, less the part
+    that each class has in what it is compared with. NaN if a class has too few images.
+    """
+    spare = counts[counts > 0] - kept - 1
+    if not spare.size or spare.min() <= 0:
+        return float("nan")
+    return float(((kept + 1) / spare).mean()) * (1 - 1 / len(spare))
+
+
+class Against(NamedTuple):
+    """One class against the rest.
+
+    Attributes
+    ----------
+    share
+        Share of the class in the variance along each of its patterns (C, m), largest first.
+    angle
+        Angular distance (C, m) in radians: pi/4 all variance is the class's, 0 as much as the others' mean, -pi/4 none.
+    directions
+        Whitened unit vectors (C, r, m).
+    """
+
+    share: Float64
+    angle: Float64
+    directions: Float64
+
+
+def against_the_rest(whitened: Float64, most: int) -> Against:
+    """The directions in which each class has most variance, compared with the mean of the other classes.
+
+    The generalized eigenvectors of A_c and A_c + A_rest, A_rest the mean over the others, are those of M_c.
+    """
+    absent = ~known(whitened)
+    values, vectors = np.linalg.eigh(np.where(absent[:, None, None], 0, whitened))
+    share = np.where(absent[:, None], np.nan, np.clip(values[:, ::-1][:, :most], 0, 1))
+    return Against(share, angular_distance(share, int((~absent).sum())), vectors[:, :, ::-1][:, :, :most])
+
+
+def angular_distance(share: Float64, classes: int) -> Float64:
+    """Angle arctan(sqrt(variance of the class / mean variance of the others)) - pi/4, from the share of the class."""
+    result: Float64 = np.arctan2(np.sqrt((classes - 1) * share), np.sqrt(1 - share)) - np.pi / 4
+    return result
+
+
+def agreement(first: Float64, second: Float64) -> float:
+    """Correlation of two sets of shares (m, C) over all that are known in both; NaN if that is too few or constant."""
+    known = ~(np.isnan(first) | np.isnan(second))
+    pair = first[known], second[known]
+    if known.sum() < 3 or min(np.ptp(values) for values in pair) == 0:  # noqa: PLR2004
+        return float("nan")
+    return float(np.corrcoef(*pair)[0, 1])

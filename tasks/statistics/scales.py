@@ -1,0 +1,119 @@
+"""Sums over the scores of each scale, and the statistics that follow from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.dtypes import Float32, Float64, Int64, Mask
+from tasks.statistics.association import adjusted, expected_null, learnability
+from tasks.statistics.sums import LabelSums, Sums
+from tasks.svd.products import cast_blocks, project
+from tasks.wavelet.bands import Scale
+
+
+def column_energies(rows: Float32, used: Mask, mean: Float64) -> Float64:
+    """Energy about the mean of each column of the used rows (p,)."""
+    energies = np.zeros(rows.shape[1])
+    for block in cast_blocks(rows, used):
+        np.subtract(block, mean, out=block)
+        energies += np.einsum("ij,ij->j", block, block)
+    return energies
+
+
+@dataclass(frozen=True)
+class ScaleSums(Sums):
+    """What scores on the patterns of scales add up to.
+
+    Attributes
+    ----------
+    shards
+        How many.
+    labels
+        Sums of scores of each class under the true labels, then shuffled ones; the scores of all scales side by side.
+    cross
+        Sum of outer products of the scores of each scale (scales, k, k).
+    energy
+        Energy about the mean of each scale (scales,).
+    """
+
+    shards: int
+    labels: LabelSums
+    cross: Float64
+    energy: Float64
+
+    @classmethod
+    def of(  # noqa: PLR0913, PLR0917 - scales, data, patterns, labels
+        cls,
+        every: Sequence[Sequence[Scale]],
+        rows: Float32,
+        used: Mask,
+        patterns: Float32,
+        mean: Float64,
+        labellings: Int64,
+        classes: int,
+    ) -> "ScaleSums":
+        """Sums of the used rows (n, p): patterns (families, p, k), labellings of those rows (1 + R, n)."""
+        energies = column_energies(rows, used, mean)
+        flat = [(number, scale.columns) for number, family in enumerate(every) for scale in family]
+        scores = [
+            project(rows[:, own], patterns[number, own], mean[own])[used].astype(np.float64) for number, own in flat
+        ]
+        return cls(
+            shards=1,
+            labels=LabelSums.of(np.concatenate(scores, axis=1), labellings, classes),
+            cross=np.stack([values.T @ values for values in scores]),
+            energy=np.array([energies[own].sum() for _, own in flat]),
+        )
+
+
+@dataclass(frozen=True)
+class ScaleStatistics:
+    """What is known of one scale; learnability is NaN if it has no patterns.
+
+    Attributes
+    ----------
+    patterns
+        How many.
+    energy, captured
+        Of the scale, and the part of it that the patterns hold.
+    learnability, adjusted, expected
+        Pillai's trace over C - 1, beyond its expectation, and its expectation under no association.
+    shuffled
+        Under each permutation of the labels (R,).
+    """
+
+    patterns: int
+    energy: float
+    captured: float
+    learnability: float
+    adjusted: float
+    expected: float
+    shuffled: Float64
+
+
+def statistics(sums: ScaleSums) -> list[ScaleStatistics]:
+    """Statistics of every scale, in the order of the families."""
+    return [_statistics(sums, position) for position in range(len(sums.cross))]
+
+
+def _statistics(sums: ScaleSums, position: int) -> ScaleStatistics:
+    squares = np.diagonal(sums.cross[position])
+    count, rank = int(np.count_nonzero(squares)), len(squares)
+    cross = sums.cross[position, :count, :count]
+    own = slice(position * rank, position * rank + count)
+    true, *shuffled = (
+        learnability(counts, totals[:, own], cross)
+        for counts, totals in zip(sums.labels.counts, sums.labels.sums, strict=True)
+    )
+    null = expected_null(count, int(sums.labels.counts[0].sum()))
+    energy = float(sums.energy[position])
+    return ScaleStatistics(
+        patterns=count,
+        energy=energy,
+        captured=float(squares.sum()) / energy if count else float("nan"),
+        learnability=true,
+        adjusted=adjusted(true, null),
+        expected=null,
+        shuffled=np.array(shuffled),
+    )

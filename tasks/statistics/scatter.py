@@ -1,0 +1,106 @@
+"""Second moments of each class, in parts of the images: what classifiers and second-order association are made of.
+
+All images fall into three parts. The images that patterns are fitted on make two random halves; images of other splits
+are held out. Where there is no other split, a fifth of the images is held out from the halves by a hash of their ids,
+although patterns are fitted on it too.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isqrt
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.dtypes import NUMBER, Float64, Int64, UInt64
+from tasks.statistics.relabelling import uniform
+from tasks.statistics.sums import BUDGET, Sums
+
+PARTS = 3
+HELD_OUT = 2  # the part after the two halves
+HELD_OUT_SHARE = 0.2
+LABELLINGS = 2  # the true labels, and one permutation as a control
+
+
+def parts(ids: UInt64, fitted: npt.NDArray[np.bool_], seed: int, *, other_split: bool) -> Int64:
+    """Part of each image (n,), from its id, whether patterns are fitted on it, and whether any are not."""
+    half = (uniform(ids, seed, "half") < 0.5).astype(np.int64)  # noqa: PLR2004
+    held_out = ~fitted if other_split else uniform(ids, seed, "held out") < HELD_OUT_SHARE
+    return np.where(held_out, HELD_OUT, half)
+
+
+def patterns_kept(classes: int, rank: int) -> int:
+    """How many leading patterns the second moments of all classes cover, within the budget; at least one."""
+    return max(1, min(rank, isqrt(BUDGET // (NUMBER * LABELLINGS * PARTS * classes))))
+
+
+@dataclass(frozen=True)
+class ClassScatter(Sums):
+    """Moments of the scores of each class in each part, under the true labels and one permutation of them.
+
+    Attributes
+    ----------
+    counts
+        Images (2, 3, C).
+    sums
+        Sum of scores (2, 3, C, k).
+    cross
+        Sum of outer products of scores, all classes together (3, k, k).
+    class_cross
+        Sum of outer products of the first k2 scores (2, 3, C, k2, k2): see `patterns_kept`.
+    """
+
+    counts: Int64
+    sums: Float64
+    cross: Float64
+    class_cross: Float64
+
+    @classmethod
+    def of(cls, scores: Float64, part: Int64, labellings: Int64, classes: int) -> Self:
+        """Moments of some images: scores (n, k), parts (n,), labellings (2, n)."""
+        n, rank = scores.shape
+        kept, cells = patterns_kept(classes, rank), PARTS * classes
+        counts = np.zeros((LABELLINGS, cells), np.int64)
+        sums = np.zeros((LABELLINGS, cells, rank))
+        class_cross = np.zeros((LABELLINGS, cells, kept, kept))
+        for number, labels in enumerate(labellings):
+            cell = part * classes + labels
+            order = np.argsort(cell, kind="stable")
+            ordered, found = scores[order], cell[order]
+            starts = np.flatnonzero(np.diff(found, prepend=-1))
+            for start, stop in pairwise([*starts, n]):
+                rows, place = ordered[start:stop], found[start]
+                counts[number, place] = len(rows)
+                sums[number, place] = rows.sum(axis=0)
+                class_cross[number, place] = rows[:, :kept].T @ rows[:, :kept]
+        return cls(
+            counts.reshape(LABELLINGS, PARTS, classes),
+            sums.reshape(LABELLINGS, PARTS, classes, rank),
+            np.stack([scores[part == one].T @ scores[part == one] for one in range(PARTS)]),
+            class_cross.reshape(LABELLINGS, PARTS, classes, kept, kept),
+        )
+
+    def take(self, labelling: int, chosen: list[int]) -> "ClassMoments":
+        """Moments of some parts together, under one labelling."""
+        return ClassMoments(
+            self.counts[labelling, chosen].sum(axis=0),
+            self.sums[labelling, chosen].sum(axis=0),
+            self.cross[chosen].sum(axis=0),
+            self.class_cross[labelling, chosen].sum(axis=0),
+        )
+
+
+@dataclass(frozen=True)
+class ClassMoments:
+    """Moments of the scores of each class: counts (C,), sums (C, k), cross (k, k), class_cross (C, k2, k2)."""
+
+    counts: Int64
+    sums: Float64
+    cross: Float64
+    class_cross: Float64
+
+    @property
+    def kept(self) -> int:
+        """Leading patterns k2 that the second moments of classes cover."""
+        return int(self.class_cross.shape[-1])

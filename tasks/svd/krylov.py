@@ -1,0 +1,230 @@
+"""Eigenpairs of a Gram matrix G by block Krylov iteration.
+
+A pass multiplies an orthonormal block Q by G; the products of all passes span a block Krylov space (Musco and Musco
+2015), from which the eigenpairs are taken by Nystrom's formula Y (Q'Y)^-1 Y' (Tropp et al. 2017), half a pass more
+accurate than Rayleigh-Ritz on the same space. Blocks are orthonormalised between passes: powers of G that are not
+lose every singular value below about 3e-4 of the largest in float32.
+
+Matrices are tall, (p, l) with l far below p. They are worked on in tiles of rows and in place, so that p may be
+large: blocks are float32, products float64, and nothing else of that size is made. Nothing here knows how many images
+there are, or where they lie.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.linalg import qr, solve_triangular
+
+from tasks.dtypes import Float32, Float64
+from tasks.svd.products import TILE, tiles
+
+DEPENDENT = 1e-12  # a column whose part outside the space so far is smaller than this adds nothing
+NOISE = 4 * float(np.finfo(np.float32).eps)  # eigenvalues below this part of the largest are rounding
+DIRECT = 1024  # Gram matrices up to this size are decomposed completely
+IN_MEMORY_TOLERANCE = 1e-7  # on movements of singular values between passes: what is left to move is far less
+IN_MEMORY_PASSES = 40
+
+
+def random_block(coefficients: int, width: int, seed: int) -> Float64:
+    """Random block (p, l), the same for a seed on any machine and any number of workers.
+
+    Each tile of rows has its own stream of a counter-based generator.
+    """
+    return np.concatenate(
+        [
+            np.random.Generator(np.random.Philox(key=[seed, tile])).standard_normal(
+                (min(TILE, coefficients - start), width)
+            )
+            for tile, start in enumerate(range(0, coefficients, TILE))
+        ]
+    )
+
+
+def orthonormalise(block: Float64, previous: Sequence[Float32]) -> Float32:
+    """Orthonormal columns that span what a block adds to the previous ones.
+
+    Full reorthogonalisation: the previous blocks are projected out twice before and once after the columns are made
+    orthonormal among themselves, by CholeskyQR2 (Yamamoto et al. 2015) or, where Cholesky breaks down, by pivoted
+    Householder QR.
+
+    Parameters
+    ----------
+    block
+        (p, l) float64; it is used up.
+    previous
+        Orthonormal blocks with p rows, orthogonal to each other.
+
+    Returns
+    -------
+    Float32
+        (p, l) with orthonormal columns, or fewer columns where the block's are linearly dependent.
+    """
+    _scale_columns(block)
+    for _ in range(2):
+        _project_out(block, previous)
+    # A column that lies in the space so far is noise now; scaled up it would only repeat it.
+    new = _norms(block) > DEPENDENT
+    block = block if new.all() else block[:, new]
+    _scale_columns(block)
+    block = _orthonormal_columns(block)
+    _project_out(block, previous)
+    return _orthonormal_columns(block).astype(np.float32)
+
+
+def _norms(block: Float64) -> Float64:
+    norms: Float64 = np.sqrt(np.einsum("ij,ij->j", block, block))
+    return norms
+
+
+def _scale_columns(block: Float64) -> None:
+    norms = _norms(block)
+    block /= np.where(norms > 0, norms, 1)
+
+
+def _project_out(block: Float64, previous: Sequence[Float32]) -> None:
+    for basis in previous:
+        inner = np.zeros((basis.shape[1], block.shape[1]))
+        for tile in tiles(len(block)):
+            inner += basis[tile].T.astype(np.float64) @ block[tile]
+        for tile in tiles(len(block)):
+            block[tile] -= basis[tile].astype(np.float64) @ inner
+
+
+def _orthonormal_columns(block: Float64) -> Float64:
+    """Orthonormal columns of the same span; may overwrite the block."""
+    try:
+        for _ in range(2):
+            _divide(block)
+    except np.linalg.LinAlgError:
+        columns, triangle, _ = qr(block, mode="economic", pivoting=True)
+        size = np.abs(np.diagonal(triangle))
+        return np.ascontiguousarray(columns[:, size > DEPENDENT * size[0]])
+    return block
+
+
+def _divide(block: Float64) -> None:
+    """Multiply a block by the inverse transpose of its Gram matrix's Cholesky factor, in place."""
+    factor = np.linalg.cholesky(block.T @ block)
+    for tile in tiles(len(block)):
+        block[tile] = solve_triangular(factor, block[tile].T, lower=True).T
+
+
+def nystrom(bases: Sequence[Float32], products: Sequence[Float64]) -> tuple[Float64, Float64]:
+    """Eigenvalues of G as the blocks Q of all passes and their products Y = G Q see them, by Nystrom's formula.
+
+    Parameters
+    ----------
+    bases, products
+        Blocks (p, l), the l of a pass the same in both.
+
+    Returns
+    -------
+    tuple
+        Eigenvalues, falling, (r,): those that stand out from rounding, at most as many as columns in all blocks; and
+        coefficients (columns, r): the eigenvectors are all products, side by side, times these.
+    """
+    columns = sum(basis.shape[1] for basis in bases)
+    core, squares = np.zeros((columns, columns)), np.zeros((columns, columns))
+    for tile in tiles(len(bases[0])):
+        basis = np.concatenate([block[tile] for block in bases], axis=1, dtype=np.float64)
+        product = np.concatenate([block[tile] for block in products], axis=1)
+        core += basis.T @ product
+        squares += product.T @ product
+    values, vectors = np.linalg.eigh((core + core.T) / 2)
+    kept = values > NOISE * values[-1]
+    # The factor B = Y root, with B B' = Y (Q'Y)^-1 Y', is as large as all products together: only B'B is formed.
+    root = vectors[:, kept] / np.sqrt(values[kept])
+    inner = root.T @ squares @ root
+    squared, rotation = np.linalg.eigh((inner + inner.T) / 2)
+    leading = np.flatnonzero(squared > NOISE * squared[-1])[::-1]
+    return squared[leading], root @ (rotation[:, leading] / np.sqrt(squared[leading]))
+
+
+def eigenvectors(products: Sequence[Float64], coefficients: Float64) -> Float32:
+    """Orthonormal eigenvectors as rows (r, p), the entry of largest magnitude of each positive, from `nystrom`."""
+    vectors = np.empty((coefficients.shape[1], len(products[0])))
+    for tile in tiles(len(products[0])):
+        product = np.concatenate([block[tile] for block in products], axis=1)
+        vectors[:, tile] = (product @ coefficients).T
+    return with_fixed_signs(vectors).astype(np.float32)
+
+
+def with_fixed_signs(vectors: Float64) -> Float64:
+    """Turn each row so that its entry of largest magnitude is positive, in place."""
+    largest = np.array([np.abs(vector).argmax() for vector in vectors], dtype=np.intp)
+    vectors *= np.sign(np.take_along_axis(vectors, largest[:, None], axis=1))
+    return vectors
+
+
+def movement(values: Float64, earlier: Float64, rank: int) -> float:
+    """Largest relative change of the leading singular values between two passes; infinite if there are fewer before."""
+    rank = min(rank, len(values))
+    if not 0 < rank <= len(earlier):
+        return float("inf")
+    return float(np.abs(np.sqrt(values[:rank] / earlier[:rank]) - 1).max())
+
+
+def predicted_residual(moved: float, moved_before: float) -> float:
+    """Residual to expect of patterns whose singular values moved so much in the last pass and in the one before.
+
+    Movements fall by a ratio a pass. What is still to move is about the last movement times that ratio; eigenvectors by
+    Nystrom's formula are half a pass further, and their residual is about the square root of their values' error.
+    """
+    ratio = moved / moved_before if moved_before > moved else 1.0
+    return float(np.sqrt(moved * ratio**1.5)) if np.isfinite(moved_before) else float(np.sqrt(moved))
+
+
+def rank_for(energy: float, values: Float64, total: float) -> int | None:
+    """How many of the leading eigenvalues hold this part of the total energy; None if all of them do not."""
+    reached = np.flatnonzero(np.cumsum(values) >= energy * total)
+    return int(reached[0]) + 1 if len(reached) else None
+
+
+def eigenpairs(gram: Float64, rank: int | None, energy: float | None, seed: int) -> tuple[Float64, Float64]:
+    """Leading eigenpairs of a Gram matrix in memory.
+
+    Parameters
+    ----------
+    gram
+        (p, p), symmetric, nonnegative.
+    rank, energy
+        How many pairs; if rank is None, as many as hold this part of the trace.
+    seed
+        Of the random start, for matrices too large to decompose completely.
+
+    Returns
+    -------
+    tuple
+        Eigenvalues, falling, (k,), and eigenvectors as rows (k, p), signs not fixed. Fewer than asked for if the
+        numerical rank is less.
+    """
+    if len(gram) <= DIRECT:
+        values, vectors = np.linalg.eigh(gram)
+        values, vectors = values[::-1], vectors.T[::-1]
+    else:
+        values, vectors = _iterated(gram, rank, energy, seed)
+    values = values[values > NOISE * values[0]]
+    wanted = rank if rank is not None else rank_for(energy or 1.0, values, float(np.trace(gram)))
+    return values[:wanted], vectors[: len(values[:wanted])]
+
+
+def _iterated(gram: Float64, rank: int | None, energy: float | None, seed: int) -> tuple[Float64, Float64]:
+    total = float(np.trace(gram))
+    width = min(len(gram), (rank or 64) + 20)
+    bases = [orthonormalise(random_block(len(gram), width, seed), [])]
+    products: list[Float64] = []
+    earlier = np.empty(0)
+    for _ in range(IN_MEMORY_PASSES):
+        products.append(gram @ bases[-1].astype(np.float64))
+        values, coefficients = nystrom(bases, products)
+        wanted = rank if rank is not None else rank_for(energy or 1.0, values, total)
+        room = len(gram) - sum(basis.shape[1] for basis in bases)
+        if room == 0 or (wanted is not None and movement(values, earlier, wanted) < IN_MEMORY_TOLERANCE):
+            break
+        block = orthonormalise(products[-1][:, :room].copy(), bases)
+        if not block.shape[1]:
+            break
+        bases.append(block)
+        earlier = values
+    vectors = np.concatenate(products, axis=1) @ coefficients[:, :wanted]
+    return values[:wanted], vectors.T

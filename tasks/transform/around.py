@@ -1,0 +1,111 @@
+"""Around the transform of the shards: a guess of the mean before, the true mean and a check of what is left after."""
+
+import hashlib
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.arrays.npy import load_array, save_array
+from storage.arrays.zarr import write_array
+from storage.errors import EigenwaveError
+from storage.formats.open import open_source
+from storage.stores.files import write_file
+from storage.tables.digests import from_column, to_text
+from storage.tables.schemas import REMOVED
+from tasks.decompose.passes import open_solver
+from tasks.dtypes import Float64
+from tasks.planning.limits import require_few
+from tasks.run.job import Job, fitted
+from tasks.run.results import FirstPass
+from tasks.run.state import Totals, save_totals
+from tasks.run.worker import single_threaded
+from tasks.statistics.duplicates import Duplicates, find_duplicates
+from tasks.transform.images import transformed_blocks
+
+LOOKED_AT = 256  # images that the mean is guessed from
+
+
+@single_threaded
+def begin_transform(job: Job) -> None:
+    """Write what the first pass needs: a guess of the mean, and what the solver starts with."""
+    shift = _mean_of_some(job) if job.settings.centre else np.zeros(job.plan.coefficients)
+    save_array(job.paths.shift, shift)
+    open_solver(job).begin()
+
+
+@single_threaded
+def finish_transform(job: Job, result: FirstPass) -> None:
+    """Check what the transform left, write mean and totals, and hand the first pass to the solver.
+
+    Raises
+    ------
+    EigenwaveError
+        If shards are missing, too many images were rejected, or what is left cannot be analysed.
+    """
+    if result.shards != job.plan.shards:
+        raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were transformed; run again.")
+    rejected, duplicates, digest = _checked_samples(job)
+    moments = result.moments
+    if moments.rows - job.settings.centre < job.plan.rank:
+        raise EigenwaveError(
+            f"Only {moments.rows} of the images to fit on are good, too few for --rank {job.plan.rank}; lower it."
+        )
+    mean = moments.mean if job.settings.centre else np.zeros(job.plan.coefficients)
+    energy = moments.energy_about(mean)
+    if energy <= np.finfo(np.float32).eps * moments.square_sum:
+        raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
+    write_array(job.paths.mean, mean, ("coefficient",))
+    save_totals(job, Totals(moments.rows, rejected, energy, digest, duplicates.images, duplicates.conflicting))
+    open_solver(job).finish_first(result.share, moments.rows, mean - load_array(job.paths.shift))
+    write_file(job.paths.transformed)
+
+
+def _mean_of_some(job: Job) -> Float64:
+    """Mean coefficients of a few of the fitted images, evenly spread; zeros if none of them can be used."""
+    source = open_source(job.source)
+    samples = _some_fitted(job)
+    total, count = np.zeros(job.plan.coefficients), 0
+    for _, coefficients, _ in transformed_blocks(job, source, source.read(samples), len(samples)):
+        good = ~np.isnan(coefficients[:, 0])
+        total += coefficients[good].sum(axis=0, dtype=np.float64)
+        count += int(good.sum())
+    # Rounded, so that subtracting it from float32 data is exactly what the products are corrected for.
+    mean: Float64 = (total / max(count, 1)).astype(np.float32).astype(np.float64)
+    return mean
+
+
+def _some_fitted(job: Job) -> pa.Table:
+    rows = np.arange(0, job.plan.fitted_rows, max(1, job.plan.fitted_rows // LOOKED_AT))
+    shards = rows // job.plan.rows_per_shard
+    some = pa.concat_tables(
+        job.listed(shard).take(rows[shards == shard] - job.plan.rows(shard).start)
+        for shard in np.unique(shards).tolist()
+    )
+    return some.filter(fitted(some, job.fitted_split))
+
+
+def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
+    """Count rejected and repeated images, and digest the dataset: keys, labels, splits and image digests in order."""
+    digest = hashlib.sha256()
+    bad: list[tuple[str, str, str]] = []
+    digests, class_ids = bytearray(), []
+    for shard in range(job.plan.shards):
+        part = job.part(shard, ["key", "class_id", "split", "digest", "reason", "detail"])
+        there = part.filter(pc.not_equal(part["class_id"], REMOVED))
+        found = from_column(there["digest"])
+        columns = [there[name].to_pylist() for name in ("key", "class_id", "split")]
+        digest.update(json.dumps([*columns, to_text(found).to_pylist()]).encode())
+        spoilt = there.filter(pc.is_valid(there["reason"])).select(["key", "reason", "detail"])
+        bad += [(row["key"], row["reason"], row["detail"]) for row in spoilt.to_pylist()]
+        digests += found.tobytes()
+        class_ids.append(np.asarray(there["class_id"]))
+    count = require_few(bad, job.plan.images, job.settings)
+    duplicates = find_duplicates(bytes(digests), np.concatenate(class_ids))
+    if duplicates.images and job.settings.duplicates == "refuse":
+        raise EigenwaveError(
+            f"{duplicates.images} images of {job.source} repeat others, {duplicates.conflicting} of them under another "
+            "class; eigenwave check names them: remove them, or set --duplicates report."
+        )
+    return count, duplicates, digest.hexdigest()

@@ -1,0 +1,105 @@
+"""From samples to wavelet coefficients, a block of images at a time."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from storage.datasets.source import Source, intact
+from storage.errors import BadImageError, EigenwaveError
+from storage.pixels.layout import white
+from storage.pixels.payloads import decoder
+from storage.runs.shards import Reject
+from storage.tables.digests import Digests, has_digest, image_digest
+from tasks.dtypes import FLOAT32, Float32
+from tasks.planning.memory import KEPT_BYTES
+from tasks.run.job import Job
+
+BLOCK_BYTES = 4 * 2**20  # of decoded images: little memory, and their transform stays in the cache
+Payload = bytes | BadImageError  # what a source gives of a sample
+
+
+class Digested(NamedTuple):
+    """Samples that were read once, as far as need be.
+
+    Attributes
+    ----------
+    digests
+        Of all (n, 16).
+    payloads
+        What was read, nothing of samples that were not, or None if that was more than `KEPT_BYTES`.
+    """
+
+    digests: Digests
+    payloads: list[Payload] | None
+
+
+def digest_images(source: Source, samples: pa.Table, given: Digests) -> Digested:
+    """Read samples whose digest is not given and digest them, keeping what was read if it is little."""
+    digests, unread, size = given.copy(), np.flatnonzero(~has_digest(given)), 0
+    if not len(unread):
+        return Digested(digests, None)
+    payloads: list[Payload] | None = [b""] * len(digests)
+    for row, payload in zip(unread.tolist(), source.read(samples.take(unread)), strict=True):
+        digests[row] = np.frombuffer(image_digest(payload), np.uint8)
+        size += 0 if isinstance(payload, BadImageError) else len(payload)
+        if size > KEPT_BYTES:
+            payloads = None
+        if payloads is not None:
+            payloads[row] = payload
+    return Digested(digests, payloads)
+
+
+def read_again(job: Job, source: Source, samples: pa.Table, digests: Digests) -> Iterator[Payload]:
+    """What samples are read as, each checked to be what it was when it was digested.
+
+    Raises
+    ------
+    EigenwaveError
+        If the bytes of an image are others.
+    """
+    for position, payload in enumerate(source.read(samples)):
+        if image_digest(payload) != digests[position].tobytes():
+            raise EigenwaveError(
+                f"The image {samples['key'][position]} of {job.source} changed during the run; start the run again "
+                "when nothing writes to the dataset."
+            )
+        yield payload
+
+
+def transformed_blocks(
+    job: Job, source: Source, payloads: Iterable[Payload], count: int, out: Float32 | None = None
+) -> Iterator[tuple[range, Float32, list[Reject]]]:
+    """Decode and transform so many images in order, into the rows of `out` if it is given.
+
+    Yields
+    ------
+    tuple
+        Positions of some of the images, their coefficients (n, p), and the bad ones among them: their rows are NaN.
+    """
+    shape = (job.plan.height, job.plan.width, job.plan.channels)
+    # Always as many, the last block filled up: in a product of another size, an image may round differently.
+    step = max(1, BLOCK_BYTES // (FLOAT32 * math.prod(shape)))
+    following, decode = iter(payloads), decoder(source.layout, job.form)
+    # Each channel on its own in memory, as the transform wants it.
+    planes, whites = np.zeros((step, shape[2], *shape[:2]), np.float32), np.ones((step, 1, 1, 1), np.float32)
+    images = np.moveaxis(planes, 1, 3)
+    for start in range(0, count, step):
+        positions = range(start, min(start + step, count))
+        rejects: list[Reject] = []
+        for row, position in enumerate(positions):
+            try:
+                pixels = decode(intact(next(following)))
+            except BadImageError as error:
+                images[row] = np.nan
+                rejects.append(Reject(position, error.reason, error.detail))
+            else:
+                images[row], whites[row] = pixels, white(pixels.dtype)
+        planes /= whites  # to [0, 1], all at once
+        place = None if out is None or len(positions) < step else out[positions.start : positions.stop]
+        coefficients = job.space.forward(images, place)[: len(positions)]
+        if out is not None and place is None:
+            out[positions.start : positions.stop] = coefficients
+        yield positions, coefficients, rejects

@@ -1,0 +1,116 @@
+"""What need not be done again: to read images that did not change, and to transform those an earlier run has."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.arrays.scratch import scratch
+from storage.arrays.zarr import read_chunk
+from storage.errors import EigenwaveError
+from storage.runs.manifest import Manifest, read_manifest
+from storage.runs.shards import Reject, find_shard, same_recipe
+from storage.runs.workspace import RunPaths
+from storage.stores.open import open_path
+from storage.tables.batches import metadata_of, read_batch
+from storage.tables.digests import Digests, from_column, from_text, has_digest, is_removed, without_digests
+from storage.tables.parquet import read_rows
+from storage.tables.schemas import REMOVED
+from tasks.dtypes import Float32, Mask
+from tasks.run.job import Job
+from tasks.run.worker import installed_code
+
+
+@dataclass(frozen=True)
+class Known:
+    """A chunk, which of a shard's rows it has right, and what is wrong with some of those images; the rest is void."""
+
+    chunk: Float32
+    same: Mask
+    rejects: tuple[Reject, ...]
+
+
+def known_digests(job: Job, shard: int, listing: pa.Table) -> Digests:
+    """Digests (n, 16) of the images of a shard that need not be read for it; the others have none yet.
+
+    The former look as they did when this run read them, before it was interrupted, or the run did that has the rows.
+
+    Parameters
+    ----------
+    job, shard
+        The shard.
+    listing
+        Its samples, as the dataset has them now.
+    """
+    digests = unread(listing)
+    try:
+        then, before = _seen(job, shard)
+        now = listing["stamp"].slice(0, len(then)).combine_chunks()
+        same = np.asarray(pc.fill_null(pc.equal(now, then.combine_chunks()), fill_value=False))
+        same &= ~is_removed(digests[: len(same)])
+        # Of most rows: these are copied whole, and the few others put in their places.
+        before[~same] = digests[: len(same)][~same]
+        digests[: len(same)] = before
+    except (EigenwaveError, LookupError, ValueError, pa.ArrowException):
+        return unread(listing)  # what is lost or spoilt is as good as nothing
+    return digests
+
+
+def unread(listing: pa.Table) -> Digests:
+    """Digests (n, 16) of a shard's images before any is read."""
+    return without_digests(np.asarray(listing["class_id"]) == REMOVED)
+
+
+def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
+    """How images looked to a run, with their digests."""
+    if job.settings.rehash:
+        raise EigenwaveError("what images looked like is not to be relied on")
+    path, number = job.paths.part(shard), 0
+    if not path.exists():
+        if job.rows_of is None:
+            raise EigenwaveError("no earlier run has these rows")
+        path, number = job.workspace.seen(RunPaths(open_path(job.rows_of)).run_id), shard
+    seen = read_batch(path, number)
+    if metadata_of(seen, "code") != installed_code():
+        raise EigenwaveError("other code may find other bytes in the same files")
+    return seen["stamp"], from_column(seen["digest"])
+
+
+def known_rows(job: Job, shard: int, key: str, digests: Digests) -> Known:
+    """What an earlier run knows of a shard's rows; nothing if it was made otherwise, or is not there any more.
+
+    Parameters
+    ----------
+    job, shard, key
+        The shard to be made, and its address.
+    digests
+        Of its images.
+    """
+    shape = (job.plan.rows_per_shard, job.plan.coefficients)
+    try:
+        return _from_earlier(job, shard, key, digests, shape)
+    except EigenwaveError:
+        return Known(scratch(shape, np.float32), np.zeros(len(digests), np.bool_), ())
+
+
+def _from_earlier(job: Job, shard: int, key: str, digests: Digests, shape: tuple[int, int]) -> Known:
+    if job.rows_of is None:
+        raise EigenwaveError("no earlier run has these rows")
+    keys = _manifest(job.rows_of).shards
+    marker = find_shard(job.workspace, keys[shard]) if shard < len(keys) and same_recipe(keys[shard], key) else None
+    if marker is None:
+        raise EigenwaveError("the earlier run made this shard otherwise, or it is not there any more")
+    table = RunPaths(open_path(job.rows_of)).table("samples")
+    before = from_text(read_rows(table, ["digest"], job.plan.rows(shard))["digest"])
+    same = has_digest(digests) & ~is_removed(digests)
+    same[len(before) :] = False
+    same[: len(before)] &= (digests[: len(before)] == before).all(axis=1)
+    chunk = read_chunk(job.workspace.chunk(marker.key), shape, job.settings.dtype)
+    return Known(chunk, same, tuple(reject for reject in marker.rejects if same[reject.position]))
+
+
+@lru_cache(maxsize=1)
+def _manifest(run: str) -> Manifest:
+    return read_manifest(RunPaths(open_path(run)).manifest)

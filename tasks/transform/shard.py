@@ -1,0 +1,173 @@
+"""Read, decode and wavelet-transform the images of a shard, and take its share of the first pass on the way."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from storage.arrays.zarr import link_chunk, read_chunk
+from storage.datasets.source import Source
+from storage.errors import DamagedError, EigenwaveError
+from storage.formats.open import open_source
+from storage.runs.shards import Marker, Reject, find_shard, shard_key, store_shard
+from storage.tables.batches import write_batch
+from storage.tables.digests import Digests, from_column, has_digest, is_removed, to_column
+from storage.tables.schemas import LISTING, PART
+from tasks.decompose.passes import open_solver
+from tasks.dtypes import Float32, Int64
+from tasks.planning.limits import require_few
+from tasks.run.job import Job
+from tasks.run.results import FirstPass
+from tasks.run.worker import installed_code, single_threaded
+from tasks.svd.products import Moments
+from tasks.transform.images import Digested, Payload, digest_images, read_again, transformed_blocks
+from tasks.transform.reuse import Known, known_digests, known_rows, unread
+from tasks.transform.version import TRANSFORM_VERSION, address_of_version
+
+GONE = "the dataset does not have it any more"
+
+
+@single_threaded
+def transform_shard(job: Job, shard: int) -> FirstPass:
+    """Bring a shard into the run, and take what the first pass takes from it.
+
+    Raises
+    ------
+    EigenwaveError
+        If the dataset changes meanwhile, too many of the shard's images are bad, or the disk refuses a write.
+    """
+    rows, used = bring_shard(job, shard), job.used(shard)
+    return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used))
+
+
+def bring_shard(job: Job, shard: int) -> Float32:
+    """Bring a shard's coefficients into the run, computing them only if no earlier run did, and give them.
+
+    Raises
+    ------
+    EigenwaveError
+        If the dataset changes meanwhile, too many of the shard's images are bad, or the disk refuses a write.
+    """
+    listing = job.listed(shard)
+    given = known_digests(job, shard, listing)
+    try:
+        digests, marker, rows = _brought(job, shard, listing, given)
+    except _UnreadError:
+        digests, marker, rows = _brought(job, shard, listing, unread(listing))
+    # A shard that is bad enough for the whole run ends it before the others are transformed.
+    names = listing["key"]
+    bad = ((names[reject.position].as_py(), reject.reason, reject.detail) for reject in marker.rejects)
+    require_few(bad, job.plan.images, job.settings)
+    link_chunk(job.paths.coefficients, shard, job.workspace.chunk(marker.key))
+    _write_part(job, shard, listing, digests, marker)
+    return rows[: len(listing)]
+
+
+def count_changed(job: Job, shard: int) -> int:
+    """How many images of a transformed shard are not what they were then; all, if what they were is lost."""
+    listing = job.listed(shard)
+    if not job.paths.part(shard).exists():
+        return len(listing)
+    now = digest_images(_source(job.source, job.attempt), listing, known_digests(job, shard, listing)).digests
+    now[is_removed(now)] = 0  # as tables have it
+    return int((now != from_column(job.part(shard, ["digest"])["digest"])).any(axis=1).sum())
+
+
+class _UnreadError(EigenwaveError):
+    """An image whose digest was given has no coefficients: it must be read after all."""
+
+
+def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[Digests, Marker, Float32]:
+    """Digests of a shard's images, and its chunk, found or made; images whose digest is given are not read."""
+    source = _source(job.source, job.attempt)
+    found = digest_images(source, listing, given)
+    chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
+    transform = f"{job.settings.transform_part()} {job.form}"
+    key = shard_key(found.digests.tobytes(), chunk_shape, transform, address_of_version(TRANSFORM_VERSION))
+    marker, rows = _stored(job, key, chunk_shape)
+    if marker is None:
+        known = known_rows(job, shard, key, found.digests)
+        missing = np.flatnonzero(~known.same & ~is_removed(found.digests))
+        if has_digest(given[missing]).any():
+            raise _UnreadError
+        images = _images(job, source, listing, found, missing)
+        rows, rejects = _transformed(job, source, images, missing, known)
+        stored = _as_stored(job, rows)
+        marker = store_shard(job.workspace, key, stored, len(listing), rejects)
+        rows = stored.astype(np.float32, copy=False)
+    return found.digests, marker, rows
+
+
+def _images(job: Job, source: Source, listing: pa.Table, found: Digested, rows: Int64) -> Iterable[Payload]:
+    """What some rows of a shard were read as, read again if that was too much to keep."""
+    if found.payloads is not None:
+        payloads = found.payloads
+        return (payloads[row] for row in rows.tolist())
+    return read_again(job, source, listing.take(rows), found.digests[rows])
+
+
+def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, Float32]:
+    """The shard as an earlier run left it; no marker if none did, or it was damaged since."""
+    marker, nothing = find_shard(job.workspace, key), np.empty((0, 0), np.float32)
+    try:
+        rows = read_chunk(job.workspace.chunk(key), shape, job.settings.dtype) if marker else nothing
+    except DamagedError:
+        return None, nothing
+    return marker, rows
+
+
+@lru_cache(maxsize=1)
+def _source(address: str, attempt: str) -> Source:  # noqa: ARG001 - part of the cache's key
+    """The dataset, opened once a run: it may have changed since the worker last saw it."""
+    return open_source(address)
+
+
+def _transformed(
+    job: Job, source: Source, images: Iterable[Payload], missing: Int64, known: Known
+) -> tuple[Float32, tuple[Reject, ...]]:
+    """Coefficients of a whole chunk, from what is known and the images of the rows that are missing.
+
+    Rows of rejected and removed images, and those behind the last, are NaN.
+    """
+    chunk, rejects = known.chunk, list(known.rejects)
+    rows = len(known.same)
+    void = ~known.same
+    void[missing] = False
+    chunk[:rows][void] = chunk[rows:] = np.nan
+    # Usually all are missing: then they need not be gathered.
+    place = chunk if len(missing) == rows else None
+    for positions, coefficients, bad in transformed_blocks(job, source, images, len(missing), place):
+        if place is None:
+            chunk[missing[positions.start : positions.stop]] = coefficients
+        rejects += [replace(reject, position=int(missing[reject.position])) for reject in bad]
+    return chunk, tuple(sorted(rejects, key=lambda reject: reject.position))
+
+
+def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
+    """Coefficients as they are stored: `rows` itself, if that is as they are."""
+    with np.errstate(over="ignore"):
+        stored: npt.NDArray[np.floating[Any]] = rows.astype(job.settings.dtype, copy=False)
+    if stored is not rows and np.isinf(stored).any():
+        raise EigenwaveError("Coefficients are too large for float16: set --dtype float32 or smaller --weights.")
+    return stored
+
+
+def _write_part(job: Job, shard: int, listing: pa.Table, digests: Digests, marker: Marker) -> None:
+    removed = [Reject(row, "removed", GONE) for row in np.flatnonzero(is_removed(digests)).tolist()]
+    columns = {name: listing[name] for name in PART.names if name in LISTING.names}
+    columns |= {"digest": to_column(digests), **_faults(len(digests), [*marker.rejects, *removed])}
+    write_batch(job.paths.part(shard), PART, columns, {"shard_key": marker.key, "code": installed_code()})
+
+
+def _faults(rows: int, rejects: list[Reject]) -> dict[str, pa.Array]:
+    """What is wrong with each row; usually with none."""
+    if not rejects:
+        return dict.fromkeys(("reason", "detail"), pa.nulls(rows))
+    reasons, details = list[str | None]([None] * rows), list[str | None]([None] * rows)
+    for reject in rejects:
+        reasons[reject.position], details[reject.position] = reject.reason, reject.detail
+    return {"reason": pa.array(reasons), "detail": pa.array(details)}

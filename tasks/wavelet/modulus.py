@@ -1,0 +1,75 @@
+"""How strong each scale and orientation is, place by place: the logarithm of a stationary wavelet transform's modulus.
+
+Unlike wavelet coefficients this hardly changes when what is seen moves by a pixel, and that is what classes of images
+have in common. It cannot be undone: signs are lost.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tasks.dtypes import Float32
+from tasks.wavelet.bands import DETAILS, Planes, Shape
+from tasks.wavelet.filters import averaging_filter, stationary_filters
+
+CELLS = 8  # in which the modulus is averaged, each way
+FLOOR = 0.1  # added before the logarithm, of the range of pixels: differences below are noise
+BLOCK = 2**16  # values of planes that are transformed at once, of all images: each gives several times as many
+
+
+@dataclass(frozen=True)
+class ModulusTransform:
+    """log(0.1 + |c|) of the coefficients c of a stationary wavelet transform, averaged in 8 x 8 cells.
+
+    Parameters
+    ----------
+    wavelet, level
+        As PyWavelets names them.
+    height, width
+        Size of the planes.
+    """
+
+    wavelet: str
+    level: int
+    height: int
+    width: int
+
+    orthonormal = False
+
+    @cached_property
+    def shapes(self) -> list[Shape]:
+        """All bands: LL, then LH, HL and HH of each level, coarse to fine."""
+        named = [("LL", self.level)]
+        named += [(orientation, level) for level in range(self.level, 0, -1) for orientation in DETAILS]
+        cells = min(CELLS, self.height), min(CELLS, self.width)
+        return [Shape(orientation, level, *cells) for orientation, level in named]
+
+    def analyse(self, planes: Float32, bands: Planes) -> None:
+        """Transform planes (n, channels, height, width) into bands: those that are there are filled."""
+        step = max(1, BLOCK // planes[0].size)
+        for start in range(0, len(planes), step):
+            block = slice(start, start + step)
+            for name, coefficients in self._stationary(planes[block]):
+                if name in bands:
+                    self._average(np.log(np.abs(coefficients) + np.float32(FLOOR)), bands[name][block])
+
+    def _stationary(self, planes: Float32) -> Iterator[tuple[tuple[str, int], Float32]]:
+        for level in range(1, self.level + 1):
+            vertical = stationary_filters(self.wavelet, self.height, level)
+            horizontal = stationary_filters(self.wavelet, self.width, level)
+            low, high = (filters.along_rows(planes) for filters in (horizontal.low, horizontal.high))
+            planes = np.empty_like(planes)
+            vertical.low.along_columns(low, planes)
+            for filters, halved, orientation in (
+                (vertical.high, low, "LH"), (vertical.low, high, "HL"), (vertical.high, high, "HH")
+            ):  # fmt: skip
+                coefficients = np.empty_like(planes)
+                filters.along_columns(halved, coefficients)
+                yield (orientation, level), coefficients
+        yield ("LL", self.level), planes
+
+    def _average(self, planes: Float32, out: Float32) -> None:
+        rows, columns = out.shape[2:]
+        averaging_filter(self.height, rows).along_columns(averaging_filter(self.width, columns).along_rows(planes), out)

@@ -1,0 +1,208 @@
+"""The space that images are analysed in: a wavelet transform, and what is done there, laid out as one row an image."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.dtypes import Float32, Float64, Mask
+from tasks.wavelet.bands import Band, Planes, select
+from tasks.wavelet.modulus import ModulusTransform
+from tasks.wavelet.transform import WaveletTransform
+
+Colour = Literal["rgb", "gray", "ycbcr"]
+RGB = 3
+FINEST = ("HH", 1)
+GAUSSIAN = 0.6745  # median absolute value of a standard normal variable
+
+# ITU-R BT.601 as JPEG has it, with chroma about zero: rows give Y, Cb and Cr of red, green and blue.
+LUMA = np.array([0.299, 0.587, 0.114])
+YCBCR = np.stack([LUMA, (np.array([0, 0, 1]) - LUMA) / 1.772, (np.array([1, 0, 0]) - LUMA) / 1.402])
+
+
+@dataclass(frozen=True)
+class CoefficientSpace:
+    """What images become, and back.
+
+    Columns are ordered by band (LL first, then LH, HL and HH of each level, coarse to fine), channel, row, column.
+
+    Parameters
+    ----------
+    transform
+        Of each channel for itself.
+    image_channels
+        1 (gray) or 3 (RGB).
+    colour
+        Colour space that RGB images are brought to; gray images stay as they are.
+    chosen, weights
+        Bands that are kept, and what their coefficients are multiplied by: see `tasks.wavelet.bands.select`.
+    threshold
+        Details shrink towards zero by this times the universal threshold s sqrt(2 ln p) (Donoho and Johnstone 1994), p
+        all coefficients of the image, s the median absolute value of the finest HH band of the channel over 0.6745.
+    """
+
+    transform: WaveletTransform | ModulusTransform
+    image_channels: int
+    colour: Colour = "rgb"
+    chosen: str = "all"
+    weights: str = ""
+    threshold: float = 0.0
+
+    @cached_property
+    def bands(self) -> list[Band]:
+        """The bands that are kept, in column order.
+
+        Raises
+        ------
+        ValueError
+            If a band is named that there is not.
+        """
+        return select(self.transform.shapes, self.channels, self.chosen, self.weights)
+
+    @property
+    def channels(self) -> int:
+        """Channels of each band."""
+        return 1 if self._mix is not None and len(self._mix) == 1 else self.image_channels
+
+    @property
+    def coefficients(self) -> int:
+        """Coefficients an image."""
+        return self.bands[-1].stop
+
+    @property
+    def invertible(self) -> bool:
+        """Whether coefficients can be turned into images."""
+        return isinstance(self.transform, WaveletTransform)
+
+    @property
+    def orthonormal(self) -> bool:
+        """Whether coefficients have the energy of the pixels, and inner products with it."""
+        whole = len(self.bands) == len(self.transform.shapes) and all(band.weight == 1 for band in self.bands)
+        return self.transform.orthonormal and whole and self._mix is None and not self.threshold
+
+    @cached_property
+    def _mix(self) -> npt.NDArray[np.float64] | None:
+        """What colours are multiplied by (channels, 3); None if nothing."""
+        if self.image_channels != RGB or self.colour == "rgb":
+            return None
+        return LUMA[None] if self.colour == "gray" else YCBCR
+
+    def forward(self, images: Float32, out: Float32 | None = None) -> Float32:
+        """Turn images into coefficients.
+
+        Parameters
+        ----------
+        images
+            (n, height, width, image channels) in [0, 1]; fastest if each channel lies in memory on its own.
+        out
+            Where to write (n, coefficients); each row contiguous.
+
+        Returns
+        -------
+        Float32
+            (n, coefficients): `out`, if it was given.
+        """
+        if out is None:
+            out = np.empty((len(images), self.coefficients), np.float32)
+        planes = np.ascontiguousarray(np.moveaxis(images, 3, 1))
+        if self._mix is not None:
+            planes = _mixed(self._mix, planes)
+        kept = self._views(out)
+        if self.threshold and FINEST not in kept:
+            kept[FINEST] = self._zeros(*FINEST, len(planes))
+        self.transform.analyse(planes, kept)
+        if self.threshold:
+            self._shrink(kept)
+        for band in self.bands:
+            if band.weight != 1:
+                kept[band.orientation, band.level] *= np.float32(band.weight)
+        return out
+
+    def inverse(self, coefficients: Float32) -> Float32:
+        """Turn coefficients (n, coefficients) into images (n, height, width, channels), both float32.
+
+        Bands that were not kept count as zero; of images that became gray the gray comes back.
+
+        Raises
+        ------
+        ValueError
+            If the space is not invertible.
+        """
+        if not isinstance(self.transform, WaveletTransform):
+            raise ValueError("The modulus transform cannot be undone.")  # noqa: TRY004 - a choice, not a type
+        kept = self._views(np.ascontiguousarray(coefficients))
+        weights = {(band.orientation, band.level): np.float32(band.weight) for band in self.bands}
+        bands = {
+            (shape.orientation, shape.level): kept[shape[:2]] / weights[shape[:2]]
+            if shape[:2] in kept
+            else self._zeros(shape.orientation, shape.level, len(coefficients))
+            for shape in self.transform.shapes
+        }
+        planes = self.transform.synthesise(bands)
+        if self._mix is not None and len(self._mix) == RGB:
+            planes = _mixed(np.linalg.inv(self._mix), planes)
+        return np.ascontiguousarray(np.moveaxis(planes, 1, 3))
+
+    def picture(self, coefficients: Float32) -> Float32:
+        """Coefficients (n, coefficients) as something to look at (n, height, width, channels).
+
+        The images that they are; or, in a space that is not invertible, maps of each channel's mean over the bands.
+        Both are linear: pictures add up as coefficients do.
+        """
+        if self.invertible:
+            return self.inverse(coefficients)
+        height, width = self.transform.height, self.transform.width
+        maps = np.zeros((len(coefficients), height, width, self.channels), np.float32)
+        for (orientation, level), band in self._views(np.ascontiguousarray(coefficients)).items():
+            rows, columns = self._sides(orientation, level)
+            tall = band[:, :, np.arange(height) * rows // height]
+            maps += np.moveaxis(tall[..., np.arange(width) * columns // width], 1, 3) / len(self.bands)
+        return maps
+
+    def _views(self, coefficients: Float32) -> dict[tuple[str, int], Float32]:
+        """The bands in rows of coefficients as planes (n, channels, rows, columns)."""
+        return {
+            (band.orientation, band.level): coefficients[:, band.start : band.stop].reshape(
+                (len(coefficients), self.channels, band.rows, band.columns), copy=False
+            )
+            for band in self.bands
+        }
+
+    def _zeros(self, orientation: str, level: int, count: int) -> Float32:
+        return np.zeros((count, self.channels, *self._sides(orientation, level)), np.float32)
+
+    def _sides(self, orientation: str, level: int) -> tuple[int, int]:
+        shape = next(shape for shape in self.transform.shapes if shape[:2] == (orientation, level))
+        return shape.rows, shape.columns
+
+    def _shrink(self, bands: Planes) -> None:
+        noise = np.median(np.abs(bands[FINEST]), axis=(2, 3), keepdims=True) / GAUSSIAN
+        size = self.channels * sum(shape.rows * shape.columns for shape in self.transform.shapes)
+        limit = (self.threshold * noise * np.sqrt(2 * np.log(size))).astype(np.float32)
+        for (orientation, _), band in bands.items():
+            if orientation != "LL":
+                np.subtract(band, np.clip(band, -limit, limit), out=band)
+
+
+def _mixed(matrix: npt.NDArray[np.floating[Any]], planes: Float32) -> Float32:
+    """Planes (n, channels, height, width) with the channels multiplied by a matrix."""
+    count, channels, height, width = planes.shape
+    mixed: Float32 = np.matmul(matrix.astype(np.float32), planes.reshape(count, channels, -1))
+    return mixed.reshape(count, len(matrix), height, width)
+
+
+def mean_colours(rows: Float32, used: Mask, space: CoefficientSpace) -> Float64:
+    """Mean of the approximation coefficients of each channel of the used rows (n, channels).
+
+    Up to a factor this is the mean pixel value where the transform is orthonormal, and nearly so otherwise: boundaries
+    weigh a little more or less. Without an approximation of the image there are no columns.
+    """
+    approximation = next((band for band in space.bands if band.orientation == "LL"), None)
+    if approximation is None or not space.invertible:
+        return np.zeros((int(used.sum()), 0))
+    coefficients = rows[:, approximation.start : approximation.stop][used]
+    size = approximation.rows * approximation.columns
+    means: Float64 = coefficients.reshape(-1, space.channels, size).mean(axis=2, dtype=np.float64)
+    return means

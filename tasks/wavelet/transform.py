@@ -1,0 +1,102 @@
+"""The two-dimensional multilevel discrete wavelet transform."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pywt
+
+from tasks.dtypes import Float32
+from tasks.wavelet.bands import DETAILS, Planes, Shape
+from tasks.wavelet.filters import FilterPair, analysis_filters, synthesis_filters
+
+
+def deepest_level(height: int, width: int, wavelet: str) -> int:
+    """The deepest level allowed: some coefficients are still free of boundary effects; one level always is allowed."""
+    return max(1, int(pywt.dwt_max_level(min(height, width), pywt.Wavelet(wavelet).dec_len)))
+
+
+@dataclass(frozen=True)
+class WaveletTransform:
+    """The transform of planes of one size: Mallat's, as `pywt.wavedec2`.
+
+    Parameters
+    ----------
+    wavelet, mode, level
+        As PyWavelets names them.
+    height, width
+        Size of the planes.
+    """
+
+    wavelet: str
+    mode: str
+    level: int
+    height: int
+    width: int
+
+    @cached_property
+    def sides(self) -> list[tuple[int, int]]:
+        """Rows and columns of the approximation at levels 0 (the image), 1, ..., `level`."""
+        taps = pywt.Wavelet(self.wavelet).dec_len
+        sides = [(self.height, self.width)]
+        for _ in range(self.level):
+            rows, columns = sides[-1]
+            sides.append((pywt.dwt_coeff_len(rows, taps, self.mode), pywt.dwt_coeff_len(columns, taps, self.mode)))
+        return sides
+
+    @cached_property
+    def shapes(self) -> list[Shape]:
+        """All bands: LL, then LH, HL and HH of each level, coarse to fine."""
+        named = [("LL", self.level)]
+        named += [(orientation, level) for level in range(self.level, 0, -1) for orientation in DETAILS]
+        return [Shape(orientation, level, *self.sides[level]) for orientation, level in named]
+
+    @property
+    def orthonormal(self) -> bool:
+        """Whether coefficients have the energy of the pixels, and inner products with it.
+
+        They do with an orthogonal wavelet, mode periodization and sides divisible by 2^level.
+        """
+        halved = all(side % 2 == 0 for sides in self.sides[:-1] for side in sides)
+        return bool(pywt.Wavelet(self.wavelet).orthogonal) and self.mode == "periodization" and halved
+
+    def analyse(self, planes: Float32, bands: Planes) -> None:
+        """Transform planes (n, channels, height, width) into bands: those that are there are filled."""
+        for level in range(1, self.level + 1):
+            vertical, horizontal = self._filters(analysis_filters, level)
+            low, high = (filters.along_rows(planes) for filters in (horizontal.low, horizontal.high))
+            for filters, halved, orientation in (
+                (vertical.high, low, "LH"), (vertical.low, high, "HL"), (vertical.high, high, "HH")
+            ):  # fmt: skip
+                if (orientation, level) in bands:
+                    filters.along_columns(halved, bands[orientation, level])
+            target = bands.get(("LL", level))
+            if target is None:
+                target = np.empty((*planes.shape[:2], *self.sides[level]), np.float32)
+            vertical.low.along_columns(low, target)
+            planes = target
+
+    def synthesise(self, bands: Planes) -> Float32:
+        """Turn all bands back into planes (n, channels, height, width)."""
+        planes = bands["LL", self.level]
+        for level in range(self.level, 0, -1):
+            vertical, horizontal = self._filters(synthesis_filters, level)
+            low = _joined(vertical, planes, bands["LH", level])
+            high = _joined(vertical, bands["HL", level], bands["HH", level])
+            planes = horizontal.low.along_rows(low) + horizontal.high.along_rows(high)
+        return planes
+
+    def _filters(self, kind: Callable[[str, str, int], FilterPair], level: int) -> tuple[FilterPair, FilterPair]:
+        """Filters along columns and along rows between a level and the one above it."""
+        rows, columns = self.sides[level - 1]
+        return kind(self.wavelet, self.mode, rows), kind(self.wavelet, self.mode, columns)
+
+
+def _joined(filters: FilterPair, low: Float32, high: Float32) -> Float32:
+    shape = (*low.shape[:2], filters.low.outputs, low.shape[3])
+    result, other = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    filters.low.along_columns(low, result)
+    filters.high.along_columns(high, other)
+    result += other
+    return result

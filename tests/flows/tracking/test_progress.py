@@ -1,0 +1,37 @@
+import itertools
+from types import SimpleNamespace
+
+import pytest
+
+from flows.tracking import progress
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What Prefect is shown, in order; half a second passes between two looks at the clock."""
+    calls = []
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=itertools.count(0, 0.5).__next__))
+    monkeypatch.setattr(
+        progress, "create_progress_artifact", lambda percent, **named: calls.append((percent, named)) or 7
+    )
+    monkeypatch.setattr(
+        progress, "update_progress_artifact", lambda artifact, percent: calls.append((percent, artifact))
+    )
+    return calls
+
+
+def test_a_long_stage_is_shown_now_and_then_and_at_its_end(shown):
+    with progress.stage_progress("decompose pass 1", 20) as advance:
+        for _ in range(20):
+            advance()
+    created, *updates = shown
+    assert created[1] == {"key": "decompose-pass-1", "description": "decompose pass 1: 20 shards"}
+    assert 0 < created[0] < updates[0][0] < 100
+    assert updates[-1] == (100, 7)
+    assert len(updates) < 6
+
+
+def test_a_short_stage_is_shown_once(shown):
+    with progress.stage_progress("judge", 1) as advance:
+        advance()
+    assert shown == [(100, {"key": "judge", "description": "judge: 1 shard"})]

@@ -1,0 +1,73 @@
+"""Runs that were written by earlier versions, which users have on their disks, and runs of later ones."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows import stages
+from flows.workers.fanout import InlineFanout
+from storage.errors import InputError
+from storage.runs.manifest import FORMAT_VERSION, read_manifest
+from storage.runs.run import open_run
+from storage.runs.verify import MISSING, verify
+from storage.runs.workspace import Workspace
+from storage.settings import Settings
+from storage.stores.checked_json import read_checked, write_checked
+from storage.tables.schemas import TABLES
+from tasks.compare.runs import compare_runs
+from tasks.report.page import rewrite_report
+from tasks.run.begin import begin_run
+
+EARLIER = Path(__file__).parents[2] / "earlier"
+
+
+def test_a_run_of_each_format_is_kept():
+    kept = {path.name for path in EARLIER.glob("format_*")}
+    assert kept == {f"format_{version}" for version in range(1, FORMAT_VERSION + 1)}
+
+
+@pytest.fixture(params=sorted(EARLIER.glob("format_*")), ids=lambda path: path.name)
+def workspace(request, tmp_path):
+    """A workspace as an earlier version left it."""
+    return Workspace(shutil.copytree(request.param, tmp_path / "workspace"))
+
+
+def test_what_it_found_can_be_read(workspace):
+    run = open_run(f"{workspace.folder}/latest")
+    assert run.manifest.learnability["learnability"] == pytest.approx(0.16, abs=0.01)
+    assert len(run.manifest.classes) == 10
+    for name in run.tables:
+        assert run.tables[name].schema.names == TABLES[name].names
+    samples = run.tables["samples"]
+    assert len(samples) == run.scores.shape[0] == run.coefficients.shape[0] == 1797
+    centred = run.coefficients[:].astype(np.float64) - run.mean[:]
+    np.testing.assert_allclose(run.scores[:], centred @ run.patterns[:].T.astype(np.float64), atol=1e-4)
+    key = samples["key"][5].as_py()
+    difference = run.reconstruct(key, 4) - run.reconstruct(key, 0)
+    np.testing.assert_allclose(difference, np.tensordot(run.scores[5], run.pattern_images[:], 1), atol=1e-5)
+    assert run.class_pattern_image(3).shape == (8, 8, 1)
+
+
+def test_it_is_verified_shown_and_continued(workspace):
+    old = open_run(f"{workspace.folder}/latest")
+    faults = list(verify(workspace, old.paths))
+    assert all(fault.problem == MISSING and old.paths.of_report(fault.path) for fault in faults)
+    rewrite_report(old.paths)
+    assert "learnab" in old.paths.report.read_bytes().decode()
+    settings = Settings.model_validate(old.manifest.settings)
+    job = begin_run(old.manifest.source, settings, workspace, "today")
+    stages.run_stages(job, InlineFanout())
+    summary = compare_runs(old, open_run(f"{workspace.folder}/latest")).summary
+    assert summary["changed_images"] == summary["added_images"] == summary["removed_images"] == 0
+    assert summary["largest_angle"] < 1e-3
+    assert abs(summary["learnability_drop"]) < 1e-4
+
+
+def test_a_later_format_is_refused_whatever_else_it_has(workspace):
+    paths = workspace.find("latest")
+    content = read_checked(paths.manifest)
+    write_checked(paths.manifest, {"format_version": FORMAT_VERSION + 1, "unknown": content["classes"]})
+    with pytest.raises(InputError, match=f"format version {FORMAT_VERSION + 1}.*up to {FORMAT_VERSION}; update"):
+        read_manifest(paths.manifest)

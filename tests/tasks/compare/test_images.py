@@ -1,0 +1,92 @@
+"""Which images changed, told without holding their names."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.runs.run import Run
+from storage.runs.workspace import Workspace
+from storage.tables.parquet import table_writer, to_table
+from storage.tables.schemas import REMOVED, TABLES
+from tasks.compare import images as compare_images
+from tasks.compare.images import changed_images
+from tests.measure_memory import peak_since_reset
+
+KEYS = st.sampled_from("abcdefgh")
+DATASET = st.dictionaries(KEYS, st.tuples(st.integers(0, 1), st.sampled_from([None, "1", "2"])), max_size=8)
+
+
+class Listed(Run):
+    """A run of which there is nothing but its images; classes have other numbers in it."""
+
+    def __init__(self, paths, classes):
+        super().__init__(paths)
+        self.classes = classes
+
+    @property
+    def manifest(self):
+        return self
+
+
+def run_of(folder, name, shards, classes=("cat", "dog")):
+    """A run with so many shards, each a list of (key, class id, digest)."""
+    paths = Workspace(folder).run(name)
+    with table_writer(paths.table("samples"), TABLES["samples"], {}) as writer:
+        for rows in shards:
+            columns = {name: [None] * len(rows) for name in TABLES["samples"].names}
+            columns |= dict(zip(("key", "class_id", "digest"), zip(*rows, strict=True), strict=True)) if rows else {}
+            columns |= {"split": ["train"] * len(rows)}
+            writer.write(to_table(TABLES["samples"], columns))
+    return Listed(paths, classes)
+
+
+def in_shards(dataset, order, size, classes):
+    rows = [(key, classes.index(("cat", "dog")[dataset[key][0]]), dataset[key][1]) for key in order if key in dataset]
+    rows += [(key, REMOVED, None) for key in order if key not in dataset]
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def naive(then, now):
+    for key in sorted(then.keys() | now.keys()):
+        if key not in then or key not in now:
+            yield key, "removed" if key in then else "added"
+        elif then[key][1] != now[key][1]:
+            yield key, "changed"
+        elif then[key][0] != now[key][0]:
+            yield key, "relabelled"
+
+
+@given(DATASET, DATASET, st.permutations("abcdefgh"), st.integers(1, 5), st.integers(1, 5), st.integers(1, 9))
+@settings(max_examples=12, deadline=None)
+def test_changes_are_those_of_two_dictionaries(tmp_path_factory, then, now, order, size, other, at_once):
+    folder = tmp_path_factory.mktemp("runs")
+    before = run_of(folder, "before", in_shards(then, "abcdefgh", size, ("cat", "dog")))
+    after = run_of(folder, "after", in_shards(now, order, other, ("dog", "cat")), ("dog", "cat"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compare_images, "MOVED_AT_ONCE", at_once)
+        found = changed_images(before, after)
+    assert list(zip(*found.to_pydict().values(), strict=True)) == list(naive(then, now))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moved", [False, True])
+def test_memory_does_not_depend_on_how_many_images_there_are(tmp_path, monkeypatch, moved):
+    """Where rows were kept, and where none was."""
+    monkeypatch.setattr(compare_images, "MOVED_AT_ONCE", 2**15)
+    peaks = []
+    for count in (70_000, 280_000):
+        shards = [
+            [(f"class/{row:09d}.jpg", row % 2, f"{row:032x}") for row in range(start, start + 5_000)]
+            for start in range(0, count, 5_000)
+        ]
+        before = run_of(tmp_path / str(count), "before", shards)
+        changed = [[(key, 1 - label, digest) for key, label, digest in shards[0]], *shards[1:]]
+        after = run_of(tmp_path / str(count), "after", changed[::-1] if moved else changed)
+        del shards, changed
+        changed_images(before, before)
+        start = peak_since_reset() and peak_since_reset()
+        assert changed_images(before, after)["change"].to_pylist() == ["relabelled"] * 5_000
+        peaks.append(peak_since_reset() - start)
+    # As dictionaries of names, the second would take four times as much.
+    assert peaks[1] <= 1.5 * max(peaks[0], 16 * 2**20), np.array(peaks) / 2**20

@@ -1,0 +1,51 @@
+import pytest
+
+from tasks.dtypes import MIB
+from tasks.planning.cost import choose, costs
+from tasks.planning.memory import require_memory, stage_memory
+from tasks.planning.plan import Plan
+from tasks.wavelet.space import CoefficientSpace
+from tasks.wavelet.transform import WaveletTransform
+
+
+def chosen(images, coefficients, width=84, passes=None, shards=None, wanted="auto"):
+    shards = shards or max(1, 4 * images * coefficients // 2**26)
+    return choose(costs(images=images, coefficients=coefficients, width=width, passes=passes, shards=shards), wanted)
+
+
+def test_the_cheapest_solver_is_taken():
+    assert chosen(50_000, 3072) == "krylov"
+    assert chosen(10_000, 784) == "gram"
+    assert chosen(1450, 64, width=36) == "gram"
+    assert chosen(200, 150_528) == "dual"
+    assert chosen(1_000_000, 150_528) == "krylov"
+    assert chosen(50_000, 3072, passes=20) == "gram"
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="gram cannot be used: 150528 coefficients, above 8192"):
+        chosen(50_000, 150_528, wanted="gram")
+    with pytest.raises(ValueError, match="dual cannot be used: 50000 images"):
+        chosen(50_000, 3072, wanted="dual")
+    assert chosen(50_000, 3072, wanted="gram") == "gram"
+
+
+def plan(shard_size=64 * MIB, **changes):
+    settings = {"rank": 64, "oversample": 20, "passes": 4, "centre": True} | changes
+    space = CoefficientSpace(WaveletTransform("haar", "periodization", 2, 32, 32), 3)
+    return Plan.make(images=50_000, fitted=50_000, classes=10, space=space, shard_size=shard_size, **settings)
+
+
+def test_memory_that_is_not_there_is_refused_with_both_numbers_and_the_setting():
+    need = max(stage_memory(plan(), 20).values())
+    require_memory(plan(), 20, need)
+    with pytest.raises(ValueError, match=rf"about {need // MIB} MiB in a process where {need // MIB - 1} MiB are"):
+        require_memory(plan(), 20, need - MIB)
+    with pytest.raises(ValueError, match="lower --shard-size below 292 MiB"):
+        require_memory(plan(shard_size=512 * MIB, scales=False), 20, 600 * MIB)
+    with pytest.raises(ValueError, match="lower --rank below 1000"):
+        require_memory(plan(rank=1000, shard_size=4 * MIB, solver="krylov"), 20, 500 * MIB)
+    with pytest.raises(ValueError, match="raise --memory-limit"):
+        require_memory(plan(), 20, 100 * MIB)
+    with pytest.raises(ValueError, match="set --solver krylov"):
+        require_memory(plan(solver="gram", shard_size=4 * MIB), 20, 500 * MIB)

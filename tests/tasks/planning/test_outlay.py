@@ -1,0 +1,64 @@
+import pytest
+
+from storage.errors import InputError
+from storage.settings import Settings
+from tasks.planning.outlay import driver_memory, driver_seconds, worker_memory
+from tasks.planning.outlook import estimate_run
+
+COEFFICIENTS = 50_000 * 3072 * 4
+SCORES = 50_000 * 64 * 4
+COLUMN = 10 * 3072 * 4  # of a block, read by each of ten shards
+
+
+def estimate(images=50_000, side=32, fitted=None, **settings):
+    return estimate_run(Settings(**settings), images, (side, side, 3), 10, fitted)
+
+
+def of_all(found, what):
+    return {stage: getattr(outlay, what) for stage, outlay in found.outlays.items() if getattr(outlay, what)}
+
+
+def test_what_cifar10_takes():
+    found = estimate(solver="krylov")
+    assert found.plan.shards == 10
+    assert of_all(found, "tasks") == {"transform": 10, "decompose": 30, "project": 10, "scales": 50, "associate": 20}
+    assert of_all(found, "written") == {"transform": COEFFICIENTS, "project": SCORES}
+    assert of_all(found, "read") == {
+        # Four passes, the first of them while transforming.
+        "decompose": 3 * (COEFFICIENTS + 84 * COLUMN),
+        "project": COEFFICIENTS + 64 * COLUMN,
+        # Four passes and one for the scores, over levels, orientations and channels.
+        "scales": 5 * COEFFICIENTS + 3 * (4 * 24 + 16) * COLUMN,
+        "associate": 2 * SCORES,
+    }
+
+
+def test_settings_change_what_is_read():
+    blocks = 84 * COLUMN
+    half = estimate(solver="krylov", dtype="float16").outlays
+    assert half["decompose"].read == 3 * (COEFFICIENTS // 2 + blocks)
+    assert estimate(solver="krylov", passes=7).outlays["decompose"].read == 6 * (COEFFICIENTS + blocks)
+    gram = estimate(solver="gram").outlays
+    assert (gram["decompose"].read, gram["scales"].tasks) == (0, 10)
+    assert estimate(scales=False).outlays["scales"].read == 0
+    some = estimate(solver="krylov", fitted=25_000).outlays
+    assert some["decompose"].read == 3 * (COEFFICIENTS + blocks) // 2
+    assert some["project"].read == COEFFICIENTS + 64 * COLUMN
+
+
+def test_everything_but_memory_grows_with_the_images():
+    """Shards are as large, so a worker needs what it needed; all else is ten times as much."""
+    small, large = estimate(50_000, solver="krylov"), estimate(500_000, solver="krylov")
+    for stage, outlay in small.outlays.items():
+        for name, value in vars(outlay).items():
+            ratio = 0.1 if name == "tasks" else 0.01  # shards are up to a tenth larger
+            assert vars(large.outlays[stage])[name] == pytest.approx(10 * value, rel=ratio), (stage, name)
+    assert worker_memory(large.memory) == pytest.approx(worker_memory(small.memory), rel=0.05)
+    listed = driver_memory(large.plan, large.memory) - driver_memory(small.plan, small.memory)
+    assert listed == pytest.approx(450_000 * 300, rel=0.05)
+    assert driver_seconds(large.plan) == 10 * driver_seconds(small.plan)
+
+
+def test_settings_that_do_not_fit_are_refused():
+    with pytest.raises(InputError, match="Level 9 is too deep"):
+        estimate(level=9)

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.linear_model import Ridge as SklearnRidge
+from sklearn.metrics import roc_auc_score
+
+from tasks.statistics.classifiers import PENALTIES, Quadratic, Ridge
+from tests import naive
+from tests.strategies import labelled_scores
+from tests.tasks.statistics.test_hogsvd import scatter_of, varying
+
+
+def learned(scores, labels, classes):
+    return scatter_of(scores, labels, classes).take(0, [0, 1])
+
+
+@given(labelled_scores())
+@settings(max_examples=30, deadline=None)
+def test_quadratic_equals_naive(case):
+    scores, labels, classes = case
+    exact = scores.astype(np.float64)
+    if len(labels) - len(np.unique(labels)) <= scores.shape[1]:
+        return  # the pooled covariance is singular: the oracle cannot invert it
+    posteriors = naive.quadratic_posteriors(exact, labels, classes, exact)
+    found = Quadratic.of(learned(scores, labels, classes)).judge(exact, labels)
+    own = posteriors[np.arange(len(labels)), labels]
+    others = np.where(np.arange(classes) == labels[:, None], -np.inf, posteriors).max(axis=1)
+    np.testing.assert_allclose(found.suspicion, others - own, rtol=1e-5, atol=1e-5)
+    clear = np.abs(others - own) > 1e-4
+    np.testing.assert_array_equal(found.likeliest[clear], posteriors.argmax(axis=1)[clear])
+
+
+def test_quadratic_is_scikit_learns_when_images_abound():
+    scores, labels = varying(5, n=20_000)
+    ours = Quadratic.of(learned(scores, labels, 4)).judge(scores, labels).likeliest
+    theirs = QuadraticDiscriminantAnalysis().fit(scores, labels).predict(scores)
+    # They differ near borders: ours are drawn to the pooled covariance by five images in five thousand.
+    assert (ours == theirs).mean() > 0.98
+
+
+def test_ridge_is_scikit_learns_at_the_best_of_the_penalties():
+    random = np.random.default_rng(6)
+    labels = random.integers(0, 4, 80)
+    scores = random.standard_normal((80, 30)) * np.logspace(0, -2, 30) + 0.3 * np.eye(4, 30)[labels]
+    indicators = np.eye(5)[labels]
+    found = Ridge.of(learned(scores, labels, 5))
+    centred = scores - scores.mean(axis=0)
+    values = np.linalg.eigvalsh(centred.T @ centred)
+    errors = []
+    for penalty in PENALTIES * values[-1]:
+        hat = centred @ np.linalg.solve(centred.T @ centred + penalty * np.eye(30), centred.T) + 1 / 80
+        errors.append((((indicators - hat @ indicators) ** 2).sum()) / (80 - np.trace(hat)) ** 2)
+    best = PENALTIES[int(np.argmin(errors))] * values[-1]
+    theirs = SklearnRidge(alpha=best).fit(scores, indicators)
+    np.testing.assert_allclose(found.weights.T, theirs.coef_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.intercepts[:4], theirs.intercept_[:4], rtol=1e-6)
+    # The fifth class has no images.
+    assert (found.predict(scores) < 4).all()
+
+
+def test_wrong_labels_are_suspicious():
+    scores, labels = varying(7, n=4000)
+    scores = scores + 3 * np.random.default_rng(8).standard_normal((4, 5))[labels]
+    wrong = np.random.default_rng(9).random(4000) < 0.05
+    given_labels = np.where(wrong, (labels + 1) % 4, labels)
+    judged = Quadratic.of(learned(scores, given_labels, 4)).judge(scores, given_labels)
+    assert roc_auc_score(wrong, judged.suspicion) > 0.95
+
+
+def test_classes_of_one_image_and_none_are_judged_without_nan():
+    random = np.random.default_rng(10)
+    labels = np.r_[np.zeros(30, int), np.ones(30, int), 2]
+    scores = random.standard_normal((61, 8))
+    found = Quadratic.of(learned(scores, labels, 4)).judge(scores, labels)
+    assert np.isfinite(found.suspicion).all()
+    unknown = Quadratic.of(learned(scores, labels, 4)).judge(scores[:1], np.array([3]))
+    assert np.isnan(unknown.suspicion).all()
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_one_image_a_class_is_the_nearest_mean(images):
+    random = np.random.default_rng(11)
+    labels = np.tile(np.arange(20), images)
+    scores = random.standard_normal((20, 5))[labels] * 5 + 0.01 * random.standard_normal((20 * images, 5))
+    found = Quadratic.of(learned(scores, labels, 20)).judge(scores, labels)
+    assert (found.likeliest == labels).all()
+    assert (Ridge.of(learned(scores, labels, 20)).predict(scores) >= 0).all()
