@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flows.workers.fanout import InlineFanout
-from storage.arrays.npy import load_array
+from storage.arrays.npy import load_npy
 from storage.arrays.zarr import chunk_path
 from tasks.decompose.passes import open_solver
 from tasks.run.job import Job
@@ -48,7 +48,7 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
             return opened.first_share(load_shard(job, shard), job.used(shard))
 
         first = fanout.map_sum(first_share, plan.fitted_shards, silent, 0)
-        error = load_mean(job) - load_array(job.paths.shift)
+        error = load_mean(job) - load_npy(job.paths.shift)
         opened.finish_first(first, read_totals(job).fitted, error)
         while (number := opened.next_pass()) is not None:
             total = fanout.map_sum(partial(opened.share, number), plan.fitted_shards, silent, 0)

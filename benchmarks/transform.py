@@ -24,7 +24,7 @@ from blake3 import blake3
 from PIL import Image
 
 from benchmarks.data import images
-from storage.arrays.npy import save_array
+from storage.arrays.npy import save_npy
 from storage.arrays.zarr import read_chunk, write_chunk
 from storage.datasets.source import intact
 from storage.formats.open import open_source
@@ -175,7 +175,7 @@ def storing(folder: Path, rows: int, columns: int, repeats: int = ROUNDS) -> dic
         "the CRC-32C alone": lambda: google_crc32c.value(content),
         "BLAKE3 and CRC-32C of each part in turn": lambda: _check(content),
         "the SHA-256 alone, which is not taken": lambda: hashlib.sha256(content.data).digest(),
-        "eigenwave: an array of intermediate state, synced": lambda: save_array(saved, chunk),
+        "eigenwave: an array of intermediate state, synced": lambda: save_npy(saved, chunk),
     }
     table(f"Writing a chunk of {size:,.0f} MiB", writing, ("MiB a second", size), repeats)
     write_chunk(path, chunk)

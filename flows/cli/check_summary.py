@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tasks.planning.check import Report
+from tasks.planning.check import SourceCheck
 
 MOST_CLASSES = 30  # shown; all are in the JSON
 MOST_COUNTED = 8
@@ -14,7 +14,7 @@ MOST_NAMED = 20
 MIB = 2**20
 
 
-def check_summary(report: Report) -> RenderableType:
+def check_summary(report: SourceCheck) -> RenderableType:
     """Counts, modes, sizes, every bad image, duplicates, and the run that would follow."""
     parts: list[RenderableType] = [Text(f"\n{report.source}", style="bold"), _classes(report), Text(), _facts(report)]
     if report.looked.bad:
@@ -25,7 +25,7 @@ def check_summary(report: Report) -> RenderableType:
     return Group(*parts, Text(), *(Text(sentence, style="bold") for sentence in verdict))
 
 
-def check_json(report: Report) -> dict[str, Any]:
+def check_json(report: SourceCheck) -> dict[str, Any]:
     """Everything that was found."""
     keys, looked = report.keys, report.looked
     return {
@@ -49,16 +49,16 @@ def check_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _sizes(report: Report) -> list[tuple[tuple[int, int], int]]:
+def _sizes(report: SourceCheck) -> list[tuple[tuple[int, int], int]]:
     return report.looked.sizes.most_common()
 
 
-def _classes_of(report: Report, group: tuple[int, ...]) -> list[str]:
+def _classes_of(report: SourceCheck, group: tuple[int, ...]) -> list[str]:
     names = list(report.classes)
     return sorted({names[report.class_ids[row].as_py()] for row in group})
 
 
-def _classes(report: Report) -> Table:
+def _classes(report: SourceCheck) -> Table:
     splits = sorted({split for counts in report.classes.values() for split in counts}, key=lambda s: (s != "train", s))
     table = Table("class", *splits, box=None)
     for name, counts in list(report.classes.items())[:MOST_CLASSES]:
@@ -70,7 +70,7 @@ def _classes(report: Report) -> Table:
     return table
 
 
-def _facts(report: Report) -> Table:
+def _facts(report: SourceCheck) -> Table:
     table = Table(show_header=False, box=None)
     table.add_row("modes", _counted([(mode, count) for mode, count in report.looked.modes.most_common()]))
     table.add_row("sizes", _counted([(f"{width} x {height}", count) for (width, height), count in _sizes(report)]))
@@ -97,14 +97,14 @@ def _counted(counts: list[tuple[str, int]]) -> str:
     return shown + (f" and {len(counts) - MOST_COUNTED:,} more" if len(counts) > MOST_COUNTED else "") or "-"
 
 
-def _bad(report: Report) -> Table:
+def _bad(report: SourceCheck) -> Table:
     table = Table("bad image", "reason", "found", box=None)
     for key, reason, detail in report.looked.bad:
         table.add_row(Text(key, overflow="fold"), reason, Text(detail, overflow="fold"))
     return table
 
 
-def _duplicates(report: Report) -> Table:
+def _duplicates(report: SourceCheck) -> Table:
     table = Table("the same image", "classes", box=None)
     # Those with more than one class first: one of their labels is wrong.
     groups = sorted(report.duplicates.groups, key=lambda group: len(_classes_of(report, group)) < 2)  # noqa: PLR2004

@@ -13,7 +13,7 @@ from storage.stores.store import StorePath
 HEADER_BYTES = 4096  # more than any of NumPy's headers here
 
 
-def save_array(path: StorePath, values: npt.NDArray[Any]) -> None:
+def save_npy(path: StorePath, values: npt.NDArray[Any]) -> None:
     """Write an array whole, in NumPy's format, row by row."""
     values = np.ascontiguousarray(values)
     header = io.BytesIO()
@@ -21,15 +21,15 @@ def save_array(path: StorePath, values: npt.NDArray[Any]) -> None:
     write_file(path, header.getvalue(), values.reshape(-1).view(np.uint8).data)
 
 
-def load_array(path: StorePath) -> npt.NDArray[Any]:
-    """Read an array that `save_array` wrote, without a copy."""
+def load_npy(path: StorePath) -> npt.NDArray[Any]:
+    """Read an array that `save_npy` wrote, without a copy."""
     content = path.read()
     header = _header(io.BytesIO(content[:HEADER_BYTES].data))
     return content[header.bytes :].view(header.dtype).reshape(header.shape)
 
 
-def load_rows(path: StorePath, rows: slice) -> npt.NDArray[Any]:
-    """Read some rows of an array that `save_array` wrote, and nothing else."""
+def load_npy_rows(path: StorePath, rows: slice) -> npt.NDArray[Any]:
+    """Read some rows of an array that `save_npy` wrote, and nothing else."""
     with path.open() as file:
         header = _header(file)
         row_bytes = header.dtype.itemsize * math.prod(header.shape[1:])
@@ -38,14 +38,14 @@ def load_rows(path: StorePath, rows: slice) -> npt.NDArray[Any]:
     return np.frombuffer(content, header.dtype).reshape(-1, *header.shape[1:])
 
 
-def save_arrays(path: StorePath, **arrays: npt.NDArray[Any]) -> None:
+def save_npz(path: StorePath, **arrays: npt.NDArray[Any]) -> None:
     """Write arrays by name into one file."""
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def load_arrays(path: StorePath) -> dict[str, npt.NDArray[Any]]:
-    """Read arrays that `save_arrays` wrote."""
+def load_npz(path: StorePath) -> dict[str, npt.NDArray[Any]]:
+    """Read arrays that `save_npz` wrote."""
     with path.open() as file, np.load(file) as arrays:
         return dict(arrays)
 

@@ -9,16 +9,16 @@ from storage.tables.parquet import write_table
 from storage.tables.schemas import TABLES
 from tasks.dtypes import Float64
 from tasks.run.job import Job
-from tasks.statistics.class_comparison import Comparison
+from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import agreement
 from tasks.statistics.scatter import ClassScatter
 
 
 def compare_classes(
     job: Job, scatter: ClassScatter, names: Sequence[str], metadata: Mapping[str, str]
-) -> tuple[Comparison, Comparison]:
+) -> tuple[ClassComparison, ClassComparison]:
     """Write what is found, and give it: under the true labels, and under one permutation of them."""
-    true, shuffled = Comparison.of(scatter, 0), Comparison.of(scatter, 1)
+    true, shuffled = ClassComparison.of(scatter, 0), ClassComparison.of(scatter, 1)
     rank = scatter.sums.shape[-1]
     generalized = true.whitening.loadings(true.generalized.directions)
     of_classes = np.stack([true.whitening.loadings(directions) for directions in true.against.directions])
@@ -40,7 +40,7 @@ def _padded(loadings: Float64, rank: int) -> Float64:
     return np.pad(loadings, widths)
 
 
-def _generalized(true: Comparison, names: Sequence[str]) -> dict[str, object]:
+def _generalized(true: ClassComparison, names: Sequence[str]) -> dict[str, object]:
     patterns, classes = true.shares.shape
     pairs = zip(true.shares, true.held_out_shares, strict=True)
     return {
@@ -54,7 +54,7 @@ def _generalized(true: Comparison, names: Sequence[str]) -> dict[str, object]:
     }
 
 
-def _class_patterns(true: Comparison, shuffled: Comparison, names: Sequence[str]) -> dict[str, object]:
+def _class_patterns(true: ClassComparison, shuffled: ClassComparison, names: Sequence[str]) -> dict[str, object]:
     classes, most = true.against.angle.shape
     return {
         "class_id": np.repeat(np.arange(classes), most),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from storage.arrays.npy import load_array
+from storage.arrays.npy import load_npy
 from storage.errors import EigenwaveError
 from storage.tables.batches import write_batch
 from storage.tables.schemas import JUDGEMENT
@@ -29,7 +29,7 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
     """
     labels, judges = load_labels(job, shard), load_state(job.paths.judges, Judges)
     scores = load_scores(job, shard)[labels.valid].astype(np.float64)
-    shuffled = shuffled_labels(labels.ids, load_array(job.paths.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.thresholds), job.settings.seed)
     judgement = judge_parts(judges, scores, labels.classes, labels.part)
     _write_judgement(job, shard, labels, judgement)
     fitted, held_out = labels.fitted, labels.part == HELD_OUT

@@ -36,7 +36,7 @@ from tasks.statistics.association import (
     variance,
 )
 from tasks.statistics.bootstrap import Intervals, intervals
-from tasks.statistics.class_comparison import Comparison
+from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import expected_heterogeneity
 from tasks.statistics.ranks import area_under_curve, kruskal_wallis, mutual_information
 from tasks.statistics.relabelling import NOISE
@@ -173,7 +173,7 @@ def _pattern_class(found: Findings) -> dict[str, object]:
     } | {name: values.ravel() for name, values in by_pair.items()}
 
 
-def _learnability(found: Findings, true: Comparison, shuffled: Comparison) -> dict[str, object]:
+def _learnability(found: Findings, true: ClassComparison, shuffled: ClassComparison) -> dict[str, object]:
     sums, control, colours = found.sums, found.shuffled, found.projected.colours
     n, rank = int(sums.counts.sum()), found.rank
     value, null = learnability(sums.counts, sums.sums, sums.cross), expected_null(rank, n)

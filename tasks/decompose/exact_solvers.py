@@ -6,7 +6,7 @@ pair of shards, pass 2 combines the rows.
 
 import numpy as np
 
-from storage.arrays.npy import load_array, load_rows, save_array
+from storage.arrays.npy import load_npy, load_npy_rows, save_npy
 from storage.errors import EigenwaveError
 from tasks.decompose.solver import Solver
 from tasks.dtypes import Float32, Float64, Mask
@@ -40,7 +40,7 @@ class DualSolver(Solver):
     def finish_pass(self, number: int, total: Float64) -> None:
         """Decompose the kernel into weights, or keep the combination."""
         if number == COMBINE:
-            save_array(self.paths.product(COMBINE), total)
+            save_npy(self.paths.product(COMBINE), total)
             return
         shards = self.job.plan.fitted_shards
         if int(total[0]) != len(shards):
@@ -50,11 +50,11 @@ class DualSolver(Solver):
         matrix = self._assembled()
         settings = self.job.settings
         values, vectors = eigenpairs(matrix, self.rank, settings.energy, settings.seed)
-        save_array(self.paths.weights, (vectors.T / np.sqrt(values)).astype(np.float32))
+        save_npy(self.paths.weights, (vectors.T / np.sqrt(values)).astype(np.float32))
 
     def patterns(self) -> Float32:
         """The combined rows, made orthonormal to the last digit."""
-        basis = orthonormalise(load_array(self.paths.product(COMBINE)), [])
+        basis = orthonormalise(load_npy(self.paths.product(COMBINE)), [])
         return with_fixed_signs(basis.T.astype(np.float64)).astype(np.float32)
 
     def _kernel(self, shard: int) -> Float64:
@@ -62,13 +62,13 @@ class DualSolver(Solver):
         blocks = [kernel(own, self._used_rows(other), mean) for other in range(shard)]
         rows = np.concatenate([*blocks, kernel(own, own, mean)], axis=1)
         require_finite(rows, self.job, shard)
-        save_array(self.paths.kernel(shard), rows)
+        save_npy(self.paths.kernel(shard), rows)
         return np.ones(1)
 
     def _combination(self, shard: int) -> Float64:
         before = sum(int(self.job.used(other).sum()) for other in range(shard))
         used = self.job.used(shard)
-        weights = load_rows(self.paths.weights, slice(before, before + int(used.sum())))
+        weights = load_npy_rows(self.paths.weights, slice(before, before + int(used.sum())))
         product = combine(load_shard(self.job, shard), used, weights, load_mean(self.job))
         require_finite(product, self.job, shard)
         return product
@@ -79,7 +79,7 @@ class DualSolver(Solver):
         return rows if used.all() else rows[used]
 
     def _assembled(self) -> Float64:
-        parts = [load_array(self.paths.kernel(shard)) for shard in self.job.plan.fitted_shards]
+        parts = [load_npy(self.paths.kernel(shard)) for shard in self.job.plan.fitted_shards]
         size = sum(len(part) for part in parts)
         matrix, start = np.empty((size, size)), 0
         for part in parts:
@@ -95,15 +95,15 @@ class GramSolver(Solver):
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
         """The Gram matrix of a shard, about the guessed mean."""
-        return gram(rows, used, load_array(self.paths.shift))
+        return gram(rows, used, load_npy(self.paths.shift))
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
         """Move the matrix to the true mean."""
         subtract_outer(total, rows * error, error)
-        save_array(self.paths.gram, total)
+        save_npy(self.paths.gram, total)
 
     def patterns(self) -> Float32:
         """Leading eigenvectors."""
         settings = self.job.settings
-        _, vectors = eigenpairs(load_array(self.paths.gram), self.rank, settings.energy, settings.seed)
+        _, vectors = eigenpairs(load_npy(self.paths.gram), self.rank, settings.energy, settings.seed)
         return with_fixed_signs(np.ascontiguousarray(vectors)).astype(np.float32)

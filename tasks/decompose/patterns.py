@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from storage.arrays.npy import save_array
+from storage.arrays.npy import save_npy
 from storage.arrays.zarr import ArraySpec, chunk_path, create_array, write_array, write_chunk
 from storage.errors import EigenwaveError
 from tasks.decompose.passes import open_solver
@@ -30,7 +30,7 @@ def extract_patterns(job: Job) -> None:
     ids, labels = _fitted_samples(job)
     sizes = np.bincount(labels, minlength=job.plan.classes)
     borders = thresholds(ids, sizes, job.settings.seed, job.settings.permutations)
-    save_array(job.paths.thresholds, borders)
+    save_npy(job.paths.thresholds, borders)
 
 
 def patterns_are_there(job: Job) -> bool:

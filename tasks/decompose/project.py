@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from storage.arrays.npy import load_array
+from storage.arrays.npy import load_npy
 from storage.arrays.zarr import chunk_path, write_chunk
 from storage.errors import EigenwaveError
 from tasks.dtypes import Float64
@@ -57,7 +57,7 @@ def project_shard(job: Job, shard: int) -> Projection:
 
 
 def _colour_sums(job: Job, colours: Float64, labels: Labels) -> ClassSums:
-    shuffled = shuffled_labels(labels.ids[labels.fitted], load_array(job.paths.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids[labels.fitted], load_npy(job.paths.thresholds), job.settings.seed)
     return ClassSums.of(colours, labels.classes[labels.fitted], shuffled, job.plan.classes)
 
 

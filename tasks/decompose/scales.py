@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from storage.arrays.npy import load_array, save_array
+from storage.arrays.npy import load_npy, save_npy
 from storage.errors import EigenwaveError
 from tasks.dtypes import Float32, Float64
 from tasks.run.job import Job
@@ -21,10 +21,10 @@ def begin_scales(job: Job) -> None:
     if paths.scale_basis(0).exists() or paths.scale_patterns.exists():
         return
     if paths.gram.exists():
-        save_array(paths.scale_patterns, _from_gram(job))
+        save_npy(paths.scale_patterns, _from_gram(job))
         return
     width = job.plan.scale_rank(job.settings.permutations) + OVERSAMPLE
-    save_array(paths.scale_basis(0), first_blocks(job.scales, job.plan.coefficients, width, job.settings.seed))
+    save_npy(paths.scale_basis(0), first_blocks(job.scales, job.plan.coefficients, width, job.settings.seed))
 
 
 def next_scale_pass(job: Job) -> int | None:
@@ -44,7 +44,7 @@ def share_of_scales(job: Job, number: int, shard: int) -> Float64:
         If the shard is missing or damaged.
     """
     rows, used = load_shard(job, shard), job.used(shard)
-    product = share(job.scales, rows, used, load_array(job.paths.scale_basis(number)), load_mean(job))
+    product = share(job.scales, rows, used, load_npy(job.paths.scale_basis(number)), load_mean(job))
     require_finite(product, job, shard)
     return product
 
@@ -53,14 +53,14 @@ def share_of_scales(job: Job, number: int, shard: int) -> Float64:
 def finish_scale_pass(job: Job, number: int, total: Float64) -> None:
     """Write the blocks of the next pass, or after the last the patterns; and last the product."""
     paths, earlier = job.paths, range(number + 1)
-    blocks = [load_array(paths.scale_basis(pass_number)) for pass_number in earlier]
+    blocks = [load_npy(paths.scale_basis(pass_number)) for pass_number in earlier]
     if number + 1 < PASSES:
-        save_array(paths.scale_basis(number + 1), next_blocks(job.scales, blocks, total))
+        save_npy(paths.scale_basis(number + 1), next_blocks(job.scales, blocks, total))
     else:
-        products = [*(load_array(paths.scale_product(pass_number)) for pass_number in earlier[:-1]), total]
+        products = [*(load_npy(paths.scale_product(pass_number)) for pass_number in earlier[:-1]), total]
         rank, energy = job.plan.scale_rank(job.settings.permutations), read_totals(job).energy
-        save_array(paths.scale_patterns, leading_patterns(job.scales, blocks, products, rank, energy))
-    save_array(paths.scale_product(number), total)
+        save_npy(paths.scale_patterns, leading_patterns(job.scales, blocks, products, rank, energy))
+    save_npy(paths.scale_product(number), total)
 
 
 @single_threaded
@@ -73,9 +73,9 @@ def score_scales(job: Job, shard: int) -> ScaleSums:
         If the shard is missing or damaged.
     """
     rows, used, labels = load_shard(job, shard), job.used(shard), load_labels(job, shard)
-    shuffled = shuffled_labels(labels.ids, load_array(job.paths.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.thresholds), job.settings.seed)
     labellings = np.concatenate([labels.classes[None], shuffled])[:, labels.fitted]
-    patterns = load_array(job.paths.scale_patterns)
+    patterns = load_npy(job.paths.scale_patterns)
     sums = ScaleSums.of(job.scales, rows, used, patterns, load_mean(job), labellings, job.plan.classes)
     require_finite(sums.cross, job, shard)
     return sums
@@ -97,7 +97,7 @@ def finish_scales(job: Job, result: ScaleSums) -> None:
 
 def _from_gram(job: Job) -> Float32:
     """Patterns of each scale from principal submatrices of the Gram matrix of all columns."""
-    gram, rank = load_array(job.paths.gram), job.plan.scale_rank(job.settings.permutations)
+    gram, rank = load_npy(job.paths.gram), job.plan.scale_rank(job.settings.permutations)
     patterns = np.zeros((len(job.scales), len(gram), rank), np.float32)
     for number, family in enumerate(job.scales):
         for scale in family:

@@ -52,7 +52,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Report:
+class SourceCheck:
     """What `check_source` found.
 
     Attributes
@@ -85,7 +85,7 @@ class Report:
     problems: list[str]
 
 
-def check_source(source: str, settings: Settings) -> Report:
+def check_source(source: str, settings: Settings) -> SourceCheck:
     """Decode every image of a dataset.
 
     Raises
@@ -114,7 +114,7 @@ def check_source(source: str, settings: Settings) -> Report:
         run = _estimate(source, settings.model_copy(update={"max_bad_fraction": 1.0}), looked.seconds)
     except EigenwaveError as error:
         problems.append(str(error))
-    return Report(
+    return SourceCheck(
         source=source,
         images=len(samples),
         ignored=opened.ignored,

@@ -145,12 +145,12 @@ def _replicated(row: Row) -> Check | None:
     if agreement is None:
         return None
     shuffled = row["share_agreement_shuffled"]
-    beside = f", {signed(shuffled)} with shuffled labels" if shuffled is not None else ""
+    beside = f", {with_sign(shuffled)} with shuffled labels" if shuffled is not None else ""
     passed = agreement >= GOOD_AGREEMENT and agreement > (shuffled or 0.0)
     return Check(
         passed,
         "Class patterns come back in unseen images" if passed else "Class patterns do not come back in unseen images",
-        f"Shares of variance correlate by {signed(agreement)}{beside}; {GOOD_AGREEMENT} is asked for.",
+        f"Shares of variance correlate by {with_sign(agreement)}{beside}; {GOOD_AGREEMENT} is asked for.",
     )
 
 
@@ -187,7 +187,7 @@ def percent(value: float) -> str:
     return f"{100 * value:.3g} %"
 
 
-def signed(value: float) -> str:
+def with_sign(value: float) -> str:
     """A correlation with two digits and a proper minus."""
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 

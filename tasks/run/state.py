@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from storage.arrays.npy import load_arrays, save_arrays
+from storage.arrays.npy import load_npz, save_npz
 from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
 from storage.errors import EigenwaveError
 from storage.stores.files import write_file
@@ -93,12 +93,12 @@ def load_scores(job: Job, shard: int) -> Float32:
 
 def save_state(path: StorePath, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and of other such
     """Write a dataclass of arrays whole."""
-    save_arrays(path, **flattened(state))
+    save_npz(path, **flattened(state))
 
 
 def load_state(path: StorePath, kind: type[T]) -> T:
     """Read a dataclass of arrays."""
-    return unflattened(kind, load_arrays(path))
+    return unflattened(kind, load_npz(path))
 
 
 def save_totals(job: Job, totals: Totals) -> None:

@@ -25,7 +25,7 @@ MOST_OF_A_CLASS = 4  # patterns kept of each class
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ClassComparison:
     """Classes compared by how their scores vary, under one labelling.
 
     Attributes

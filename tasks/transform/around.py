@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.arrays.npy import load_array, save_array
+from storage.arrays.npy import load_npy, save_npy
 from storage.arrays.zarr import write_array
 from storage.errors import EigenwaveError
 from storage.formats.open import open_source
@@ -31,7 +31,7 @@ LOOKED_AT = 256  # images that the mean is guessed from
 def begin_transform(job: Job) -> None:
     """Write what the first pass needs: a guess of the mean, and what the solver starts with."""
     shift = _mean_of_some(job) if job.settings.centre else np.zeros(job.plan.coefficients)
-    save_array(job.paths.shift, shift)
+    save_npy(job.paths.shift, shift)
     open_solver(job).begin()
 
 
@@ -58,7 +58,7 @@ def finish_transform(job: Job, result: FirstPass) -> None:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
     write_array(job.paths.mean, mean, ("coefficient",))
     save_totals(job, Totals(moments.rows, rejected, energy, digest, duplicates.images, duplicates.conflicting))
-    open_solver(job).finish_first(result.share, moments.rows, mean - load_array(job.paths.shift))
+    open_solver(job).finish_first(result.share, moments.rows, mean - load_npy(job.paths.shift))
     write_file(job.paths.transformed)
 
 

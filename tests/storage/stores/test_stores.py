@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from storage.arrays.npy import load_array, load_rows, save_array
+from storage.arrays.npy import load_npy, load_npy_rows, save_npy
 from storage.arrays.zarr import ArraySpec, chunk_path, create_array, link_chunk, open_array, read_chunk, write_chunk
 from storage.errors import DamagedError, EigenwaveError, InputError
 from storage.runs.shards import find_shard, store_shard
@@ -110,10 +110,10 @@ def test_arrays_tables_and_shards(folder, address):
     write_chunk(chunk_path(folder / "a.zarr", 1), values[3:])
     assert np.array_equal(open_array(folder / "a.zarr")[:], values)
     assert [path.key for path in (folder / "a.zarr").files()] == ["a.zarr/c/0/0", "a.zarr/c/1/0", "a.zarr/zarr.json"]
-    save_array(folder / "a.npy", values.T)
-    assert np.array_equal(load_array(folder / "a.npy"), values.T)
-    assert load_array(folder / "a.npy").flags.writeable
-    assert np.array_equal(load_rows(folder / "a.npy", slice(1, 3)), values.T[1:3])
+    save_npy(folder / "a.npy", values.T)
+    assert np.array_equal(load_npy(folder / "a.npy"), values.T)
+    assert load_npy(folder / "a.npy").flags.writeable
+    assert np.array_equal(load_npy_rows(folder / "a.npy", slice(1, 3)), values.T[1:3])
     columns = {"fraction": [0.1, 0.2]}
     schema = pa.schema([pa.field("fraction", pa.float64())])
     write_table(folder / "t.parquet", schema, columns, {})
@@ -122,7 +122,7 @@ def test_arrays_tables_and_shards(folder, address):
 
 def test_numpy_reads_saved_arrays(tmp_path):
     values = np.asfortranarray(np.random.default_rng(0).random((3, 5)))
-    save_array(open_path(tmp_path) / "a.npy", values)
+    save_npy(open_path(tmp_path) / "a.npy", values)
     assert np.array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), values)
 
 

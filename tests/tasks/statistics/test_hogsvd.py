@@ -3,7 +3,7 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 
-from tasks.statistics.class_comparison import Comparison
+from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import (
     REGULARISATION,
     Whitening,
@@ -155,7 +155,7 @@ def test_a_planted_direction_is_found_and_replicates_and_shuffled_labels_find_no
     scores += np.outer((labels == 2) * (scores @ direction), direction)
     part = random.integers(0, 3, 6000)
     scatter = scatter_of(scores, labels, 5, part, random.permutation(labels))
-    true, shuffled = Comparison.of(scatter, 0), Comparison.of(scatter, 1)
+    true, shuffled = ClassComparison.of(scatter, 0), ClassComparison.of(scatter, 1)
     assert abs(true.whitening.loadings(true.against.directions[2])[0] @ direction) > 0.995
     assert abs(true.whitening.loadings(true.generalized.directions)[0] @ direction) > 0.97
     # 4 of 8 parts of the variance, and arctan(2) - pi/4.
@@ -171,7 +171,7 @@ def test_a_planted_direction_is_found_and_replicates_and_shuffled_labels_find_no
 
 def test_nothing_learned_gives_nothing():
     scores, labels = np.ones((3, 2)), np.arange(3)
-    found = Comparison.of(scatter_of(scores, labels, 3, np.full(3, 2), labels), 0)
+    found = ClassComparison.of(scatter_of(scores, labels, 3, np.full(3, 2), labels), 0)
     assert np.isnan([found.heterogeneity, found.agreement, found.half_agreement, found.largest_share]).all()
     assert np.isnan(found.against.angle).all()
 

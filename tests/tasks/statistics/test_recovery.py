@@ -9,7 +9,7 @@ from storage.tables.parquet import to_table
 from storage.tables.schemas import TABLES
 from tasks.statistics.association import ClassSums, control, expected_null, learnability, significant, variance
 from tasks.statistics.bootstrap import GROUPS, GroupSums, group_of, groups_kept, intervals
-from tasks.statistics.class_comparison import Comparison
+from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.classifiers import Quadratic, Ridge
 from tasks.statistics.ranks import Histogram, LevelCounts, bins, labellings_counted, looked_up, mutual_information
 from tasks.statistics.relabelling import noisy_labels, sample_ids, shuffled_labels, thresholds
@@ -137,7 +137,7 @@ def test_classes_of_ten_thousand_images_and_of_one():
     assert np.isfinite(judged.suspicion[known]).all()
     assert np.isnan(judged.suspicion[~known]).all()
     assert (judged.likeliest[:20_000] == labels[:20_000]).mean() > 0.55
-    found = Comparison.of(scatter, 0)
+    found = ClassComparison.of(scatter, 0)
     assert np.isnan(found.heterogeneity)
     shares = found.shares[:, known[[0, 10_000, 20_000]]]
     np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -171,7 +171,7 @@ def test_many_classes_take_bounded_memory_and_give_numbers_or_null(classes, imag
     learned = scatter.take(0, [0, 1])
     assert np.isfinite(Quadratic.of(learned).roots).all()
     assert np.isfinite(Ridge.of(learned).weights).all()
-    found = Comparison.of(scatter, 0)
+    found = ClassComparison.of(scatter, 0)
     assert found.shares.shape[1] == classes
     np.testing.assert_allclose(np.nansum(found.shares, axis=1), 1)
     assert np.isnan(found.heterogeneity)

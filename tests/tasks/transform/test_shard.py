@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from storage.arrays.npy import load_array
+from storage.arrays.npy import load_npy
 from storage.arrays.zarr import chunk_path, open_array
 from storage.errors import EigenwaveError
 from storage.formats.open import open_source
@@ -40,13 +40,13 @@ def test_coefficients_moments_and_product_are_right(make_job, class_folders):
     np.testing.assert_allclose(open_array(job.paths.coefficients)[:], expected, atol=1e-6)
     assert result.moments.rows == 24
     np.testing.assert_allclose(result.moments.column_sum, expected.sum(axis=0), atol=1e-5)
-    shifted = expected - load_array(job.paths.shift)
-    share = shifted.T @ (shifted @ load_array(job.paths.basis(0)))
+    shifted = expected - load_npy(job.paths.shift)
+    share = shifted.T @ (shifted @ load_npy(job.paths.basis(0)))
     np.testing.assert_allclose(result.share, share, rtol=1e-4, atol=1e-3)
     finish_transform(job, result)
     centred = expected - expected.mean(axis=0)
     np.testing.assert_allclose(
-        load_array(job.paths.product(0)), centred.T @ (centred @ load_array(job.paths.basis(0))), rtol=1e-4, atol=1e-3
+        load_npy(job.paths.product(0)), centred.T @ (centred @ load_npy(job.paths.basis(0))), rtol=1e-4, atol=1e-3
     )
 
 
