@@ -48,7 +48,7 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
             return opened.first_share(load_shard(job, shard), job.used(shard))
 
         first = fanout.map_sum(first_share, plan.fitted_shards, silent, 0)
-        error = load_mean(job) - load_npy(job.paths.shift)
+        error = load_mean(job) - load_npy(job.paths.work.shift)
         opened.finish_first(first, read_totals(job).fitted, error)
         while (number := opened.next_pass()) is not None:
             total = fanout.map_sum(partial(opened.share, number), plan.fitted_shards, silent, 0)
@@ -67,8 +67,8 @@ def silent() -> None:
 def forget(job: Job) -> None:
     """Remove what another contender left."""
     left = ("basis-", "product-", "values-", "gram.", "kernel/", "weights.")
-    for path in job.paths.work.files():
-        if path.relative_to(job.paths.work).startswith(left):
+    for path in job.paths.work.folder.files():
+        if path.relative_to(job.paths.work.folder).startswith(left):
             path.unlink()
 
 

@@ -268,7 +268,7 @@ def _parts(job: Job, local: Path) -> Contenders:
     def stage() -> None:
         for marker in (local / "shards").rglob("*.json"):
             marker.unlink()  # a shard without one is not complete
-        job.paths.part(0).unlink()  # nor does it know its images
+        job.paths.work.part(0).unlink()  # nor does it know its images
         transform_shard(job, 0)
 
     return {

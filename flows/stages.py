@@ -68,7 +68,7 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
 
     A run that is continued starts over if images have changed since they were transformed.
     """
-    if job.paths.transformed.exists():
+    if job.paths.work.transformed.exists():
         if not _changed_images(job, fanout, progress):
             return False
         start_over(job)
@@ -101,7 +101,7 @@ def decompose(job: Job, fanout: Fanout, number: int, progress: Progress) -> None
 
 def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Scores of all images on the patterns; False if that was done."""
-    if job.paths.projection.exists():
+    if job.paths.work.projection.exists():
         return False
     extract_patterns(job)
     with progress("project", job.plan.shards) as advance:
@@ -114,7 +114,7 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
 
 def decompose_scales(job: Job, fanout: Fanout, progress: Progress) -> None:
     """Each scale on its own, as far as the settings and the number of classes allow."""
-    if not job.plan.scale_rank(job.settings.permutations) or job.paths.scales.exists():
+    if not job.plan.scale_rank(job.settings.permutations) or job.paths.work.scales.exists():
         return
     shards = job.plan.fitted_shards
     begin_scales(job)
@@ -130,9 +130,9 @@ def decompose_scales(job: Job, fanout: Fanout, progress: Progress) -> None:
 
 def associate(job: Job, fanout: Fanout, progress: Progress) -> None:
     """Statistics of the scores, then what takes all images to say of one, then the tables."""
-    if not job.paths.summary.exists():
+    if not job.paths.work.summary.exists():
         finish_summary(job, _over_scores(job, fanout, progress, "summarise", summarise_shard))
-    if not job.paths.verdicts.exists():
+    if not job.paths.work.verdicts.exists():
         finish_verdicts(job, _over_scores(job, fanout, progress, "judge", judge_shard))
     associate_patterns(job)
     tabulate_images(job)

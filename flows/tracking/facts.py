@@ -78,7 +78,7 @@ def pass_facts(job: Job, seconds: float) -> Facts:
 
 def projection_facts(job: Job, seconds: float) -> Facts:
     """How exact the patterns are, and what they hold; `seconds` of wall time."""
-    projected, totals = load_state(job.paths.projection, Projected), read_totals(job)
+    projected, totals = load_state(job.paths.work.projection, Projected), read_totals(job)
     return {
         "patterns": f"{len(projected.squares)}",
         "energy held": f"{projected.squares.sum() / totals.energy:.2%}",
@@ -135,7 +135,7 @@ def _passed(each: Sequence[bool]) -> str:
 def draw_patterns(job: Job) -> bytes:
     """The leading patterns as a PNG, drawn as in the report: with their signs, or as maps of where they are strong."""
     run, total = Run(job.paths), read_totals(job).energy
-    squares = load_state(job.paths.projection, Projected).squares[:DRAWN]
+    squares = load_state(job.paths.work.projection, Projected).squares[:DRAWN]
     images = [(run.pattern_image(j), f"{j}: {share:.1%}") for j, share in enumerate(squares / total)]
     return _sheet(images, signed if job.space.invertible else energy)
 

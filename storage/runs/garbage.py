@@ -54,7 +54,7 @@ def _shards(paths: RunPaths) -> Iterator[str]:
         except InputError as error:
             raise InputError(f"{error} Until then it is not known which shards are needed.") from None
         return
-    for path in paths.parts.files():
+    for path in paths.work.parts.files():
         try:
             yield metadata_of(read_batch(path), "shard_key")
         except EigenwaveError as error:
@@ -71,7 +71,7 @@ def _leftovers(workspace: Workspace) -> Iterator[Entry]:
     yield from (entry for entry in store.files("seen") if entry.key not in seen)
     for paths in workspace.runs():
         if paths.manifest.exists():
-            yield from store.files(paths.work.key)
+            yield from store.files(paths.work.folder.key)
 
 
 def _now(workspace: Workspace) -> datetime:

@@ -1,4 +1,4 @@
-"""Where everything lies: every path of a workspace is made here."""
+"""Where everything lies: every path of a workspace is made here, but for the state of an unfinished run (work.py)."""
 
 import re
 from contextlib import AbstractContextManager
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.errors import InputError
+from storage.runs.work import WorkPaths
 from storage.stores.open import SCHEMES, open_path
 from storage.stores.store import Lease, StorePath
 
@@ -16,10 +17,7 @@ RUN_ID_PATTERN = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]{0,99}")
 
 @dataclass(frozen=True)
 class RunPaths:
-    """The files of one run.
-
-    `work` holds what an interrupted run continues from; it is removed when the run is sealed.
-    """
+    """The files of one run."""
 
     folder: StorePath
 
@@ -108,114 +106,12 @@ class RunPaths:
     @property
     def finished(self) -> bool:
         """Whether the run was sealed, even if its manifest was lost since."""
-        return self.manifest.exists() or (self.manifest_copy.exists() and not self.work.is_dir())
+        return self.manifest.exists() or (self.manifest_copy.exists() and not self.work.folder.is_dir())
 
     @property
-    def work(self) -> StorePath:
-        """Intermediate state of an unfinished run."""
-        return self.folder / "work"
-
-    @property
-    def listing(self) -> StorePath:
-        """Every sample in row order, a batch a shard."""
-        return self.work / "listing.batches"
-
-    @property
-    def totals(self) -> StorePath:
-        """What the transform found."""
-        return self.work / "totals.json"
-
-    @property
-    def transformed(self) -> StorePath:
-        """Says that all shards are transformed and the first pass is finished."""
-        return self.work / "transformed"
-
-    @property
-    def shift(self) -> StorePath:
-        """Mean of some images, that the first pass is taken about."""
-        return self.work / "shift.npy"
-
-    @property
-    def thresholds(self) -> StorePath:
-        """What shuffled labels are made from."""
-        return self.work / "thresholds.npy"
-
-    @property
-    def projection(self) -> StorePath:
-        """Merged sums of the projecting pass."""
-        return self.work / "projection.npz"
-
-    @property
-    def summary(self) -> StorePath:
-        """Merged sums over the scores."""
-        return self.work / "summary.npz"
-
-    @property
-    def judges(self) -> StorePath:
-        """What images are judged by: all scores' histograms, and classifiers."""
-        return self.work / "judges.npz"
-
-    @property
-    def verdicts(self) -> StorePath:
-        """Merged sums over the judged images."""
-        return self.work / "verdicts.npz"
-
-    def judgement(self, shard: int) -> StorePath:
-        """What each sample of a shard was judged to be."""
-        return self.work / "judgements" / f"{shard:06d}.batches"
-
-    @property
-    def parts(self) -> StorePath:
-        """Folder of what became of samples."""
-        return self.work / "parts"
-
-    def part(self, shard: int) -> StorePath:
-        """What became of each sample of a shard."""
-        return self.parts / f"{shard:06d}.batches"
-
-    def basis(self, number: int) -> StorePath:
-        """Orthonormal block that pass `number` multiplies, (coefficients, block width) float32."""
-        return self.work / f"basis-{number:02d}.npy"
-
-    def product(self, number: int) -> StorePath:
-        """Product of pass `number`, (coefficients, block width) float64."""
-        return self.work / f"product-{number:02d}.npy"
-
-    def values(self, number: int) -> StorePath:
-        """Squared singular values as the passes up to `number` see them."""
-        return self.work / f"values-{number:02d}.npy"
-
-    def scale_basis(self, number: int) -> StorePath:
-        """Blocks that pass `number` over the scales multiplies, (families, coefficients, block width) float32."""
-        return self.work / f"scale-basis-{number:02d}.npy"
-
-    def scale_product(self, number: int) -> StorePath:
-        """Products of pass `number` over the scales, (families, coefficients, block width) float64."""
-        return self.work / f"scale-product-{number:02d}.npy"
-
-    @property
-    def scale_patterns(self) -> StorePath:
-        """Patterns of each scale, (families, coefficients, patterns) float32."""
-        return self.work / "scale-patterns.npy"
-
-    @property
-    def scales(self) -> StorePath:
-        """Merged sums over the scores on the patterns of scales."""
-        return self.work / "scales.npz"
-
-    @property
-    def gram(self) -> StorePath:
-        """Gram matrix of the columns, float64."""
-        return self.work / "gram.npy"
-
-    def kernel(self, shard: int) -> StorePath:
-        """Rows of a shard in the Gram matrix of the rows, up to the diagonal, float64."""
-        return self.work / "kernel" / f"{shard:06d}.npy"
-
-    @property
-    def weights(self) -> StorePath:
-        """What patterns are combined from rows with, (images fitted, patterns) float32."""
-        return self.work / "weights.npy"
+    def work(self) -> WorkPaths:
+        """Intermediate state, while the run is unfinished."""
+        return WorkPaths(self.folder / "work")
 
     @property
     def tables(self) -> StorePath:

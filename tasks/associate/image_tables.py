@@ -26,7 +26,7 @@ def write_samples(job: Job) -> None:
     ):
         for shard in range(job.plan.shards):
             part = job.part(shard, [*rejects.names, "digest"])
-            judged = read_batch(job.paths.judgement(shard))
+            judged = read_batch(job.paths.work.judgement(shard))
             valid = pc.is_null(part["reason"])
             columns = {name: table[name] for table in (part, judged) for name in table.column_names}
             columns |= {"valid": valid, "digest": to_text(from_column(part["digest"]))}
@@ -63,7 +63,7 @@ def tabulate_suspects(job: Job) -> None:
 
 
 def _suspects(job: Job, shard: int) -> Iterator[Suspect]:
-    judged = read_batch(job.paths.judgement(shard))
+    judged = read_batch(job.paths.work.judgement(shard))
     suspicion = judged["label_suspicion"].to_numpy()
     if not (suspicion > 0).any():
         return

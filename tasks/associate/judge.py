@@ -27,9 +27,9 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
     EigenwaveError
         If the scores are missing or damaged, or the disk refuses the write.
     """
-    labels, judges = load_labels(job, shard), load_state(job.paths.judges, Judges)
+    labels, judges = load_labels(job, shard), load_state(job.paths.work.judges, Judges)
     scores = load_scores(job, shard)[labels.valid].astype(np.float64)
-    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.seed)
     judgement = judge_parts(judges, scores, labels.classes, labels.part)
     _write_judgement(job, shard, labels, judgement)
     fitted, held_out = labels.fitted, labels.part == HELD_OUT
@@ -71,7 +71,7 @@ def _write_judgement(job: Job, shard: int, labels: Labels, judgement: Judgement)
         "label_suspicion": suspicion,
         "likely_class_id": [int(one) if good else None for one, good in zip(likeliest, known, strict=True)],
     }
-    write_batch(job.paths.judgement(shard), JUDGEMENT, columns, {"run_id": job.run_id})
+    write_batch(job.paths.work.judgement(shard), JUDGEMENT, columns, {"run_id": job.run_id})
 
 
 @single_threaded
@@ -85,8 +85,8 @@ def finish_summary(job: Job, result: Summary) -> None:
     """
     _require_all(job, result.shards)
     judges = Judges.of(result.histogram, result.scatter, other_split=job.plan.other_split)
-    save_state(job.paths.judges, judges)
-    save_state(job.paths.summary, result)
+    save_state(job.paths.work.judges, judges)
+    save_state(job.paths.work.summary, result)
 
 
 def finish_verdicts(job: Job, result: Verdicts) -> None:
@@ -98,7 +98,7 @@ def finish_verdicts(job: Job, result: Verdicts) -> None:
         If shards are missing.
     """
     _require_all(job, result.shards)
-    save_state(job.paths.verdicts, result)
+    save_state(job.paths.work.verdicts, result)
 
 
 def _require_all(job: Job, shards: int) -> None:

@@ -15,7 +15,7 @@ P95 = 95
 
 def tabulate_scales(job: Job, metadata: Mapping[str, str]) -> None:
     """Write the table `scales`, families one after the other; without rows if scales were not decomposed."""
-    found = statistics(load_state(job.paths.scales, ScaleSums)) if job.paths.scales.exists() else []
+    found = statistics(load_state(job.paths.work.scales, ScaleSums)) if job.paths.work.scales.exists() else []
     scales = [scale for family in job.scales for scale in family][: len(found)]
     total = read_totals(job).energy
     columns = {

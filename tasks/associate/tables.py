@@ -90,13 +90,13 @@ class Findings:
 @single_threaded
 def associate_patterns(job: Job) -> None:
     """Write all tables of association."""
-    summary, verdicts = load_state(job.paths.summary, Summary), load_state(job.paths.verdicts, Verdicts)
+    summary, verdicts = load_state(job.paths.work.summary, Summary), load_state(job.paths.work.verdicts, Verdicts)
     sums = summary.sums
     true = variance(sums.counts, sums.sums, sums.cross)
     found = Findings(
         names=json.loads(job.paths.plan.read_bytes())["classes"],
         totals=read_totals(job),
-        projected=load_state(job.paths.projection, Projected),
+        projected=load_state(job.paths.work.projection, Projected),
         summary=summary,
         verdicts=verdicts,
         true=true,

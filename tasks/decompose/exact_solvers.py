@@ -29,9 +29,9 @@ class DualSolver(Solver):
 
     def next_pass(self) -> int | None:
         """The kernel, then the combination."""
-        if not self.paths.weights.exists():
+        if not self.work.weights.exists():
             return KERNEL
-        return None if self.paths.product(COMBINE).exists() else COMBINE
+        return None if self.work.product(COMBINE).exists() else COMBINE
 
     def share(self, number: int, shard: int) -> Float64:
         """The shard's rows of the kernel, or its share of the combination."""
@@ -40,7 +40,7 @@ class DualSolver(Solver):
     def finish_pass(self, number: int, total: Float64) -> None:
         """Decompose the kernel into weights, or keep the combination."""
         if number == COMBINE:
-            save_npy(self.paths.product(COMBINE), total)
+            save_npy(self.work.product(COMBINE), total)
             return
         shards = self.job.plan.fitted_shards
         if int(total[0]) != len(shards):
@@ -50,11 +50,11 @@ class DualSolver(Solver):
         matrix = self._assembled()
         settings = self.job.settings
         values, vectors = eigenpairs(matrix, self.rank, settings.energy, settings.seed)
-        save_npy(self.paths.weights, (vectors.T / np.sqrt(values)).astype(np.float32))
+        save_npy(self.work.weights, (vectors.T / np.sqrt(values)).astype(np.float32))
 
     def patterns(self) -> Float32:
         """The combined rows, made orthonormal to the last digit."""
-        basis = orthonormalise(load_npy(self.paths.product(COMBINE)), [])
+        basis = orthonormalise(load_npy(self.work.product(COMBINE)), [])
         return with_fixed_signs(basis.T.astype(np.float64)).astype(np.float32)
 
     def _kernel(self, shard: int) -> Float64:
@@ -62,13 +62,13 @@ class DualSolver(Solver):
         blocks = [kernel(own, self._used_rows(other), mean) for other in range(shard)]
         rows = np.concatenate([*blocks, kernel(own, own, mean)], axis=1)
         require_finite(rows, self.job, shard)
-        save_npy(self.paths.kernel(shard), rows)
+        save_npy(self.work.kernel(shard), rows)
         return np.ones(1)
 
     def _combination(self, shard: int) -> Float64:
         before = sum(int(self.job.used(other).sum()) for other in range(shard))
         used = self.job.used(shard)
-        weights = load_npy_rows(self.paths.weights, slice(before, before + int(used.sum())))
+        weights = load_npy_rows(self.work.weights, slice(before, before + int(used.sum())))
         product = combine(load_shard(self.job, shard), used, weights, load_mean(self.job))
         require_finite(product, self.job, shard)
         return product
@@ -79,7 +79,7 @@ class DualSolver(Solver):
         return rows if used.all() else rows[used]
 
     def _assembled(self) -> Float64:
-        parts = [load_npy(self.paths.kernel(shard)) for shard in self.job.plan.fitted_shards]
+        parts = [load_npy(self.work.kernel(shard)) for shard in self.job.plan.fitted_shards]
         size = sum(len(part) for part in parts)
         matrix, start = np.empty((size, size)), 0
         for part in parts:
@@ -95,15 +95,15 @@ class GramSolver(Solver):
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
         """The Gram matrix of a shard, about the guessed mean."""
-        return gram(rows, used, load_npy(self.paths.shift))
+        return gram(rows, used, load_npy(self.work.shift))
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
         """Move the matrix to the true mean."""
         subtract_outer(total, rows * error, error)
-        save_npy(self.paths.gram, total)
+        save_npy(self.work.gram, total)
 
     def patterns(self) -> Float32:
         """Leading eigenvectors."""
         settings = self.job.settings
-        _, vectors = eigenpairs(load_npy(self.paths.gram), self.rank, settings.energy, settings.seed)
+        _, vectors = eigenpairs(load_npy(self.work.gram), self.rank, settings.energy, settings.seed)
         return with_fixed_signs(np.ascontiguousarray(vectors)).astype(np.float32)

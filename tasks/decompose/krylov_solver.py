@@ -24,43 +24,43 @@ class KrylovSolver(Solver):
         if self.job.warm_start:
             patterns = np.asarray(open_run(self.job.warm_start).patterns[: plan.rank])
             block[:, : len(patterns)] = patterns.T
-        save_npy(self.paths.basis(0), orthonormalise(block, []))
+        save_npy(self.work.basis(0), orthonormalise(block, []))
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
         """The product with the first block, about the guessed mean."""
-        return multiply(rows, used, load_npy(self.paths.basis(0)), load_npy(self.paths.shift))
+        return multiply(rows, used, load_npy(self.work.basis(0)), load_npy(self.work.shift))
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
         """Move the first product to the true mean, and prepare the next pass."""
-        self.finish_pass(0, recentred(total, load_npy(self.paths.basis(0)), rows, error))
+        self.finish_pass(0, recentred(total, load_npy(self.work.basis(0)), rows, error))
 
     def next_pass(self) -> int | None:
         """The first pass whose block is there but not its product."""
         number = passes_done(self.job)
-        return number if self.paths.basis(number).exists() else None
+        return number if self.work.basis(number).exists() else None
 
     def share(self, number: int, shard: int) -> Float64:
         """The product of a pass's block."""
         rows, used = load_shard(self.job, shard), self.job.used(shard)
-        product = multiply(rows, used, load_npy(self.paths.basis(number)), load_mean(self.job))
+        product = multiply(rows, used, load_npy(self.work.basis(number)), load_mean(self.job))
         require_finite(product, self.job, shard)
         return product
 
     def finish_pass(self, number: int, total: Float64) -> None:
         """Write the next pass's block, if it is wanted and leads anywhere new, and last the product itself."""
-        bases = [load_npy(self.paths.basis(earlier)) for earlier in range(number + 1)]
+        bases = [load_npy(self.work.basis(earlier)) for earlier in range(number + 1)]
         room = self.job.plan.coefficients - sum(basis.shape[1] for basis in bases)
         if room and number + 1 < self.job.plan.passes and not self._converged(number, bases, total):
             block = orthonormalise(total[:, :room].copy(), bases)
             if block.shape[1]:
-                save_npy(self.paths.basis(number + 1), block)
-        save_npy(self.paths.product(number), total)
+                save_npy(self.work.basis(number + 1), block)
+        save_npy(self.work.product(number), total)
 
     def patterns(self) -> Float32:
         """Eigenvectors from all passes, as many as are wanted."""
         numbers = range(passes_done(self.job))
-        bases = [load_npy(self.paths.basis(number)) for number in numbers]
-        products = [load_npy(self.paths.product(number)) for number in numbers]
+        bases = [load_npy(self.work.basis(number)) for number in numbers]
+        products = [load_npy(self.work.product(number)) for number in numbers]
         values, coefficients = nystrom(bases, products)
         wanted = self._wanted(values)
         if wanted is None:
@@ -83,13 +83,13 @@ class KrylovSolver(Solver):
         settings = self.job.settings
         if settings.passes != "auto":
             return False
-        products = [load_npy(self.paths.product(earlier)) for earlier in range(number)]
+        products = [load_npy(self.work.product(earlier)) for earlier in range(number)]
         values, _ = nystrom(bases, [*products, product])
-        save_npy(self.paths.values(number), values)
+        save_npy(self.work.values(number), values)
         wanted = self._wanted(values)
         if wanted is None:
             return False
-        history = [load_npy(self.paths.values(earlier)) for earlier in range(max(0, number - 2), number)]
+        history = [load_npy(self.work.values(earlier)) for earlier in range(max(0, number - 2), number)]
         moved, moved_before = (
             movement(later, earlier, wanted)
             for later, earlier in ((values, _last(history, 1)), (_last(history, 1), _last(history, 2)))

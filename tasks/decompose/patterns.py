@@ -30,7 +30,7 @@ def extract_patterns(job: Job) -> None:
     ids, labels = _fitted_samples(job)
     sizes = np.bincount(labels, minlength=job.plan.classes)
     borders = thresholds(ids, sizes, job.settings.seed, job.settings.permutations)
-    save_npy(job.paths.thresholds, borders)
+    save_npy(job.paths.work.thresholds, borders)
 
 
 def patterns_are_there(job: Job) -> bool:

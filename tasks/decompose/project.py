@@ -57,7 +57,7 @@ def project_shard(job: Job, shard: int) -> Projection:
 
 
 def _colour_sums(job: Job, colours: Float64, labels: Labels) -> ClassSums:
-    shuffled = shuffled_labels(labels.ids[labels.fitted], load_npy(job.paths.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids[labels.fitted], load_npy(job.paths.work.thresholds), job.settings.seed)
     return ClassSums.of(colours, labels.classes[labels.fitted], shuffled, job.plan.classes)
 
 
@@ -74,7 +74,7 @@ def finish_projection(job: Job, result: Projection) -> None:
         raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were projected; run again.")
     residuals = _residuals(job, result)
     _require_exact(job, residuals, float(result.squares.sum()) / read_totals(job).energy)
-    save_state(job.paths.projection, Projected(residuals, result.squares, result.colours, result.held_out))
+    save_state(job.paths.work.projection, Projected(residuals, result.squares, result.colours, result.held_out))
 
 
 def _residuals(job: Job, result: Projection) -> Float64:

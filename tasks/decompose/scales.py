@@ -17,21 +17,21 @@ from tasks.svd.scales import NEGLIGIBLE, OVERSAMPLE, PASSES, first_blocks, leadi
 @single_threaded
 def begin_scales(job: Job) -> None:
     """Write the blocks of the first pass; or the patterns, if there is a Gram matrix: it holds those of all scales."""
-    paths = job.paths
-    if paths.scale_basis(0).exists() or paths.scale_patterns.exists():
+    work = job.paths.work
+    if work.scale_basis(0).exists() or work.scale_patterns.exists():
         return
-    if paths.gram.exists():
-        save_npy(paths.scale_patterns, _from_gram(job))
+    if work.gram.exists():
+        save_npy(work.scale_patterns, _from_gram(job))
         return
     width = job.plan.scale_rank(job.settings.permutations) + OVERSAMPLE
-    save_npy(paths.scale_basis(0), first_blocks(job.scales, job.plan.coefficients, width, job.settings.seed))
+    save_npy(work.scale_basis(0), first_blocks(job.scales, job.plan.coefficients, width, job.settings.seed))
 
 
 def next_scale_pass(job: Job) -> int | None:
     """The first pass without a product, None if there are patterns."""
-    if job.paths.scale_patterns.exists():
+    if job.paths.work.scale_patterns.exists():
         return None
-    return next(number for number in range(PASSES) if not job.paths.scale_product(number).exists())
+    return next(number for number in range(PASSES) if not job.paths.work.scale_product(number).exists())
 
 
 @single_threaded
@@ -44,7 +44,7 @@ def share_of_scales(job: Job, number: int, shard: int) -> Float64:
         If the shard is missing or damaged.
     """
     rows, used = load_shard(job, shard), job.used(shard)
-    product = share(job.scales, rows, used, load_npy(job.paths.scale_basis(number)), load_mean(job))
+    product = share(job.scales, rows, used, load_npy(job.paths.work.scale_basis(number)), load_mean(job))
     require_finite(product, job, shard)
     return product
 
@@ -52,15 +52,15 @@ def share_of_scales(job: Job, number: int, shard: int) -> Float64:
 @single_threaded
 def finish_scale_pass(job: Job, number: int, total: Float64) -> None:
     """Write the blocks of the next pass, or after the last the patterns; and last the product."""
-    paths, earlier = job.paths, range(number + 1)
-    blocks = [load_npy(paths.scale_basis(pass_number)) for pass_number in earlier]
+    work, earlier = job.paths.work, range(number + 1)
+    blocks = [load_npy(work.scale_basis(pass_number)) for pass_number in earlier]
     if number + 1 < PASSES:
-        save_npy(paths.scale_basis(number + 1), next_blocks(job.scales, blocks, total))
+        save_npy(work.scale_basis(number + 1), next_blocks(job.scales, blocks, total))
     else:
-        products = [*(load_npy(paths.scale_product(pass_number)) for pass_number in earlier[:-1]), total]
+        products = [*(load_npy(work.scale_product(pass_number)) for pass_number in earlier[:-1]), total]
         rank, energy = job.plan.scale_rank(job.settings.permutations), read_totals(job).energy
-        save_npy(paths.scale_patterns, leading_patterns(job.scales, blocks, products, rank, energy))
-    save_npy(paths.scale_product(number), total)
+        save_npy(work.scale_patterns, leading_patterns(job.scales, blocks, products, rank, energy))
+    save_npy(work.scale_product(number), total)
 
 
 @single_threaded
@@ -73,9 +73,9 @@ def score_scales(job: Job, shard: int) -> ScaleSums:
         If the shard is missing or damaged.
     """
     rows, used, labels = load_shard(job, shard), job.used(shard), load_labels(job, shard)
-    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.seed)
     labellings = np.concatenate([labels.classes[None], shuffled])[:, labels.fitted]
-    patterns = load_npy(job.paths.scale_patterns)
+    patterns = load_npy(job.paths.work.scale_patterns)
     sums = ScaleSums.of(job.scales, rows, used, patterns, load_mean(job), labellings, job.plan.classes)
     require_finite(sums.cross, job, shard)
     return sums
@@ -92,12 +92,12 @@ def finish_scales(job: Job, result: ScaleSums) -> None:
     expected = len(job.plan.fitted_shards)
     if result.shards != expected:
         raise EigenwaveError(f"Only {result.shards} of {expected} shards were scored on scales; run again.")
-    save_state(job.paths.scales, result)
+    save_state(job.paths.work.scales, result)
 
 
 def _from_gram(job: Job) -> Float32:
     """Patterns of each scale from principal submatrices of the Gram matrix of all columns."""
-    gram, rank = load_npy(job.paths.gram), job.plan.scale_rank(job.settings.permutations)
+    gram, rank = load_npy(job.paths.work.gram), job.plan.scale_rank(job.settings.permutations)
     patterns = np.zeros((len(job.scales), len(gram), rank), np.float32)
     for number, family in enumerate(job.scales):
         for scale in family:

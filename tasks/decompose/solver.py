@@ -19,7 +19,7 @@ class Solver:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.paths = job.paths
+        self.work = job.paths.work
 
     def begin(self) -> None:
         """Driver: prepare the first pass."""

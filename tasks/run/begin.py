@@ -108,9 +108,9 @@ def start_over(job: Job) -> None:
     Parts go first and the mark that all of them are there goes last: who is killed in between starts over again.
     """
     paths = job.paths
-    kept = {paths.settings, paths.plan, paths.listing, paths.coefficients / "zarr.json"}
+    kept = {paths.settings, paths.plan, paths.work.listing, paths.coefficients / "zarr.json"}
     gone = [path for path in paths.folder.files() if path not in kept]
-    for path in sorted(gone, key=lambda path: (path == paths.transformed, not path.is_below(paths.parts))):
+    for path in sorted(gone, key=lambda path: (path == paths.work.transformed, not path.is_below(paths.work.parts))):
         path.unlink()
 
 
@@ -156,7 +156,7 @@ def _write_listing(job: Job, samples: pa.Table) -> None:
             "sample_id": sample_ids(listed["key"].to_pylist()),
         }
 
-    write_batches(job.paths.listing, LISTING, job.plan.shards, columns, {"run_id": job.run_id})
+    write_batches(job.paths.work.listing, LISTING, job.plan.shards, columns, {"run_id": job.run_id})
 
 
 def _create_array(job: Job) -> None:

@@ -91,11 +91,11 @@ class Job:
 
     def listed(self, shard: int) -> Any:  # noqa: ANN401 - an Arrow table
         """The samples of a shard, as the dataset has them."""
-        return read_batch(self.paths.listing, shard)
+        return read_batch(self.paths.work.listing, shard)
 
     def part(self, shard: int, columns: list[str]) -> Any:  # noqa: ANN401 - an Arrow table
         """Some columns of what became of the images of a shard, and of the listing, which says who they are."""
-        part = read_batch(self.paths.part(shard))
+        part = read_batch(self.paths.work.part(shard))
         others = [name for name in columns if name not in PART.names]
         if others:
             listed = self.listed(shard)

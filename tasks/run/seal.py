@@ -53,7 +53,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
     write_manifest(job.paths.manifest_copy, manifest)
     write_manifest(job.paths.manifest, manifest)
     write_file(latest, job.run_id.encode())
-    remove_folder(job.paths.work)
+    remove_folder(job.paths.work.folder)
     return manifest
 
 
@@ -61,10 +61,10 @@ def _remember_files(job: Job) -> None:
     """Write how the dataset's files looked when they were read, so that the next run need not read them."""
 
     def columns(shard: int) -> dict[str, Any]:
-        part = read_batch(job.paths.part(shard))
+        part = read_batch(job.paths.work.part(shard))
         return {name: part[name] for name in SEEN.names}
 
-    metadata = {"code": metadata_of(read_batch(job.paths.part(0)), "code")}
+    metadata = {"code": metadata_of(read_batch(job.paths.work.part(0)), "code")}
     write_batches(job.workspace.seen(job.run_id), SEEN, job.plan.shards, columns, metadata)
 
 
@@ -102,7 +102,7 @@ def describe_run(job: Job) -> Manifest:
 
 
 def _marker(job: Job, shard: int) -> Marker:
-    key = metadata_of(read_batch(job.paths.part(shard)), "shard_key")
+    key = metadata_of(read_batch(job.paths.work.part(shard)), "shard_key")
     marker = find_shard(job.workspace, key)
     if marker is None or not chunk_path(job.paths.coefficients, shard).exists():
         raise EigenwaveError(f"Shard {shard} of run {job.run_id} has vanished from the workspace; run again.")
@@ -113,7 +113,7 @@ def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:
     """Digest of every file of the run; those of the coefficients' chunks are known from their shards."""
     paths = job.paths
     known = {chunk_path(paths.coefficients, shard): marker.blake3 for shard, marker in enumerate(markers)}
-    passing = (f"{paths.work}/", str(paths.manifest), str(paths.manifest_copy))
+    passing = (f"{paths.work.folder}/", str(paths.manifest), str(paths.manifest_copy))
     files = [path for path in paths.folder.files() if not str(path).startswith(passing)]
     strays = [path for path in files if str(path).startswith(f"{paths.coefficients}/c/") and path not in known]
     if strays:

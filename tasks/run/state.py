@@ -103,12 +103,12 @@ def load_state(path: StorePath, kind: type[T]) -> T:
 
 def save_totals(job: Job, totals: Totals) -> None:
     """Write what the transform found."""
-    write_file(job.paths.totals, json.dumps(totals._asdict()).encode())
+    write_file(job.paths.work.totals, json.dumps(totals._asdict()).encode())
 
 
 def read_totals(job: Job) -> Totals:
     """What the transform found."""
-    return Totals(**json.loads(job.paths.totals.read_bytes()))
+    return Totals(**json.loads(job.paths.work.totals.read_bytes()))
 
 
 def passes_done(job: Job) -> int:
@@ -116,7 +116,7 @@ def passes_done(job: Job) -> int:
     if job.plan.solver != "krylov":
         return EXACT_PASSES[job.plan.solver]
     number = 0
-    while job.paths.product(number).exists():
+    while job.paths.work.product(number).exists():
         number += 1
     return number
 
@@ -138,5 +138,5 @@ def require_finite(values: npt.NDArray[Any], job: Job, shard: int) -> None:
 
 def score_scale(job: Job) -> Float64:
     """Root mean square of the fitted images' scores on each pattern (k,)."""
-    scale: Float64 = np.sqrt(load_state(job.paths.projection, Projected).squares / job.plan.fitted)
+    scale: Float64 = np.sqrt(load_state(job.paths.work.projection, Projected).squares / job.plan.fitted)
     return scale

@@ -31,7 +31,7 @@ LOOKED_AT = 256  # images that the mean is guessed from
 def begin_transform(job: Job) -> None:
     """Write what the first pass needs: a guess of the mean, and what the solver starts with."""
     shift = _mean_of_some(job) if job.settings.centre else np.zeros(job.plan.coefficients)
-    save_npy(job.paths.shift, shift)
+    save_npy(job.paths.work.shift, shift)
     open_solver(job).begin()
 
 
@@ -58,8 +58,8 @@ def finish_transform(job: Job, result: FirstPass) -> None:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
     write_array(job.paths.mean, mean, ("coefficient",))
     save_totals(job, Totals(moments.rows, rejected, energy, digest, duplicates.images, duplicates.conflicting))
-    open_solver(job).finish_first(result.share, moments.rows, mean - load_npy(job.paths.shift))
-    write_file(job.paths.transformed)
+    open_solver(job).finish_first(result.share, moments.rows, mean - load_npy(job.paths.work.shift))
+    write_file(job.paths.work.transformed)
 
 
 def _mean_of_some(job: Job) -> Float64:

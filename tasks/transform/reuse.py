@@ -67,7 +67,7 @@ def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
     """How images looked to a run, with their digests."""
     if job.settings.rehash:
         raise EigenwaveError("what images looked like is not to be relied on")
-    path, number = job.paths.part(shard), 0
+    path, number = job.paths.work.part(shard), 0
     if not path.exists():
         if job.rows_of is None:
             raise EigenwaveError("no earlier run has these rows")

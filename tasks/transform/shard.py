@@ -70,7 +70,7 @@ def bring_shard(job: Job, shard: int) -> Float32:
 def count_changed(job: Job, shard: int) -> int:
     """How many images of a transformed shard are not what they were then; all, if what they were is lost."""
     listing = job.listed(shard)
-    if not job.paths.part(shard).exists():
+    if not job.paths.work.part(shard).exists():
         return len(listing)
     now = digest_images(_source(job.source, job.attempt), listing, known_digests(job, shard, listing)).digests
     now[is_removed(now)] = 0  # as tables have it
@@ -160,7 +160,7 @@ def _write_part(job: Job, shard: int, listing: pa.Table, digests: Digests, marke
     removed = [Reject(row, "removed", GONE) for row in np.flatnonzero(is_removed(digests)).tolist()]
     columns = {name: listing[name] for name in PART.names if name in LISTING.names}
     columns |= {"digest": to_column(digests), **_faults(len(digests), [*marker.rejects, *removed])}
-    write_batch(job.paths.part(shard), PART, columns, {"shard_key": marker.key, "code": installed_code()})
+    write_batch(job.paths.work.part(shard), PART, columns, {"shard_key": marker.key, "code": installed_code()})
 
 
 def _faults(rows: int, rejects: list[Reject]) -> dict[str, pa.Array]:

@@ -195,7 +195,7 @@ class Sequences(RuleBasedStateMachine):
         path = [*files, self.workspace.latest][place % (len(files) + 1)]
         # A manifest is brought back from its copy, or from what a kill left: one of them must be whole.
         if path in {paths.manifest, paths.manifest_copy} and (
-            paths.work.is_dir() or {paths.manifest, paths.manifest_copy} & self.damaged()
+            paths.work.folder.is_dir() or {paths.manifest, paths.manifest_copy} & self.damaged()
         ):
             return
         if local(path).exists() and local(path).stat().st_size:
@@ -230,7 +230,7 @@ class Sequences(RuleBasedStateMachine):
 
     def needed_shards(self):
         """Shards that unfinished runs have."""
-        parts = [part for paths in self.workspace.runs() if not paths.finished for part in paths.parts.files()]
+        parts = [part for paths in self.workspace.runs() if not paths.finished for part in paths.work.parts.files()]
         keys = {metadata_of(read_batch(part), "shard_key") for part in parts}
         return {key for key in keys if self.workspace.chunk(key).exists()}
 
@@ -239,7 +239,7 @@ class Sequences(RuleBasedStateMachine):
         for paths in self.workspace.runs():
             if paths.run_id in self.sealed or not paths.finished:
                 continue
-            files = [path for path in paths.folder.files() if not path.is_below(paths.work)]
+            files = [path for path in paths.folder.files() if not path.is_below(paths.work.folder)]
             for key in Run(paths).manifest.shards:
                 files += [self.workspace.chunk(key), self.workspace.marker(key)]
             self.sealed[paths.run_id] = {path: digest(path) for path in files}

@@ -148,7 +148,7 @@ def test_nothing_is_garbage_as_long_as_it_is_not_known_what_a_run_needs(source, 
     workspace.prepare()
     job = begin_run(str(source), Settings(**SETTINGS), workspace, "unfinished")
     bring_shard(job, 0)
-    write_file(job.paths.part(0), b"not a table")
+    write_file(job.paths.work.part(0), b"not a table")
     with pytest.raises(InputError, match=r"cannot be read.* Continue the run unfinished, or remove .*: until then"):
         garbage(workspace, timedelta(0))
     bring_shard(job, 0)

@@ -40,13 +40,16 @@ def test_coefficients_moments_and_product_are_right(make_job, class_folders):
     np.testing.assert_allclose(open_array(job.paths.coefficients)[:], expected, atol=1e-6)
     assert result.moments.rows == 24
     np.testing.assert_allclose(result.moments.column_sum, expected.sum(axis=0), atol=1e-5)
-    shifted = expected - load_npy(job.paths.shift)
-    share = shifted.T @ (shifted @ load_npy(job.paths.basis(0)))
+    shifted = expected - load_npy(job.paths.work.shift)
+    share = shifted.T @ (shifted @ load_npy(job.paths.work.basis(0)))
     np.testing.assert_allclose(result.share, share, rtol=1e-4, atol=1e-3)
     finish_transform(job, result)
     centred = expected - expected.mean(axis=0)
     np.testing.assert_allclose(
-        load_npy(job.paths.product(0)), centred.T @ (centred @ load_npy(job.paths.basis(0))), rtol=1e-4, atol=1e-3
+        load_npy(job.paths.work.product(0)),
+        centred.T @ (centred @ load_npy(job.paths.work.basis(0))),
+        rtol=1e-4,
+        atol=1e-3,
     )
 
 
@@ -82,7 +85,7 @@ def test_too_many_bad_images_stop_the_run(make_job, class_folders):
     job = make_job(class_folders)
     with pytest.raises(EigenwaveError, match=r"1 of 24 images cannot be used \(1 truncated; cat/001.png: .*\); mend"):
         run_all(job)
-    assert not job.paths.part(0).exists()
+    assert not job.paths.work.part(0).exists()
 
 
 def test_bad_images_of_several_shards_stop_the_run_together(make_job, class_folders):
@@ -93,7 +96,7 @@ def test_bad_images_of_several_shards_stop_the_run_together(make_job, class_fold
     result = run_all(job)
     with pytest.raises(EigenwaveError, match=r"2 of 24 images cannot be used \(2 truncated; cat/001.png: "):
         finish_transform(job, result)
-    assert not job.paths.product(0).exists()
+    assert not job.paths.work.product(0).exists()
 
 
 def test_repeated_images_are_counted_or_refused(make_job, class_folders):
@@ -147,7 +150,7 @@ def test_too_few_good_images_for_the_rank(make_job, class_folders):
 def test_the_part_names_its_shard(make_job, class_folders):
     job = make_job(class_folders)
     run_all(job)
-    marker = find_shard(job.workspace, metadata_of(read_batch(job.paths.part(0)), "shard_key"))
+    marker = find_shard(job.workspace, metadata_of(read_batch(job.paths.work.part(0)), "shard_key"))
     assert marker.rows == 24
 
 
@@ -187,5 +190,5 @@ def test_every_setting_of_the_space_makes_other_shards(make_job, class_folders):
     for choice in choices:
         job = make_job(class_folders, **choice)
         run_all(job)
-        keys.add(metadata_of(read_batch(job.paths.part(0)), "shard_key"))
+        keys.add(metadata_of(read_batch(job.paths.work.part(0)), "shard_key"))
     assert len(keys) == len(choices)

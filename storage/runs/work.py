@@ -1,0 +1,114 @@
+"""The intermediate state of an unfinished run: what its stages hand to each other, and what it continues from."""
+
+from dataclasses import dataclass
+
+from storage.stores.store import StorePath
+
+
+@dataclass(frozen=True)
+class WorkPaths:
+    """The files of a run's work folder, which is removed when the run is sealed."""
+
+    folder: StorePath
+
+    @property
+    def listing(self) -> StorePath:
+        """Every sample in row order, a batch a shard."""
+        return self.folder / "listing.batches"
+
+    @property
+    def totals(self) -> StorePath:
+        """What the transform found."""
+        return self.folder / "totals.json"
+
+    @property
+    def transformed(self) -> StorePath:
+        """Says that all shards are transformed and the first pass is finished."""
+        return self.folder / "transformed"
+
+    @property
+    def shift(self) -> StorePath:
+        """Mean of some images, that the first pass is taken about."""
+        return self.folder / "shift.npy"
+
+    @property
+    def thresholds(self) -> StorePath:
+        """What shuffled labels are made from."""
+        return self.folder / "thresholds.npy"
+
+    @property
+    def projection(self) -> StorePath:
+        """Merged sums of the projecting pass."""
+        return self.folder / "projection.npz"
+
+    @property
+    def summary(self) -> StorePath:
+        """Merged sums over the scores."""
+        return self.folder / "summary.npz"
+
+    @property
+    def judges(self) -> StorePath:
+        """What images are judged by: all scores' histograms, and classifiers."""
+        return self.folder / "judges.npz"
+
+    @property
+    def verdicts(self) -> StorePath:
+        """Merged sums over the judged images."""
+        return self.folder / "verdicts.npz"
+
+    def judgement(self, shard: int) -> StorePath:
+        """What each sample of a shard was judged to be."""
+        return self.folder / "judgements" / f"{shard:06d}.batches"
+
+    @property
+    def parts(self) -> StorePath:
+        """Folder of what became of samples."""
+        return self.folder / "parts"
+
+    def part(self, shard: int) -> StorePath:
+        """What became of each sample of a shard."""
+        return self.parts / f"{shard:06d}.batches"
+
+    def basis(self, number: int) -> StorePath:
+        """Orthonormal block that pass `number` multiplies, (coefficients, block width) float32."""
+        return self.folder / f"basis-{number:02d}.npy"
+
+    def product(self, number: int) -> StorePath:
+        """Product of pass `number`, (coefficients, block width) float64."""
+        return self.folder / f"product-{number:02d}.npy"
+
+    def values(self, number: int) -> StorePath:
+        """Squared singular values as the passes up to `number` see them."""
+        return self.folder / f"values-{number:02d}.npy"
+
+    def scale_basis(self, number: int) -> StorePath:
+        """Blocks that pass `number` over the scales multiplies, (families, coefficients, block width) float32."""
+        return self.folder / f"scale-basis-{number:02d}.npy"
+
+    def scale_product(self, number: int) -> StorePath:
+        """Products of pass `number` over the scales, (families, coefficients, block width) float64."""
+        return self.folder / f"scale-product-{number:02d}.npy"
+
+    @property
+    def scale_patterns(self) -> StorePath:
+        """Patterns of each scale, (families, coefficients, patterns) float32."""
+        return self.folder / "scale-patterns.npy"
+
+    @property
+    def scales(self) -> StorePath:
+        """Merged sums over the scores on the patterns of scales."""
+        return self.folder / "scales.npz"
+
+    @property
+    def gram(self) -> StorePath:
+        """Gram matrix of the columns, float64."""
+        return self.folder / "gram.npy"
+
+    def kernel(self, shard: int) -> StorePath:
+        """Rows of a shard in the Gram matrix of the rows, up to the diagonal, float64."""
+        return self.folder / "kernel" / f"{shard:06d}.npy"
+
+    @property
+    def weights(self) -> StorePath:
+        """What patterns are combined from rows with, (images fitted, patterns) float32."""
+        return self.folder / "weights.npy"
