@@ -24,8 +24,8 @@ GC_IN_A_LOOP = """
 import sys, time
 from datetime import timedelta
 from storage.errors import InputError
-from storage.garbage import collect, garbage
-from storage.workspace import Workspace
+from storage.runs.garbage import collect, garbage
+from storage.runs.workspace import Workspace
 workspace = Workspace(sys.argv[1])
 print("ready", flush=True)
 while True:

@@ -74,7 +74,7 @@ def test_dropped_memory_is_given_back():
 CHURN = """
 import resource, sys
 import numpy as np
-from storage.scratch import keep_freed_memory
+from storage.arrays.scratch import keep_freed_memory
 
 if len(sys.argv) > 1:
     keep_freed_memory()

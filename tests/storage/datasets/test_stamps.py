@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from storage.datasets import stamps
 from storage.datasets.files import LocalFiles
 from storage.datasets.remote_files import remote_files
+from storage.tables.schemas import STAMP_BYTES
 
 LETTERS = st.sampled_from("abc")
 CONTENTS = st.sampled_from([b"one", b"two", b"three"])
@@ -95,7 +96,7 @@ def test_what_changed_a_moment_ago_has_no_stamp(tmp_path, monkeypatch):
     monkeypatch.setattr(stamps, "MOMENT_SECONDS", 0.05)
     time.sleep(0.1)
     ((name, stamp),) = files.walk()
-    assert (name, len(stamp)) == ("a", stamps.STAMP_BYTES)
+    assert (name, len(stamp)) == ("a", STAMP_BYTES)
 
 
 def test_objects_have_the_stamp_of_their_listing(s3_server, monkeypatch):

@@ -11,7 +11,7 @@ from storage.stores.files import write_file
 
 HOLD = """
 import sys, time
-from storage.workspace import Workspace
+from storage.runs.workspace import Workspace
 with Workspace(sys.argv[1]).lock():
     print("held", flush=True)
     time.sleep(60)

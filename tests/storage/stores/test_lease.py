@@ -15,9 +15,9 @@ from tests.faults.table import record
 
 OWNER = """
 import sys, time
-from storage import lease
+from storage.stores import lease
 from storage.errors import EigenwaveError
-from storage.workspace import Workspace
+from storage.runs.workspace import Workspace
 lease.BEAT_SECONDS = 0.1
 if sys.argv[2] == "elsewhere":
     lease._machine = lambda: "another machine"
