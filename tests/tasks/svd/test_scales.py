@@ -3,15 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.planning.plan import MOST_PATTERNS, patterns_of_scales
+from tasks.statistics.scales import ScaleSums, statistics
 from tasks.statistics.sums import BUDGET
 from tasks.svd import scales
-from tasks.wavelet.bands import select
+from tasks.wavelet.bands import families, select
 from tasks.wavelet.transform import WaveletTransform
 from tests import naive
 
 SHAPES = WaveletTransform("haar", "periodization", 2, 16, 16).shapes
 BANDS = select(SHAPES, 3, "all", "")
-EVERY = scales.families(BANDS, 3)
+EVERY = families(BANDS, 3)
 
 
 def rows_of(n=120, seed=0):
@@ -43,8 +45,8 @@ def test_families_hold_levels_bands_and_channels():
     for family in (bands, channels):
         assert [scale.start for scale in family[1:]] == [scale.stop for scale in family[:-1]]
         assert family[-1].stop == 768
-    assert [len(family) for family in scales.families(BANDS[:1], 1)] == [1]
-    assert [len(family) for family in scales.families(select(SHAPES, 1, "LL,HH", ""), 1)] == [3]
+    assert [len(family) for family in families(BANDS[:1], 1)] == [1]
+    assert [len(family) for family in families(select(SHAPES, 1, "LL,HH", ""), 1)] == [3]
 
 
 def test_each_scale_equals_the_exact_decomposition_of_its_columns():
@@ -54,9 +56,9 @@ def test_each_scale_equals_the_exact_decomposition_of_its_columns():
     mean = rows[used].mean(axis=0, dtype=np.float64)
     patterns = passes(rows, used, mean, 6)
     labellings = np.stack([labels, np.random.default_rng(2).permutation(labels)])[:, used]
-    sums = scales.ScaleSums.of(EVERY, rows, used, patterns, mean, labellings, 3)
+    sums = ScaleSums.of(EVERY, rows, used, patterns, mean, labellings, 3)
     flat = [(number, scale) for number, family in enumerate(EVERY) for scale in family]
-    for (number, scale), row in zip(flat, scales.statistics(sums), strict=True):
+    for (number, scale), row in zip(flat, statistics(sums), strict=True):
         own = rows[used][:, scale.columns].astype(np.float64)
         _, values, vectors, energy = naive.svd(own, 6)
         found = patterns[number, scale.columns]
@@ -79,8 +81,8 @@ def test_shares_and_sums_add_up():
     total = sum(scales.share(EVERY, rows[part], used[part], block, mean) for part in parts)
     np.testing.assert_allclose(total, whole, rtol=1e-4, atol=1e-3 * np.abs(whole).max())
     patterns = passes(rows, used, mean, 4)
-    sums = [scales.ScaleSums.of(EVERY, rows[part], used[part], patterns, mean, labels[None, part], 3) for part in parts]
-    both = scales.ScaleSums.of(EVERY, rows, used, patterns, mean, labels[None], 3)
+    sums = [ScaleSums.of(EVERY, rows[part], used[part], patterns, mean, labels[None, part], 3) for part in parts]
+    both = ScaleSums.of(EVERY, rows, used, patterns, mean, labels[None], 3)
     added = sums[0] + sums[1]
     assert added.shards == 2
     np.testing.assert_allclose(added.cross, both.cross, rtol=1e-4, atol=1e-2)
@@ -89,14 +91,14 @@ def test_shares_and_sums_add_up():
 
 def test_a_scale_with_fewer_columns_than_patterns_keeps_as_many_as_it_has():
     bands = select(WaveletTransform("haar", "periodization", 2, 8, 8).shapes, 1, "all", "")
-    every = scales.families(bands, 1)
+    every = families(bands, 1)
     rows = np.random.default_rng(0).standard_normal((50, 64)).astype(np.float32)
     used, mean = np.ones(50, np.bool_), rows.mean(axis=0, dtype=np.float64)
     patterns = passes(rows, used, mean, 10, every)
-    sums = scales.ScaleSums.of(every, rows, used, patterns, mean, np.arange(50)[None] % 2, 2)
-    counts = [row.patterns for row in scales.statistics(sums)]
+    sums = ScaleSums.of(every, rows, used, patterns, mean, np.arange(50)[None] % 2, 2)
+    counts = [row.patterns for row in statistics(sums)]
     assert counts == [10, 10, 4, 4, 4, 4, 10, 10, 10]
-    first = [row.captured for row in scales.statistics(sums)][2]
+    first = [row.captured for row in statistics(sums)][2]
     assert first == pytest.approx(1, rel=1e-5)
 
 
@@ -105,8 +107,8 @@ def test_a_scale_without_energy_has_no_learnability():
     rows[:, BANDS[-1].start :] = 0.25
     used, mean = np.ones(120, np.bool_), rows.mean(axis=0, dtype=np.float64)
     patterns = passes(rows, used, mean, 4)
-    sums = scales.ScaleSums.of(EVERY, rows, used, patterns, mean, labels[None], 3)
-    by_scale = dict(zip([scale for family in EVERY for scale in family], scales.statistics(sums), strict=True))
+    sums = ScaleSums.of(EVERY, rows, used, patterns, mean, labels[None], 3)
+    by_scale = dict(zip([scale for family in EVERY for scale in family], statistics(sums), strict=True))
     row = next(row for scale, row in by_scale.items() if (scale.level, scale.orientation) == (1, "HH"))
     assert row.patterns == 0
     assert np.isnan(row.learnability)
@@ -115,7 +117,7 @@ def test_a_scale_without_energy_has_no_learnability():
 @given(st.integers(1, 100), st.integers(2, 10**6), st.integers(1, 50_000), st.integers(1, 100))
 @settings(max_examples=50, deadline=None)
 def test_sums_stay_within_the_budget_for_any_number_of_classes(count, fitted, classes, permutations):
-    rank = scales.patterns_of_scales(count, fitted, classes, permutations)
-    assert 0 <= rank <= scales.MOST_PATTERNS
+    rank = patterns_of_scales(count, fitted, classes, permutations)
+    assert 0 <= rank <= MOST_PATTERNS
     assert 8 * classes * (permutations + 1) * count * rank <= BUDGET
-    assert scales.patterns_of_scales(0, fitted, classes, permutations) == 0
+    assert patterns_of_scales(0, fitted, classes, permutations) == 0
