@@ -11,6 +11,7 @@ import urllib.request
 import uuid
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +20,10 @@ from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.run.begin import begin_run
 from tests import gcs, stores
+
+# Examples may take as long as a busy machine needs: a test is no stopwatch. `--hypothesis-profile` still chooses another.
+hypothesis.settings.register_profile("eigenwave", deadline=None)
+hypothesis.settings.load_profile("eigenwave")
 
 EIGENWAVE = str(Path(sys.executable).with_name("eigenwave"))
 SERVER_SECONDS = 120

@@ -1,7 +1,7 @@
 """Count the structure of the code: `python -m tests.structure [FOLDER]`.
 
 A file's arrows lead to the files that it imports, in functions and for type checkers too. A room is a folder inside a
-package; a file that lies in the package itself is a room of its own, and the package `eigenwave` is one room. The number
+package; a file that lies in the package itself is a room of its own, and the package `eigenwave` is one. The number
 of floors is the length of the longest chain of imports. A circle is a set of files that import each other.
 """
 
