@@ -21,7 +21,7 @@ from storage.settings import Settings
 from tasks.run.begin import begin_run
 from tests import gcs, stores
 
-# Examples may take as long as a busy machine needs: a test is no stopwatch. `--hypothesis-profile` still chooses another.
+# Examples may take as long as a busy machine needs. `--hypothesis-profile` still chooses another profile.
 hypothesis.settings.register_profile("eigenwave", deadline=None)
 hypothesis.settings.load_profile("eigenwave")
 
