@@ -39,7 +39,7 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
 
     def run(job: Job, passes: int) -> Answer:
         plan = replace(job.plan, solver=solver, passes=passes)
-        job = replace(job, plan=plan, settings=job.settings.model_copy(update={"passes": passes}))
+        job = replace(job, plan=plan, settings=job.settings.but(passes=passes))
         forget(job)
         opened, fanout = open_solver(job), InlineFanout()
         opened.begin()

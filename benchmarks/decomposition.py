@@ -116,7 +116,7 @@ class Seconds(NamedTuple):
 def _passes(job: Job, workers: int) -> list[Seconds]:
     """What passes take, after one that is not counted."""
     settings = Settings(cluster="local" if workers else "inline", workers=workers or None)
-    taken, size = [], result_bytes(job.plan, job.settings.permutations)["pass"]
+    taken, size = [], result_bytes(job.plan, job.settings.association.permutations)["pass"]
     with open_fanout(settings) as fanout:
         for _ in range(1 + REPEATS):
             start = Seconds.now()

@@ -58,7 +58,7 @@ def check_workers(job: Job, fanout: Fanout) -> None:
     fanout.check(partial(complaint, job, installed_code()))
     if fanout.worker_memory:
         try:
-            require_memory(job.plan, job.settings.permutations, fanout.worker_memory)
+            require_memory(job.plan, job.settings.association.permutations, fanout.worker_memory)
         except ValueError as error:
             raise InputError(str(error)) from None
 
@@ -114,7 +114,7 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
 
 def decompose_scales(job: Job, fanout: Fanout, progress: Progress) -> None:
     """Each scale on its own, as far as the settings and the number of classes allow."""
-    if not job.plan.scale_rank(job.settings.permutations) or job.paths.work.scales.exists():
+    if not job.plan.scale_rank(job.settings.association.permutations) or job.paths.work.scales.exists():
         return
     shards = job.plan.fitted_shards
     begin_scales(job)
@@ -169,7 +169,7 @@ def _over_scores(job: Job, fanout: Fanout, progress: Progress, stage: str, funct
 
 
 def _result_bytes(job: Job, stage: str) -> int:
-    return result_bytes(job.plan, job.settings.permutations)[stage]
+    return result_bytes(job.plan, job.settings.association.permutations)[stage]
 
 
 def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifest:

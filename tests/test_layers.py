@@ -11,6 +11,7 @@ from tests.structure import ROOT, arrows, between_rooms, circles, counted, files
 ORDER = (
     "storage.errors",
     "storage.credentials",
+    "storage.setting_groups",
     "storage.settings",
     "storage.stores",
     "storage.pixels",

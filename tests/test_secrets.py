@@ -134,7 +134,7 @@ def test_cluster_options_name_secrets_and_do_not_hold_them(options, monkeypatch)
     settings = Settings.load({"cluster": "distributed.LocalCluster", "cluster_options": named})
     assert CANARY not in settings.model_dump_json()
     filled = {"env": {"AWS_SECRET_ACCESS_KEY": "canary"}, "hosts": ["canary", "a", 3]}
-    assert from_environment(settings.cluster_options) == filled
+    assert from_environment(settings.execution.cluster_options) == filled
     with pytest.raises(InputError, match=r"\$NOWHERE, which the environment does not have"):
         from_environment({"a": "$NOWHERE"})
 

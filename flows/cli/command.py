@@ -27,8 +27,8 @@ app = App(
     help_epilogue="Exit status: 0 done; 1 the run failed; 2 wrong usage, settings or input. --debug shows tracebacks.",
 )
 
+app.command(command_run.run, help_epilogue=f"{command_run.EXAMPLES}\n\n{app.help_epilogue}")
 for verb in (
-    command_run.run,
     command_run.audit,
     command_run.monitor,
     command_inputs.check,

@@ -2,19 +2,14 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from flows.cli.flags import Config, Flags, chosen_settings
 from storage.errors import EigenwaveError, InputError
-from storage.settings import Settings
 
 LARGEST = 1e15  # whatever is counted
-Flags = Annotated[Settings | None, Parameter(name="*")]
-Config = Annotated[
-    Path | None, Parameter(help="TOML file with settings; flags and EIGENWAVE_... variables override it.")
-]
 
 
 def check(
@@ -84,7 +79,7 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     if source is not None:
         Console().print(outlook_summary(plan_run(source, chosen)))
     elif images is not None and image_size is not None:
-        side = chosen.size or _whole("--image-size", image_size)
+        side = chosen.coefficients.size or _whole("--image-size", image_size)
         shape = (side, side, channels)
         estimate = estimate_run(chosen, _whole("--images", images), shape, _whole("--classes", classes))
         Console().print(estimate_summary(estimate))
@@ -94,8 +89,3 @@ def _whole(name: str, number: float) -> int:
     if not (2 <= number < LARGEST and number == int(number)):  # noqa: PLR2004 - of anything, to be compared
         raise InputError(f"{name} {number:g} is not possible: give a whole number from 2 to {LARGEST:g}.")
     return int(number)
-
-
-def chosen_settings(flags: Settings | None, config: Path | None) -> Settings:
-    """Settings from the flags of a command, the environment and a TOML file."""
-    return Settings.load(flags.model_dump(exclude_unset=True) if flags else {}, config)

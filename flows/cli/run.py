@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from flows.cli.inputs import Config, Flags, chosen_settings
+from flows.cli.flags import Config, Flags, chosen_settings
 from flows.cli.upkeep import Folder, GateFlags
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
 GRACE_SECONDS = 5
+EXAMPLES = """Examples:
+
+    eigenwave run digits
+    eigenwave run path/to/dataset --size 64 --rank 32
+    eigenwave run photos.tar --transform modulus --max-bad-fraction 0.05
+    eigenwave run s3://bucket/dataset --workspace s3://bucket/audits
+    eigenwave run path/to/dataset --cluster tls://host:8786 --tls path/to/certificates
+    eigenwave run path/to/dataset --config settings.toml
+"""
 
 
 def run(

@@ -28,13 +28,13 @@ Facts = dict[str, str]
 
 def plan_facts(job: Job) -> Facts:
     """What is going to be done."""
-    plan = job.plan
+    plan, energy = job.plan, job.settings.decomposition.energy
     return {
         "images": f"{plan.images:,} of {plan.width} x {plan.height} x {plan.channels}",
         "fitted on": f"{plan.fitted:,} of split {job.fitted_split}",
         "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images",
         "coefficients": f"{plan.coefficients:,} an image, {plan.coefficient_bytes / MIB:,.1f} MiB",
-        "patterns": f"{plan.rank}" if job.settings.energy is None else f"{job.settings.energy:.1%} of the energy",
+        "patterns": f"{plan.rank}" if energy is None else f"{energy:.1%} of the energy",
         "solver": plan.solver,
         "starts from": job.warm_start or "random columns",
     }
@@ -82,7 +82,7 @@ def projection_facts(job: Job, seconds: float) -> Facts:
     return {
         "patterns": f"{len(projected.squares)}",
         "energy held": f"{projected.squares.sum() / totals.energy:.2%}",
-        "largest residual": f"{projected.residuals.max():.1e}, {job.settings.tolerance:g} allowed",
+        "largest residual": f"{projected.residuals.max():.1e}, {job.settings.decomposition.tolerance:g} allowed",
         "images a second": f"{job.plan.images / seconds:,.0f}",
     }
 

@@ -18,6 +18,7 @@ from distributed.deploy.cluster import Cluster
 from flows.workers.local_cluster import local_cluster, root_of
 from storage.credentials import from_environment
 from storage.errors import ClusterLostError, InputError
+from storage.setting_groups import Execution
 from storage.settings import Settings
 
 CONNECT_SECONDS = 10
@@ -46,18 +47,19 @@ def open_client(settings: Settings) -> Iterator[Client]:
     ClusterLostError
         If it has no workers.
     """
+    wanted = settings.execution
     with dask.config.set(CONFIG):
-        if settings.cluster == "local":
-            with local_cluster(settings) as cluster, _connected(cluster, None) as client:
+        if wanted.cluster == "local":
+            with local_cluster(wanted) as cluster, _connected(cluster, None) as client:
                 yield client
-        elif "://" in settings.cluster:
-            security = tls_security(settings.tls)
-            require_safe(settings.cluster, allow=settings.allow_unencrypted)
-            with _connected(settings.cluster, security) as client:
+        elif "://" in wanted.cluster:
+            security = tls_security(wanted.tls)
+            require_safe(wanted.cluster, allow=wanted.allow_unencrypted)
+            with _connected(wanted.cluster, security) as client:
                 _wait_for_worker(client)
                 yield client
         else:
-            with _started(settings) as cluster, _connected(cluster, None) as client:
+            with _started(wanted) as cluster, _connected(cluster, None) as client:
                 yield client
 
 
@@ -115,9 +117,9 @@ def _connected(cluster: str | Cluster, security: Security | None) -> Iterator[Cl
 
 
 @contextmanager
-def _started(settings: Settings) -> Iterator[Cluster]:
+def _started(wanted: Execution) -> Iterator[Cluster]:
     """A cluster of the class that the settings name."""
-    name = settings.cluster
+    name = wanted.cluster
     module, _, attribute = name.rpartition(".")
     try:
         kind = getattr(importlib.import_module(module), attribute)
@@ -125,24 +127,24 @@ def _started(settings: Settings) -> Iterator[Cluster]:
         raise InputError(f"The cluster class {name} cannot be imported: {error}; install what brings it.") from None
     if not (isinstance(kind, type) and issubclass(kind, Cluster)):
         raise InputError(f"{name} is no Dask cluster class; give one such as dask_jobqueue.SLURMCluster.")
-    options = from_environment(settings.cluster_options)
-    if settings.tls:
-        options["security"] = tls_security(settings.tls)
+    options = from_environment(wanted.cluster_options)
+    if wanted.tls:
+        options["security"] = tls_security(wanted.tls)
     try:
         cluster = kind(**options)
     except Exception as error:  # noqa: BLE001 - each class has errors of its own
         raise InputError(f"The cluster {name} did not start: {root_of(error)}; look at --cluster-options.") from None
     with cluster:
-        require_safe(cluster.scheduler_address, allow=settings.allow_unencrypted)
-        _adapt(cluster, settings, settings.workers)
+        require_safe(cluster.scheduler_address, allow=wanted.allow_unencrypted)
+        _adapt(cluster, wanted)
         yield cluster
 
 
-def _adapt(cluster: Cluster, settings: Settings, workers: int | None) -> None:
-    if settings.fewest_workers:
-        cluster.adapt(minimum=settings.fewest_workers, maximum=workers)
-    elif workers:
-        cluster.scale(workers)
+def _adapt(cluster: Cluster, wanted: Execution) -> None:
+    if wanted.fewest_workers:
+        cluster.adapt(minimum=wanted.fewest_workers, maximum=wanted.workers)
+    elif wanted.workers:
+        cluster.scale(wanted.workers)
 
 
 def _wait_for_worker(client: Client) -> None:

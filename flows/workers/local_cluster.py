@@ -12,7 +12,7 @@ from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
 from storage.errors import EigenwaveError
-from storage.settings import Settings
+from storage.setting_groups import Execution
 
 LOOPBACK = "127.0.0.1"
 DASHBOARD_PORT = 8787
@@ -37,7 +37,7 @@ class LastingNanny(Nanny):
 
 
 @contextmanager
-def local_cluster(settings: Settings) -> Iterator[Cluster]:
+def local_cluster(wanted: Execution) -> Iterator[Cluster]:
     """A cluster of this machine's cores, for the time of the block.
 
     Raises
@@ -45,12 +45,12 @@ def local_cluster(settings: Settings) -> Iterator[Cluster]:
     EigenwaveError
         If its workers do not start.
     """
-    workers = settings.workers or os.cpu_count() or 1
+    workers = wanted.workers or os.cpu_count() or 1
     try:
         cluster = LocalCluster(
-            n_workers=settings.fewest_workers or workers,
+            n_workers=wanted.fewest_workers or workers,
             threads_per_worker=1,
-            memory_limit=settings.memory_limit or "auto",
+            memory_limit=wanted.memory_limit or "auto",
             worker_class=LastingNanny,
             host=LOOPBACK,
             dashboard_address=f"{LOOPBACK}:{free_port(DASHBOARD_PORT)}",
@@ -62,8 +62,8 @@ def local_cluster(settings: Settings) -> Iterator[Cluster]:
             "--cluster inline to do without them."
         ) from None
     with dask.config.set(LOCAL_CONFIG), cluster:
-        if settings.fewest_workers:
-            cluster.adapt(minimum=settings.fewest_workers, maximum=workers)
+        if wanted.fewest_workers:
+            cluster.adapt(minimum=wanted.fewest_workers, maximum=workers)
         yield cluster
 
 

@@ -20,7 +20,7 @@ def open_fanout(settings: Settings, tell: Tell | None = None) -> Iterator[Fanout
     tell
         Called with level and text of what workers have to say, in another thread.
     """
-    if settings.cluster == "inline":
+    if settings.execution.cluster == "inline":
         yield InlineFanout()
         return
     from flows.workers.client import open_client  # noqa: PLC0415

@@ -29,7 +29,7 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
     """
     labels, judges = load_labels(job, shard), load_state(job.paths.work.judges, Judges)
     scores = load_scores(job, shard)[labels.valid].astype(np.float64)
-    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.association.seed)
     judgement = judge_parts(judges, scores, labels.classes, labels.part)
     _write_judgement(job, shard, labels, judgement)
     fitted, held_out = labels.fitted, labels.part == HELD_OUT

@@ -27,7 +27,7 @@ def summarise_shard(job: Job, shard: int) -> Summary:
     """
     labels = load_labels(job, shard)
     scores = load_scores(job, shard)[labels.valid].astype(np.float64)
-    seed, classes, fitted = job.settings.seed, job.plan.classes, labels.fitted
+    seed, classes, fitted = job.settings.association.seed, job.plan.classes, labels.fitted
     shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), seed)
     own, ids, known = scores[fitted], labels.ids[fitted], labels.classes[fitted]
     groups = groups_kept(classes, scores.shape[1])

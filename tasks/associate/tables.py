@@ -102,7 +102,7 @@ def associate_patterns(job: Job) -> None:
         true=true,
         by_pair=pairs(sums, true.within),
         shuffled=control(sums),
-        intervals=intervals(summary.groups, job.settings.seed),
+        intervals=intervals(summary.groups, job.settings.association.seed),
         information=mutual_information(verdicts.levels.counts),
     )
     metadata = {"run_id": job.run_id, "dataset_digest": found.totals.dataset_digest}

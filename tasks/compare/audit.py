@@ -80,7 +80,7 @@ def require_baseline(workspace: Workspace, against: str, settings: Settings) -> 
         return
     paths = workspace.find(against)
     earlier = Settings.model_validate_json(paths.settings.read_bytes())
-    if (earlier.transform_part(), earlier.centre) != (settings.transform_part(), settings.centre):
+    if earlier.coefficients != settings.coefficients or earlier.decomposition.centre != settings.decomposition.centre:
         raise InputError(
             f"The run {paths.run_id} has other coefficients (wavelet, bands, size or centring) than these settings "
             "give; audit against a run with the same settings."

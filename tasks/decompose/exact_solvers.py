@@ -48,8 +48,7 @@ class DualSolver(Solver):
                 f"Only {int(total[0])} of {len(shards)} shards of the kernel were computed; run again."
             )
         matrix = self._assembled()
-        settings = self.job.settings
-        values, vectors = eigenpairs(matrix, self.rank, settings.energy, settings.seed)
+        values, vectors = eigenpairs(matrix, self.rank, self.energy, self.seed)
         save_npy(self.work.weights, (vectors.T / np.sqrt(values)).astype(np.float32))
 
     def patterns(self) -> Float32:
@@ -104,6 +103,5 @@ class GramSolver(Solver):
 
     def patterns(self) -> Float32:
         """Leading eigenvectors."""
-        settings = self.job.settings
-        _, vectors = eigenpairs(load_npy(self.work.gram), self.rank, settings.energy, settings.seed)
+        _, vectors = eigenpairs(load_npy(self.work.gram), self.rank, self.energy, self.seed)
         return with_fixed_signs(np.ascontiguousarray(vectors)).astype(np.float32)

@@ -20,7 +20,7 @@ class KrylovSolver(Solver):
     def begin(self) -> None:
         """Write the first block: an earlier run's patterns, if there are any, and random columns."""
         plan = self.job.plan
-        block = random_block(plan.coefficients, plan.block_width, self.job.settings.seed)
+        block = random_block(plan.coefficients, plan.block_width, self.seed)
         if self.job.warm_start:
             patterns = np.asarray(open_run(self.job.warm_start).patterns[: plan.rank])
             block[:, : len(patterns)] = patterns.T
@@ -65,23 +65,23 @@ class KrylovSolver(Solver):
         wanted = self._wanted(values)
         if wanted is None:
             raise EigenwaveError(
-                f"{len(numbers)} passes did not reach {self.job.settings.energy} of the energy; raise --passes, lower "
-                "--energy, or set --solver gram."
+                f"{len(numbers)} passes did not reach {self.energy} of the energy; raise --passes, lower --energy, or "
+                "set --solver gram."
             )
         return eigenvectors(products, coefficients[:, :wanted])
 
     def _wanted(self, values: Float64) -> int | None:
         """Patterns wanted; None if all that the passes found, less the last columns, holds too little energy."""
-        settings, plan = self.job.settings, self.job.plan
-        if settings.energy is None:
-            return plan.rank
-        spare = 0 if len(values) == plan.coefficients else settings.oversample
-        return rank_for(settings.energy, values[: len(values) - spare], read_totals(self.job).energy)
+        if self.energy is None:
+            return self.job.plan.rank
+        complete = len(values) == self.job.plan.coefficients
+        spare = 0 if complete else self.job.settings.decomposition.oversample
+        return rank_for(self.energy, values[: len(values) - spare], read_totals(self.job).energy)
 
     def _converged(self, number: int, bases: Sequence[Float32], product: Float64) -> bool:
         """Whether the patterns are likely to be as exact as the tolerance asks, if passes are to end by that."""
-        settings = self.job.settings
-        if settings.passes != "auto":
+        asked = self.job.settings.decomposition
+        if asked.passes != "auto":
             return False
         products = [load_npy(self.work.product(earlier)) for earlier in range(number)]
         values, _ = nystrom(bases, [*products, product])
@@ -94,7 +94,7 @@ class KrylovSolver(Solver):
             movement(later, earlier, wanted)
             for later, earlier in ((values, _last(history, 1)), (_last(history, 1), _last(history, 2)))
         )
-        return predicted_residual(moved, moved_before) < settings.tolerance
+        return predicted_residual(moved, moved_before) < asked.tolerance
 
 
 def _last(history: Sequence[Float64], back: int) -> Float64:

@@ -29,7 +29,7 @@ def extract_patterns(job: Job) -> None:
     create_array(job.paths.scores, ArraySpec(shape, (job.plan.rows_per_shard, len(patterns)), ("image", "pattern")))
     ids, labels = _fitted_samples(job)
     sizes = np.bincount(labels, minlength=job.plan.classes)
-    borders = thresholds(ids, sizes, job.settings.seed, job.settings.permutations)
+    borders = thresholds(ids, sizes, job.settings.association.seed, job.settings.association.permutations)
     save_npy(job.paths.work.thresholds, borders)
 
 
@@ -43,7 +43,7 @@ def _patterns(job: Job) -> Float32:
     if patterns_are_there(job):
         return np.ascontiguousarray(load_patterns(job).T)
     patterns = open_solver(job).patterns()
-    if job.settings.energy is None and len(patterns) < job.plan.rank:
+    if job.settings.decomposition.energy is None and len(patterns) < job.plan.rank:
         raise EigenwaveError(
             f"The images of {job.source} have only {len(patterns)} patterns that stand out from rounding; "
             f"set --rank to {len(patterns)} or less."

@@ -57,7 +57,8 @@ def project_shard(job: Job, shard: int) -> Projection:
 
 
 def _colour_sums(job: Job, colours: Float64, labels: Labels) -> ClassSums:
-    shuffled = shuffled_labels(labels.ids[labels.fitted], load_npy(job.paths.work.thresholds), job.settings.seed)
+    seed = job.settings.association.seed
+    shuffled = shuffled_labels(labels.ids[labels.fitted], load_npy(job.paths.work.thresholds), seed)
     return ClassSums.of(colours, labels.classes[labels.fitted], shuffled, job.plan.classes)
 
 
@@ -85,17 +86,17 @@ def _residuals(job: Job, result: Projection) -> Float64:
 
 
 def _require_exact(job: Job, residuals: Float64, energy: float) -> None:
-    settings, worst = job.settings, int(residuals.argmax())
-    if residuals[worst] > settings.tolerance:
+    wanted, worst = job.settings.decomposition, int(residuals.argmax())
+    if residuals[worst] > wanted.tolerance:
         if job.plan.solver == "krylov":
             advice = f"raise --passes above {passes_done(job)}, or --tolerance"
         else:
             advice = "it is too weak for float32: lower --rank, or raise --tolerance"
         raise EigenwaveError(
             f"Pattern {worst} is not exact: its residual is {residuals[worst]:.2g} where --tolerance allows "
-            f"{settings.tolerance:.2g}; {advice}."
+            f"{wanted.tolerance:.2g}; {advice}."
         )
-    if settings.energy is not None and energy < settings.energy * (1 - settings.tolerance):
+    if wanted.energy is not None and energy < wanted.energy * (1 - wanted.tolerance):
         raise EigenwaveError(
             f"Patterns that stand out from rounding hold {energy:.6f} of the energy; lower --energy below that."
         )

@@ -23,8 +23,9 @@ def begin_scales(job: Job) -> None:
     if work.gram.exists():
         save_npy(work.scale_patterns, _from_gram(job))
         return
-    width = job.plan.scale_rank(job.settings.permutations) + OVERSAMPLE
-    save_npy(work.scale_basis(0), first_blocks(job.scales, job.plan.coefficients, width, job.settings.seed))
+    width = job.plan.scale_rank(job.settings.association.permutations) + OVERSAMPLE
+    seed = job.settings.association.seed
+    save_npy(work.scale_basis(0), first_blocks(job.scales, job.plan.coefficients, width, seed))
 
 
 def next_scale_pass(job: Job) -> int | None:
@@ -58,7 +59,7 @@ def finish_scale_pass(job: Job, number: int, total: Float64) -> None:
         save_npy(work.scale_basis(number + 1), next_blocks(job.scales, blocks, total))
     else:
         products = [*(load_npy(work.scale_product(pass_number)) for pass_number in earlier[:-1]), total]
-        rank, energy = job.plan.scale_rank(job.settings.permutations), read_totals(job).energy
+        rank, energy = job.plan.scale_rank(job.settings.association.permutations), read_totals(job).energy
         save_npy(work.scale_patterns, leading_patterns(job.scales, blocks, products, rank, energy))
     save_npy(work.scale_product(number), total)
 
@@ -73,7 +74,7 @@ def score_scales(job: Job, shard: int) -> ScaleSums:
         If the shard is missing or damaged.
     """
     rows, used, labels = load_shard(job, shard), job.used(shard), load_labels(job, shard)
-    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.seed)
+    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.association.seed)
     labellings = np.concatenate([labels.classes[None], shuffled])[:, labels.fitted]
     patterns = load_npy(job.paths.work.scale_patterns)
     sums = ScaleSums.of(job.scales, rows, used, patterns, load_mean(job), labellings, job.plan.classes)
@@ -97,12 +98,12 @@ def finish_scales(job: Job, result: ScaleSums) -> None:
 
 def _from_gram(job: Job) -> Float32:
     """Patterns of each scale from principal submatrices of the Gram matrix of all columns."""
-    gram, rank = load_npy(job.paths.work.gram), job.plan.scale_rank(job.settings.permutations)
+    gram, rank = load_npy(job.paths.work.gram), job.plan.scale_rank(job.settings.association.permutations)
     patterns = np.zeros((len(job.scales), len(gram), rank), np.float32)
     for number, family in enumerate(job.scales):
         for scale in family:
             own = np.ascontiguousarray(gram[scale.columns, scale.columns])
             if np.trace(own) > NEGLIGIBLE * np.trace(gram):
-                _, vectors = eigenpairs(own, min(rank, len(own)), None, job.settings.seed)
+                _, vectors = eigenpairs(own, min(rank, len(own)), None, job.settings.association.seed)
                 patterns[number, scale.columns, : len(vectors)] = with_fixed_signs(np.ascontiguousarray(vectors)).T
     return patterns

@@ -51,4 +51,14 @@ class Solver:
     @property
     def rank(self) -> int | None:
         """Patterns wanted, None if they are given by energy."""
-        return None if self.job.settings.energy else self.job.plan.rank
+        return None if self.energy else self.job.plan.rank
+
+    @property
+    def energy(self) -> float | None:
+        """Part of the energy that the patterns are to hold, None if they are given by rank."""
+        return self.job.settings.decomposition.energy
+
+    @property
+    def seed(self) -> int:
+        """Seed of all that is random."""
+        return self.job.settings.association.seed

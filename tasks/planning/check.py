@@ -111,7 +111,7 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
     run: dict[str, Any] | None = None
     try:
         # Bad images were counted here, all of them.
-        run = _estimate(source, settings.model_copy(update={"max_bad_fraction": 1.0}), looked.seconds)
+        run = _estimate(source, settings.but(max_bad_fraction=1.0), looked.seconds)
     except EigenwaveError as error:
         problems.append(str(error))
     return SourceCheck(
@@ -131,10 +131,10 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
 def _looks(address: str, samples: pa.Table, settings: Settings) -> Iterator[Look]:
     """What each piece of the dataset shows, in order."""
     pieces = (
-        (address, samples.take(np.arange(start, min(start + AT_ONCE, len(samples)))), settings.value_range)
+        (address, samples.take(np.arange(start, min(start + AT_ONCE, len(samples)))), settings.coefficients.value_range)
         for start in range(0, len(samples), AT_ONCE)
     )
-    processes = settings.workers or os.cpu_count() or 1
+    processes = settings.execution.workers or os.cpu_count() or 1
     if len(samples) < WORTH_PROCESSES or processes == 1:
         yield from (look_at(*piece) for piece in pieces)
         return
@@ -185,12 +185,12 @@ def _source(address: str) -> Source:
 
 def _problems(images: int, looked: Look, duplicates: Duplicates, settings: Settings) -> list[str]:
     problems = []
-    if len(looked.bad) > settings.max_bad_fraction * images:
+    if len(looked.bad) > settings.dataset.max_bad_fraction * images:
         problems.append(
             f"{len(looked.bad)} of {images} images cannot be used, more than --max-bad-fraction "
-            f"{settings.max_bad_fraction} allows."
+            f"{settings.dataset.max_bad_fraction} allows."
         )
-    if duplicates.images and settings.duplicates == "refuse":
+    if duplicates.images and settings.dataset.duplicates == "refuse":
         problems.append(f"{duplicates.images} images repeat others, which --duplicates refuse does not allow.")
     return problems
 

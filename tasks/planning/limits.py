@@ -17,7 +17,7 @@ NAMED = 3  # images named in a message
 
 def allowed(settings: Settings, images: int) -> int:
     """The most images that may be bad."""
-    return int(settings.max_bad_fraction * images)
+    return int(settings.dataset.max_bad_fraction * images)
 
 
 def require_few(bad: Iterable[tuple[str, str, str]], images: int, settings: Settings) -> int:
@@ -39,7 +39,7 @@ def require_few(bad: Iterable[tuple[str, str, str]], images: int, settings: Sett
         counted = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
         raise EigenwaveError(
             f"{count} of {images} images cannot be used ({counted}; {'; '.join(named)}); mend or remove them, "
-            f"or raise --max-bad-fraction above {settings.max_bad_fraction}."
+            f"or raise --max-bad-fraction above {settings.dataset.max_bad_fraction}."
         )
     return count
 

@@ -112,14 +112,15 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     if not looked.sizes:
         raise InputError(f"None of the images of {source} can be read; check what its files are.")
     # If the few that were looked at are too bad, all are looked at before anything is computed.
-    if len(looked.bad) > settings.max_bad_fraction * (looked.sizes.total() + len(looked.bad)):
+    if len(looked.bad) > settings.dataset.max_bad_fraction * (looked.sizes.total() + len(looked.bad)):
         bad = bad_images(opened, samples, allowed(settings, len(samples)))
         require_few(((key, error.reason, error.detail) for key, error in bad), len(samples), settings)
-    width, height = (settings.size, settings.size) if settings.size else _only_size(source, looked.sizes)
+    size = settings.coefficients.size
+    width, height = (size, size) if size else _only_size(source, looked.sizes)
     shape = (height, width, looked.channels)
     estimate = estimate_run(settings, len(samples), shape, len(opened.classes), fitted=len(labels))
     try:
-        require_memory(estimate.plan, settings.permutations, estimate.memory_limit)
+        require_memory(estimate.plan, settings.association.permutations, estimate.memory_limit)
     except ValueError as error:
         raise InputError(str(error)) from None
     return Outlook(
@@ -152,31 +153,31 @@ def estimate_run(
     InputError
         If the settings do not fit the images.
     """
-    passes = None if settings.passes == "auto" else settings.passes
+    passes = None if settings.decomposition.passes == "auto" else settings.decomposition.passes
     try:
         plan = Plan.make(
             images=images,
             fitted=images if fitted is None else fitted,
             classes=classes,
-            space=coefficient_space(settings, *shape),
-            rank=settings.rank,
-            oversample=settings.oversample,
+            space=coefficient_space(settings.coefficients, *shape),
+            rank=settings.decomposition.rank,
+            oversample=settings.decomposition.oversample,
             passes=passes,
-            centre=settings.centre,
-            shard_size=settings.shard_size,
-            value_bytes=np.dtype(settings.dtype).itemsize,
-            scales=settings.scales,
-            solver=settings.solver,
+            centre=settings.decomposition.centre,
+            shard_size=settings.dataset.shard_size,
+            value_bytes=np.dtype(settings.coefficients.dtype).itemsize,
+            scales=settings.decomposition.scales,
+            solver=settings.decomposition.solver,
         )
     except ValueError as error:
         raise InputError(str(error)) from None
     return Estimate(
         plan=plan,
-        energy=settings.energy,
+        energy=settings.decomposition.energy,
         costs=plan.costs(passes),
-        outlays=outlays(plan, settings.permutations, passes),
-        memory=stage_memory(plan, settings.permutations),
-        memory_limit=settings.memory_limit or machine_memory() // _processes(settings),
+        outlays=outlays(plan, settings.association.permutations, passes),
+        memory=stage_memory(plan, settings.association.permutations),
+        memory_limit=settings.execution.memory_limit or machine_memory() // _processes(settings),
     )
 
 
@@ -186,7 +187,7 @@ def machine_memory() -> int:
 
 
 def _processes(settings: Settings) -> int:
-    return (settings.workers or os.cpu_count() or 1) if settings.cluster == "local" else 1
+    return (settings.execution.workers or os.cpu_count() or 1) if settings.execution.cluster == "local" else 1
 
 
 def _only_size(source: str, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:

@@ -85,4 +85,4 @@ def _original(run: Run, key: str) -> Image:
 def space_of(run: Run) -> CoefficientSpace:
     """The space that a run's images were analysed in."""
     plan, settings = run.manifest.plan, Settings.model_validate(run.manifest.settings)
-    return coefficient_space(settings, plan["height"], plan["width"], plan["channels"])
+    return coefficient_space(settings.coefficients, plan["height"], plan["width"], plan["channels"])

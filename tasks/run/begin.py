@@ -67,7 +67,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     }
     contents = (settings.result_part().encode(), encoded(layout))
     paths = _chosen_run(workspace, run_id, contents)
-    require_room(workspace, paths, rows.run, plan, settings.permutations)
+    require_room(workspace, paths, rows.run, plan, settings.association.permutations)
     job = Job(
         source=source,
         folder=str(workspace.folder),
@@ -160,17 +160,17 @@ def _write_listing(job: Job, samples: pa.Table) -> None:
 
 
 def _create_array(job: Job) -> None:
-    plan = job.plan
+    plan, chosen = job.plan, job.settings.coefficients
     coefficients = ArraySpec(
         shape=(plan.row_count, plan.coefficients),
         chunks=(plan.rows_per_shard, plan.coefficients),
         dimensions=("image", "coefficient"),
-        dtype=job.settings.dtype,
+        dtype=chosen.dtype,
         attributes={
             "image_shape": [plan.height, plan.width, plan.channels],
             "channels": job.space.channels,
             "invertible": job.space.invertible,
-            **{name: getattr(job.settings, name) for name in ("wavelet", "mode", "transform", "colour", "threshold")},
+            **chosen.model_dump(include={"wavelet", "mode", "transform", "colour", "threshold"}),
             "column_order": "band, channel, row, column",
             "bands": [dataclasses.asdict(band) for band in job.space.bands],
         },

@@ -30,10 +30,10 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Mapping[st
     InputError
         If the settings name a run that does not exist or is of another kind.
     """
-    if layout["plan"]["solver"] != "krylov" or settings.warm_start == "none":
+    if layout["plan"]["solver"] != "krylov" or settings.decomposition.warm_start == "none":
         return None
-    if settings.warm_start != "auto":
-        named = workspace.find(settings.warm_start)
+    if settings.decomposition.warm_start != "auto":
+        named = workspace.find(settings.decomposition.warm_start)
         if not _comparable(named, settings, layout):
             raise InputError(
                 f"The run {named.run_id} has other wavelets or image sizes than this one; leave --warm-start out."
@@ -62,5 +62,5 @@ def _comparable(paths: RunPaths, settings: Settings, layout: Mapping[str, Any], 
     except (OSError, ValueError, KeyError):
         return False
     same_shape = all(plan.get(name) == layout["plan"][name] for name in SHAPE)
-    centred = earlier.centre == settings.centre or not centred_alike
-    return same_shape and centred and earlier.transform_part() == settings.transform_part()
+    centred = earlier.decomposition.centre == settings.decomposition.centre or not centred_alike
+    return same_shape and centred and earlier.coefficients == settings.coefficients

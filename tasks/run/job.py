@@ -71,8 +71,9 @@ class Job:
     @property
     def form(self) -> ImageForm:
         """The shape images are brought to."""
-        fit = self.settings.fit if self.settings.size else None
-        return ImageForm(self.plan.height, self.plan.width, self.plan.channels, fit, self.settings.value_range)
+        chosen = self.settings.coefficients
+        fit = chosen.fit if chosen.size else None
+        return ImageForm(self.plan.height, self.plan.width, self.plan.channels, fit, chosen.value_range)
 
     @property
     def pixels(self) -> int:
@@ -82,7 +83,7 @@ class Job:
     @cached_property
     def space(self) -> CoefficientSpace:
         """The space of the coefficients."""
-        return coefficient_space(self.settings, self.plan.height, self.plan.width, self.plan.channels)
+        return coefficient_space(self.settings.coefficients, self.plan.height, self.plan.width, self.plan.channels)
 
     @cached_property
     def scales(self) -> list[list[Scale]]:

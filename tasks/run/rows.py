@@ -44,7 +44,7 @@ def find_rows(workspace: Workspace, settings: Settings, layout: Mapping[str, Any
         The dataset, in the order of its source.
     """
     fresh = layout["plan"]["rows_per_shard"]
-    earlier = None if settings.compact else last_of_source(workspace, settings, layout)
+    earlier = None if settings.dataset.compact else last_of_source(workspace, settings, layout)
     if earlier is not None and read_plan(earlier)["plan"]["rows_per_shard"] * 2 >= fresh:
         rows = Rows(ordered_as(samples, earlier), earlier, read_plan(earlier)["plan"]["rows_per_shard"])
         if len(rows.samples) <= 2 * len(samples):

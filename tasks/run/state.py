@@ -50,7 +50,7 @@ def load_shard(job: Job, shard: int) -> Float32:
     """Coefficients of a shard's rows; those of rejected images are NaN."""
     plan = job.plan
     shape = (plan.rows_per_shard, plan.coefficients)
-    chunk = read_chunk(chunk_path(job.paths.coefficients, shard), shape, job.settings.dtype)
+    chunk = read_chunk(chunk_path(job.paths.coefficients, shard), shape, job.settings.coefficients.dtype)
     return chunk[: len(plan.rows(shard))]
 
 
@@ -82,7 +82,8 @@ def load_labels(job: Job, shard: int) -> Labels:
     valid = np.asarray(part["reason"].is_null())
     ids, fitted = np.asarray(part["sample_id"])[valid], job.used(shard)[valid]
     classes = np.asarray(part["class_id"])[valid].astype(np.int64)
-    return Labels(valid, ids, classes, fitted, parts(ids, fitted, job.settings.seed, other_split=job.plan.other_split))
+    part = parts(ids, fitted, job.settings.association.seed, other_split=job.plan.other_split)
+    return Labels(valid, ids, classes, fitted, part)
 
 
 def load_scores(job: Job, shard: int) -> Float32:

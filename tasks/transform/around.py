@@ -30,7 +30,7 @@ LOOKED_AT = 256  # images that the mean is guessed from
 @single_threaded
 def begin_transform(job: Job) -> None:
     """Write what the first pass needs: a guess of the mean, and what the solver starts with."""
-    shift = _mean_of_some(job) if job.settings.centre else np.zeros(job.plan.coefficients)
+    shift = _mean_of_some(job) if job.settings.decomposition.centre else np.zeros(job.plan.coefficients)
     save_npy(job.paths.work.shift, shift)
     open_solver(job).begin()
 
@@ -48,11 +48,11 @@ def finish_transform(job: Job, result: FirstPass) -> None:
         raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were transformed; run again.")
     rejected, duplicates, digest = _checked_samples(job)
     moments = result.moments
-    if moments.rows - job.settings.centre < job.plan.rank:
+    if moments.rows - job.settings.decomposition.centre < job.plan.rank:
         raise EigenwaveError(
             f"Only {moments.rows} of the images to fit on are good, too few for --rank {job.plan.rank}; lower it."
         )
-    mean = moments.mean if job.settings.centre else np.zeros(job.plan.coefficients)
+    mean = moments.mean if job.settings.decomposition.centre else np.zeros(job.plan.coefficients)
     energy = moments.energy_about(mean)
     if energy <= np.finfo(np.float32).eps * moments.square_sum:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
@@ -103,7 +103,7 @@ def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
         class_ids.append(np.asarray(there["class_id"]))
     count = require_few(bad, job.plan.images, job.settings)
     duplicates = find_duplicates(bytes(digests), np.concatenate(class_ids))
-    if duplicates.images and job.settings.duplicates == "refuse":
+    if duplicates.images and job.settings.dataset.duplicates == "refuse":
         raise EigenwaveError(
             f"{duplicates.images} images of {job.source} repeat others, {duplicates.conflicting} of them under another "
             "class; eigenwave check names them: remove them, or set --duplicates report."

@@ -65,7 +65,7 @@ def unread(listing: pa.Table) -> Digests:
 
 def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
     """How images looked to a run, with their digests."""
-    if job.settings.rehash:
+    if job.settings.execution.rehash:
         raise EigenwaveError("what images looked like is not to be relied on")
     path, number = job.paths.work.part(shard), 0
     if not path.exists():
@@ -107,7 +107,7 @@ def _from_earlier(job: Job, shard: int, key: str, digests: Digests, shape: tuple
     same = has_digest(digests) & ~is_removed(digests)
     same[len(before) :] = False
     same[: len(before)] &= (digests[: len(before)] == before).all(axis=1)
-    chunk = read_chunk(job.workspace.chunk(marker.key), shape, job.settings.dtype)
+    chunk = read_chunk(job.workspace.chunk(marker.key), shape, job.settings.coefficients.dtype)
     return Known(chunk, same, tuple(reject for reject in marker.rejects if same[reject.position]))
 
 

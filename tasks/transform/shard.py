@@ -114,7 +114,7 @@ def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, 
     """The shard as an earlier run left it; no marker if none did, or it was damaged since."""
     marker, nothing = find_shard(job.workspace, key), np.empty((0, 0), np.float32)
     try:
-        rows = read_chunk(job.workspace.chunk(key), shape, job.settings.dtype) if marker else nothing
+        rows = read_chunk(job.workspace.chunk(key), shape, job.settings.coefficients.dtype) if marker else nothing
     except DamagedError:
         return None, nothing
     return marker, rows
@@ -150,7 +150,7 @@ def _transformed(
 def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
     """Coefficients as they are stored: `rows` itself, if that is as they are."""
     with np.errstate(over="ignore"):
-        stored: npt.NDArray[np.floating[Any]] = rows.astype(job.settings.dtype, copy=False)
+        stored: npt.NDArray[np.floating[Any]] = rows.astype(job.settings.coefficients.dtype, copy=False)
     if stored is not rows and np.isinf(stored).any():
         raise EigenwaveError("Coefficients are too large for float16: set --dtype float32 or smaller --weights.")
     return stored

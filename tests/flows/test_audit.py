@@ -24,7 +24,7 @@ SETTINGS = Settings(cluster="inline", rank=3, permutations=1, scales=False)
 
 def night(source, folder, run_id, against="latest", **changed):
     """One audit, without Prefect."""
-    workspace, settings = Workspace(folder / "workspace"), SETTINGS.model_copy(update=changed)
+    workspace, settings = Workspace(folder / "workspace"), SETTINGS.but(**changed)
     workspace.prepare()
     require_baseline(workspace, against, settings)
     job = begin_run(str(source), settings, workspace, run_id)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 from contextlib import contextmanager
 
 import pytest
@@ -83,10 +84,11 @@ def deployed(prefect_server, tmp_path_factory):
 def test_settings_are_a_form(deployed):
     server, _ = deployed
     schema = ask(server, "deployments/name/analysis/on-demand")["parameter_openapi_schema"]
-    settings = schema["definitions"]["Settings"]["properties"]
-    assert settings["solver"]["enum"] == ["auto", "krylov", "gram", "dual"]
-    assert settings["level"]["minimum"] == 1
-    assert all("description" in field for field in [*settings.values(), *schema["properties"].values()])
+    groups = {name: schema["definitions"][name.title()] for name in schema["definitions"]["Settings"]["properties"]}
+    assert groups["decomposition"]["properties"]["solver"]["enum"] == ["auto", "krylov", "gram", "dual"]
+    assert groups["coefficients"]["properties"]["level"]["minimum"] == 1
+    fields = [field for group in groups.values() for field in [group, *group["properties"].values()]]
+    assert all("description" in field for field in [*fields, *schema["properties"].values()])
 
 
 def test_every_deployment_of_the_file_is_there(deployed):
@@ -94,7 +96,7 @@ def test_every_deployment_of_the_file_is_there(deployed):
     declared = yaml.safe_load((DEPLOY / "prefect.yaml").read_text())["deployments"]
     found = {entry["name"]: entry for entry in ask(server, "deployments/filter", {})}
     assert found.keys() == {entry["name"] for entry in declared}
-    assert found["on-cluster"]["parameters"]["settings"]["cluster"] == "tls://scheduler:8786"
+    assert found["on-cluster"]["parameters"]["settings"]["execution"]["cluster"] == "tls://scheduler:8786"
     assert {entry["parameters"]["source"] for entry in found.values()} == {"digits"}
 
 
@@ -123,9 +125,21 @@ def test_a_night_that_fails_its_gate(deployed, tmp_path):
 
 def test_on_demand_run(deployed):
     server, folder = deployed
-    run = start(server, "analysis/on-demand", settings={"workers": 2})
+    # By name, as before settings had groups, and in a group.
+    run = start(server, "analysis/on-demand", settings={"workers": 2, "decomposition": {"rank": 12}})
     wait_for(server, run, "COMPLETED")
-    assert open_run(folder / "workspace" / "latest").manifest.learnability["rank"] == 16
+    assert open_run(folder / "workspace" / "latest").manifest.learnability["rank"] == 12
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"workers": 0}, {"execution": {"workers": 0}}, {"wrokers": 2}, {"cluster": "tls://me:canary@host:8786"}],
+)
+def test_wrong_settings_are_refused_before_they_are_kept(deployed, settings):
+    server, _ = deployed
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        start(server, "analysis/on-demand", settings=settings)
+    assert refused.value.code == 409
 
 
 def tasks_of(address):

@@ -271,7 +271,7 @@ def test_memory_of_a_worker_is_below_the_projection(tmp_path):
         stages.project(job, fanout, stages.silent)
         measured["project"] = peak()
     assert job.plan.shards > 1
-    projected = stage_memory(job.plan, job.settings.permutations)
+    projected = stage_memory(job.plan, job.settings.association.permutations)
     for stage, bytes_used in measured.items():
         assert 0.3 * projected[stage] < bytes_used <= projected[stage], stage
 

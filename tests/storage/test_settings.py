@@ -1,8 +1,94 @@
+import json
+
+import jsonschema
 import pytest
 from pydantic import ValidationError
 
 from storage.errors import InputError
-from storage.settings import EXECUTION_FIELDS, TRANSFORM_FIELDS, Settings
+from storage.setting_groups import Decomposition
+from storage.settings import Settings, setting_fields
+
+# Written by the version whose settings had no groups. Shards are addressed by these bytes, and an interrupted run is
+# found by them: a test that fails here says that every dataset would be transformed again.
+DEFAULT_TRANSFORM = (
+    '{"wavelet":"haar","mode":"periodization","level":2,"size":null,"fit":"crop","value_range":null,"transform":"dwt",'
+    '"colour":"rgb","bands":"all","weights":"","threshold":0.0,"dtype":"float32"}'
+)
+DEFAULT_RESULT = """{
+  "wavelet": "haar",
+  "mode": "periodization",
+  "level": 2,
+  "size": null,
+  "fit": "crop",
+  "value_range": null,
+  "transform": "dwt",
+  "colour": "rgb",
+  "bands": "all",
+  "weights": "",
+  "threshold": 0.0,
+  "dtype": "float32",
+  "rank": null,
+  "energy": null,
+  "solver": "auto",
+  "oversample": 20,
+  "passes": "auto",
+  "tolerance": 0.01,
+  "warm_start": "auto",
+  "scales": true,
+  "centre": true,
+  "seed": 0,
+  "permutations": 20,
+  "compact": false,
+  "max_bad_fraction": 0.01,
+  "duplicates": "report",
+  "shard_size": 67108864
+}"""
+CHANGED = {
+    "wavelet": "db2", "mode": "zero", "level": 3, "size": 48, "fit": "pad", "value_range": [0, 1],
+    "colour": "ycbcr", "bands": "LL, HH1,2", "weights": "LL=0.5, 1=2", "threshold": 1e-5, "dtype": "float16",
+    "rank": 7, "solver": "krylov", "oversample": 9, "passes": 3, "tolerance": 1e-5, "warm_start": "r-é",
+    "scales": False, "centre": False, "seed": 2**63 - 1, "permutations": 5,
+    "compact": True, "max_bad_fraction": 1e-7, "duplicates": "refuse", "shard_size": "1MiB",
+    "rehash": True, "cluster": "a.B", "cluster_options": {"a": 1}, "workers": 3, "fewest_workers": 2,
+    "memory_limit": "1GiB", "tls": "certificates", "allow_unencrypted": True,
+}  # fmt: skip
+CHANGED_TRANSFORM = (
+    '{"wavelet":"db2","mode":"zero","level":3,"size":48,"fit":"pad","value_range":[0.0,1.0],"transform":"dwt",'
+    '"colour":"ycbcr","bands":"LL,HH1,2","weights":"LL=0.5,1=2","threshold":0.00001,"dtype":"float16"}'
+)
+CHANGED_RESULT = """{
+  "wavelet": "db2",
+  "mode": "zero",
+  "level": 3,
+  "size": 48,
+  "fit": "pad",
+  "value_range": [
+    0.0,
+    1.0
+  ],
+  "transform": "dwt",
+  "colour": "ycbcr",
+  "bands": "LL,HH1,2",
+  "weights": "LL=0.5,1=2",
+  "threshold": 0.00001,
+  "dtype": "float16",
+  "rank": 7,
+  "energy": null,
+  "solver": "krylov",
+  "oversample": 9,
+  "passes": 3,
+  "tolerance": 0.00001,
+  "warm_start": "r-é",
+  "scales": false,
+  "centre": false,
+  "seed": 9223372036854775807,
+  "permutations": 5,
+  "compact": true,
+  "max_bad_fraction": 1e-7,
+  "duplicates": "refuse",
+  "shard_size": 1048576
+}"""
+OTHERS = {"transform": "modulus", "energy": 0.9}  # what does not go together with those of CHANGED
 
 
 def test_layers_override_each_other(tmp_path, monkeypatch):
@@ -11,7 +97,8 @@ def test_layers_override_each_other(tmp_path, monkeypatch):
     monkeypatch.setenv("EIGENWAVE_RANK", "6")
     monkeypatch.setenv("EIGENWAVE_LEVEL", "1")
     settings = Settings.load({"level": 2}, config)
-    assert (settings.wavelet, settings.rank, settings.level, settings.shard_size) == ("db2", 6, 2, 2**20)
+    assert (settings.coefficients.wavelet, settings.coefficients.level) == ("db2", 2)
+    assert (settings.decomposition.rank, settings.dataset.shard_size) == (6, 2**20)
 
 
 @pytest.mark.parametrize(
@@ -22,13 +109,17 @@ def test_layers_override_each_other(tmp_path, monkeypatch):
         ({"rank": 0}, "rank = 0 .*greater than or equal to 1"),
         ({"shard_size": "64 parsecs"}, "shard_size = 64 parsecs"),
         ({"cluster": "127.0.0.1"}, "neither local, nor inline, nor an address"),
-        ({"bands": "LL,XX"}, "bands = LL,XX .*not a list such as LL,HH1,2 of bands"),
-        ({"bands": ""}, "not a list such as"),
-        ({"weights": "LL=0"}, "weights = LL=0 .*not a list such as LL=0.5,1=2"),
-        ({"weights": "LL"}, "not a list such as"),
+        ({"bands": "LL,XX"}, "bands = LL,XX .*not a list of bands such as LL,HH1,2; a band is"),
+        ({"bands": ""}, "not a list of bands such as"),
+        ({"weights": "LL=0"}, "weights = LL=0 .*not a list of bands such as LL=0.5,1=2"),
+        ({"weights": "LL"}, "not a list of bands such as"),
         ({"transform": "modulus", "threshold": 1}, "transform modulus is periodic and has no threshold"),
-        ({"transform": "modulus", "mode": "zero"}, "leave mode and threshold out"),
-        ({"rnak": 4}, "no setting 'rnak' .in the command"),
+        ({"transform": "modulus", "mode": "zero"}, "leave out mode and threshold"),
+        ({"rnak": 4}, "no setting rnak .in the command line.; eigenwave run --help"),
+        ({"execution": {"rank": 4}}, "no setting execution.rank .in the command line"),
+        ({"decomposition": 4, "rank": 4}, "decomposition = 4 .from the command line. is not allowed: input should be"),
+        ({"decomposition": {"rank": 4}, "rank": 4}, "the command line are not allowed: rank is given twice"),
+        ({"rank": 4, "energy": 0.5}, "do not go together: rank and energy both say how many patterns to keep"),
     ],
 )
 def test_bad_values_are_named(values, message):
@@ -38,7 +129,7 @@ def test_bad_values_are_named(values, message):
 
 def test_lists_of_bands_may_have_spaces():
     settings = Settings(bands="LL, HH1", weights="LL = 0.5, details=2")
-    assert (settings.bands, settings.weights) == ("LL,HH1", "LL=0.5,details=2")
+    assert (settings.coefficients.bands, settings.coefficients.weights) == ("LL,HH1", "LL=0.5,details=2")
 
 
 def test_bad_files_are_named(tmp_path, monkeypatch):
@@ -48,16 +139,71 @@ def test_bad_files_are_named(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"bad\.toml cannot be read"):
         Settings.load({}, tmp_path / "bad.toml")
     (tmp_path / "bad.toml").write_text("ranks = 2")
-    with pytest.raises(InputError, match=r"no setting 'ranks' \(in .*bad.toml\)"):
+    with pytest.raises(InputError, match=r"no setting ranks \(in .*bad.toml\)"):
         Settings.load({}, tmp_path / "bad.toml")
     monkeypatch.setenv("EIGENWAVE_RANK", "many")
     with pytest.raises(InputError, match=r"rank = many \(from the environment"):
         Settings.load({})
 
 
-def test_settings_are_frozen_and_their_parts_exist():
+def test_settings_are_frozen():
     with pytest.raises(ValidationError):
         Settings().rank = 3
-    assert set(Settings.model_fields) >= TRANSFORM_FIELDS | EXECUTION_FIELDS
-    assert '"wavelet":"haar"' in Settings().transform_part()
-    assert "workers" not in Settings().result_part()
+    with pytest.raises(ValidationError):
+        Settings().decomposition.rank = 3
+
+
+@pytest.mark.parametrize(
+    ("given", "transform", "result"),
+    [({}, DEFAULT_TRANSFORM, DEFAULT_RESULT), (CHANGED, CHANGED_TRANSFORM, CHANGED_RESULT)],
+)
+def test_the_json_that_addresses_shards_and_finds_runs_is_what_it_always_was(given, transform, result):
+    settings = Settings(**given)
+    assert settings.transform_part() == transform
+    assert settings.result_part() == result
+    again = Settings.model_validate_json(result)
+    assert (again.transform_part(), again.result_part()) == (transform, result)
+
+
+def test_every_setting_was_changed_there():
+    names = [name for _, name, _ in setting_fields()]
+    assert CHANGED.keys() | OTHERS.keys() == set(names)
+    assert len(names) == len(set(names)), "a setting has its name to itself in all groups"
+    standard = {name: getattr(getattr(Settings(), group), name) for group, name, _ in setting_fields()}
+    for group, name, _ in setting_fields():
+        settings = Settings(**(OTHERS if name in OTHERS else CHANGED))
+        assert getattr(getattr(settings, group), name) != standard[name]
+
+
+@pytest.mark.parametrize("name", [name for _, name, _ in setting_fields()])
+def test_what_a_setting_changes_follows_from_its_group(name):
+    group = next(group for group, member, _ in setting_fields() if member == name)
+    value = (CHANGED | OTHERS)[name]
+    changed = Settings(**{name: value})
+    assert (changed.transform_part() != DEFAULT_TRANSFORM) == (group == "coefficients")
+    assert (changed.result_part() != DEFAULT_RESULT) == (group != "execution")
+    assert changed == Settings().but(**{name: value}) == Settings(**{group: {name: value}})
+
+
+def test_groups_and_names_are_the_same_settings(tmp_path):
+    config = tmp_path / "settings.toml"
+    config.write_text("level = 1\n[decomposition]\nrank = 5\n[execution]\nworkers = 2\n")
+    assert Settings.load({}, config) == Settings(level=1, rank=5, workers=2)
+    assert Settings.load({"rank": 6}, config).decomposition.rank == 6
+    assert Settings(decomposition=Decomposition(rank=6), level=1) == Settings(rank=6, level=1)
+    everything = Settings(**CHANGED)
+    assert Settings.model_validate(everything.model_dump()) == everything
+    assert Settings.model_validate_json(everything.model_dump_json()) == everything
+
+
+def test_a_form_takes_groups_and_names_alike():
+    schema = Settings.model_json_schema()
+    for group, name, field in setting_fields():
+        own = schema["$defs"][group.title()]["properties"][name]
+        assert schema["patternProperties"][f"^{name}$"] == own
+        assert own["description"] == field.description
+    jsonschema.validate(json.loads(Settings(**CHANGED).model_dump_json()), schema)
+    jsonschema.validate({"rank": 3, "cluster": "inline", "coefficients": {"level": 1}}, schema)
+    for refused in ({"rnak": 3}, {"rank": 0}, {"cluster": "tls://me:secret@host"}, {"execution": {"rank": 3}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(refused, schema)

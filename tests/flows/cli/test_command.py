@@ -8,6 +8,8 @@ import time
 import pytest
 from PIL import Image
 
+from flows.cli.flags import FIRST
+from storage.settings import Settings, setting_fields
 from tests.conftest import EIGENWAVE, write_images
 
 
@@ -116,11 +118,13 @@ def test_everything_but_run_leaves_prefect_and_dask_alone():
 
 
 def test_help_names_every_setting(eigenwave):
-    from storage.settings import Settings  # noqa: PLC0415
-
     printed = eigenwave("run", "--help").stdout
-    for name in Settings.model_fields:
-        assert f"--{name.replace('_', '-')}" in printed
+    flags = re.findall(r"^│ (?:\*  )?--([a-z-]+)", printed, re.MULTILINE)
+    assert [*FIRST] == [flag.replace("-", "_") for flag in flags[3:13]]
+    assert sorted(name for _, name, _ in setting_fields()) == sorted(flag.replace("-", "_") for flag in flags[3:])
+    titles = re.findall(r"^╭─ (.*?) ─", printed, re.MULTILINE)
+    assert titles[3:] == [field.title for field in Settings.model_fields.values()]
+    assert printed.index("╰") < printed.index("Examples:") < printed.index("eigenwave run digits")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,7 @@ def test_help_names_every_setting(eigenwave):
             ["dataset", "--level", "5"],
             "Level 5 is too deep for images of 8 x 8 pixels and the wavelet haar: set --level",
         ),
-        (["dataset", "--rank", "0"], "Setting rank = 0 (from the command) is not possible"),
+        (["dataset", "--rank", "0"], "Setting rank = 0 (from the command line) is not allowed"),
         (["dataset", "--rank", "100"], "Rank 100 is out of range: 24 images of 192 coefficients allow --rank from 1"),
         (["dataset", "--workspace", "dataset/cat/000.png"], "cannot be used: "),
         (["dataset", "--workspace", "/sys/read-only"], "cannot be used: "),

@@ -158,13 +158,13 @@ def test_a_class_that_cannot_be_used_is_one_sentence(settings, message):
     [
         ({"cluster": "nonsense"}, "neither local, nor inline"),
         ({"workers": 2, "fewest_workers": 3}, "fewest_workers = 3 is above workers = 2"),
-        ({"cluster_options": "{"}, "cluster_options = ... (from the command) is not possible: Expecting"),
+        ({"cluster_options": "{"}, "cluster_options = ... (from the command line) is not allowed: Expecting"),
     ],
 )
 def test_settings_of_a_cluster(given, message):
     with pytest.raises(InputError, match=re.escape(message)):
         Settings.load(given)
-    assert Settings.load({"cluster_options": '{"cores": 4}'}).cluster_options == {"cores": 4}
+    assert Settings.load({"cluster_options": '{"cores": 4}'}).execution.cluster_options == {"cores": 4}
 
 
 def test_workers_that_do_not_start_here_are_told_in_one_sentence(monkeypatch):

@@ -1,0 +1,244 @@
+"""The settings, in groups by what depends on them.
+
+The order of groups and fields is the order of the JSON that a shard's address hashes and that finds an interrupted run.
+Moving or renaming a setting makes earlier shards and unfinished runs unknown. A new one goes to the end of its group.
+"""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import pywt
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from storage.credentials import PLAIN, holds_secret, written_secrets
+
+# A term that names bands, and a positive number: what they mean is said in tasks/wavelet/bands.py.
+BAND = r"(all|details|LL\d*|LH\d*|HL\d*|HH\d*|[1-9]\d*)"
+WEIGHT = r"(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)"
+CLUSTER_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+class Group(BaseModel):
+    """Settings that belong together. Frozen; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Coefficients(Group):
+    """How an image becomes wavelet coefficients. A change here transforms every image anew."""
+
+    wavelet: str = Field("haar", description="Transform with this discrete wavelet, by its PyWavelets name.")
+    mode: str = Field("periodization", description="Continue an image over its edges in this way.")
+    level: int = Field(2, ge=1, description="Transform in this many levels.")
+    size: int | None = Field(
+        None, ge=2, le=4096, description="Resize every image to a square of this many pixels a side."
+    )
+    fit: Literal["crop", "pad"] = Field(
+        "crop", description="With --size: cut off what does not fit in the square, or pad what does not fill it."
+    )
+    value_range: tuple[float, float] | None = Field(
+        None, description="Read images of floating-point numbers, with these values for black and white, such as 0 1."
+    )
+    transform: Literal["dwt", "modulus"] = Field(
+        "dwt",
+        description="Use the coefficients themselves (dwt), or the log modulus of a stationary wavelet transform, "
+        "averaged over 8 x 8 pixels.",
+    )
+    colour: Literal["rgb", "gray", "ycbcr"] = Field("rgb", description="Convert RGB images to this color space.")
+    bands: str = Field(
+        "all",
+        description="Keep only these bands: all, details, or a list such as LL,HH1,2 (2: the details of level 2).",
+    )
+    weights: str = Field(
+        "", description="Multiply bands by weights, such as LL=0.5,1=2; bands that are not named have weight 1."
+    )
+    threshold: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Apply a soft threshold to the details: this many times the image's universal threshold.",
+    )
+    dtype: Literal["float32", "float16"] = Field(
+        "float32", description="Store coefficients in this type; float16 takes half the space and keeps 3 digits."
+    )
+
+    @field_validator("wavelet")
+    @classmethod
+    def _known_wavelet(cls, name: str) -> str:
+        if name not in pywt.wavelist(kind="discrete"):
+            families = ", ".join(sorted({known.rstrip("0123456789.") for known in pywt.wavelist(kind="discrete")}))
+            raise ValueError(f"no discrete wavelet is called {name!r}; PyWavelets has the families {families}")
+        return name
+
+    @field_validator("mode")
+    @classmethod
+    def _known_mode(cls, name: str) -> str:
+        if name not in pywt.Modes.modes:
+            raise ValueError(f"no signal extension mode is called {name!r}; choose from {', '.join(pywt.Modes.modes)}")
+        return name
+
+    @field_validator("bands", "weights")
+    @classmethod
+    def _known_terms(cls, listed: str, info: ValidationInfo) -> str:
+        entry = BAND if info.field_name == "bands" else f"{BAND}={WEIGHT}"
+        listed = "".join(listed.split())
+        if (listed or info.field_name == "bands") and not re.fullmatch(f"{entry}(,{entry})*", listed):
+            example = "LL,HH1,2" if info.field_name == "bands" else "LL=0.5,1=2"
+            raise ValueError(
+                f"{listed!r} is not a list of bands such as {example}; a band is all, details, a level, or LL, LH, HL "
+                "or HH, alone or with a level"
+            )
+        return listed
+
+    @field_validator("value_range")
+    @classmethod
+    def _two_values(cls, values: tuple[float, float] | None) -> tuple[float, float] | None:
+        if values is not None and not (math.isfinite(values[1] - values[0]) and values[0] < values[1]):
+            raise ValueError("black must be less than white, and both must be finite")
+        return values
+
+    @model_validator(mode="after")
+    def _modulus_is_what_it_is(self) -> Self:
+        if self.transform == "modulus" and (self.threshold or self.mode != "periodization"):
+            raise ValueError("transform modulus is periodic and has no threshold; leave out mode and threshold")
+        return self
+
+
+class Decomposition(Group):
+    """How many patterns to keep, and how to compute them."""
+
+    rank: int | None = Field(
+        None,
+        ge=1,
+        description="Keep this many patterns; by default 64, or a quarter of the images or coefficients if fewer.",
+    )
+    energy: float | None = Field(
+        None, gt=0, lt=1, description="Instead of --rank: keep as many patterns as hold this part of the energy."
+    )
+    solver: Literal["auto", "krylov", "gram", "dual"] = Field(
+        "auto",
+        description="Compute patterns in passes (krylov) or from an exact Gram matrix (gram, dual); auto takes the "
+        "cheapest.",
+    )
+    oversample: int = Field(20, ge=0, description="Carry this many columns beyond the rank through each pass.")
+    passes: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+        "auto", description="Read the coefficients this many times in krylov; auto stops at the tolerance."
+    )
+    tolerance: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="Refuse patterns with a larger residual; singular values are off by about its square.",
+    )
+    warm_start: str = Field(
+        "auto",
+        description="Start krylov from the patterns of this run, or none; auto: the last run of this source if its "
+        "images changed.",
+    )
+    scales: bool = Field(
+        default=True, description="Decompose each scale on its own too, for the table scales; takes some more passes."
+    )
+    centre: bool = Field(default=True, description="Subtract the mean image first.")
+
+    @model_validator(mode="after")
+    def _rank_or_energy(self) -> Self:
+        if self.rank is not None and self.energy is not None:
+            raise ValueError("rank and energy both say how many patterns to keep; give one of them")
+        return self
+
+
+class Association(Group):
+    """How patterns are compared with the classes, and with shuffled labels as a control."""
+
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="Draw everything random (the solver's start, shuffled labels) from this seed."
+    )
+    permutations: int = Field(20, ge=1, le=10_000, description="Shuffle the labels this many times for the control.")
+
+
+class Dataset(Group):
+    """Which images are accepted, and how they are laid out in rows and shards."""
+
+    compact: bool = Field(
+        default=False, description="Number the images anew, instead of keeping the rows of the last run of this source."
+    )
+    max_bad_fraction: float = Field(
+        0.01, ge=0, le=1, description="Fail if a larger part of the images cannot be decoded."
+    )
+    duplicates: Literal["report", "refuse"] = Field(
+        "report", description="Report images with the same bytes, or refuse a dataset that has any."
+    )
+    shard_size: ByteSize = Field(
+        ByteSize(64 * 2**20), ge=4096, description="Put at most this many bytes of coefficients into a shard."
+    )
+
+
+class Execution(Group):
+    """Where and how fast a run computes. Nothing here changes a bit of the result."""
+
+    rehash: bool = Field(
+        default=False, description="Read every image, even if its file looks the same as when the last run read it."
+    )
+    cluster: str = Field(
+        "local",
+        description="Compute in processes of this machine (local), in this process (inline), on the scheduler at an "
+        "address (tls://host:8786), or on a cluster of a class such as dask_jobqueue.SLURMCluster.",
+        json_schema_extra={"pattern": PLAIN},
+    )
+    cluster_options: dict[str, Any] = Field(
+        {}, description="Pass these arguments, as JSON, to the cluster class; $NAME is read from the environment."
+    )
+    workers: int | None = Field(
+        None, ge=1, description="Start this many worker processes; by default one a core, if the cluster is local."
+    )
+    fewest_workers: int | None = Field(
+        None, ge=1, description="Let the number of workers follow the work, from this many up to --workers."
+    )
+    memory_limit: ByteSize | None = Field(
+        None, ge=2**28, description="Let a worker use this much memory; by default its share of this machine's."
+    )
+    tls: Path | None = Field(
+        None, description="Connect to a tls:// address with ca.crt, tls.crt and tls.key from this folder."
+    )
+    allow_unencrypted: bool = Field(
+        default=False, description="Use a cluster without TLS even if other machines can reach it."
+    )
+
+    @field_validator("cluster")
+    @classmethod
+    def _known_cluster(cls, name: str) -> str:
+        if holds_secret(name):
+            raise ValueError(
+                "the address has a user or a query, which would be kept with the flow; use tls:// and --tls"
+            )
+        address = name.startswith(("tcp://", "tls://"))
+        if name not in {"local", "inline"} and not address and not CLUSTER_CLASS.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is neither local, nor inline, nor an address such as tcp://127.0.0.1:8786, nor a class such "
+                "as dask_jobqueue.SLURMCluster"
+            )
+        return name
+
+    @field_validator("cluster_options", mode="before")
+    @classmethod
+    def _options_from_text(cls, value: Any) -> Any:  # noqa: ANN401 - an environment variable holds JSON
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("cluster_options")
+    @classmethod
+    def _no_secrets(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if names := written_secrets(options):
+            raise ValueError(
+                f"{names[0]} would be kept in Prefect's database; put it into the environment, where the cluster is "
+                "started, and write $NAME, the name of the variable"
+            )
+        return options
+
+    @model_validator(mode="after")
+    def _possible_workers(self) -> Self:
+        if self.fewest_workers and self.workers and self.fewest_workers > self.workers:
+            raise ValueError(f"fewest_workers = {self.fewest_workers} is above workers = {self.workers}")
+        return self
