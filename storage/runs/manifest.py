@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from storage.errors import InputError
+from storage.runs.layout import Layout
 from storage.stores.checked_json import read_checked, write_checked
 from storage.stores.store import StorePath
 
@@ -62,7 +63,7 @@ class Manifest(BaseModel):
     dataset_digest: str
     settings: dict[str, Any]
     plan: dict[str, int]
-    layout: dict[str, Any]
+    layout: Layout
     fitted_split: str
     classes: tuple[str, ...]
     learnability: dict[str, float | int | None]

@@ -1,11 +1,11 @@
 """From the merged sums to the tables of patterns, of pairs of pattern and class, and of the run as a whole."""
 
 import dataclasses
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
+from storage.runs.layout import read_layout
 from storage.tables.parquet import write_table
 from storage.tables.schemas import TABLES
 from tasks.associate.class_patterns import compare_classes
@@ -94,7 +94,7 @@ def associate_patterns(job: Job) -> None:
     sums = summary.sums
     true = variance(sums.counts, sums.sums, sums.cross)
     found = Findings(
-        names=json.loads(job.paths.plan.read_bytes())["classes"],
+        names=list(read_layout(job.paths).classes),
         totals=read_totals(job),
         projected=load_state(job.paths.work.projection, Projected),
         summary=summary,

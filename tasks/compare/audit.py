@@ -111,7 +111,7 @@ def audit_run(job: Job, against: str = LATEST) -> Audit:
 
 
 def record_drift(workspace: Workspace, run: Run, tables: StorePath, map_sum: MapSum) -> None:
-    """Compare a run with the one before it, as its layout names it, and write the tables of that.
+    """Compare a run with the one before it, as its layout names it, and write the tables of that; nothing if none is.
 
     Parameters
     ----------
@@ -129,7 +129,9 @@ def record_drift(workspace: Workspace, run: Run, tables: StorePath, map_sum: Map
     EigenwaveError
         If they cannot be compared, or the run before is damaged or gone.
     """
-    name = run.manifest.layout["compared_with"]
+    name = run.manifest.layout.compared_with
+    if name is None:
+        return
     try:
         before = Run(workspace.find(name))
     except InputError:

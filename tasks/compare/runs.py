@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
 from storage.errors import InputError
-from storage.runs.layout import read_plan
+from storage.runs.layout import Layout, read_layout
 from storage.runs.run import Run
 from storage.runs.workspace import RunPaths
 from storage.stores.open import open_path
@@ -177,39 +177,40 @@ def _require_same_kind(before: Run, after: Run) -> None:
 
 
 def _shards(paths: RunPaths) -> range:
-    return range(read_plan(paths)["plan"]["shards"])
+    return range(read_layout(paths).plan.shards)
 
 
 def _own_scores(paths: RunPaths) -> Iterator[Float32]:
-    for shard in _shards(paths):
-        used, _ = _labels(paths, shard)
-        yield _scores(paths, paths, shard, used)
+    layout = read_layout(paths)
+    for shard in range(layout.plan.shards):
+        used, _ = _labels(paths, layout, shard)
+        yield _scores(paths, paths, layout, shard, used)
 
 
 @single_threaded
 def sums_of_shard(folder: str, reference_folder: str, edges: Float64, shard: int) -> Fitted:
     """Sums over the fitted images of a shard of a run, by its folder, scored on the patterns of another."""
     paths, reference = (RunPaths(open_path(address)) for address in (folder, reference_folder))
-    used, labels = _labels(paths, shard)
-    return Fitted.of(_scores(paths, reference, shard, used), labels[used], len(read_plan(paths)["classes"]), edges)
+    layout = read_layout(paths)
+    used, labels = _labels(paths, layout, shard)
+    return Fitted.of(_scores(paths, reference, layout, shard, used), labels[used], len(layout.classes), edges)
 
 
-def _labels(paths: RunPaths, shard: int) -> tuple[Mask, Int64]:
+def _labels(paths: RunPaths, layout: Layout, shard: int) -> tuple[Mask, Int64]:
     """Of a shard which rows are fitted on, and the classes of all."""
-    layout = read_plan(paths)
-    rows = layout["plan"]["rows_per_shard"]
+    rows = layout.plan.rows_per_shard
     columns = ["class_id", "split", "valid"]
     samples = read_rows(paths.table("samples"), columns, range(shard * rows, (shard + 1) * rows))
-    fitted = pc.equal(samples["split"].cast(pa.string()), layout["fitted_split"])
+    fitted = pc.equal(samples["split"].cast(pa.string()), layout.fitted_split)
     return np.asarray(pc.and_(samples["valid"], fitted)), np.asarray(samples["class_id"]).astype(np.int64)
 
 
-def _scores(paths: RunPaths, reference: RunPaths, shard: int, used: Mask) -> Float32:
+def _scores(paths: RunPaths, reference: RunPaths, layout: Layout, shard: int, used: Mask) -> Float32:
     """Scores of the used rows of a shard on the patterns of a reference run (n, k); kept ones, if it is the run's own.
 
     Computed as those were, so that the same images on the same patterns have the same bits.
     """
-    rows = read_plan(paths)["plan"]["rows_per_shard"]
+    rows = layout.plan.rows_per_shard
     if str(paths.folder) == str(reference.folder):
         rank = array_shape(paths.scores)[0][1]
         return read_chunk(chunk_path(paths.scores, shard), (rows, rank))[: len(used)][used]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from storage.runs.layout import PlanRecord
 from tasks.dtypes import FLOAT32, NUMBER
 from tasks.planning.cost import Cost, choose, costs
 from tasks.statistics.sums import BUDGET
@@ -15,54 +16,8 @@ MOST_PASSES = 10  # when passes end by themselves
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a run will do.
-
-    Attributes
-    ----------
-    images, fitted
-        All images, and those of them that patterns are fitted on.
-    masked
-        Rows without an image: it was removed from the dataset after an earlier run.
-    fitted_rows
-        Rows up to the last image that patterns are fitted on.
-    classes
-        Class labels, empty classes included.
-    height, width, channels
-        Shape of every image.
-    coefficients, value_bytes
-        Coefficients an image, p, and bytes that each takes on disk.
-    rank
-        Patterns, k; if they are given by energy, those to begin with.
-    block_width
-        Columns multiplied in a pass, l.
-    passes
-        Most passes over the fitted images; the first is part of the transform.
-    rows_per_shard, shards
-        How the images are cut.
-    scales
-        Sets of columns that are decomposed on their own.
-    solver
-        How the coefficients are decomposed.
-    """
-
-    images: int
-    fitted: int
-    masked: int
-    fitted_rows: int
-    classes: int
-    height: int
-    width: int
-    channels: int
-    coefficients: int
-    value_bytes: int
-    rank: int
-    block_width: int
-    passes: int
-    rows_per_shard: int
-    shards: int
-    scales: int
-    solver: str
+class Plan(PlanRecord):
+    """What a run will do: the numbers that plan.json keeps, and what follows from them."""
 
     @classmethod
     def make(  # noqa: PLR0913 - counts and settings, each by its name

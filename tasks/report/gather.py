@@ -282,10 +282,11 @@ def _generalized(run: Run, pictures: Pictures) -> list[dict[str, Any]]:
 
 def _drift(run: Run) -> Drift | None:
     found, patterns, classes = (rows_of(run, f"compared_{name}") for name in ("runs", "patterns", "classes"))
-    if not found:
+    before = run.manifest.layout.compared_with
+    if not found or before is None:
         return None
     changes = drift_checks(found[0], patterns, classes)
-    return Drift(run.manifest.layout["compared_with"], drift_headline(changes), changes, patterns)
+    return Drift(before, drift_headline(changes), changes, patterns)
 
 
 def _rebuilt(run: Run, pictures: Pictures, entry: Mapping[str, Any], ranks: Iterable[int]) -> Rebuilt:

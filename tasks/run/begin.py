@@ -12,7 +12,7 @@ import pyarrow as pa
 from storage.arrays.zarr import ArraySpec, create_array
 from storage.errors import InputError
 from storage.formats.open import address_of
-from storage.runs.layout import encoded
+from storage.runs.layout import Layout
 from storage.runs.workspace import RunPaths, Workspace, checked_run_id, new_run_id
 from storage.settings import Settings
 from storage.stores.files import remove_partials, write_file
@@ -49,23 +49,18 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
     """
     source = address_of(source)
     outlook = plan_run(source, settings)
-    layout: dict[str, Any] = {
-        "source": source,
-        "fitted_split": outlook.fitted_split,
-        "classes": outlook.classes,
-        "plan": dataclasses.asdict(outlook.plan),
-        "samples": _digest(outlook.samples),
-    }
-    layout["warm_start"] = find_warm_start(workspace, settings, layout)
+    layout = Layout(source, outlook.fitted_split, outlook.classes, outlook.plan, _digest(outlook.samples))
     rows = find_rows(workspace, settings, layout, outlook.samples)
     plan = outlook.plan.keeping(rows.rows_per_shard, rows.masked, _last_fitted(rows.samples, outlook.fitted_split))
     earlier = last_of_source(workspace, settings, layout, centred_alike=True)
-    layout |= {
-        "plan": dataclasses.asdict(plan),
-        "rows_of": rows.run and str(rows.run.folder),
-        "compared_with": earlier and earlier.run_id,
-    }
-    contents = (settings.result_part().encode(), encoded(layout))
+    layout = dataclasses.replace(
+        layout,
+        plan=plan,
+        warm_start=find_warm_start(workspace, settings, layout),
+        rows_of=str(rows.run.folder) if rows.run else None,
+        compared_with=earlier.run_id if earlier else None,
+    )
+    contents = (settings.result_part().encode(), layout.encoded())
     paths = _chosen_run(workspace, run_id, contents)
     require_room(workspace, paths, rows.run, plan, settings.association.permutations)
     job = Job(
@@ -74,10 +69,10 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         run_id=paths.run_id,
         settings=settings,
         plan=plan,
-        fitted_split=outlook.fitted_split,
-        warm_start=layout["warm_start"],
-        rows_of=layout["rows_of"],
-        compared_with=layout["compared_with"],
+        fitted_split=layout.fitted_split,
+        warm_start=layout.warm_start,
+        rows_of=layout.rows_of,
+        compared_with=layout.compared_with,
         attempt=secrets.token_hex(4),
     )
     remove_partials(paths.folder)

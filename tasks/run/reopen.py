@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError
 from storage.formats.open import open_source
-from storage.runs.layout import encoded
 from storage.runs.manifest import Manifest
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
@@ -36,10 +35,10 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
         folder=str(workspace.folder),
         run_id=manifest.run_id,
         settings=settings,
-        plan=Plan(**layout["plan"]),
+        plan=Plan(**vars(layout.plan)),
         fitted_split=manifest.fitted_split,
-        warm_start=layout["warm_start"],
-        rows_of=layout["rows_of"],
+        warm_start=layout.warm_start,
+        rows_of=layout.rows_of,
         compared_with=None,
         attempt=secrets.token_hex(4),
         runs=FOLDER,
@@ -48,7 +47,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
     samples = open_source(job.source).samples()
     if job.rows_of:
         samples = ordered_as(samples, RunPaths(open_path(job.rows_of)))
-    lay_out(job, samples, (settings.result_part().encode(), encoded(layout)))
+    lay_out(job, samples, (settings.result_part().encode(), layout.encoded()))
     return job
 
 

@@ -1,13 +1,11 @@
 """Which row each image has: that of the last run, so that a dataset that changed here and there changes few shards."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.runs.layout import read_plan
+from storage.runs.layout import Layout, read_layout
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
 from storage.tables.parquet import read_table
@@ -29,7 +27,7 @@ class Rows:
         return int(pc.sum(pc.equal(self.samples["class_id"], REMOVED)).as_py() or 0)
 
 
-def find_rows(workspace: Workspace, settings: Settings, layout: Mapping[str, Any], samples: pa.Table) -> Rows:
+def find_rows(workspace: Workspace, settings: Settings, layout: Layout, samples: pa.Table) -> Rows:
     """The rows of the last run of the same source, if the images can keep them.
 
     They cannot if that would leave shards less than half full, or half as large as they should be.
@@ -43,10 +41,11 @@ def find_rows(workspace: Workspace, settings: Settings, layout: Mapping[str, Any
     samples
         The dataset, in the order of its source.
     """
-    fresh = layout["plan"]["rows_per_shard"]
+    fresh = layout.plan.rows_per_shard
     earlier = None if settings.dataset.compact else last_of_source(workspace, settings, layout)
-    if earlier is not None and read_plan(earlier)["plan"]["rows_per_shard"] * 2 >= fresh:
-        rows = Rows(ordered_as(samples, earlier), earlier, read_plan(earlier)["plan"]["rows_per_shard"])
+    before = read_layout(earlier).plan.rows_per_shard if earlier else 0
+    if earlier is not None and before * 2 >= fresh:
+        rows = Rows(ordered_as(samples, earlier), earlier, before)
         if len(rows.samples) <= 2 * len(samples):
             return rows
     return Rows(samples, None, fresh)

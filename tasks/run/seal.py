@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError
+from storage.runs.layout import read_layout
 from storage.runs.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
 from storage.runs.shards import Marker, find_shard
 from storage.runs.workspace import RunPaths
@@ -72,7 +73,7 @@ def describe_run(job: Job) -> Manifest:
     """What the manifest says of a run, but for when it was made, how long that took, and from which bytes."""
     paths = job.paths
     totals = read_totals(job)
-    layout = json.loads(paths.plan.read_bytes())
+    layout = read_layout(paths)
     patterns = read_table(paths.table("patterns"), ["residual", "cumulative_energy"])
     return Manifest(
         format_version=FORMAT_VERSION,
@@ -81,10 +82,10 @@ def describe_run(job: Job) -> Manifest:
         created="",
         dataset_digest=totals.dataset_digest,
         settings=json.loads(paths.settings.read_bytes()),
-        plan={name: value for name, value in layout["plan"].items() if name != "solver"},
+        plan={name: value for name, value in vars(layout.plan).items() if name != "solver"},
         layout=layout,
         fitted_split=job.fitted_split,
-        classes=tuple(layout["classes"]),
+        classes=layout.classes,
         learnability=read_table(paths.table("learnability")).to_pylist()[0],
         residual_max=pc.max(patterns["residual"]).as_py(),
         energy=patterns["cumulative_energy"][-1].as_py(),

@@ -44,7 +44,7 @@ def test_the_first_run_has_none(runs):
     _, first, *_ = runs
     assert drift_of(first) is None
     assert not COMPARISONS.keys() & set(first.tables)
-    assert first.manifest.layout["compared_with"] is None
+    assert first.manifest.layout.compared_with is None
 
 
 def test_the_same_images_are_told_to_be_so(runs):
@@ -55,7 +55,7 @@ def test_the_same_images_are_told_to_be_so(runs):
 
 def test_what_changed_is_in_tables_of_the_run_and_in_its_report(runs):
     _, _, same, later = runs
-    assert later.manifest.layout["compared_with"] == "run-2"
+    assert later.manifest.layout.compared_with == "run-2"
     expected = compare_runs(same, later)
     assert COMPARISONS.keys() <= set(later.tables)
     assert later.tables["compared_runs"].to_pylist() == [expected.summary]
@@ -101,6 +101,6 @@ def test_a_damaged_run_before_is_no_reason_to_fail(runs, tmp_path):
     write_file(copy.run("run-3").patterns / "c/0/0", b"damaged")
     source = open_run(copy.run("run-3").folder).manifest.source
     again = analyse(source, copy.address, "run-4")
-    assert again.manifest.layout["compared_with"] == "run-3"
+    assert again.manifest.layout.compared_with == "run-3"
     assert not COMPARISONS.keys() & set(again.tables)
     assert drift_of(again) is None
