@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from prefect import flow, get_run_logger, task
+from prefect import Flow, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
 
@@ -16,56 +16,62 @@ from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
 from tasks.compare.audit import LATEST, Audit, GateError, audit_run, require_baseline
 from tasks.compare.gates import Gate
+from tasks.planning.outlook import Outlook
 from tasks.run.job import Job
 
 
-@flow(name="audit", flow_run_name="audit of {source}")
-@cancellable
-def audit(  # noqa: PLR0913, PLR0917 - each is a field of the form
-    source: SourceField,
-    workspace: WorkspaceField = DEFAULT_WORKSPACE,
-    fail_if: GatesField = (),
-    against: AgainstField = LATEST,
-    settings: SettingsField = Settings(),  # noqa: B008 - frozen
-    run_id: RunIdField = None,
-) -> Audit:
-    """Analyse a dataset, compare it with an earlier run, and fail if more changed than is allowed.
+def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
+    """The flow `audit`, for a dataset of which all of this is known already, or None: see `analysis_of`."""
 
-    Parameters
-    ----------
-    source
-        As for the flow analysis.
-    workspace
-        Folder or URL (s3://, gs://, az://) for runs and shards.
-    fail_if
-        Gates such as learnability_drop>0.01, with any column of the table compared_runs.
-    against
-        Run to compare with: an id, a path, or latest, which means the last one of this source before this one.
-    settings
-        How to analyse it.
-    run_id
-        Name of the run; by default made from the time.
+    @flow(name="audit", flow_run_name="audit of {source}")
+    @cancellable
+    def audit(  # noqa: PLR0913, PLR0917 - each is a field of the form
+        source: SourceField,
+        workspace: WorkspaceField = DEFAULT_WORKSPACE,
+        fail_if: GatesField = (),
+        against: AgainstField = LATEST,
+        settings: SettingsField = Settings(),  # noqa: B008 - frozen
+        run_id: RunIdField = None,
+    ) -> Audit:
+        """Analyse a dataset, compare it with an earlier run, and fail if more changed than is allowed.
 
-    Returns
-    -------
-    Audit
-        What changed.
+        Parameters
+        ----------
+        source
+            As for the flow analysis.
+        workspace
+            Folder or URL (s3://, gs://, az://) for runs and shards.
+        fail_if
+            Gates such as learnability_drop>0.01, with any column of the table compared_runs.
+        against
+            Run to compare with: an id, a path, or latest, which means the last one of this source before this one.
+        settings
+            How to analyse it.
+        run_id
+            Name of the run; by default made from the time.
 
-    Raises
-    ------
-    GateError
-        If more changed than the gates allow; the run is finished and kept all the same.
-    """
-    gates = [Gate.parse(gate) for gate in fail_if]
-    require_baseline(Workspace(workspace), against, settings)
-    with analysed(source, workspace, settings, run_id) as job:
-        found = compare(job, against, gates)
-    try:
-        found.require(gates)
-    except GateError as error:
-        # As a state, so that in Prefect the sentence stands alone, without a traceback.
-        return cast("Audit", Failed(message=str(error), data=error))
-    return found
+        Returns
+        -------
+        Audit
+            What changed.
+
+        Raises
+        ------
+        GateError
+            If more changed than the gates allow; the run is finished and kept all the same.
+        """
+        gates = [Gate.parse(gate) for gate in fail_if]
+        require_baseline(Workspace(workspace), against, settings)
+        with analysed(source, workspace, settings, run_id, outlook) as job:
+            found = compare(job, against, gates)
+        try:
+            found.require(gates)
+        except GateError as error:
+            # As a state, so that in Prefect the sentence stands alone, without a traceback.
+            return cast("Audit", Failed(message=str(error), data=error))
+        return found
+
+    return audit
 
 
 @task(task_run_name="compare", cache_policy=NO_CACHE)
@@ -79,3 +85,6 @@ def compare(job: Job, against: str, gates: Sequence[Gate]) -> Audit:
         get_run_logger().info(first)
         show_text("compared", f"### What changed\n\n{first}")
     return found
+
+
+audit = audit_of(None)

@@ -1,8 +1,9 @@
 """The stages of a run, each continuing from what those before it have on disk: order and fan-out, without Prefect."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from typing import NamedTuple
 
 from flows.workers.fanout import Fanout, T
 from storage.errors import ClusterLostError, EigenwaveError, InputError
@@ -39,6 +40,36 @@ INTEGER_BYTES = 8  # at most, of a count
 
 # Shows how far a stage of so many shards is; the block gets a function to call after each.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+# Does one step of a stage, if it is not done yet; gives whether it did, or in a sentence why it could not.
+Work = Callable[[Job, Fanout, Progress], bool | str]
+
+
+class Stage(NamedTuple):
+    """A stage between the plan and the report: its name, and its steps by theirs, each found when the last is done."""
+
+    name: str
+    steps: Callable[[Job], Iterable[tuple[str, Work]]]
+
+
+def stages_of(job: Job) -> list[Stage]:
+    """The stages of a run between the plan and the report, in their order."""
+    return [
+        _single("transform", transform),
+        Stage("decompose", _passes),
+        _single("project", project),
+        _single("scales", scales),
+        _single("associate", associate),
+        *([_single("drift", drift)] if job.compared_with else []),
+    ]
+
+
+def _single(name: str, work: Work) -> Stage:
+    return Stage(name, lambda _: [(name, work)])
+
+
+def _passes(job: Job) -> Iterator[tuple[str, Work]]:
+    while (number := next_pass(job)) is not None:
+        yield f"decompose pass {number}", partial(decompose, number=number)
 
 
 @contextmanager
@@ -91,12 +122,13 @@ def next_pass(job: Job) -> int | None:
     return None if patterns_are_there(job) else open_solver(job).next_pass()
 
 
-def decompose(job: Job, fanout: Fanout, number: int, progress: Progress) -> None:
+def decompose(job: Job, fanout: Fanout, progress: Progress, number: int) -> bool:
     """One pass of the decomposition over the fitted images."""
     shards = job.plan.fitted_shards
     with progress(f"decompose pass {number}", len(shards)) as advance:
         total = fanout.map_sum(partial(share_of_shard, job, number), shards, advance, _result_bytes(job, "pass"))
     finish_pass(job, number, total)
+    return True
 
 
 def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
@@ -112,10 +144,10 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
     return True
 
 
-def decompose_scales(job: Job, fanout: Fanout, progress: Progress) -> None:
-    """Each scale on its own, as far as the settings and the number of classes allow."""
+def scales(job: Job, fanout: Fanout, progress: Progress) -> bool:
+    """Decompose each scale on its own, as far as the settings and the number of classes allow."""
     if not job.plan.scale_rank(job.settings.association.permutations) or job.paths.work.scales.exists():
-        return
+        return False
     shards = job.plan.fitted_shards
     begin_scales(job)
     while (number := next_scale_pass(job)) is not None:
@@ -126,9 +158,10 @@ def decompose_scales(job: Job, fanout: Fanout, progress: Progress) -> None:
     with progress("scales", len(shards)) as advance:
         result = fanout.map_sum(partial(score_scales, job), shards, advance, _result_bytes(job, "scales"))
     finish_scales(job, result)
+    return True
 
 
-def associate(job: Job, fanout: Fanout, progress: Progress) -> None:
+def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Statistics of the scores, then what takes all images to say of one, then the tables."""
     if not job.paths.work.summary.exists():
         finish_summary(job, _over_scores(job, fanout, progress, "summarise", summarise_shard))
@@ -136,21 +169,21 @@ def associate(job: Job, fanout: Fanout, progress: Progress) -> None:
         finish_verdicts(job, _over_scores(job, fanout, progress, "judge", judge_shard))
     associate_patterns(job)
     tabulate_images(job)
+    return True
 
 
-def compare(job: Job, fanout: Fanout, progress: Progress) -> str | None:
-    """How the dataset drifted since the run before; gives why that cannot be told, and is no reason to fail."""
-    if job.compared_with is None or job.paths.table("compared_runs").exists():
-        return None
-
+def drift(job: Job, fanout: Fanout, progress: Progress) -> bool | str:
+    """How the dataset drifted since the run before; a run that cannot be compared with that goes on all the same."""
+    if job.paths.table("compared_runs").exists():
+        return False
     try:
-        map_sum = over_runs(fanout, progress, _result_bytes(job, "compare"))
+        map_sum = over_runs(fanout, progress, _result_bytes(job, "drift"))
         record_drift(job.workspace, Run(job.paths, describe_run(job)), job.paths.tables, map_sum)
     except ClusterLostError:
         raise
     except EigenwaveError as error:
         return str(error)
-    return None
+    return True
 
 
 def over_runs(fanout: Fanout, progress: Progress = silent, result_bytes: int = 0) -> MapSum:
@@ -181,13 +214,9 @@ def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifes
 
 def compute(job: Job, fanout: Fanout, progress: Progress = silent) -> None:
     """All stages between the plan and the report."""
-    transform(job, fanout, progress)
-    while (number := next_pass(job)) is not None:
-        decompose(job, fanout, number, progress)
-    project(job, fanout, progress)
-    decompose_scales(job, fanout, progress)
-    associate(job, fanout, progress)
-    compare(job, fanout, progress)
+    for stage in stages_of(job):
+        for _, work in stage.steps(job):
+            work(job, fanout, progress)
 
 
 def report_run(job: Job) -> None:

@@ -103,7 +103,7 @@ def main(source, workspace, settings):
     measured("associate", associate_patterns, job)
     measured("report", tabulate_images, job)
     before, after = (Run(paths, describe_run(job)) for paths in (copied(job.paths), job.paths))
-    measured("compare", compare_runs, before, after, stages.over_runs(fanout))
+    measured("drift", compare_runs, before, after, stages.over_runs(fanout))
     measured("report", report_run, job)
     projected = stage_memory(job.plan, chosen.association.permutations)
     sys.stdout.write(json.dumps({"measured": peaks, "projected": projected, "costs": costs}))

@@ -15,6 +15,8 @@ from storage.settings import Settings
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from tasks.planning.outlook import Outlook
+
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
 GRACE_SECONDS = 5
@@ -51,14 +53,14 @@ def run(
     from rich.console import Console  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
-    space = _ready(source, workspace, chosen, run_id)
-    from flows.analysis import analysis  # noqa: PLC0415
+    space, outlook = _ready(source, workspace, chosen, run_id)
+    from flows.analysis import analysis_of  # noqa: PLC0415
     from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
 
     before = space.latest_id()
     try:
         with loss_told():
-            finished = analysis(source, workspace, chosen, run_id)
+            finished = analysis_of(outlook)(source, workspace, chosen, run_id)
     except ServerLostError as error:
         newest = space.latest_id()
         if newest is not None and newest != before:
@@ -100,14 +102,14 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     for gate in fail_if:
         Gate.parse(gate)
     require_baseline(Workspace(workspace), against, chosen)
-    space = _ready(source, workspace, chosen, run_id)
-    from flows.audit import audit as audit_flow  # noqa: PLC0415
+    space, outlook = _ready(source, workspace, chosen, run_id)
+    from flows.audit import audit_of  # noqa: PLC0415
     from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
 
     failure = None
     try:
         with loss_told():
-            found = audit_flow(source, workspace, fail_if, against, chosen, run_id)
+            found = audit_of(outlook)(source, workspace, fail_if, against, chosen, run_id)
     except GateError as error:
         failure, found = error, error.audit
     except ServerLostError as error:
@@ -140,25 +142,25 @@ def monitor(*, workers: int | None = None) -> None:
         ended.wait()
 
 
-def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) -> Workspace:
-    """The workspace, and all set for a flow.
+def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) -> tuple[Workspace, "Outlook"]:
+    """The workspace and what a run would do, with all set for a flow.
 
     Wrong input is told at once, before Prefect and Dask take their time to start.
     """
     from rich.console import Console  # noqa: PLC0415
 
     from storage.runs.workspace import checked_run_id  # noqa: PLC0415
-    from tasks.planning.outlook import look_ahead  # noqa: PLC0415
+    from tasks.planning.outlook import plan_run  # noqa: PLC0415
 
     if run_id is not None:
         checked_run_id(run_id)
-    look_ahead(source, settings)
+    outlook = plan_run(source, settings)
     space = Workspace(workspace)
     space.prepare()
     _quiet_prefect()
     Console(stderr=True).print("starting Prefect and Dask ...", style="dim")
     signal.signal(signal.SIGINT, _interrupt)
-    return space
+    return space, outlook
 
 
 def _summary(space: Workspace, run_id: str) -> "RenderableType":

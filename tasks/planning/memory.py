@@ -69,7 +69,7 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
         "scales": FLOAT64 * plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1),
         "summarise": FLOAT64 * summary,
         "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
-        "compare": FLOAT64 * (per_label + plan.classes + (DECILES + 1) * k),
+        "drift": FLOAT64 * (per_label + plan.classes + (DECILES + 1) * k),
     }
 
 
@@ -118,8 +118,8 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         stages[stage] = kept + COPIES * FLOAT64 * scores + sums[stage]
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
-    stages["compare"] = max(
-        chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["compare"],
+    stages["drift"] = max(
+        chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["drift"],
         ANGLES * FLOAT64 * p * k,
         SORTED_BYTES * scores + 2 * FLOAT64 * DECILES * k * 2 ** max(DIGITS),
         NAMED_BYTES * MOVED_AT_ONCE,

@@ -69,20 +69,6 @@ class Outlook(Estimate):
     ignored: int
 
 
-_ahead: list[tuple[str, Settings, Outlook]] = []  # one at most
-
-
-def look_ahead(source: str, settings: Settings) -> None:
-    """Plan the analysis that this process is about to begin: what is wrong is told first, and nothing is listed twice.
-
-    Raises
-    ------
-    InputError, EigenwaveError
-        As from `plan_run`, whose next call gives what was found here.
-    """
-    _ahead[:] = [(address_of(source), settings, plan_run(source, settings))]
-
-
 def plan_run(source: str, settings: Settings) -> Outlook:
     """Plan the analysis of a dataset.
 
@@ -93,10 +79,6 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     EigenwaveError
         If too many images have headers that cannot be read.
     """
-    while _ahead:
-        address, chosen, outlook = _ahead.pop()
-        if (address, chosen) == (address_of(source), settings):
-            return outlook
     opened = open_source(address_of(source))
     samples = opened.samples()
     if not len(samples):

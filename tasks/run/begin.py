@@ -19,7 +19,7 @@ from storage.stores.files import remove_partials, write_file
 from storage.tables.batches import write_batches
 from storage.tables.schemas import LISTING
 from tasks.planning.limits import require_room
-from tasks.planning.outlook import plan_run
+from tasks.planning.outlook import Outlook, plan_run
 from tasks.run.earlier import find_warm_start, last_of_source
 from tasks.run.job import Job, fitted
 from tasks.run.rows import find_rows
@@ -28,7 +28,9 @@ from tasks.statistics.relabelling import sample_ids
 DIGESTED_AT_ONCE = 2**16
 
 
-def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str | None = None) -> Job:
+def begin_run(
+    source: str, settings: Settings, workspace: Workspace, run_id: str | None = None, outlook: Outlook | None = None
+) -> Job:
     """Lay out a run, or find the interrupted one that had the same settings and the same samples.
 
     Parameters
@@ -41,6 +43,8 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         Where runs lie; it must be prepared and locked.
     run_id
         Name of the run; by default that of an interrupted run, or a new one.
+    outlook
+        What `plan_run` found with this source and these settings; by default it is called here.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def begin_run(source: str, settings: Settings, workspace: Workspace, run_id: str
         If the dataset cannot be analysed with these settings, the disk has no room, or the run id is another's.
     """
     source = address_of(source)
-    outlook = plan_run(source, settings)
+    outlook = outlook or plan_run(source, settings)
     layout = Layout(source, outlook.fitted_split, outlook.classes, outlook.plan, _digest(outlook.samples))
     rows = find_rows(workspace, settings, layout, outlook.samples)
     plan = outlook.plan.keeping(rows.rows_per_shard, rows.masked, _last_fitted(rows.samples, outlook.fitted_split))

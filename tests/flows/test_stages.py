@@ -178,7 +178,7 @@ def test_a_damaged_shard_is_found_before_it_spoils_a_pass(tmp_path):
     content[1000] ^= 1
     chunk.write_bytes(content)
     with pytest.raises(EigenwaveError, match=r"coefficients.zarr/c/2/0 is damaged"):
-        stages.decompose(job, InlineFanout(), 1, stages.silent)
+        stages.decompose(job, InlineFanout(), stages.silent, 1)
 
 
 def test_half_written_files_of_a_killed_run_do_not_enter_the_finished_one(tmp_path):
@@ -266,7 +266,7 @@ def test_memory_of_a_worker_is_below_the_projection(tmp_path):
         stages.transform(job, fanout, stages.silent)
         measured["transform"] = peak()
         while (number := stages.next_pass(job)) is not None:
-            stages.decompose(job, fanout, number, stages.silent)
+            stages.decompose(job, fanout, stages.silent, number)
         measured["pass"] = peak()
         stages.project(job, fanout, stages.silent)
         measured["project"] = peak()

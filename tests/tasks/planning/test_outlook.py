@@ -2,8 +2,7 @@ import pytest
 
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings
-from tasks.planning import outlook as module
-from tasks.planning.outlook import look_ahead, plan_run
+from tasks.planning.outlook import plan_run
 from tests.conftest import write_images
 
 
@@ -49,23 +48,3 @@ def test_mixed_sizes_need_a_size(class_folders):
     refuse(class_folders, r"different sizes: 8 x 8 \(24\), 10 x 9 \(2\) among 26 looked at; set --size")
     plan = plan_run(str(class_folders), Settings(size=8)).plan
     assert (plan.height, plan.width, plan.channels) == (8, 8, 3)
-
-
-def test_what_was_found_ahead_is_taken_once_and_for_nothing_else(class_folders, tmp_path, monkeypatch):
-    opened, open_source = [], module.open_source
-    monkeypatch.setattr(module, "open_source", lambda address: opened.append(address) or open_source(address))
-    look_ahead(str(class_folders), Settings())
-    monkeypatch.chdir(class_folders.parent)
-    assert plan_run(class_folders.name, Settings()).plan.images == 24
-    assert len(opened) == 1
-    write_images(class_folders / "bird")
-    assert plan_run(str(class_folders), Settings()).plan.images == 48
-    look_ahead(str(class_folders), Settings())
-    write_images(tmp_path / "other", count=3)
-    assert plan_run(str(tmp_path / "other"), Settings()).plan.images == 6
-    assert len(opened) == 4
-    look_ahead(str(class_folders), Settings())
-    assert plan_run(str(class_folders), Settings(level=1)).samples is not None
-    assert len(opened) == 6
-    assert plan_run(str(class_folders), Settings()).plan.images == 48
-    assert len(opened) == 7
