@@ -104,11 +104,7 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
             return False
         start_over(job)
     begin_transform(job)
-    with progress("transform", job.plan.shards) as advance:
-        result = fanout.map_sum(
-            partial(transform_shard, job), range(job.plan.shards), advance, _result_bytes(job, "transform")
-        )
-    finish_transform(job, result)
+    finish_transform(job, _over_all(job, fanout, progress, "transform", transform_shard))
     return True
 
 
@@ -136,11 +132,7 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
     if job.paths.work.projection.exists():
         return False
     extract_patterns(job)
-    with progress("project", job.plan.shards) as advance:
-        result = fanout.map_sum(
-            partial(project_shard, job), range(job.plan.shards), advance, _result_bytes(job, "project")
-        )
-    finish_projection(job, result)
+    finish_projection(job, _over_all(job, fanout, progress, "project", project_shard))
     return True
 
 
@@ -164,9 +156,9 @@ def scales(job: Job, fanout: Fanout, progress: Progress) -> bool:
 def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Statistics of the scores, then what takes all images to say of one, then the tables."""
     if not job.paths.work.summary.exists():
-        finish_summary(job, _over_scores(job, fanout, progress, "summarise", summarise_shard))
+        finish_summary(job, _over_all(job, fanout, progress, "summarise", summarise_shard))
     if not job.paths.work.verdicts.exists():
-        finish_verdicts(job, _over_scores(job, fanout, progress, "judge", judge_shard))
+        finish_verdicts(job, _over_all(job, fanout, progress, "judge", judge_shard))
     associate_patterns(job)
     tabulate_images(job)
     return True
@@ -196,7 +188,7 @@ def over_runs(fanout: Fanout, progress: Progress = silent, result_bytes: int = 0
     return map_sum
 
 
-def _over_scores(job: Job, fanout: Fanout, progress: Progress, stage: str, function: Callable[[Job, int], T]) -> T:
+def _over_all(job: Job, fanout: Fanout, progress: Progress, stage: str, function: Callable[[Job, int], T]) -> T:
     with progress(stage, job.plan.shards) as advance:
         return fanout.map_sum(partial(function, job), range(job.plan.shards), advance, _result_bytes(job, stage))
 

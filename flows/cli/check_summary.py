@@ -6,12 +6,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tasks.dtypes import MIB
 from tasks.planning.check import SourceCheck
 
 MOST_CLASSES = 30  # shown; all are in the JSON
 MOST_COUNTED = 8
 MOST_NAMED = 20
-MIB = 2**20
 
 
 def check_summary(report: SourceCheck) -> RenderableType:

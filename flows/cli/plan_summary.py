@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from tasks.dtypes import FLOAT32
+from tasks.dtypes import FLOAT32, MIB
 from tasks.planning.outlay import driver_memory, driver_seconds
 from tasks.report.verdict import percent
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     # At run time it would bring in what only `plan` needs.
     from tasks.planning.outlook import Estimate, Outlook
 
-MIB = 2**20
 MOST_SHARDS = 100_000  # for scheduler and driver, by what 40,000 took of them: docs/operating.md
 UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 

@@ -7,8 +7,7 @@ from cyclopts import Parameter
 
 from storage.errors import EigenwaveError
 from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
-
-MIB = 2**20
+from tasks.dtypes import MIB
 
 Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.")]
 GateFlags = Annotated[tuple[str, ...], Parameter(help="Fail if, for example, learnability_drop>0.01.")]

@@ -9,19 +9,17 @@ from storage.runs.run import Run
 from storage.tables.parquet import read_table
 from tasks.compare.gates import Gate
 from tasks.compare.runs import Comparison
-from tasks.dtypes import Float32, UInt8
+from tasks.dtypes import FLOAT32, MIB, Float32, UInt8
 from tasks.report.picture_files import Picture, encode_pictures
 from tasks.report.pixels import energy, reduced, signed
 from tasks.run.job import Job
 from tasks.run.results import Projected
 from tasks.run.state import load_state, read_totals
 
-MIB = 2**20
 DRAWN = 16  # patterns, or classes, in a picture
 ACROSS = 8
 PIXELS = 96
 LISTED = 20  # rejected images
-FLOAT32 = 4
 
 Facts = dict[str, str]
 

@@ -3,12 +3,11 @@
 import numpy as np
 
 from storage.arrays.npy import load_npy
-from storage.errors import EigenwaveError
 from storage.tables.batches import write_batch
 from storage.tables.schemas import JUDGEMENT
 from tasks.dtypes import Float64, Int64
 from tasks.run.job import Job
-from tasks.run.results import Judges, Summary, Verdicts
+from tasks.run.results import Judges, Summary, Verdicts, require_all
 from tasks.run.state import Labels, load_labels, load_scores, load_state, save_state, score_scale
 from tasks.run.worker import single_threaded
 from tasks.statistics.classifiers import Judgement
@@ -83,7 +82,7 @@ def finish_summary(job: Job, result: Summary) -> None:
     EigenwaveError
         If shards are missing.
     """
-    _require_all(job, result.shards)
+    require_all(result.shards, job.plan.shards, "summarised")
     judges = Judges.of(result.histogram, result.scatter, other_split=job.plan.other_split)
     save_state(job.paths.work.judges, judges)
     save_state(job.paths.work.summary, result)
@@ -97,10 +96,5 @@ def finish_verdicts(job: Job, result: Verdicts) -> None:
     EigenwaveError
         If shards are missing.
     """
-    _require_all(job, result.shards)
+    require_all(result.shards, job.plan.shards, "judged")
     save_state(job.paths.work.verdicts, result)
-
-
-def _require_all(job: Job, shards: int) -> None:
-    if shards != job.plan.shards:
-        raise EigenwaveError(f"The scores of only {shards} of {job.plan.shards} shards were taken; run again.")

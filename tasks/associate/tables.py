@@ -10,7 +10,7 @@ from storage.tables.parquet import write_table
 from storage.tables.schemas import TABLES
 from tasks.associate.class_patterns import compare_classes
 from tasks.associate.image_tables import tabulate_exemplars
-from tasks.associate.scale_tables import tabulate_bands, tabulate_scales
+from tasks.associate.scale_tables import P95, tabulate_bands, tabulate_scales
 from tasks.dtypes import Float64
 from tasks.run.job import Job
 from tasks.run.results import Energy, Projected, Summary, Verdicts
@@ -39,10 +39,8 @@ from tasks.statistics.bootstrap import Intervals, intervals
 from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import expected_heterogeneity
 from tasks.statistics.ranks import area_under_curve, kruskal_wallis, mutual_information
-from tasks.statistics.relabelling import NOISE
+from tasks.statistics.relabelling import NOISE, expected_under_noise
 from tasks.statistics.scatter import HELD_OUT
-
-P95 = 95
 
 
 @dataclass(frozen=True)
@@ -220,7 +218,7 @@ def _label_noise(found: Findings) -> dict[str, object]:
     return {
         "fraction": list(NOISE),
         "measured": measured,
-        "predicted": [(1 - fraction) ** 2 * (value - null) + null for fraction in NOISE],
+        "predicted": [expected_under_noise(fraction, value, null) for fraction in NOISE],
     }
 
 

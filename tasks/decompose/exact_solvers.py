@@ -1,4 +1,4 @@
-"""The Gram matrix of the rows, for images by the thousand with many more coefficients than that.
+"""Exact solvers: the Gram matrix of the columns, and that of the rows, for few images with many coefficients.
 
 If K = (W - 1 m')(W - 1 m')' = U S^2 U', the patterns are the columns of (W - 1 m')' U / S: pass 1 makes K from every
 pair of shards, pass 2 combines the rows.
@@ -7,9 +7,9 @@ pair of shards, pass 2 combines the rows.
 import numpy as np
 
 from storage.arrays.npy import load_npy, load_npy_rows, save_npy
-from storage.errors import EigenwaveError
 from tasks.decompose.solver import Solver
 from tasks.dtypes import Float32, Float64, Mask
+from tasks.run.results import require_all
 from tasks.run.state import load_mean, load_shard, require_finite
 from tasks.svd.krylov import eigenpairs, orthonormalise, with_fixed_signs
 from tasks.svd.products import combine, gram, kernel, subtract_outer
@@ -42,11 +42,7 @@ class DualSolver(Solver):
         if number == COMBINE:
             save_npy(self.work.product(COMBINE), total)
             return
-        shards = self.job.plan.fitted_shards
-        if int(total[0]) != len(shards):
-            raise EigenwaveError(
-                f"Only {int(total[0])} of {len(shards)} shards of the kernel were computed; run again."
-            )
+        require_all(int(total[0]), len(self.job.plan.fitted_shards), "multiplied with the others")
         matrix = self._assembled()
         values, vectors = eigenpairs(matrix, self.rank, self.energy, self.seed)
         save_npy(self.work.weights, (vectors.T / np.sqrt(values)).astype(np.float32))

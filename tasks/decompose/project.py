@@ -7,7 +7,7 @@ from storage.arrays.zarr import chunk_path, write_chunk
 from storage.errors import EigenwaveError
 from tasks.dtypes import Float64
 from tasks.run.job import Job
-from tasks.run.results import Energy, Projected, Projection
+from tasks.run.results import Energy, Projected, Projection, require_all
 from tasks.run.state import (
     Labels,
     load_labels,
@@ -71,8 +71,7 @@ def finish_projection(job: Job, result: Projection) -> None:
     EigenwaveError
         If shards are missing, or the patterns are not as exact or hold less energy than was asked for.
     """
-    if result.shards != job.plan.shards:
-        raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were projected; run again.")
+    require_all(result.shards, job.plan.shards, "projected")
     residuals = _residuals(job, result)
     _require_exact(job, residuals, float(result.squares.sum()) / read_totals(job).energy)
     save_state(job.paths.work.projection, Projected(residuals, result.squares, result.colours, result.held_out))

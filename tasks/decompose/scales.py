@@ -3,9 +3,9 @@
 import numpy as np
 
 from storage.arrays.npy import load_npy, save_npy
-from storage.errors import EigenwaveError
 from tasks.dtypes import Float32, Float64
 from tasks.run.job import Job
+from tasks.run.results import require_all
 from tasks.run.state import load_labels, load_mean, load_shard, read_totals, require_finite, save_state
 from tasks.run.worker import single_threaded
 from tasks.statistics.relabelling import shuffled_labels
@@ -90,9 +90,7 @@ def finish_scales(job: Job, result: ScaleSums) -> None:
     EigenwaveError
         If shards are missing.
     """
-    expected = len(job.plan.fitted_shards)
-    if result.shards != expected:
-        raise EigenwaveError(f"Only {result.shards} of {expected} shards were scored on scales; run again.")
+    require_all(result.shards, len(job.plan.fitted_shards), "scored on scales")
     save_state(job.paths.work.scales, result)
 
 

@@ -20,6 +20,7 @@ from bokeh.plotting import figure
 
 from storage.runs.run import Run
 from tasks.report.pixels import DIVERGING, palette
+from tasks.statistics.relabelling import expected_under_noise
 
 ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # told apart by any eye, on white and on black
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
@@ -88,7 +89,7 @@ def plot_label_noise(run: Run) -> figure:
     plot.y_range.start = 0  # type: ignore[attr-defined]
     value, null = row["learnability"] or 0.0, row["expected_null"] or 0.0
     law = np.linspace(0, 1, 101)
-    plot.line(law, (1 - law) ** 2 * (value - null) + null, line_color=MUTED, line_width=2, legend_label="expected")
+    plot.line(law, expected_under_noise(law, value, null), line_color=MUTED, line_width=2, legend_label="expected")
     dots = plot.scatter([0, *fractions], [value, *measured], color=ACCENT, size=8, legend_label="measured")
     plot.add_tools(HoverTool(renderers=[dots], tooltips=[("replaced", "@x{0 %}"), ("learnability", "@y{0.00 %}")]))
     return _in_percent(_finished(plot))

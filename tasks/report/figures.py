@@ -12,6 +12,7 @@ from tasks.report.drawing_files import to_png, to_svg
 from tasks.report.gather import Report, by_pair
 from tasks.report.picture_files import decoded
 from tasks.report.verdict import percent
+from tasks.statistics.relabelling import expected_under_noise
 
 MOST = 64  # pictures on a sheet
 SUSPECTS = 32
@@ -93,7 +94,7 @@ def _noise(report: Report) -> Drawing | None:
     law = np.linspace(0, 1, 101)
     fractions, measured = (np.array([entry[name] for entry in known]) for name in ("fraction", "measured"))
     curves = [
-        Curve(law, (1 - law) ** 2 * (value - null) + null, CONTROL, "expected"),
+        Curve(law, expected_under_noise(law, value, null), CONTROL, "expected"),
         Curve(fractions, measured, OURS, "measured", dots=True),
     ]
     text = ", ".join(f"{percent(left)} at {percent(part)}" for part, left in zip(fractions, measured, strict=True))

@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 
+from storage.errors import EigenwaveError
 from tasks.dtypes import Float32, Float64, Int64, Mask
 from tasks.statistics.association import ClassSums
 from tasks.statistics.bootstrap import GroupSums
@@ -14,6 +15,18 @@ from tasks.statistics.ranks import Histogram, LevelCounts
 from tasks.statistics.scatter import HELD_OUT, ClassScatter
 from tasks.statistics.sums import LabelSums, Sums
 from tasks.svd.products import Moments
+
+
+def require_all(shards: int, expected: int, done: str) -> None:
+    """Refuse a sum over shards that some of them are missing from; `done` is what should have become of them.
+
+    Raises
+    ------
+    EigenwaveError
+        If there are fewer or more shards than expected.
+    """
+    if shards != expected:
+        raise EigenwaveError(f"Only {shards} of {expected} shards were {done}; run again.")
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ that is made for a sample follows from its id likewise.
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks.dtypes import UInt64
+from tasks.dtypes import Float64, UInt64
 
 NOISE = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+T = TypeVar("T", float, Float64)
 
 
 def sample_ids(keys: Sequence[str]) -> UInt64:
@@ -72,6 +75,15 @@ def noisy_labels(
             for number, fraction in enumerate(NOISE)
         ]
     )
+
+
+def expected_under_noise(fraction: T, value: float, null: float) -> T:
+    """Learnability to expect when a fraction of the labels is replaced at random: (1 - f)^2 (L - L0) + L0.
+
+    A replaced label tells nothing of its image, so the deviations of class means shrink by 1 - f, and the scatter
+    between classes by its square; L0 is what is expected without any association.
+    """
+    return (1 - fraction) ** 2 * (value - null) + null
 
 
 def uniform(ids: UInt64, seed: int, stream: str) -> npt.NDArray[np.float64]:

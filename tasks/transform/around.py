@@ -18,7 +18,7 @@ from tasks.decompose.passes import open_solver
 from tasks.dtypes import Float64
 from tasks.planning.limits import require_few
 from tasks.run.job import Job, fitted
-from tasks.run.results import FirstPass
+from tasks.run.results import FirstPass, require_all
 from tasks.run.state import Totals, save_totals
 from tasks.run.worker import single_threaded
 from tasks.statistics.duplicates import Duplicates, find_duplicates
@@ -44,8 +44,7 @@ def finish_transform(job: Job, result: FirstPass) -> None:
     EigenwaveError
         If shards are missing, too many images were rejected, or what is left cannot be analysed.
     """
-    if result.shards != job.plan.shards:
-        raise EigenwaveError(f"Only {result.shards} of {job.plan.shards} shards were transformed; run again.")
+    require_all(result.shards, job.plan.shards, "transformed")
     rejected, duplicates, digest = _checked_samples(job)
     moments = result.moments
     if moments.rows - job.settings.decomposition.centre < job.plan.rank:

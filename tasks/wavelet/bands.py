@@ -1,6 +1,5 @@
 """Bands of coefficients: what they are called, and which of them, with what weight, are a run's columns."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,7 +8,7 @@ from typing import NamedTuple
 from tasks.dtypes import Float32
 
 DETAILS = ("LH", "HL", "HH")
-TERM = re.compile(r"(?P<orientation>[LH]{2})?(?P<level>\d+)?")
+DIGITS = "0123456789"
 
 
 class Shape(NamedTuple):
@@ -90,11 +89,10 @@ def select(shapes: Sequence[Shape], channels: int, chosen: str, weights: str) ->
 def _names(term: str, shape: Shape) -> bool:
     if term in {"all", "details"}:
         return term == "all" or shape.orientation in DETAILS
-    match = TERM.fullmatch(term)
-    if not match or not term:
-        return False
-    orientations = {match["orientation"]} if match["orientation"] else set(DETAILS)
-    return shape.orientation in orientations and match["level"] in {None, str(shape.level)}
+    orientation = term.rstrip(DIGITS)
+    level = term.removeprefix(orientation)
+    orientations = (orientation,) if orientation else DETAILS if level else ()
+    return shape.orientation in orientations and level in {"", str(shape.level)}
 
 
 @dataclass(frozen=True)
