@@ -13,7 +13,7 @@ DIGEST = "sha256_of_the_rest"
 
 def write_checked(path: StorePath, content: Mapping[str, Any]) -> None:
     """Write an object with its digest as the last entry."""
-    write_file(path, _encoded(content))
+    write_file(path, encoded(content))
 
 
 def read_checked(path: StorePath) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def read_checked(path: StorePath) -> dict[str, Any]:
     stored = path.read_bytes()
     try:
         content = json.loads(stored)
-        sound = isinstance(content, dict) and content.pop(DIGEST, None) is not None and _encoded(content) == stored
+        sound = isinstance(content, dict) and content.pop(DIGEST, None) is not None and encoded(content) == stored
     except RecursionError:  # brackets in brackets
         sound = False
     if not sound:
@@ -37,6 +37,7 @@ def read_checked(path: StorePath) -> dict[str, Any]:
     return content  # type: ignore[no-any-return]
 
 
-def _encoded(content: Mapping[str, Any]) -> bytes:
+def encoded(content: Mapping[str, Any]) -> bytes:
+    """The content of such a file."""
     digest = hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
     return json.dumps({**content, DIGEST: digest}, indent=2, allow_nan=False).encode()

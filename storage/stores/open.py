@@ -21,7 +21,7 @@ def open_store(address: str | Path) -> Store:
     """
     text = require_plain(str(address))
     if text.startswith(SCHEMES):
-        return _object_store(text.rstrip("/"))
+        return object_store(text.rstrip("/"))
     if "://" in text:
         raise InputError(f"The address {text} is neither a local path nor does it begin with {', '.join(SCHEMES)}.")
     return LocalStore(Path(text).absolute())
@@ -33,7 +33,7 @@ def open_path(address: str | Path) -> StorePath:
 
 
 @lru_cache
-def _object_store(address: str) -> Store:
+def object_store(address: str) -> Store:
     """One client an address, so that connections are used again; local folders do not need what takes long to load."""
     from storage.stores.objects import ObjectStore  # noqa: PLC0415
 

@@ -37,7 +37,7 @@ def write_batches(
     path
         The file.
     schema
-        One of `storage.tables.parquet`.
+        One of `storage.tables.schemas`.
     count
         Batches, at least one.
     columns

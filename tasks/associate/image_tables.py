@@ -1,4 +1,4 @@
-"""The table of the images whose label fits worst."""
+"""The tables of single images: samples and rejects, suspects, and exemplars of patterns."""
 
 import heapq
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,19 @@ from storage.tables.schemas import REMOVED, TABLES
 from tasks.run.job import Job
 from tasks.run.state import read_totals
 from tasks.statistics.exemplars import Exemplars
+
+KEPT = 100  # suspects
+SIDES = ("positive", "negative")
+
+
+class Suspect(NamedTuple):
+    """An image for which another class is likelier than its label; ordered from the clearest case on."""
+
+    belief: float  # the suspicion, negative
+    row: int
+    key: str
+    class_id: int
+    likely_class_id: int
 
 
 def write_samples(job: Job) -> None:
@@ -33,19 +46,6 @@ def write_samples(job: Job) -> None:
             sample_writer.write(to_table(samples, columns))
             rejected = pc.and_(pc.invert(valid), pc.not_equal(part["class_id"], REMOVED))
             reject_writer.write(part.filter(rejected).select(rejects.names).cast(rejects))
-
-
-KEPT = 100
-
-
-class Suspect(NamedTuple):
-    """An image for which another class is likelier than its label; ordered from the clearest case on."""
-
-    belief: float  # the suspicion, negative
-    row: int
-    key: str
-    class_id: int
-    likely_class_id: int
 
 
 def tabulate_suspects(job: Job) -> None:
@@ -71,9 +71,6 @@ def _suspects(job: Job, shard: int) -> Iterator[Suspect]:
     for position in np.argsort(-suspicion, kind="stable")[: min(KEPT, int((suspicion > 0).sum()))].tolist():
         row, key, class_id = (part[name][position].as_py() for name in part.column_names)
         yield Suspect(-suspicion[position], row, key, class_id, judged["likely_class_id"][position].as_py())
-
-
-SIDES = ("positive", "negative")
 
 
 def tabulate_exemplars(job: Job, exemplars: Exemplars, metadata: Mapping[str, str]) -> None:

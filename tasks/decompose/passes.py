@@ -1,4 +1,4 @@
-"""Which class a solver's name stands for."""
+"""The passes of the decomposition: each shard's share, and what is done with their sum, by the solver of the plan."""
 
 from tasks.decompose.exact_solvers import DualSolver, GramSolver
 from tasks.decompose.krylov_solver import KrylovSolver

@@ -13,6 +13,8 @@ from tasks.run.state import load_mean, load_patterns
 from tasks.run.worker import single_threaded
 from tasks.statistics.relabelling import thresholds
 
+DIMENSIONS = ("height", "width", "channel")
+
 
 @single_threaded
 def extract_patterns(job: Job) -> None:
@@ -58,9 +60,6 @@ def _fitted_samples(job: Job) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.in
     ids = np.concatenate([np.asarray(part["sample_id"])[used] for part, used in parts])
     labels = np.concatenate([np.asarray(part["class_id"])[used] for part, used in parts])
     return ids, labels
-
-
-DIMENSIONS = ("height", "width", "channel")
 
 
 def picture_patterns(job: Job, patterns: Float32) -> None:

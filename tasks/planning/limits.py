@@ -1,4 +1,4 @@
-"""How many images may be bad before a run is given up."""
+"""What a run is refused for before it computes: too many bad images, or too little room on the disk."""
 
 from collections import Counter
 from collections.abc import Iterable

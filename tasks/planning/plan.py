@@ -13,6 +13,7 @@ from tasks.wavelet.transform import deepest_level
 
 DEFAULT_RANK = 64
 MOST_PASSES = 10  # when passes end by themselves
+MOST_PATTERNS = 16  # of a scale: few, so that scales with few columns compare with those that have many
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,6 @@ class Plan(PlanRecord):
     def score_bytes(self) -> int:
         """Bytes of the scores on disk."""
         return self.shards * self.rows_per_shard * self.rank * FLOAT32
-
-
-MOST_PATTERNS = 16  # of a scale: few, so that scales with few columns compare with those that have many
 
 
 def patterns_of_scales(scales: int, fitted: int, classes: int, permutations: int) -> int:

@@ -1,4 +1,4 @@
-"""Find the run whose patterns a decomposition may start from."""
+"""Find the earlier run of the same dataset: for its patterns, its rows, or to be compared with."""
 
 from storage.errors import DamagedError, InputError
 from storage.runs.layout import Layout, PlanRecord, read_layout

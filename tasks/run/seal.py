@@ -1,4 +1,4 @@
-"""The last tables, the report, the manifest, and the pointer to the newest run: from here on the run is finished."""
+"""The manifest and the pointer to the newest run: from here on the run is finished."""
 
 import json
 from collections.abc import Mapping

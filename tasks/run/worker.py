@@ -11,6 +11,9 @@ from threadpoolctl import ThreadpoolController
 
 from tasks.run.job import Job
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 PACKAGES = ("flows", "storage", "tasks")
 
 
@@ -35,10 +38,6 @@ def complaint(job: Job, code: str) -> str | None:
     if not job.paths.plan.exists():
         return f"does not see {job.paths.plan}; use a workspace, and a dataset, that all machines share"
     return None
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @cache

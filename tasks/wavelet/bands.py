@@ -10,6 +10,9 @@ from tasks.dtypes import Float32
 DETAILS = ("LH", "HL", "HH")
 DIGITS = "0123456789"
 
+# Bands by orientation and level, each (n, channels, rows, columns) float32.
+Planes = Mapping[tuple[str, int], Float32]
+
 
 class Shape(NamedTuple):
     """A band of a transform before it has a place among the columns: its size in each channel."""
@@ -136,7 +139,3 @@ def families(bands: Sequence[Band], channels: int) -> list[list[Scale]]:
         for channel in range(channels)
     ]
     return [family for family in (levels, whole, single if channels > 1 else []) if family]
-
-
-# Bands by orientation and level, each (n, channels, rows, columns) float32.
-Planes = Mapping[tuple[str, int], Float32]

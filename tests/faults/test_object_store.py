@@ -12,7 +12,7 @@ import pytest
 from storage.errors import EigenwaveError
 from storage.runs.run import open_run
 from storage.stores import objects as store_object
-from storage.stores.open import _object_store, open_path
+from storage.stores.open import object_store, open_path
 from tests.faults import driver
 from tests.faults.table import record
 from tests.flows.test_stages import smooth_images
@@ -101,7 +101,7 @@ def through(server, s3_server, monkeypatch, timeout=30):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setitem(store_object.CLIENT, "timeout", f"{timeout}s")
-    _object_store.cache_clear()
+    object_store.cache_clear()
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ with watched:
     from storage.formats.tar import find_tar
     from storage.runs.manifest import Manifest, read_manifest
     from storage.runs.shards import Marker, Reject, find_shard
-    from storage.stores.checked_json import DIGEST, _encoded
+    from storage.stores.checked_json import DIGEST, encoded
 
 MOST_READ = 8  # samples whose bytes are read too
 BLOCK = 512
@@ -160,7 +160,7 @@ def _sealed(content):
         parsed = json.loads(content)
         if isinstance(parsed, dict):
             parsed.pop(DIGEST, None)
-            return _encoded(parsed)
+            return encoded(parsed)
     return content
 
 
@@ -236,7 +236,7 @@ READERS = {
         lambda content: _accepts(find_numpy, {"a.npz": content}),
         [_saved(save, images=PIXELS, labels=LABELS) for save in (np.savez, np.savez_compressed)],
     ),
-    "json": (read_json, [_manifest_seed(), MARKER, _encoded(json.loads(MARKER)), b"[" * 10_000]),
+    "json": (read_json, [_manifest_seed(), MARKER, encoded(json.loads(MARKER)), b"[" * 10_000]),
 }  # fmt: skip
 
 
