@@ -149,6 +149,11 @@ class Decomposition(Group):
             raise ValueError("rank and energy both say how many patterns to keep; give one of them")
         return self
 
+    @property
+    def fixed_passes(self) -> int | None:
+        """Passes as they were asked for, None if they end by themselves."""
+        return None if self.passes == "auto" else self.passes
+
 
 class Association(Group):
     """How patterns are compared with the classes, and with shuffled labels as a control."""

@@ -135,21 +135,16 @@ def estimate_run(
     InputError
         If the settings do not fit the images.
     """
-    passes = None if settings.decomposition.passes == "auto" else settings.decomposition.passes
+    passes = settings.decomposition.fixed_passes
     try:
         plan = Plan.make(
             images=images,
             fitted=images if fitted is None else fitted,
             classes=classes,
             space=coefficient_space(settings.coefficients, *shape),
-            rank=settings.decomposition.rank,
-            oversample=settings.decomposition.oversample,
-            passes=passes,
-            centre=settings.decomposition.centre,
+            decomposition=settings.decomposition,
             shard_size=settings.dataset.shard_size,
             value_bytes=np.dtype(settings.coefficients.dtype).itemsize,
-            scales=settings.decomposition.scales,
-            solver=settings.decomposition.solver,
         )
     except ValueError as error:
         raise InputError(str(error)) from None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from storage.runs.layout import PlanRecord
+from storage.setting_groups import Decomposition
 from tasks.dtypes import FLOAT32, NUMBER
 from tasks.planning.cost import Cost, choose, costs
 from tasks.statistics.sums import BUDGET
@@ -21,23 +22,29 @@ class Plan(PlanRecord):
     """What a run will do: the numbers that plan.json keeps, and what follows from them."""
 
     @classmethod
-    def make(  # noqa: PLR0913 - counts and settings, each by its name
+    def make(  # noqa: PLR0913 - each by its name
         cls,
         *,
         images: int,
         fitted: int,
         classes: int,
         space: CoefficientSpace,
-        rank: int | None,
-        oversample: int,
-        passes: int | None,
-        centre: bool,
+        decomposition: Decomposition,
         shard_size: int,
         value_bytes: int = FLOAT32,
-        scales: bool = True,
-        solver: str = "auto",
     ) -> Self:
         """Plan a run.
+
+        Parameters
+        ----------
+        images, fitted, classes
+            How many there are, and how many of the images patterns are fitted on.
+        space
+            What images become.
+        decomposition
+            How many patterns to keep, and how to compute them.
+        shard_size, value_bytes
+            Most bytes of float32 coefficients in a shard, and bytes that each takes on disk.
 
         Raises
         ------
@@ -52,7 +59,8 @@ class Plan(PlanRecord):
                 f"and the wavelet {transform.wavelet}: set --level from 1 to {deepest}."
             )
         coefficients = space.coefficients
-        highest = min(fitted - 1 if centre else fitted, coefficients)
+        highest = min(fitted - 1 if decomposition.centre else fitted, coefficients)
+        rank, passes = decomposition.rank, decomposition.fixed_passes
         if rank is None:
             rank = max(1, min(DEFAULT_RANK, coefficients // 4, fitted // 4))
         if rank > highest:
@@ -62,7 +70,7 @@ class Plan(PlanRecord):
             )
         shards = -(-images // max(1, shard_size // (FLOAT32 * coefficients)))
         rows_per_shard = -(-images // shards)
-        width = min(rank + oversample, coefficients)
+        width = min(rank + decomposition.oversample, coefficients)
         made = cls(
             images=images,
             fitted=fitted,
@@ -79,10 +87,10 @@ class Plan(PlanRecord):
             passes=passes or MOST_PASSES,
             rows_per_shard=rows_per_shard,
             shards=shards,
-            scales=sum(map(len, families(space.bands, space.channels))) if scales else 0,
-            solver=solver,
+            scales=sum(map(len, families(space.bands, space.channels))) if decomposition.scales else 0,
+            solver=decomposition.solver,
         )
-        return replace(made, solver=choose(made.costs(passes), solver))
+        return replace(made, solver=choose(made.costs(passes), decomposition.solver))
 
     def keeping(self, rows_per_shard: int, masked: int, fitted_rows: int) -> Self:
         """The same plan for rows that an earlier run gave its images."""

@@ -1,5 +1,6 @@
 import pytest
 
+from storage.setting_groups import Decomposition
 from tasks.dtypes import MIB
 from tasks.planning.cost import choose, costs
 from tasks.planning.memory import require_memory, stage_memory
@@ -31,9 +32,11 @@ def test_what_does_not_fit_is_refused():
 
 
 def plan(shard_size=64 * MIB, **changes):
-    settings = {"rank": 64, "oversample": 20, "passes": 4, "centre": True} | changes
+    decomposition = Decomposition(**{"rank": 64, "passes": 4} | changes)
     space = CoefficientSpace(WaveletTransform("haar", "periodization", 2, 32, 32), 3)
-    return Plan.make(images=50_000, fitted=50_000, classes=10, space=space, shard_size=shard_size, **settings)
+    return Plan.make(
+        images=50_000, fitted=50_000, classes=10, space=space, decomposition=decomposition, shard_size=shard_size
+    )
 
 
 def test_memory_that_is_not_there_is_refused_with_both_numbers_and_the_setting():

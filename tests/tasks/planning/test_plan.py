@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.setting_groups import Decomposition
 from tasks.planning.plan import Plan
 from tasks.wavelet.space import CoefficientSpace
 from tasks.wavelet.transform import WaveletTransform
@@ -9,9 +10,15 @@ from tasks.wavelet.transform import WaveletTransform
 CIFAR = CoefficientSpace(WaveletTransform("haar", "periodization", 2, 32, 32), 3)
 
 
-def make(space=CIFAR, images=50_000, fitted=None, **changes):
-    settings = {"rank": 64, "oversample": 20, "passes": 4, "centre": True, "shard_size": 64 * 2**20} | changes
-    return Plan.make(images=images, fitted=fitted or images, classes=10, space=space, **settings)
+def make(space=CIFAR, images=50_000, fitted=None, shard_size=64 * 2**20, **changes):
+    return Plan.make(
+        images=images,
+        fitted=fitted or images,
+        classes=10,
+        space=space,
+        decomposition=Decomposition(**{"rank": 64, "passes": 4} | changes),
+        shard_size=shard_size,
+    )
 
 
 def test_cifar():
