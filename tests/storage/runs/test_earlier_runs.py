@@ -9,6 +9,7 @@ import pytest
 from flows import stages
 from flows.workers.fanout import InlineFanout
 from storage.errors import InputError
+from storage.runs import shards
 from storage.runs.manifest import FORMAT_VERSION, read_manifest
 from storage.runs.run import open_run
 from storage.runs.verify import MISSING, verify
@@ -19,6 +20,7 @@ from storage.tables.schemas import TABLES
 from tasks.compare.runs import compare_runs
 from tasks.report.page import rewrite_report
 from tasks.run.begin import begin_run
+from tasks.transform import shard as transform_shard
 
 EARLIER = Path(__file__).parents[2] / "earlier"
 
@@ -28,7 +30,7 @@ def test_a_run_of_each_format_is_kept():
     assert kept == {f"format_{version}" for version in range(1, FORMAT_VERSION + 1)}
 
 
-@pytest.fixture(params=sorted(EARLIER.glob("format_*")), ids=lambda path: path.name)
+@pytest.fixture(params=sorted(path.parent for path in EARLIER.glob("*/runs")), ids=lambda path: path.name)
 def workspace(request, tmp_path):
     """A workspace as an earlier version left it."""
     return Workspace(shutil.copytree(request.param, tmp_path / "workspace"))
@@ -63,6 +65,48 @@ def test_it_is_verified_shown_and_continued(workspace):
     assert summary["changed_images"] == summary["added_images"] == summary["removed_images"] == 0
     assert summary["largest_angle"] < 1e-3
     assert abs(summary["learnability_drop"]) < 1e-4
+
+
+@pytest.fixture
+def unchanged(tmp_path, monkeypatch):
+    """A workspace with a finished and an interrupted run, whose addresses held a digest of source code."""
+    # Other versions of the libraries would be a reason to transform again, and they are not what this is about.
+    monkeypatch.setattr(shards, "_versions", lambda: dict.fromkeys(shards.DECODERS, "1"))
+    return Workspace(shutil.copytree(EARLIER / "addressed_by_source", tmp_path / "workspace"))
+
+
+@pytest.fixture
+def transformed(monkeypatch):
+    """The shards that are transformed from now on."""
+    blocks, counted = transform_shard.transformed_blocks, []
+
+    def counting(job, *given):
+        counted.append(job.run_id)
+        return blocks(job, *given)
+
+    monkeypatch.setattr(transform_shard, "transformed_blocks", counting)
+    return counted
+
+
+def test_its_shards_are_used_again(unchanged, transformed):
+    old = open_run(f"{unchanged.folder}/latest")
+    job = begin_run("digits", Settings.model_validate(old.manifest.settings), unchanged, "today")
+    stages.run_stages(job, InlineFanout())
+    new = open_run(job.paths.folder)
+    assert transformed == []
+    assert new.manifest.shards == old.manifest.shards
+    assert new.coefficients[:].tobytes() == old.coefficients[:].tobytes()
+
+
+def test_a_run_that_was_interrupted_then_is_continued(unchanged, transformed):
+    paths = unchanged.run("interrupted")
+    written = [path.read_bytes() for path in (paths.settings, paths.plan)]
+    job = begin_run("digits", Settings.model_validate_json(paths.settings.read_bytes()), unchanged, "interrupted")
+    assert [path.read_bytes() for path in (paths.settings, paths.plan)] == written
+    manifest = stages.run_stages(job, InlineFanout())
+    assert len(manifest.shards) == 8
+    assert transformed == ["interrupted"] * 5  # three had been brought in
+    assert list(verify(unchanged, paths)) == []
 
 
 def test_a_later_format_is_refused_whatever_else_it_has(workspace):
