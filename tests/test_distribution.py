@@ -1,12 +1,15 @@
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
-from pathlib import Path
 
 import pytest
+from mypy.modulefinder import FindModuleCache, SearchPaths
+from mypy.options import Options
+from setuptools import find_packages
 
-ROOT = Path(__file__).parent.parent
+from tests.structure import ROOT, files
 
 
 def test_the_wheel_holds_every_module(tmp_path):
@@ -14,12 +17,29 @@ def test_the_wheel_holds_every_module(tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("eigenwave-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for package in ("flows", "tasks", "storage"):
-        expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
-        assert expected <= names
-        assert f"{package}/py.typed" in names
+    expected = {path.relative_to(ROOT).as_posix() for path in files(ROOT)}
+    assert expected <= names
+    assert {f"{package}/py.typed" for package in {name.split("/")[0] for name in expected}} <= names
     assert {f"tasks/report/templates/report.{kind}" for kind in ("html", "css", "js")} <= names
     assert not any(name.startswith("tests") for name in names)
+
+
+def test_every_room_is_a_package_of_the_distribution(tmp_path):
+    """As setuptools finds them: with the words of pyproject.toml, here and in a made-up tree with a deeper room."""
+    find = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in files(ROOT)}
+    assert rooms == set(find_packages(str(ROOT), **find))
+    for folder in ("tasks", "tasks/room", "tasks/room/deeper", "tests"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").write_text("")
+    assert set(find_packages(str(tmp_path), **find)) == {"tasks", "tasks.room", "tasks.room.deeper"}
+
+
+def test_mypy_checks_every_module():
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["packages"]
+    finder = FindModuleCache(SearchPaths((str(ROOT),), (), (), ()), None, Options())
+    checked = {source.path for package in packages for source in finder.find_modules_recursive(package)}
+    assert {str(path) for path in files(ROOT)} <= checked
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])

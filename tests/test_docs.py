@@ -1,12 +1,12 @@
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 from storage.tables.schemas import COMPARISONS, TABLES
 from tests.conftest import write_images
+from tests.structure import ROOT, files
 
-ROOT = Path(__file__).parent.parent
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")]
 
 
 def test_every_column_is_in_the_data_schema():
@@ -26,9 +26,24 @@ def test_make_targets_of_the_readme_exist():
 
 
 def test_links_lead_somewhere():
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")]:
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_files_that_docs_name_exist():
+    """Those of today: the changelog is about what was."""
+    for page in PAGES:
+        if page.name != "CHANGELOG.md":
+            named = re.findall(r"\b(?:eigenwave|flows|tasks|storage|tests|benchmarks)/[\w/.-]*\w", page.read_text())
+            missing = {name for name in named if "NAME" not in name and not (ROOT / name).exists()}
+            assert not missing, f"{page.name} names {missing}"
+
+
+def test_every_room_is_named_for_newcomers():
+    text = "".join((ROOT / page).read_text() for page in ("docs/design.md", "CONTRIBUTING.md"))
+    rooms = {path.parent.relative_to(ROOT).as_posix() for path in files(ROOT)}
+    assert {room for room in rooms if f"`{room}/`" not in text} == set()
 
 
 def commands(page):
