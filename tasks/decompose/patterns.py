@@ -1,13 +1,12 @@
 """From the passes to the patterns, and what must be known before images are projected onto them."""
 
 import numpy as np
-import numpy.typing as npt
 
 from storage.arrays.npy import save_npy
 from storage.arrays.zarr import ArraySpec, chunk_path, create_array, write_array, write_chunk
 from storage.errors import EigenwaveError
 from tasks.decompose.passes import open_solver
-from tasks.dtypes import Float32
+from tasks.dtypes import Float32, Int64, UInt64
 from tasks.run.job import Job
 from tasks.run.state import load_mean, load_patterns
 from tasks.run.worker import single_threaded
@@ -54,7 +53,7 @@ def _patterns(job: Job) -> Float32:
     return patterns
 
 
-def _fitted_samples(job: Job) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+def _fitted_samples(job: Job) -> tuple[UInt64, Int64]:
     """Ids and class labels of the valid images that are fitted on."""
     parts = [(job.part(shard, ["sample_id", "class_id"]), job.used(shard)) for shard in job.plan.fitted_shards]
     ids = np.concatenate([np.asarray(part["sample_id"])[used] for part, used in parts])

@@ -7,9 +7,9 @@ from functools import cache
 from html import escape
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+
+from tasks.dtypes import UInt8
 
 FONT = 12  # pixels of letters
 RUNS = 3  # zlib's strategy for runs of bytes (Z_RLE): measured twice as fast on sheets, and no larger
@@ -52,18 +52,18 @@ def _svg_text(x: float, y: float, text: str, anchor: str) -> str:
     return f'<text x="{x:.2f}" y="{y:.2f}" dy=".35em" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _svg_raster(x: float, y: float, width: float, height: float, pixels: npt.NDArray[np.uint8]) -> str:
+def _svg_raster(x: float, y: float, width: float, height: float, pixels: UInt8) -> str:
     placed = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" style="image-rendering:pixelated"'
     return _svg_image(placed, pixels, "png")
 
 
-def _svg_photograph(x: float, y: float, width: float, height: float, pixels: npt.NDArray[np.uint8]) -> str:
+def _svg_photograph(x: float, y: float, width: float, height: float, pixels: UInt8) -> str:
     # Without loss it would make a file that no paper takes; the PNG beside it has all.
     placed = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}"'
     return _svg_image(placed, pixels, "jpeg", quality=92, subsampling=0)
 
 
-def _svg_image(placed: str, pixels: npt.NDArray[np.uint8], kind: str, **options: int) -> str:
+def _svg_image(placed: str, pixels: UInt8, kind: str, **options: int) -> str:
     content = io.BytesIO()
     _picture(pixels).save(content, format=kind, **options)
     encoded = base64.b64encode(content.getvalue()).decode()
@@ -93,14 +93,14 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _png_raster(  # noqa: PLR0913, PLR0917 - a mark's own
-    image: Image.Image, x: float, y: float, width: float, height: float, pixels: npt.NDArray[np.uint8]
+    image: Image.Image, x: float, y: float, width: float, height: float, pixels: UInt8
 ) -> None:
     size = max(1, round(width * FINER)), max(1, round(height * FINER))
     enlarged = _picture(pixels).resize(size, Image.Resampling.NEAREST).convert("RGB")
     image.paste(enlarged, (round(x * FINER), round(y * FINER)))
 
 
-def _picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+def _picture(pixels: UInt8) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from storage.errors import EigenwaveError
+from tasks.dtypes import UInt8
 
 SMALLEST = 96  # pixels that a small image is enlarged to, at least
 TINY = 16
@@ -50,7 +51,7 @@ def encode_pictures(rows: Sequence[Sequence[Picture]]) -> bytes:
     return content.getvalue()
 
 
-def encoded_small(pixels: npt.NDArray[np.uint8], lossless_side: int = TINY) -> bytes:
+def encoded_small(pixels: UInt8, lossless_side: int = TINY) -> bytes:
     """A small picture (height, width, 1 or 3) as WebP: without loss up to so many pixels a side, where loss shows."""
     content = io.BytesIO()
     lossless = max(pixels.shape[:2]) <= lossless_side
@@ -58,7 +59,7 @@ def encoded_small(pixels: npt.NDArray[np.uint8], lossless_side: int = TINY) -> b
     return content.getvalue()
 
 
-def decoded(encoded: bytes) -> npt.NDArray[np.uint8]:
+def decoded(encoded: bytes) -> UInt8:
     """Pixels (height, width, 3) of what `encoded_small` gave."""
     with Image.open(io.BytesIO(encoded)) as image:
         return np.asarray(image.convert("RGB"))
@@ -89,5 +90,5 @@ def _pixels(values: npt.NDArray[np.floating]) -> Image.Image:
     return _picture(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
 
 
-def _picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+def _picture(pixels: UInt8) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

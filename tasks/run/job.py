@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +13,7 @@ from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
 from storage.tables.batches import read_batch
 from storage.tables.schemas import PART, REMOVED
+from tasks.dtypes import Mask
 from tasks.planning.plan import Plan
 from tasks.planning.space import coefficient_space
 from tasks.wavelet.bands import Scale, families
@@ -32,6 +32,8 @@ class Job:
         Address of the workspace.
     run_id
         The run.
+    settings, plan
+        What it was asked for, and what it will do.
     fitted_split
         Split that patterns are fitted on.
     warm_start
@@ -104,7 +106,7 @@ class Job:
                 part = part.append_column(name, listed[name])
         return part.select(columns)
 
-    def used(self, shard: int) -> npt.NDArray[np.bool_]:
+    def used(self, shard: int) -> Mask:
         """Which rows of a shard are fitted on: valid, and of the right split."""
         part = self.part(shard, ["split", "reason"])
         used = pc.and_(pc.is_null(part["reason"]), pc.equal(part["split"].cast("string"), self.fitted_split))

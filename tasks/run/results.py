@@ -1,4 +1,4 @@
-"""What the stages of a run hand to each other: sums over shards."""
+"""What the stages of a run hand to each other: sums over shards, in the order of the stages."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -30,69 +30,16 @@ def require_all(shards: int, expected: int, done: str) -> None:
 
 
 @dataclass(frozen=True)
-class Judges:
-    """What images are judged by.
-
-    Attributes
-    ----------
-    histogram
-        Of the fitted images' scores.
-    quadratic_0, quadratic_1, quadratic_2
-        Fitted without the part of that number, which they judge.
-    ridge
-        Fitted without the images that are held out.
-    shuffled_quadratic, shuffled_ridge
-        Likewise, under one permutation of the labels.
-    """
-
-    histogram: Histogram
-    quadratic_0: Quadratic
-    quadratic_1: Quadratic
-    quadratic_2: Quadratic
-    ridge: Ridge
-    shuffled_quadratic: Quadratic
-    shuffled_ridge: Ridge
-
-    @classmethod
-    def of(cls, histogram: Histogram, scatter: ClassScatter, *, other_split: bool) -> "Judges":
-        """Fit from sums; halves learn from the images that are held out only if patterns are fitted on those too."""
-        further = [] if other_split else [HELD_OUT]
-        learned = list(range(HELD_OUT))
-        return cls(
-            histogram,
-            Quadratic.of(scatter.take(0, [1, *further])),
-            Quadratic.of(scatter.take(0, [0, *further])),
-            Quadratic.of(scatter.take(0, learned)),
-            Ridge.of(scatter.take(0, learned)),
-            Quadratic.of(scatter.take(1, learned)),
-            Ridge.of(scatter.take(1, learned)),
-        )
-
-
-@dataclass(frozen=True)
-class Verdicts(Sums):
-    """What judged images add up to.
-
-    Attributes
-    ----------
-    shards
-        How many.
-    ranks
-        Sums of ranks over the fitted images, under the true labels and then all permutations.
-    levels
-        Levels of the scores of the fitted images, likewise as far as they are counted.
-    judged
-        Images held out.
-    ridge, quadratic
-        Those among them that are classified rightly: by the true labels and by shuffled ones (2,).
-    """
+class FirstPass:
+    """What the first pass takes from shards: how many, the moments of their fitted rows, their share for the solver."""
 
     shards: int
-    ranks: LabelSums
-    levels: LevelCounts
-    judged: int
-    ridge: Int64
-    quadratic: Int64
+    moments: Moments
+    share: Float64
+
+    def __add__(self, other: Self) -> Self:
+        """Both sets of shards together."""
+        return type(self)(self.shards + other.shards, self.moments + other.moments, self.share + other.share)
 
 
 @dataclass(frozen=True)
@@ -172,13 +119,66 @@ class Summary(Sums):
 
 
 @dataclass(frozen=True)
-class FirstPass:
-    """What the first pass takes from shards: how many, the moments of their fitted rows, their share for the solver."""
+class Judges:
+    """What images are judged by.
+
+    Attributes
+    ----------
+    histogram
+        Of the fitted images' scores.
+    quadratic_0, quadratic_1, quadratic_2
+        Fitted without the part of that number, which they judge.
+    ridge
+        Fitted without the images that are held out.
+    shuffled_quadratic, shuffled_ridge
+        Likewise, under one permutation of the labels.
+    """
+
+    histogram: Histogram
+    quadratic_0: Quadratic
+    quadratic_1: Quadratic
+    quadratic_2: Quadratic
+    ridge: Ridge
+    shuffled_quadratic: Quadratic
+    shuffled_ridge: Ridge
+
+    @classmethod
+    def of(cls, histogram: Histogram, scatter: ClassScatter, *, other_split: bool) -> "Judges":
+        """Fit from sums; halves learn from the images that are held out only if patterns are fitted on those too."""
+        further = [] if other_split else [HELD_OUT]
+        learned = list(range(HELD_OUT))
+        return cls(
+            histogram,
+            Quadratic.of(scatter.take(0, [1, *further])),
+            Quadratic.of(scatter.take(0, [0, *further])),
+            Quadratic.of(scatter.take(0, learned)),
+            Ridge.of(scatter.take(0, learned)),
+            Quadratic.of(scatter.take(1, learned)),
+            Ridge.of(scatter.take(1, learned)),
+        )
+
+
+@dataclass(frozen=True)
+class Verdicts(Sums):
+    """What judged images add up to.
+
+    Attributes
+    ----------
+    shards
+        How many.
+    ranks
+        Sums of ranks over the fitted images, under the true labels and then all permutations.
+    levels
+        Levels of the scores of the fitted images, likewise as far as they are counted.
+    judged
+        Images held out.
+    ridge, quadratic
+        Those among them that are classified rightly: by the true labels and by shuffled ones (2,).
+    """
 
     shards: int
-    moments: Moments
-    share: Float64
-
-    def __add__(self, other: Self) -> Self:
-        """Both sets of shards together."""
-        return type(self)(self.shards + other.shards, self.moments + other.moments, self.share + other.share)
+    ranks: LabelSums
+    levels: LevelCounts
+    judged: int
+    ridge: Int64
+    quadratic: Int64

@@ -11,7 +11,7 @@ from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
 from storage.errors import EigenwaveError
 from storage.stores.files import write_file
 from storage.stores.store import StorePath
-from tasks.dtypes import Float32, Float64, Mask
+from tasks.dtypes import Float32, Float64, Int64, Mask, UInt64
 from tasks.run.job import Job
 from tasks.run.results import Projected
 from tasks.statistics.scatter import parts
@@ -70,10 +70,10 @@ class Labels(NamedTuple):
     """
 
     valid: Mask
-    ids: npt.NDArray[np.uint64]
-    classes: npt.NDArray[np.int64]
+    ids: UInt64
+    classes: Int64
     fitted: Mask
-    part: npt.NDArray[np.int64]
+    part: Int64
 
 
 def load_labels(job: Job, shard: int) -> Labels:

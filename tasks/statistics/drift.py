@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.dtypes import Float32, Float64
+from tasks.dtypes import Float32, Float64, Int64
 from tasks.statistics.quantiles import quantiles
 
 BINS = 10
@@ -43,7 +42,7 @@ def decile_edges(scores: Callable[[], Iterable[Float32]]) -> Float64:
     return quantiles(scores, BINS).astype(np.float64)
 
 
-def bin_counts(scores: Float64, edges: Float64) -> npt.NDArray[np.int64]:
+def bin_counts(scores: Float64, edges: Float64) -> Int64:
     """Scores (n, k) in each bin between edges (b - 1, k): (b, k)."""
     return np.stack(
         [
@@ -54,7 +53,7 @@ def bin_counts(scores: Float64, edges: Float64) -> npt.NDArray[np.int64]:
     )
 
 
-def population_stability(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> Float64:
+def population_stability(before: Int64, after: Int64) -> Float64:
     """Population stability index of each pattern (k,) from counts in the same bins (b, k).
 
     The sum over bins of (q - p) ln(q / p), p and q the parts of the images: the symmetric Kullback-Leibler divergence

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.dtypes import Float64, Int64
+from tasks.dtypes import Float64, Int64, Mask
 from tasks.statistics.scatter import ClassMoments
 
 REGULARISATION = 1e-3  # pi: lets classes of fewer images than patterns take part
@@ -69,9 +68,9 @@ def second_moments(moments: ClassMoments, mean: Float64) -> Float64:
     return np.where(counts > 0, raw + np.outer(centre, centre), np.nan)
 
 
-def known(moments: Float64) -> npt.NDArray[np.bool_]:
+def known(moments: Float64) -> Mask:
     """Which classes have second moments (C,): those with images."""
-    result: npt.NDArray[np.bool_] = ~np.isnan(moments).any(axis=(1, 2)) & (moments.shape[1] > 0)
+    result: Mask = ~np.isnan(moments).any(axis=(1, 2)) & (moments.shape[1] > 0)
     return result
 
 

@@ -11,9 +11,8 @@ from hashlib import blake2b
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.dtypes import Float64, UInt64
+from tasks.dtypes import Float64, Int64, UInt64
 
 NOISE = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -26,7 +25,7 @@ def sample_ids(keys: Sequence[str]) -> UInt64:
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
-def thresholds(ids: UInt64, class_sizes: npt.NDArray[np.int64], seed: int, permutations: int) -> UInt64:
+def thresholds(ids: UInt64, class_sizes: Int64, seed: int, permutations: int) -> UInt64:
     """First hash of each class but the first, for each permutation.
 
     Parameters
@@ -53,7 +52,7 @@ def thresholds(ids: UInt64, class_sizes: npt.NDArray[np.int64], seed: int, permu
     return result
 
 
-def shuffled_labels(ids: UInt64, borders: UInt64, seed: int) -> npt.NDArray[np.int64]:
+def shuffled_labels(ids: UInt64, borders: UInt64, seed: int) -> Int64:
     """Labels of some samples under each permutation: (permutations, n)."""
     labels = [
         np.searchsorted(row, _hashes(ids, seed, number), side="right").astype(np.int64)
@@ -62,9 +61,7 @@ def shuffled_labels(ids: UInt64, borders: UInt64, seed: int) -> npt.NDArray[np.i
     return np.stack(labels)
 
 
-def noisy_labels(
-    ids: UInt64, labels: npt.NDArray[np.int64], shuffled: npt.NDArray[np.int64], seed: int
-) -> npt.NDArray[np.int64]:
+def noisy_labels(ids: UInt64, labels: Int64, shuffled: Int64, seed: int) -> Int64:
     """Labels of which each fraction of `NOISE` is replaced, at random, by shuffled ones: (fractions, n).
 
     From labels (n,) and shuffled labels (permutations, n); fractions take different permutations as far as there are.
@@ -86,7 +83,7 @@ def expected_under_noise(fraction: T, value: float, null: float) -> T:
     return (1 - fraction) ** 2 * (value - null) + null
 
 
-def uniform(ids: UInt64, seed: int, stream: str) -> npt.NDArray[np.float64]:
+def uniform(ids: UInt64, seed: int, stream: str) -> Float64:
     """A random number in [0, 1) for each id; another independent one for each stream."""
     bits: UInt64 = _hashes(ids, seed, stream) >> np.uint64(11)
     return np.ldexp(bits.astype(np.float64), -53)

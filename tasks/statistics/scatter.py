@@ -11,9 +11,8 @@ from math import isqrt
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.dtypes import NUMBER, Float64, Int64, UInt64
+from tasks.dtypes import NUMBER, Float64, Int64, Mask, UInt64
 from tasks.statistics.relabelling import uniform
 from tasks.statistics.sums import BUDGET, Sums
 
@@ -23,7 +22,7 @@ HELD_OUT_SHARE = 0.2
 LABELLINGS = 2  # the true labels, and one permutation as a control
 
 
-def parts(ids: UInt64, fitted: npt.NDArray[np.bool_], seed: int, *, other_split: bool) -> Int64:
+def parts(ids: UInt64, fitted: Mask, seed: int, *, other_split: bool) -> Int64:
     """Part of each image (n,), from its id, whether patterns are fitted on it, and whether any are not."""
     half = (uniform(ids, seed, "half") < 0.5).astype(np.int64)  # noqa: PLR2004
     held_out = ~fitted if other_split else uniform(ids, seed, "held out") < HELD_OUT_SHARE

@@ -83,7 +83,7 @@ class CoefficientSpace:
         return self.transform.orthonormal and whole and self._mix is None and not self.threshold
 
     @cached_property
-    def _mix(self) -> npt.NDArray[np.float64] | None:
+    def _mix(self) -> Float64 | None:
         """What colours are multiplied by (channels, 3); None if nothing."""
         if self.image_channels != RGB or self.colour == "rgb":
             return None
