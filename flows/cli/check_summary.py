@@ -45,6 +45,7 @@ def check_json(report: SourceCheck) -> dict[str, Any]:
             ],
         },
         "run": report.run,
+        "notes": [{"text": text, "images": count} for text, count in looked.notes.most_common()],
         "problems": report.problems,
     }
 
@@ -76,6 +77,8 @@ def _facts(report: SourceCheck) -> Table:
     table.add_row("sizes", _counted([(f"{width} x {height}", count) for (width, height), count in _sizes(report)]))
     table.add_row("passed over", f"{report.ignored:,} files without the ending of an image format")
     table.add_row("bad", f"{len(report.looked.bad):,} of {report.images:,} images")
+    if report.looked.notes:
+        table.add_row("notes", _counted(report.looked.notes.most_common()))
     table.add_row(
         "repeated",
         f"{report.duplicates.images:,} images have the bytes of an earlier one, "

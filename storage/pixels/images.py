@@ -1,7 +1,9 @@
 """From the bytes of one image to an array of pixels, or to the reason why not."""
 
 import io
-import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +12,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from storage.errors import BadImageError
+from storage.pixels import containers, jpeg_warnings, png
 from storage.pixels.layout import unit_range
+from storage.pixels.notes import counted
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
@@ -26,6 +30,7 @@ BACKGROUND = "white"  # what shows through transparent pixels
 PNM_WHITE = 2**16 - 1  # Pillow spreads more than 8 bits of a PNM file over 16, in a mode of 32
 
 ORIENTATION_TAG = 0x0112
+JPEG_MAGIC = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,15 @@ class ImageForm:
     value_range: tuple[float, float] | None = None
 
 
-def open_image(payload: bytes) -> Image.Image:
+def open_image(payload: bytes, notes: Counter[str] | None = None) -> Image.Image:
     """Identify an encoded image by its header, without decoding its pixels.
+
+    Parameters
+    ----------
+    payload
+        The file.
+    notes
+        Counts harmless oddities, by kind.
 
     Raises
     ------
@@ -62,9 +74,9 @@ def open_image(payload: bytes) -> Image.Image:
     """
     if not payload:
         raise BadImageError("empty", "the file has no bytes")
+    containers.require_header(payload)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with counted(Counter() if notes is None else notes):
             image = Image.open(io.BytesIO(payload), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise BadImageError("too large", str(error).split(",")[0]) from None
@@ -75,6 +87,38 @@ def open_image(payload: bytes) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise BadImageError("too large", f"{image.width} x {image.height} pixels, more than {MAX_PIXELS}")
     return image
+
+
+def decode_file(payload: bytes, form: ImageForm, notes: Counter[str] | None = None) -> Pixels:
+    """Decode an encoded image with Pillow, and verify what Pillow does not: that its file is whole and undamaged.
+
+    Parameters
+    ----------
+    payload
+        The file.
+    form
+        What the array must be like; see `pixels`.
+    notes
+        Counts harmless oddities, by kind.
+
+    Raises
+    ------
+    BadImageError
+        If the image cannot be used, or any of its pixels may be wrong as far as its format lets one see.
+    """
+    notes = Counter() if notes is None else notes
+    if payload.startswith(png.SIGNATURE):
+        png.require_sound(payload)
+    image = open_image(payload, notes)
+    with counted(notes), _bad_image():
+        if payload.startswith(JPEG_MAGIC):
+            jpeg_warnings.require_sound(payload, notes)
+        else:
+            containers.require_sound(payload, image, notes)
+        image.load()
+        if image.format == "PNG":
+            png.require_all_rows(payload, image)
+        return pixels(image, form)
 
 
 def to_image(stored: npt.NDArray[np.generic]) -> Image.Image:
@@ -95,23 +139,27 @@ def pixels(image: Image.Image, form: ImageForm) -> Pixels:
         If the pixels cannot be decoded completely or have no known range, or the image has another size and `form`
         does not say what to do.
     """
-    try:
-        # Damaged metadata draws a warning from Pillow: the pixels decide whether the image is good.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image.load()
-            if image.getexif().get(ORIENTATION_TAG, 1) != 1:
-                image = ImageOps.exif_transpose(image)
-            image = _in_mode(image, form)
-    except BadImageError:
-        raise
-    except Exception as error:  # noqa: BLE001 - as above, and each kind means that this image is damaged
-        reason = "truncated" if "truncated" in str(error) else "corrupt"
-        raise BadImageError(reason, f"{type(error).__name__}: {error}") from None
+    with counted(Counter()), _bad_image():
+        image.load()
+        if image.getexif().get(ORIENTATION_TAG, 1) != 1:
+            image = ImageOps.exif_transpose(image)
+        image = _in_mode(image, form)
     array = np.asarray(in_size(image, form))
     if array.ndim == 2:  # noqa: PLR2004
         array = array[:, :, None]
     return np.broadcast_to(array, (*array.shape[:2], form.channels))
+
+
+@contextmanager
+def _bad_image() -> Iterator[None]:
+    """Say of any exception that the image is bad: decoders raise every kind of them on damaged files."""
+    try:
+        yield
+    except BadImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        reason = "truncated" if "truncated" in str(error) else "corrupt"
+        raise BadImageError(reason, f"{type(error).__name__}: {error}") from None
 
 
 def _in_mode(image: Image.Image, form: ImageForm) -> Image.Image:

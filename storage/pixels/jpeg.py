@@ -2,30 +2,44 @@
 
 import re
 import struct
+from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
-from storage.pixels.images import MAX_PIXELS, ImageForm, Pixels, open_image, pixels, to_image
+from storage.errors import BadImageError
+from storage.pixels.images import (
+    JPEG_MAGIC,
+    MAX_PIXELS,
+    ORIENTATION_TAG,
+    ImageForm,
+    Pixels,
+    decode_file,
+    open_image,
+    pixels,
+    to_image,
+)
+from storage.pixels.jpeg_warnings import SCAN, require_binary, require_few_scans
 
-MAGIC = b"\xff\xd8\xff"
 APP1 = b"\xff\xe1"  # the segment that holds Exif or XMP, and with it a rotation
 COMPONENTS = {"Gray": 1, "YCbCr": 3, "RGB": 3}
 ALIGNED = 32  # bytes
 MOST_RESIZED = 2**22  # pixels of an image of another size: beyond, Pillow needs less memory
+CARRIAGE_RETURN = 13
 NO_HEADER = b"no JPEG file begins like this"
 
 # Everything before the pixels as most encoders write it, every segment of a stated length (ITU-T T.81, annex B): start,
-# JFIF, quantisation, the frame with its sides and components, and Huffman tables. There is no place for a rotation.
+# JFIF, quantization, the frame with its sides and components, Huffman tables, and the beginning of a scan that has all
+# components. There is no place for a rotation, nor for a second scan.
 PLAIN = re.compile(
     rb"""
     \xff\xd8
     (?: \xff\xe0 \x00\x10 .{14} )?
     (?: \xff\xdb \x00 (?: \x43 .{65} | \x84 .{130} ) )+
-    \xff[\xc0-\xc2] \x00 (?: \x0b\x08 (....\x01) .{3} | \x11\x08 (....\x03) .{9} )
+    \xff[\xc0\xc1] \x00 (?: \x0b\x08 (....\x01) .{3} | \x11\x08 (....\x03) .{9} )
     (?: \xff\xc4 (?: \x00\x1f .{29} | \x00\xb5 .{179} | \x01\xa2 .{416} ) )+
-    \xff\xda
+    \xff\xda \x00 (?(1) \x08\x01 | \x0c\x03 )
     """,
     re.DOTALL | re.VERBOSE,
 )
@@ -39,11 +53,14 @@ class ImageDecoder:
     ----------
     form
         What arrays must be like.
+    notes
+        Counts harmless oddities, by kind.
     """
 
-    def __init__(self, form: ImageForm) -> None:
+    def __init__(self, form: ImageForm, notes: Counter[str] | None = None) -> None:
         self._form = form
-        self._colours = "GRAY" if form.channels == 1 else "RGB"
+        self._notes = notes
+        self._colors = "GRAY" if form.channels == 1 else "RGB"
         self._place = place_for(form)
         # All before the pixels of a file that fitted: most files of a dataset begin with the same bytes.
         self._header = NO_HEADER
@@ -54,16 +71,17 @@ class ImageDecoder:
         Raises
         ------
         BadImageError
-            See `storage.pixels.images.pixels`.
+            See `storage.pixels.images.decode_file`.
         """
-        if payload.startswith(self._header):
+        header = self._header
+        if payload.startswith(header) and payload[payload.find(b"\n", len(header)) - 1] != CARRIAGE_RETURN:
             try:
-                # Never with its faster transform or upsampling: those give other pixels.
-                return simplejpeg.decode_jpeg(payload, self._colours, buffer=self._place)  # type: ignore[no-any-return]
+                # Never with its faster transform or upsampling: those give other pixels. Any warning is a ValueError.
+                return simplejpeg.decode_jpeg(payload, self._colors, buffer=self._place)  # type: ignore[no-any-return]
             except ValueError:
-                pass  # Pillow says what is wrong with it
+                pass  # the slow way says what is wrong with it
         plain = self.decode_plain(payload)
-        return pixels(open_image(payload), self._form) if plain is None else plain
+        return decode_file(payload, self._form, self._notes) if plain is None else plain
 
     def decode_plain(self, payload: bytes) -> Pixels | None:
         """Decode a JPEG file that needs nothing but decoding, and perhaps another size.
@@ -71,8 +89,8 @@ class ImageDecoder:
         Returns
         -------
         NDArray or None
-            None if it is something else, may be rotated, is colour where gray is wanted, is large, or if anything at
-            all is wrong with it: whatever is not plain is left to Pillow, which decides and says why.
+            None if it is something else, is rotated, is color where gray is wanted, is large, or if the decoder warns
+            of anything: whatever is not plain is left to `decode_file`, which decides and says why.
         """
         try:
             plain = PLAIN.match(payload)
@@ -80,8 +98,9 @@ class ImageDecoder:
             fits = (height, width) == (self._form.height, self._form.width)
             if components > self._form.channels or height * width > (MAX_PIXELS if fits else MOST_RESIZED):
                 return None
-            decoded = simplejpeg.decode_jpeg(payload, self._colours, buffer=self._place if fits else None)
-        except ValueError:
+            require_binary(payload[plain.end() :] if plain else payload[payload.rfind(SCAN) :])
+            decoded = simplejpeg.decode_jpeg(payload, self._colors, buffer=self._place if fits else None)
+        except (ValueError, KeyError, BadImageError):  # KeyError: simplejpeg has no name for the sampling
             return None
         if not fits:
             return pixels(to_image(decoded), self._form)
@@ -90,13 +109,18 @@ class ImageDecoder:
 
 
 def _frame(payload: bytes) -> tuple[int, int, int]:
-    """Height, width and components, slowly; ValueError if it is no JPEG file, may be rotated, or has other colours."""
-    if not payload.startswith(MAGIC) or APP1 in payload:
+    """Height, width and components, slowly; ValueError if it is no JPEG file, is rotated, or has other colors."""
+    if not payload.startswith(JPEG_MAGIC):
         raise ValueError
-    height, width, colour_space, _ = simplejpeg.decode_jpeg_header(payload)
-    if colour_space not in COMPONENTS:
+    require_few_scans(payload)
+    height, width, color_space, _ = simplejpeg.decode_jpeg_header(payload)
+    if color_space not in COMPONENTS or (APP1 in payload and _rotated(payload)):
         raise ValueError
-    return height, width, COMPONENTS[colour_space]
+    return height, width, COMPONENTS[color_space]
+
+
+def _rotated(payload: bytes) -> bool:
+    return bool(open_image(payload).getexif().get(ORIENTATION_TAG, 1) != 1)
 
 
 def place_for(form: ImageForm) -> npt.NDArray[np.uint8]:

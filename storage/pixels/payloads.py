@@ -1,5 +1,6 @@
 """Stored bytes of a sample, whether an image file or plain pixels, as an array in the form a run needs."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -10,6 +11,9 @@ from storage.pixels.images import GRAY_MODES, ImageForm, Pixels, in_size, open_i
 from storage.pixels.jpeg import ImageDecoder
 from storage.pixels.layout import PixelLayout, unit_range
 
+# Which image files are refused as damaged: part of the address of a shard that is made of image files. Raise it when a
+# file that was refused is accepted, or the other way round.
+STRICTNESS = 1
 RGB, RGBA = 3, 4
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow weighs red, green and blue
 
@@ -33,17 +37,19 @@ def is_gray(mode: str) -> bool:
     return mode in GRAY_MODES or mode.endswith(" x 1")
 
 
-def decode(payload: bytes, layout: PixelLayout | None, form: ImageForm) -> Pixels:
-    """An image as an array; see `decoder`, which is faster where there are many."""
-    return decoder(layout, form)(payload)
+def decode(payload: bytes, layout: PixelLayout | None, form: ImageForm, notes: Counter[str] | None = None) -> Pixels:
+    """Decode one image into an array; `decoder` is faster where there are many."""
+    return decoder(layout, form, notes)(payload)
 
 
-def decoder(layout: PixelLayout | None, form: ImageForm) -> Callable[[bytes], Pixels]:
-    """What decodes images of a dataset, one after the other, into arrays (height, width, channels).
+def decoder(
+    layout: PixelLayout | None, form: ImageForm, notes: Counter[str] | None = None
+) -> Callable[[bytes], Pixels]:
+    """Make a function that decodes images of a dataset, one after the other, into arrays (height, width, channels).
 
-    They are of uint8 or uint16 over their whole range, or of float32 in [0, 1], each valid until the next is decoded.
-    Decoding raises BadImageError if the pixels are not complete or not finite, have no known range, or do not fit the
-    form.
+    Arrays are of uint8 or uint16 over their whole range, or of float32 in [0, 1]. Each is valid until the next image is
+    decoded. Decoding raises BadImageError if the pixels are not complete, are damaged as far as the format shows, are
+    not finite, have no known range, or do not fit the form.
 
     Parameters
     ----------
@@ -51,8 +57,10 @@ def decoder(layout: PixelLayout | None, form: ImageForm) -> Callable[[bytes], Pi
         Of stored pixels; None for image files.
     form
         What the arrays must be like.
+    notes
+        Counts harmless oddities of image files, by kind.
     """
-    return ImageDecoder(form).decode if layout is None else partial(_unpacked, layout=layout, form=form)
+    return ImageDecoder(form, notes).decode if layout is None else partial(_unpacked, layout=layout, form=form)
 
 
 def _unpacked(payload: bytes, layout: PixelLayout, form: ImageForm) -> Pixels:

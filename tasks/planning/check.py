@@ -42,12 +42,15 @@ class Look:
         Images by mode, and by (width, height).
     bad
         Key, reason and detail of each that cannot be used.
+    notes
+        Harmless oddities of files, by kind.
     """
 
     digests: bytes = b""
     modes: Counter[str] = field(default_factory=Counter)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     bad: list[tuple[str, str, str]] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
 
@@ -105,6 +108,7 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
         looked.modes += piece.modes
         looked.sizes += piece.sizes
         looked.bad += piece.bad
+        looked.notes += piece.notes
         looked.seconds += piece.seconds
     duplicates = find_duplicates(bytes(digests), np.asarray(samples["class_id"]))
     problems = _problems(len(samples), looked, duplicates, settings)
@@ -175,7 +179,8 @@ def _decode(source: Source, payload: bytes, looked: Look, value_range: tuple[flo
     mode, (width, height) = look(payload, source.layout)
     looked.modes[mode] += 1
     looked.sizes[width, height] += 1
-    decode(payload, source.layout, ImageForm(height, width, 1 if is_gray(mode) else 3, "pad", value_range))
+    form = ImageForm(height, width, 1 if is_gray(mode) else 3, "pad", value_range)
+    decode(payload, source.layout, form, looked.notes)
 
 
 @lru_cache(maxsize=1)

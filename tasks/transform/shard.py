@@ -13,6 +13,7 @@ from storage.arrays.zarr import link_chunk, read_chunk
 from storage.datasets.source import Source
 from storage.errors import DamagedError, EigenwaveError
 from storage.formats.open import open_source
+from storage.pixels.payloads import STRICTNESS
 from storage.runs.shards import Marker, Reject, find_shard, shard_key, store_shard
 from storage.tables.batches import write_batch
 from storage.tables.digests import Digests, from_column, has_digest, is_removed, to_column
@@ -87,6 +88,8 @@ def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[D
     found = digest_images(source, listing, given)
     chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
     transform = f"{job.settings.transform_part()} {job.form}"
+    if source.layout is None:  # what is stored as plain pixels is never refused as damaged
+        transform += f" strictness {STRICTNESS}"
     key = shard_key(found.digests.tobytes(), chunk_shape, transform, address_of_version(TRANSFORM_VERSION))
     marker, rows = _stored(job, key, chunk_shape)
     if marker is None:

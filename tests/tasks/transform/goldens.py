@@ -107,7 +107,9 @@ def computed(name):
         workspace.prepare()
         job = begin_run(str(source_of(images)), Settings.load({"rank": 1} | settings), workspace)
         rows = bring_shard(job, 0)
-        return rows.astype(job.settings.dtype), metadata_of(read_batch(job.paths.work.part(0)), "shard_key")
+        return rows.astype(job.settings.coefficients.dtype), metadata_of(
+            read_batch(job.paths.work.part(0)), "shard_key"
+        )
 
 
 def everything():

@@ -192,3 +192,22 @@ def test_every_setting_of_the_space_makes_other_shards(make_job, class_folders):
         run_all(job)
         keys.add(metadata_of(read_batch(job.paths.work.part(0)), "shard_key"))
     assert len(keys) == len(choices)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_other_rules_for_damaged_files_make_other_shards_of_image_files_only(
+    make_job, class_folders, tmp_path, monkeypatch, plain
+):
+    folder = class_folders
+    if plain:
+        folder = tmp_path / "arrays"
+        folder.mkdir()
+        np.save(folder / "images.npy", np.random.default_rng(0).integers(0, 256, (24, 8, 8), np.uint8))
+        np.save(folder / "labels.npy", np.arange(24) % 2)
+    keys = set()
+    for strictness in (1, 2):
+        monkeypatch.setattr(module, "STRICTNESS", strictness)
+        job = make_job(folder)
+        run_all(job)
+        keys.add(metadata_of(read_batch(job.paths.work.part(0)), "shard_key"))
+    assert len(keys) == (1 if plain else 2)

@@ -1,0 +1,135 @@
+"""What GIF, BMP, WebP and TIFF files say about their own lengths, verified. They hold no checksums.
+
+Formats: "Graphics Interchange Format, Version 89a", "WebP Container Specification", "TIFF Revision 6.0".
+"""
+
+import struct
+import zlib
+from collections import Counter
+from typing import Any
+
+from PIL import Image
+
+from storage.errors import BadImageError
+from storage.pixels import jpeg_warnings
+
+MOST_STRIPS = 2**16  # of a TIFF file: Pillow makes numbers of all, whatever the image's size
+MOST_TAG_BYTES = 2**24
+TAG_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+COMPRESSION, STRIPS, STRIP_BYTES, TILES, TILE_BYTES, JPEG_TABLES = 259, 273, 279, 324, 325, 347
+JPEG, DEFLATE = 7, {8, 32946}
+PIECE = 2**22  # bytes that are unpacked at a time
+
+
+def require_header(payload: bytes) -> None:
+    """Refuse a TIFF file with more strips, or more bytes of a tag, than Pillow can read in little memory.
+
+    Raises
+    ------
+    BadImageError
+        Naming both numbers.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(payload[:2])
+    if order is None:
+        return
+    large = payload[2:4] in {b"+\0", b"\0+"}
+    first, many, entry = ("Q", "Q", "HHQQ") if large else ("I", "H", "HHII")
+    try:
+        (start,) = struct.unpack_from(order + first, payload, 8 if large else 4)
+        (entries,) = struct.unpack_from(order + many, payload, start)
+        start += struct.calcsize(order + many)
+        size = struct.calcsize(order + entry)
+        for number in range(min(entries, (len(payload) - start) // size)):
+            tag, kind, count, _ = struct.unpack_from(order + entry, payload, start + number * size)
+            size_of_tag = count * TAG_SIZES.get(kind, 0)
+            if size_of_tag > len(payload):
+                continue  # Pillow passes over it
+            if tag in {STRIPS, TILES} and count > MOST_STRIPS:
+                raise BadImageError("too large", f"{count} strips or tiles, more than {MOST_STRIPS}")
+            if size_of_tag > MOST_TAG_BYTES:
+                raise BadImageError("too large", f"a tag of {count} values, more than {MOST_TAG_BYTES} bytes")
+    except (struct.error, OverflowError):
+        return  # Pillow says what is wrong with the header
+
+
+def require_sound(payload: bytes, image: Image.Image, notes: Counter[str]) -> None:
+    """Verify what can be verified of an image that is not decoded yet.
+
+    Raises
+    ------
+    BadImageError
+        If its file is cut short or damaged.
+    """
+    if image.format == "GIF":
+        _require_gif(payload)
+    elif image.format == "TIFF":
+        _require_tiff(payload, image, notes)
+    elif image.format == "WEBP":
+        stated = 8 + int.from_bytes(payload[4:8], "little")
+        _require_length(payload, stated)
+        zeros = len(payload[:stated]) - len(payload[:stated].rstrip(b"\0"))
+        # A plain area leaves zeros at the end too: up to 6 % of the file.
+        if zeros > stated // 4:
+            raise BadImageError("corrupt", f"the last {zeros} of {stated} bytes are zeros")
+    elif image.format == "BMP":
+        _require_length(payload, int.from_bytes(payload[2:6], "little"))
+
+
+def _require_length(payload: bytes, stated: int) -> None:
+    """Refuse a file that is longer than it says because each of its line feeds became two bytes."""
+    if len(payload) > stated:
+        jpeg_warnings.require_binary(payload)
+
+
+def _require_gif(payload: bytes) -> None:
+    """Walk to the end of the first frame."""
+    place = 13 + _palette_bytes(payload[10:11])
+    while (kind := payload[place : place + 1]) == b"!":
+        place = _after_blocks(payload, place + 2)
+    if kind == b",":
+        _after_blocks(payload, place + 11 + _palette_bytes(payload[place + 9 : place + 10]))
+    else:
+        raise BadImageError("truncated", f"the file ends before its first frame, at byte {place}")
+
+
+def _palette_bytes(flags: bytes) -> int:
+    return 3 * 2 ** (1 + (flags[0] & 7)) if flags and flags[0] & 0x80 else 0
+
+
+def _after_blocks(payload: bytes, place: int) -> int:
+    """Where the blocks that begin at a place end: each begins with its length, the last with zero."""
+    while place < len(payload):
+        length = payload[place]
+        place += 1 + length
+        if not length:
+            return place
+    raise BadImageError("truncated", f"the file ends within a block, after {len(payload)} bytes")
+
+
+def _require_tiff(payload: bytes, image: Image.Image, notes: Counter[str]) -> None:
+    """Unpack strips that hold a checksum, or that a stricter decoder reads."""
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    compression = tags.get(COMPRESSION)
+    starts, counts = tags.get(STRIPS) or tags.get(TILES) or (), tags.get(STRIP_BYTES) or tags.get(TILE_BYTES) or ()
+    for start, count in zip(starts, counts, strict=False):
+        strip = payload[start : start + count]
+        if len(strip) < count:
+            raise BadImageError("truncated", f"the file ends before the {count} bytes of pixels at byte {start}")
+        if compression in DEFLATE:
+            _require_deflated(strip)
+        elif compression == JPEG:
+            tables = tags.get(JPEG_TABLES) or b"\xff\xd8\xff\xd9"
+            jpeg_warnings.require_sound(bytes(tables[:-2]) + strip[2:], notes)
+
+
+def _require_deflated(strip: bytes) -> None:
+    """Unpack a strip to the checksum at its end, which libtiff does not come to if it has enough pixels before."""
+    stream = zlib.decompressobj()
+    try:
+        while strip and not stream.eof:
+            stream.decompress(strip, PIECE)
+            strip = stream.unconsumed_tail
+    except zlib.error as error:
+        raise BadImageError("corrupt", f"its pixels cannot be unpacked: {error}") from None
+    if not stream.eof:
+        raise BadImageError("truncated", "a strip of its pixels ends before its checksum")
