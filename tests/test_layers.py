@@ -21,6 +21,7 @@ ORDER = (
     "storage.formats",
     "storage.runs",
     "tasks.dtypes",
+    "tasks.children",
     "tasks.wavelet",
     "tasks.svd",
     "tasks.statistics",

@@ -138,8 +138,15 @@ def reconstruct(  # noqa: PLR0913 - each is a word of the command
     sys.stdout.write(f"{path}: {sample} from {found.rank} patterns, {quality}\n")
 
 
-def main() -> None:
-    """Run the command line and exit with its status."""
+def main(version: str) -> None:
+    """Run the command line and exit with its status.
+
+    Parameters
+    ----------
+    version
+        What --version prints.
+    """
+    app.version = version
     words = sys.argv[1:]
     debug = "--debug" in words
     downloads = logging.getLogger("eigenwave")

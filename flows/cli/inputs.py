@@ -2,12 +2,16 @@
 
 import json
 import sys
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from flows.cli.flags import Config, Flags, chosen_settings
 from storage.errors import EigenwaveError, InputError
+from storage.settings import Settings
+
+if TYPE_CHECKING:
+    from tasks.planning.outlook import Estimate
 
 LARGEST = 1e15  # whatever is counted
 
@@ -70,19 +74,35 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from flows.cli.plan_summary import estimate_summary, outlook_summary  # noqa: PLC0415
-    from tasks.planning.outlook import estimate_run, plan_run  # noqa: PLC0415
+    from flows.cli.plan_summary import estimate_summary  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
-    if (source is None) == (images is None) or (images is None) != (image_size is None):
+    Console().print(estimate_summary(estimate(source, chosen, images, image_size, channels, classes)))
+
+
+def estimate(  # noqa: PLR0913, PLR0917 - those of plan
+    source: str | None,
+    settings: Settings,
+    images: float | None,
+    image_size: int | None,
+    channels: Literal[1, 3],
+    classes: int,
+) -> "Estimate":
+    """What a run would take, on a source or on a dataset that need not exist.
+
+    Raises
+    ------
+    InputError
+        If neither or both are given, or a run is not possible.
+    """
+    from tasks.planning.outlook import estimate_run, plan_run  # noqa: PLC0415
+
+    if source is not None and images is None and image_size is None:
+        return plan_run(source, settings)
+    if source is not None or images is None or image_size is None:
         raise InputError("Give a SOURCE to plan for, or else both --images and --image-size.")
-    if source is not None:
-        Console().print(outlook_summary(plan_run(source, chosen)))
-    elif images is not None and image_size is not None:
-        side = chosen.coefficients.size or _whole("--image-size", image_size)
-        shape = (side, side, channels)
-        estimate = estimate_run(chosen, _whole("--images", images), shape, _whole("--classes", classes))
-        Console().print(estimate_summary(estimate))
+    side = settings.coefficients.size or _whole("--image-size", image_size)
+    return estimate_run(settings, _whole("--images", images), (side, side, channels), _whole("--classes", classes))
 
 
 def _whole(name: str, number: float) -> int:

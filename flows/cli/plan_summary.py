@@ -1,46 +1,26 @@
 """What a run would do and take, for people to read."""
 
-from typing import TYPE_CHECKING
-
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
 from tasks.dtypes import FLOAT32, MIB
 from tasks.planning.outlay import driver_memory, driver_seconds
+from tasks.planning.outlook import Estimate, Outlook
 from tasks.report.verdict import percent
-
-if TYPE_CHECKING:
-    # At run time it would bring in what only `plan` needs.
-    from tasks.planning.outlook import Estimate, Outlook
 
 MOST_SHARDS = 100_000  # for scheduler and driver, by what 40,000 took of them: docs/operating.md
 UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def outlook_summary(outlook: "Outlook") -> RenderableType:
-    """What a run on a dataset that was looked at would do and take."""
-    return _summary(
-        outlook,
-        {
-            "fitted on": f"{outlook.plan.fitted:,} images of split {outlook.fitted_split}",
-            "passed over": f"{outlook.ignored:,} files without the ending of an image format",
-        },
-    )
-
-
-def estimate_summary(estimate: "Estimate") -> RenderableType:
-    """What a run on a dataset that need not exist would do and take."""
-    return _summary(estimate, {})
-
-
-def _summary(estimate: "Estimate", found: dict[str, str]) -> RenderableType:
+def estimate_summary(estimate: Estimate) -> RenderableType:
+    """What a run would do and take, on a dataset that was looked at or on one that need not exist."""
     plan = estimate.plan
     table = Table(show_header=False, box=None)
     rows = {
         "images": f"{plan.images:,} of {plan.width} x {plan.height} pixels, {plan.channels} channel(s), "
         f"{plan.classes:,} classes",
-        **found,
+        **_found(estimate),
         "coefficients": f"{plan.coefficients:,} an image, {size(plan.coefficient_bytes)} in all",
         "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images{_too_many(estimate)}",
         "patterns": f"as many as hold {percent(estimate.energy)} of the energy"
@@ -55,7 +35,17 @@ def _summary(estimate: "Estimate", found: dict[str, str]) -> RenderableType:
     return Group(table, Text(), _costs(estimate), Text(), _outlays(estimate))
 
 
-def _too_many(estimate: "Estimate") -> str:
+def _found(estimate: Estimate) -> dict[str, str]:
+    """What only a look at the dataset tells."""
+    if not isinstance(estimate, Outlook):
+        return {}
+    return {
+        "fitted on": f"{estimate.plan.fitted:,} images of split {estimate.fitted_split}",
+        "passed over": f"{estimate.ignored:,} files without the ending of an image format",
+    }
+
+
+def _too_many(estimate: Estimate) -> str:
     plan = estimate.plan
     if plan.shards <= MOST_SHARDS:
         return ""
@@ -63,27 +53,27 @@ def _too_many(estimate: "Estimate") -> str:
     return f"; too many for a scheduler: set --shard-size {enough}MiB or more"
 
 
-def _memory(estimate: "Estimate") -> str:
+def _memory(estimate: Estimate) -> str:
     stage = max(estimate.memory, key=lambda name: estimate.memory[name])
     needed, allowed = estimate.memory[stage], estimate.memory_limit
     short = "" if needed <= allowed else ": too few"
     return f"{size(needed)} a process, in the stage {stage}; {size(allowed)} are allowed{short}"
 
 
-def _driver(estimate: "Estimate") -> str:
+def _driver(estimate: Estimate) -> str:
     plan = estimate.plan
     taken = f"{size(driver_memory(plan, estimate.memory))} and {duration(driver_seconds(plan))}"
     return f"{taken} in the process that drives the run"
 
 
-def _solver(estimate: "Estimate") -> str:
+def _solver(estimate: Estimate) -> str:
     plan = estimate.plan
     if plan.solver == "krylov":
         return f"krylov, at most {plan.passes} passes with {plan.block_width} columns, the first while transforming"
     return f"{plan.solver}, exact"
 
 
-def _costs(estimate: "Estimate") -> Table:
+def _costs(estimate: Estimate) -> Table:
     numbers = [Column(name, justify="right") for name in ("reads after\nthe transform", "\noperations", "\none worker")]
     table = Table("\nsolver", *numbers, "", box=None)
     for cost in estimate.costs:
@@ -92,7 +82,7 @@ def _costs(estimate: "Estimate") -> Table:
     return table
 
 
-def _outlays(estimate: "Estimate") -> Table:
+def _outlays(estimate: Estimate) -> Table:
     numbers = [Column(name, justify="right") for name in ("tasks", "reads", "writes", "one worker")]
     table = Table("stage", *numbers, box=None)
     for stage, outlay in estimate.outlays.items():

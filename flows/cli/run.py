@@ -157,7 +157,7 @@ def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) 
     outlook = plan_run(source, settings)
     space = Workspace(workspace)
     space.prepare()
-    _quiet_prefect()
+    quiet_prefect()
     Console(stderr=True).print("starting Prefect and Dask ...", style="dim")
     signal.signal(signal.SIGINT, _interrupt)
     return space, outlook
@@ -194,7 +194,7 @@ def _leave(text: str, status: int) -> NoReturn:
     os._exit(status)
 
 
-def _quiet_prefect() -> None:
+def quiet_prefect() -> None:
     """The terminal belongs to the progress bars and the summary; Prefect's log goes to its server all the same."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # Nor does the terminal hear of each event that a server which is gone was not told of.

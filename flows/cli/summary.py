@@ -139,8 +139,10 @@ def _short(path: StorePath) -> str:
     return str(path).removeprefix(f"{Path.cwd()}/")
 
 
-def comparison_summary(first: str, second: str, comparison: "Comparison", folder: StorePath) -> RenderableType:
-    """What changed between two runs."""
+def comparison_summary(
+    first: str, second: str, comparison: "Comparison", folder: StorePath | None = None
+) -> RenderableType:
+    """What changed between two runs, and the folder with its tables if they were written."""
     found = comparison.summary
     table = Table("", "", "95 % interval", box=None, show_header=True)
     interval = f"{found['learnability_drop_low']:.4f} to {found['learnability_drop_high']:.4f}"
@@ -151,7 +153,8 @@ def comparison_summary(first: str, second: str, comparison: "Comparison", folder
         table.add_row(f"{kind}_classes", str(len(names)), ", ".join(names[:LEADING_PATTERNS]))
     for change in ("added", "removed", "changed", "relabelled"):
         table.add_row(f"{change}_images", f"{found[f'{change}_images']:,.0f}", "")
-    return Group(Text(f"\n{first} -> {second}", style="bold"), table, Text(f"\n{_short(folder)}", overflow="fold"))
+    place = [Text(f"\n{_short(folder)}", overflow="fold")] if folder else []
+    return Group(Text(f"\n{first} -> {second}", style="bold"), table, *place)
 
 
 def _number(value: float | None) -> str:

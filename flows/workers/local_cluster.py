@@ -13,6 +13,7 @@ from distributed.deploy.cluster import Cluster
 
 from storage.errors import EigenwaveError
 from storage.setting_groups import Execution
+from tasks.children import ENTRANCE, script_left_alone
 
 LOOPBACK = "127.0.0.1"
 DASHBOARD_PORT = 8787
@@ -46,12 +47,21 @@ def local_cluster(wanted: Execution) -> Iterator[Cluster]:
         If its workers do not start.
     """
     workers = wanted.workers or os.cpu_count() or 1
+    # To the end of the block, since workers that die are started again.
+    with script_left_alone(), dask.config.set(LOCAL_CONFIG), _started(wanted, workers) as cluster:
+        if wanted.fewest_workers:
+            cluster.adapt(minimum=wanted.fewest_workers, maximum=workers)
+        yield cluster
+
+
+def _started(wanted: Execution, workers: int) -> Cluster:
     try:
-        cluster = LocalCluster(
+        return LocalCluster(
             n_workers=wanted.fewest_workers or workers,
             threads_per_worker=1,
             memory_limit=wanted.memory_limit or "auto",
             worker_class=LastingNanny,
+            preload=[ENTRANCE, *dask.config.get("distributed.worker.preload")],
             host=LOOPBACK,
             dashboard_address=f"{LOOPBACK}:{free_port(DASHBOARD_PORT)}",
             silence_logs=logging.CRITICAL,  # the terminal is for the bars; the log of the run has all of it
@@ -61,10 +71,6 @@ def local_cluster(wanted: Execution) -> Iterator[Cluster]:
             f"Dask's worker processes did not start on this machine ({root_of(error)}); use fewer --workers, or "
             "--cluster inline to do without them."
         ) from None
-    with dask.config.set(LOCAL_CONFIG), cluster:
-        if wanted.fewest_workers:
-            cluster.adapt(minimum=wanted.fewest_workers, maximum=workers)
-        yield cluster
 
 
 def free_port(wanted: int) -> int:

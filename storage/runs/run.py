@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from storage.errors import InputError
 from storage.runs.manifest import Manifest, read_manifest
-from storage.runs.workspace import RunPaths, Workspace
+from storage.runs.workspace import DEFAULT_WORKSPACE, RUN_ID_PATTERN, RunPaths, Workspace
+from storage.stores.open import SCHEMES, open_path
 from storage.stores.store import StorePath
 
 if TYPE_CHECKING:
@@ -73,14 +74,26 @@ class Run:
         """What the run is made of."""
         return self._manifest or read_manifest(self.paths.manifest)
 
+    def __repr__(self) -> str:
+        return f"<Run {self.paths.run_id}: {'; '.join(self._facts())}>"
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the run, its result beside its control, and where its report is."""
-        row = {name: escape(str(value)) for name, value in self.manifest.learnability.items()}
-        return (
-            f"<b>{escape(self.manifest.run_id)}</b>: {escape(self.manifest.source)}, {row['n']} images fitted, "
-            f"{row['classes']} classes, {row['rank']} patterns<br>learnability {row['learnability']:.6}, "
-            f"shuffled labels at most {row['shuffled_max']:.6}<br>report: <code>{escape(str(self.paths.report))}</code>"
-        )
+        facts = "<br>".join(escape(fact) for fact in self._facts())
+        return f"<b>{escape(self.paths.run_id)}</b>: {facts}<br>report: <code>{escape(str(self.paths.report))}</code>"
+
+    def _facts(self) -> list[str]:
+        """What the run is about, and its result beside its control."""
+        try:
+            manifest = self.manifest
+        except InputError as error:
+            return [str(error)]
+        row = manifest.learnability
+        counts = f"{manifest.plan['images']:,} images, {row['n']:,} of them fitted, {row['classes']:,} classes"
+        return [
+            f"{manifest.source}, {counts}, {row['rank']:,} patterns",
+            f"learnability {_rounded(row['learnability'])}, shuffled labels at most {_rounded(row['shuffled_max'])}",
+        ]
 
     @property
     def coefficients(self) -> "zarr.Array[Any]":
@@ -178,19 +191,60 @@ class Run:
         return np.tensordot(np.asarray(weights, np.float32)[:rank], images, 1)
 
 
-def open_run(path: str | Path | StorePath) -> Run:
-    """Open a finished run: the folder or URL of a run, or WORKSPACE/latest.
+def open_run(run: str | Path | StorePath = "latest", *, workspace: str | Path = DEFAULT_WORKSPACE) -> Run:
+    """Open a finished run.
+
+    Parameters
+    ----------
+    run
+        The folder or URL of a run; a workspace, which means its latest run; a run id; or latest.
+    workspace
+        Where runs lie that are given by id.
+
+    Returns
+    -------
+    Run
+        The run. Nothing is read but its manifest until it is asked for.
 
     Raises
     ------
     InputError
-        If there is no finished run.
+        If there is no such run, or it was never finished; the sentence says which of the two, and where it was sought.
+
+    Examples
+    --------
+    >>> run = eigenwave.open_run("eigenwave-workspace")
+    >>> run.tables["patterns"].to_pandas()
     """
-    address = str(path).rstrip("/")
-    folder, _, name = address.rpartition("/")
-    if name == "latest":
-        return Run(Workspace(folder.removesuffix("/runs") or ".").find("latest"))
-    return Run(Workspace(folder.removesuffix("/runs") or ".").find(address))
+    address = str(run).rstrip("/")
+    folder, _, last = address.rpartition("/")
+    if folder and last == "latest":
+        return Run(Workspace(folder.removesuffix("/runs")).find("latest"))
+    if address.startswith(SCHEMES) or Path(address).is_dir():
+        return Run(_run_at(address))
+    if address != "latest" and not RUN_ID_PATTERN.fullmatch(address):
+        raise InputError(f"There is no folder {address}; give the folder of a run, a run id, or a workspace.")
+    space = Workspace(workspace)
+    if not space.folder.is_dir():
+        raise InputError(
+            f"There is no workspace {space.folder} to look for the run {address} in; pass workspace=, or its folder."
+        )
+    return Run(space.find(address))
+
+
+def _run_at(address: str) -> RunPaths:
+    """The finished run in a folder, or the latest of the workspace that the folder is."""
+    place = open_path(address)
+    if (place / "runs").is_dir():
+        return Workspace(address).find("latest")
+    paths = RunPaths(place)
+    if not (paths.plan.exists() or paths.finished):
+        raise InputError(f"{place} is neither a run nor a workspace: it has no manifest.json and no folder runs.")
+    return Workspace(address.rpartition("/runs/")[0] or ".").find(address)
+
+
+def _rounded(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"
 
 
 def _open(path: StorePath) -> "zarr.Array[Any]":

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,7 @@ from storage.pixels.images import ImageForm
 from storage.pixels.payloads import decode, is_gray, look
 from storage.settings import Settings
 from storage.tables.digests import image_digest
+from tasks.children import ENTRANCE, script_left_alone
 from tasks.planning.outlook import plan_run
 from tasks.statistics.duplicates import Duplicates, find_duplicates
 
@@ -152,11 +154,13 @@ def _looks(address: str, samples: pa.Table, settings: Settings) -> Iterator[Look
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that do not outlive an error or Ctrl-C."""
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    spawn = multiprocessing.get_context("spawn")
+    with script_left_alone():
+        pool = ProcessPoolExecutor(processes, spawn, initializer=import_module, initargs=(ENTRANCE,))
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def look_at(address: str, samples: pa.Table, value_range: tuple[float, float] | None) -> Look:

@@ -14,7 +14,7 @@ from tasks.run.job import Job
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PACKAGES = ("flows", "storage", "tasks")
+PACKAGES = ("eigenwave", "flows", "storage", "tasks")
 
 
 @lru_cache(maxsize=1)

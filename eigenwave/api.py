@@ -1,0 +1,181 @@
+"""The functions of the Python API. Each imports what it needs when it is called: opening a run takes no Prefect."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from storage.runs.run import Run, open_run
+from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace, checked_run_id
+from storage.settings import Settings
+
+if TYPE_CHECKING:
+    from eigenwave.results import Check, Comparison, Plan
+
+
+def run(
+    source: str | Path,
+    *,
+    workspace: str | Path = DEFAULT_WORKSPACE,
+    run_id: str | None = None,
+    config: str | Path | None = None,
+    **settings: Any,  # noqa: ANN401 - any setting
+) -> Run:
+    """Analyze a dataset, or continue a run of it that was interrupted, and open the finished run.
+
+    Works in a script and in a notebook. With `PREFECT_API_URL` set, the run reports to that Prefect server; without, to
+    a temporary one. Variables such as `EIGENWAVE_RANK` apply, as they do for the command.
+
+    Parameters
+    ----------
+    source
+        A folder, a file or a URL in any of the formats of docs/inputs.md, or a name: digits, mnist, fashion-mnist,
+        cifar10, cifar100.
+    workspace
+        Folder or URL (s3://, gs://, az://) for runs and shards.
+    run_id
+        Name of the run; by default made from the time.
+    config
+        TOML file with settings; `settings` override it.
+    **settings
+        Settings by the names that `eigenwave run --help` lists, with underscores: `rank=32`, `cluster="inline"`.
+
+    Returns
+    -------
+    Run
+        The finished run.
+
+    Raises
+    ------
+    InputError
+        If a setting or the dataset is not possible, before anything is computed.
+    EigenwaveError
+        If the run fails; the same call continues it.
+
+    Examples
+    --------
+    >>> run = eigenwave.run("digits", rank=8, cluster="inline")
+    >>> run.manifest.learnability["learnability"]  # from 0 to 1
+    """
+    from flows.cli.run import quiet_prefect
+    from tasks.planning.outlook import plan_run
+
+    chosen, space = _settings(settings, config), Workspace(str(workspace))
+    if run_id is not None:
+        checked_run_id(run_id)
+    outlook = plan_run(str(source), chosen)
+    space.prepare()
+    quiet_prefect()
+    from flows.analysis import analysis_of
+    from flows.tracking.server import loss_told
+
+    with loss_told():
+        return Run(space.run(analysis_of(outlook)(str(source), str(workspace), chosen, run_id)))
+
+
+def check(source: str | Path, *, config: str | Path | None = None, **settings: Any) -> "Check":  # noqa: ANN401
+    """Decode every image of a dataset as a run would, and say what is there and what is wrong.
+
+    Parameters
+    ----------
+    source, config, **settings
+        As for `run`.
+
+    Returns
+    -------
+    Check
+        What was found. It shows as `eigenwave check` prints it; `problems` is empty if a run would take the dataset.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be read at all, or a setting is not possible.
+
+    Examples
+    --------
+    >>> found = eigenwave.check("path/to/dataset")
+    >>> found.problems
+    >>> found.bad  # key, reason and detail of each image that cannot be used
+    """
+    from eigenwave.results import Check
+    from tasks.planning.check import check_source
+
+    return Check.of(check_source(str(source), _settings(settings, config)))
+
+
+def plan(  # noqa: PLR0913 - each is a word of the command
+    source: str | Path | None = None,
+    *,
+    images: float | None = None,
+    image_size: int | None = None,
+    channels: Literal[1, 3] = 3,
+    classes: int = 10,
+    config: str | Path | None = None,
+    **settings: Any,  # noqa: ANN401
+) -> "Plan":
+    """Say what a run would do and take: shards, passes, bytes, memory, time. Reads names and headers only.
+
+    Parameters
+    ----------
+    source, config, **settings
+        As for `run`; without a source, give `images` and `image_size`.
+    images, image_size, channels, classes
+        Instead of a source: how many images there would be, pixels of a side, channels of an image, and classes.
+
+    Returns
+    -------
+    Plan
+        The estimate. It shows as `eigenwave plan` prints it.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be analyzed with these settings.
+
+    Examples
+    --------
+    >>> eigenwave.plan("digits").solver
+    >>> eigenwave.plan(images=1e9, image_size=224).seconds  # of one worker
+    """
+    from eigenwave.results import Plan
+    from flows.cli.inputs import estimate
+
+    name = None if source is None else str(source)
+    return Plan.of(estimate(name, _settings(settings, config), images, image_size, channels, classes))
+
+
+def compare(
+    before: Run | str | Path, after: Run | str | Path, *, workspace: str | Path = DEFAULT_WORKSPACE
+) -> "Comparison":
+    """Say what changed between two runs. Writes nothing; `eigenwave compare` also keeps the tables.
+
+    Parameters
+    ----------
+    before, after
+        Two runs, or what `open_run` takes.
+    workspace
+        Where runs lie that are given by id.
+
+    Returns
+    -------
+    Comparison
+        One number a kind of change, and tables of patterns, classes and images.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or the two have coefficients of different kinds.
+
+    Examples
+    --------
+    >>> change = eigenwave.compare("r-20261123T123331-a313", "latest")
+    >>> change.summary["learnability_drop"]
+    >>> change.tables["compared_images"].to_pandas()
+    """
+    from eigenwave.results import Comparison
+    from tasks.compare.runs import compare_runs
+
+    earlier, later = (run if isinstance(run, Run) else open_run(run, workspace=workspace) for run in (before, after))
+    return Comparison.of(earlier, later, compare_runs(earlier, later))
+
+
+def _settings(given: dict[str, Any], config: str | Path | None) -> Settings:
+    return Settings.load(given, None if config is None else Path(config))

@@ -1,0 +1,172 @@
+"""What the functions return: plain numbers by name, shown in a terminal or notebook as the command prints them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console, RenderableType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    import tasks.compare.runs
+    from storage.runs.run import Run
+    from tasks.planning.check import SourceCheck
+    from tasks.planning.outlook import Estimate
+
+WIDTH = 120  # characters
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Shown:
+    """A result that shows as the command prints it."""
+
+    _shown: RenderableType = field(kw_only=True)
+
+    def __repr__(self) -> str:
+        text = StringIO()
+        Console(file=text, width=WIDTH).print(self._shown)
+        return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Check(Shown):
+    """What `check` found.
+
+    Attributes
+    ----------
+    source, images, ignored
+        The dataset, its images, and its files that are not images.
+    classes
+        Images of each class in each split.
+    modes, sizes
+        Images by mode, such as RGB, and by width and height.
+    bad
+        Key, reason and detail of each image that cannot be used.
+    duplicates
+        Images that repeat others, with the keys and classes of each group.
+    run
+        What a run would be; None if it would be refused.
+    problems
+        Why a run would fail, in sentences; empty if it would not.
+    """
+
+    source: str
+    images: int
+    ignored: int
+    classes: Mapping[str, Mapping[str, int]]
+    modes: Mapping[str, int]
+    sizes: Sequence[Mapping[str, int]]
+    bad: Sequence[Mapping[str, str]]
+    duplicates: Mapping[str, Any]
+    run: Mapping[str, Any] | None
+    problems: Sequence[str]
+
+    @classmethod
+    def of(cls, report: "SourceCheck") -> Self:
+        """The same as `eigenwave check --json` prints."""
+        from flows.cli.check_summary import check_json, check_summary
+
+        return cls(**check_json(report), _shown=check_summary(report))
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Plan(Shown):
+    """What a run would do and take.
+
+    Attributes
+    ----------
+    images, fitted, classes
+        Images, those of them that patterns are fitted on, and classes.
+    coefficients, shards
+        Wavelet coefficients of an image, and shards of images.
+    rank, solver, passes
+        Patterns to keep at most, the solver, and its most reads of all coefficients.
+    memory_bytes, memory_limit
+        Bytes that a process needs at its peak, and may use.
+    seconds
+        Of one worker, in all.
+    stages
+        Of each stage: tasks, bytes read and written, seconds of one worker.
+    """
+
+    images: int
+    fitted: int
+    classes: int
+    coefficients: int
+    shards: int
+    rank: int
+    solver: str
+    passes: int
+    memory_bytes: int
+    memory_limit: int
+    seconds: float
+    stages: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def of(cls, estimate: "Estimate") -> Self:
+        """The numbers of an estimate."""
+        from flows.cli.plan_summary import estimate_summary
+
+        plan, outlays = estimate.plan, estimate.outlays
+        return cls(
+            images=plan.images,
+            fitted=plan.fitted,
+            classes=plan.classes,
+            coefficients=plan.coefficients,
+            shards=plan.shards,
+            rank=plan.rank,
+            solver=plan.solver,
+            passes=plan.passes,
+            memory_bytes=max(estimate.memory.values()),
+            memory_limit=estimate.memory_limit,
+            seconds=sum(outlay.seconds for outlay in outlays.values()),
+            stages={stage: dict(vars(outlay)) for stage, outlay in outlays.items()},
+            _shown=estimate_summary(estimate),
+        )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Comparison(Shown):
+    """What changed from one run to another.
+
+    Attributes
+    ----------
+    before, after
+        Ids of the two runs.
+    summary
+        One number a kind of change, NaN if it cannot be known, such as `learnability_drop`.
+    tables
+        Arrow tables `compared_patterns`, `compared_classes`, `compared_images` and `compared_runs`.
+    new_classes, vanished_classes
+        Their names.
+    """
+
+    before: str
+    after: str
+    summary: Mapping[str, float]
+    tables: Mapping[str, "pa.Table"]
+    new_classes: Sequence[str]
+    vanished_classes: Sequence[str]
+
+    @classmethod
+    def of(cls, before: "Run", after: "Run", found: "tasks.compare.runs.Comparison") -> Self:
+        """The numbers of a comparison."""
+        from flows.cli.summary import comparison_summary
+        from storage.tables.parquet import to_table
+        from storage.tables.schemas import COMPARISONS
+
+        ids = before.manifest.run_id, after.manifest.run_id
+        return cls(
+            *ids,
+            summary=found.summary,
+            tables={name: to_table(COMPARISONS[name], columns) for name, columns in found.tables.items()},
+            new_classes=found.new_classes,
+            vanished_classes=found.vanished_classes,
+            _shown=comparison_summary(*ids, found),
+        )
