@@ -7,6 +7,7 @@ from tests.conftest import write_images
 from tests.structure import ROOT, files
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")]
+PATH = r"(?<![\w/.-])(?:eigenwave|flows|tasks|storage|tests|benchmarks)/[\w/.-]*\w"
 
 
 def test_every_column_is_in_the_data_schema():
@@ -35,7 +36,9 @@ def test_files_that_docs_name_exist():
     """Those of today: the changelog is about what was."""
     for page in PAGES:
         if page.name != "CHANGELOG.md":
-            named = re.findall(r"\b(?:eigenwave|flows|tasks|storage|tests|benchmarks)/[\w/.-]*\w", page.read_text())
+            named = re.findall(
+                r"(?<![\w/.-])(?:eigenwave|flows|tasks|storage|tests|benchmarks)/[\w/.-]*\w", page.read_text()
+            )
             missing = {name for name in named if "NAME" not in name and not (ROOT / name).exists()}
             assert not missing, f"{page.name} names {missing}"
 
