@@ -36,9 +36,7 @@ def test_files_that_docs_name_exist():
     """Those of today: the changelog is about what was."""
     for page in PAGES:
         if page.name != "CHANGELOG.md":
-            named = re.findall(
-                r"(?<![\w/.-])(?:eigenwave|flows|tasks|storage|tests|benchmarks)/[\w/.-]*\w", page.read_text()
-            )
+            named = re.findall(PATH, page.read_text())
             missing = {name for name in named if "NAME" not in name and not (ROOT / name).exists()}
             assert not missing, f"{page.name} names {missing}"
 

@@ -92,6 +92,7 @@ COVERED = {
     "storage/formats/unpickling.py": "tests/storage/formats/test_bad_inputs.py",
     "storage/formats/zarr.py": FORMATS,
     "storage/pixels/layout.py": "tests/flows/test_sixteen_bits.py",
+    "storage/pixels/notes.py": "tests/storage/pixels/test_jpeg_warnings.py",
     "storage/pixels/payloads.py": "tests/storage/pixels/test_jpeg.py",
     "storage/runs/garbage.py": "tests/faults/test_garbage.py",
     "storage/runs/manifest.py": "tests/storage/runs/test_earlier_runs.py",
