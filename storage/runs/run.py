@@ -31,12 +31,10 @@ class Tables(Mapping[str, "pa.Table"]):
         self._paths = paths
 
     def __getitem__(self, name: str) -> "pa.Table":
-        from storage.tables.parquet import read_table  # noqa: PLC0415
+        from storage.tables.parquet import as_today, read_table  # noqa: PLC0415
         from storage.tables.schemas import COMPARISONS, TABLES  # noqa: PLC0415
 
-        if name not in TABLES.keys() | COMPARISONS.keys():
-            raise KeyError(name)
-        return read_table(self._paths.table(name))
+        return as_today(read_table(self._paths.table(name)), {**TABLES, **COMPARISONS}[name])
 
     def __iter__(self) -> Iterator[str]:
         found = (path.name for path in self._paths.tables.files())

@@ -109,6 +109,28 @@ def read_table(path: StorePath, columns: list[str] | None = None) -> pa.Table:
         return file.read(columns, use_threads=False)  # workers are processes
 
 
+def as_today(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table of any version with the columns of today's schema: null where it was written without one."""
+    present = set(table.column_names)
+    columns = [
+        table[field.name].cast(field.type) if field.name in present else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema.with_metadata(table.schema.metadata))
+
+
+def schema_version(path: StorePath) -> int:
+    """The version of the schemas that a table was written by.
+
+    Raises
+    ------
+    EigenwaveError
+        If the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        return int(json.loads(file.schema_arrow.metadata[b"eigenwave"])["schema_version"])
+
+
 def read_rows(path: StorePath, columns: list[str], rows: range) -> pa.Table:
     """Read some rows of a table, as many of them as there are, checking the page checksums.
 

@@ -1,15 +1,16 @@
 """The columns of every table, with their descriptions: the schema is part of the documentation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
 STAMP_BYTES = 32
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: run_id in every table of a run, names beside all numbers of classes
 
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int8(), pa.string())
+RUN_ID = pa.dictionary(pa.int8(), pa.string())
 SPLIT = pa.dictionary(pa.int8(), pa.string())
 STAMP = pa.binary(STAMP_BYTES)
 DIGEST_BYTES = 16
@@ -27,12 +28,20 @@ _SAMPLE_FIELDS = (
     _field("row", pa.int64(), "Row of the image in coefficients and scores."),
     _field("key", pa.string(), "Name of the image in its source."),
     _field("shard", pa.int32(), "Shard, and chunk of the arrays, that holds the row."),
-    _field("class_id", pa.int32(), "Class label; -1 if the image was removed from the dataset."),
+    _field("class_id", pa.int32(), "Number of the class; -1 if the image was removed from the dataset."),
     _field("split", SPLIT, "Split of the source; patterns are fitted on one of them."),
 )
 
+_CLASS_NAME = _field("class_name", CLASS_NAME, "Name of the class; null if the image was removed from the dataset.")
+_RUN_ID = _field("run_id", RUN_ID, "Run that wrote the row.")
+
+
+def _of_run(fields: Iterable[pa.Field]) -> pa.Schema:
+    return pa.schema([*fields, _RUN_ID])
+
+
 TABLES: Mapping[str, pa.Schema] = {
-    "patterns": pa.schema(
+    "patterns": _of_run(
         [
             _field("pattern", pa.int32(), "Number of the pattern, by falling singular value."),
             _field("singular_value", pa.float64(), "Norm of the pattern's scores over the fitted images."),
@@ -57,7 +66,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("top_class", CLASS_NAME, "Class whose mean score stands out most, by Cohen's d in magnitude."),
         ]
     ),
-    "pattern_class": pa.schema(
+    "pattern_class": _of_run(
         [
             _field("pattern", pa.int32(), "Number of the pattern."),
             _field("class_id", pa.int32(), "Number of the class."),
@@ -73,7 +82,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("null_auc_max", pa.float64(), "Largest auc, or 1 - auc, among the shuffled labels."),
         ]
     ),
-    "generalized_patterns": pa.schema(
+    "generalized_patterns": _of_run(
         [
             _field("pattern", pa.int32(), "Number of the generalized pattern, most uneven first."),
             _field("class_id", pa.int32(), "Number of the class."),
@@ -84,7 +93,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("replicability", pa.float64(), "Correlation over the classes of these two shares of the pattern."),
         ]
     ),
-    "class_patterns": pa.schema(
+    "class_patterns": _of_run(
         [
             _field("class_id", pa.int32(), "Number of the class."),
             _field("class_name", CLASS_NAME, "Name of the class."),
@@ -95,18 +104,19 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("null_angular_distance", pa.float64(), "Angular distance that shuffled labels reach."),
         ]
     ),
-    "exemplars": pa.schema(
+    "exemplars": _of_run(
         [
             _field("pattern", pa.int32(), "Number of the pattern."),
             _field("side", pa.dictionary(pa.int8(), pa.string()), "positive: highest scores, negative: lowest."),
             _field("place", pa.int32(), "0 is the highest, or the lowest."),
             _field("row", pa.int64(), "Row of the image in coefficients and scores."),
             _field("key", pa.string(), "Name of the image in its source."),
-            _field("class_id", pa.int32(), "Class label; -1 if the image was removed from the dataset."),
+            _field("class_id", pa.int32(), "Number of the class; -1 if the image was removed from the dataset."),
+            _field("class_name", CLASS_NAME, "Name of the class; null if the image was removed from the dataset."),
             _field("score", pa.float64(), "How much of the pattern is in the image."),
         ]
     ),
-    "pattern_bands": pa.schema(
+    "pattern_bands": _of_run(
         [
             _field("pattern", pa.int32(), "Number of the pattern."),
             _field("level", pa.int32(), "Level of the band, 1 the finest."),
@@ -115,7 +125,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("energy_share", pa.float64(), "Part of the pattern's squared coefficients that lies there."),
         ]
     ),
-    "scales": pa.schema(
+    "scales": _of_run(
         [
             _field("level", pa.int32(), "Level of the columns that were decomposed on their own, 1 the finest."),
             _field("orientation", BAND_NAME, "Their band: LL, LH, HL or HH; null for all details of the level."),
@@ -132,32 +142,35 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("shuffled_max", pa.float64(), "Largest learnability over the shuffled labels."),
         ]
     ),
-    "suspects": pa.schema(
+    "suspects": _of_run(
         [
             _field("place", pa.int32(), "0 is the image whose label fits worst."),
             _field("row", pa.int64(), "Row of the image in coefficients and scores."),
             _field("key", pa.string(), "Name of the image in its source."),
-            _field("class_id", pa.int32(), "Class label."),
+            _field("class_id", pa.int32(), "Number of the class that the image is labelled with."),
+            _field("class_name", CLASS_NAME, "Name of that class."),
             *_JUDGEMENT_FIELDS,
+            _field("likely_class_name", CLASS_NAME, "Name of that class."),
         ]
     ),
-    "thumbnails": pa.schema(
+    "thumbnails": _of_run(
         [
             _field("row", pa.int64(), "Row of the image in coefficients and scores."),
             _field("key", pa.string(), "Name of the image in its source."),
-            _field("class_id", pa.int32(), "Class label."),
+            _field("class_id", pa.int32(), "Number of the class that the image is labelled with."),
+            _field("class_name", CLASS_NAME, "Name of that class."),
             _field("example", pa.bool_(), "True for the few that the report shows as growing sums of patterns."),
             _field("image", pa.binary(), "The image, made small, as a WebP file."),
         ]
     ),
-    "label_noise": pa.schema(
+    "label_noise": _of_run(
         [
             _field("fraction", pa.float64(), "Part of the labels replaced at random."),
             _field("measured", pa.float64(), "Learnability that is left."),
             _field("predicted", pa.float64(), "Learnability to expect: (1 - fraction)^2 (L - L0) + L0."),
         ]
     ),
-    "held_out": pa.schema(
+    "held_out": _of_run(
         [
             _field("method", SPLIT, "ridge: linear; quadratic: quadratic discriminant analysis."),
             _field("accuracy", pa.float64(), "Part of the held-out images whose class is found from their scores."),
@@ -168,7 +181,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("judged", pa.int64(), "Images held out."),
         ]
     ),
-    "learnability": pa.schema(
+    "learnability": _of_run(
         [
             _field("learnability", pa.float64(), "Pillai's trace over C - 1: 0 nothing, 1 all is between classes."),
             _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
@@ -199,17 +212,20 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("compared_patterns", pa.int32(), "Leading patterns that second-order measures cover."),
         ]
     ),
-    "samples": pa.schema(
+    "samples": _of_run(
         [
             *_SAMPLE_FIELDS,
+            _CLASS_NAME,
             _field("valid", pa.bool_(), "False if the image was rejected or removed: its rows are NaN."),
             *_JUDGEMENT_FIELDS,
+            _field("likely_class_name", CLASS_NAME, "Name of that class."),
             _field("digest", pa.string(), "First 128 bits of the SHA-256 of the stored bytes; null if unreadable."),
         ]
     ),
-    "rejects": pa.schema(
+    "rejects": _of_run(
         [
             *_SAMPLE_FIELDS,
+            _CLASS_NAME,
             _field("reason", pa.string(), "What is wrong, in one of a few words."),
             _field("detail", pa.string(), "What exactly was found."),
         ]

@@ -1,22 +1,17 @@
 """Second-order association: the tables and arrays of generalized patterns and of each class's own patterns."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from storage.arrays.zarr import write_array
-from storage.tables.parquet import write_table
-from storage.tables.schemas import TABLES
 from tasks.dtypes import Float64
 from tasks.run.job import Job
+from tasks.run.tables import ResultTables
 from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import agreement
 from tasks.statistics.scatter import ClassScatter
 
 
-def compare_classes(
-    job: Job, scatter: ClassScatter, names: Sequence[str], metadata: Mapping[str, str]
-) -> tuple[ClassComparison, ClassComparison]:
+def compare_classes(job: Job, scatter: ClassScatter, tables: ResultTables) -> tuple[ClassComparison, ClassComparison]:
     """Write what is found, and give it: under the true labels, and under one permutation of them."""
     true, shuffled = ClassComparison.of(scatter, 0), ClassComparison.of(scatter, 1)
     rank = scatter.sums.shape[-1]
@@ -26,11 +21,11 @@ def compare_classes(
     write_array(job.paths.generalized_loadings, _padded(generalized, rank), ("generalized", "pattern"))
     write_array(job.paths.class_loadings, _padded(of_classes, rank), ("class", "number", "pattern"))
     columns = {
-        "generalized_patterns": _generalized(true, names),
-        "class_patterns": _class_patterns(true, shuffled, names),
+        "generalized_patterns": _generalized(true),
+        "class_patterns": _class_patterns(true, shuffled),
     }
     for name, content in columns.items():
-        write_table(job.paths.table(name), TABLES[name], content, metadata)
+        tables.write(name, content)
     return true, shuffled
 
 
@@ -40,13 +35,12 @@ def _padded(loadings: Float64, rank: int) -> Float64:
     return np.pad(loadings, widths)
 
 
-def _generalized(true: ClassComparison, names: Sequence[str]) -> dict[str, object]:
+def _generalized(true: ClassComparison) -> dict[str, object]:
     patterns, classes = true.shares.shape
     pairs = zip(true.shares, true.held_out_shares, strict=True)
     return {
         "pattern": np.repeat(np.arange(patterns), classes),
         "class_id": np.tile(np.arange(classes), patterns),
-        "class_name": [*names] * patterns,
         "tau": np.repeat(true.generalized.tau, classes),
         "share": true.shares.ravel(),
         "held_out_share": true.held_out_shares.ravel(),
@@ -54,11 +48,10 @@ def _generalized(true: ClassComparison, names: Sequence[str]) -> dict[str, objec
     }
 
 
-def _class_patterns(true: ClassComparison, shuffled: ClassComparison, names: Sequence[str]) -> dict[str, object]:
+def _class_patterns(true: ClassComparison, shuffled: ClassComparison) -> dict[str, object]:
     classes, most = true.against.angle.shape
     return {
         "class_id": np.repeat(np.arange(classes), most),
-        "class_name": np.repeat(names, most).tolist(),
         "number": np.tile(np.arange(most), classes),
         "share": true.against.share.ravel(),
         "angular_distance": true.against.angle.ravel(),

@@ -1,7 +1,7 @@
 """The tables of single images: samples and rejects, suspects, and exemplars of patterns."""
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,12 +9,12 @@ import pyarrow.compute as pc
 
 from storage.tables.batches import read_batch
 from storage.tables.digests import from_column, to_text
-from storage.tables.parquet import table_writer, to_table, write_table
-from storage.tables.schemas import REMOVED, TABLES
+from storage.tables.schemas import REMOVED
 from tasks.run.job import Job
-from tasks.run.state import read_totals
+from tasks.run.tables import ResultTables
 from tasks.statistics.exemplars import Exemplars
 
+PART_COLUMNS = ["row", "key", "shard", "class_id", "split", "reason", "detail", "digest"]
 KEPT = 100  # suspects
 SIDES = ("positive", "negative")
 
@@ -31,21 +31,18 @@ class Suspect(NamedTuple):
 
 def write_samples(job: Job) -> None:
     """Write the tables `samples` and `rejects`."""
-    samples, rejects = TABLES["samples"], TABLES["rejects"]
-    metadata = {"run_id": job.run_id, "dataset_digest": read_totals(job).dataset_digest}
-    with (
-        table_writer(job.paths.table("samples"), samples, metadata) as sample_writer,
-        table_writer(job.paths.table("rejects"), rejects, metadata) as reject_writer,
-    ):
+    tables = ResultTables(job)
+    with tables.writer("samples") as sample_writer, tables.writer("rejects") as reject_writer:
         for shard in range(job.plan.shards):
-            part = job.part(shard, [*rejects.names, "digest"])
+            part = job.part(shard, PART_COLUMNS)
             judged = read_batch(job.paths.work.judgement(shard))
             valid = pc.is_null(part["reason"])
             columns = {name: table[name] for table in (part, judged) for name in table.column_names}
             columns |= {"valid": valid, "digest": to_text(from_column(part["digest"]))}
-            sample_writer.write(to_table(samples, columns))
+            sample_writer.write(tables.complete("samples", columns))
             rejected = pc.and_(pc.invert(valid), pc.not_equal(part["class_id"], REMOVED))
-            reject_writer.write(part.filter(rejected).select(rejects.names).cast(rejects))
+            found = part.filter(rejected)
+            reject_writer.write(tables.complete("rejects", {name: found[name] for name in found.column_names}))
 
 
 def tabulate_suspects(job: Job) -> None:
@@ -58,8 +55,7 @@ def tabulate_suspects(job: Job) -> None:
         "label_suspicion": [-suspect.belief for suspect in worst],
         **{name: [getattr(suspect, name) for suspect in worst] for name in Suspect._fields[1:]},
     }
-    metadata = {"run_id": job.run_id, "dataset_digest": read_totals(job).dataset_digest}
-    write_table(job.paths.table("suspects"), TABLES["suspects"], columns, metadata)
+    ResultTables(job).write("suspects", columns)
 
 
 def _suspects(job: Job, shard: int) -> Iterator[Suspect]:
@@ -73,7 +69,7 @@ def _suspects(job: Job, shard: int) -> Iterator[Suspect]:
         yield Suspect(-suspicion[position], row, key, class_id, judged["likely_class_id"][position].as_py())
 
 
-def tabulate_exemplars(job: Job, exemplars: Exemplars, metadata: Mapping[str, str]) -> None:
+def tabulate_exemplars(job: Job, exemplars: Exemplars, tables: ResultTables) -> None:
     """Write the table `exemplars`, by pattern, side and place."""
     scores, rows = (np.moveaxis(values, 0, 1) for values in (exemplars.scores, exemplars.rows))
     patterns, sides, places = scores.shape
@@ -87,7 +83,7 @@ def tabulate_exemplars(job: Job, exemplars: Exemplars, metadata: Mapping[str, st
         "class_id": [known[int(row)][1] for row in rows.ravel()],
         "score": scores.ravel(),
     }
-    write_table(job.paths.table("exemplars"), TABLES["exemplars"], columns, metadata)
+    tables.write("exemplars", columns)
 
 
 def _samples(job: Job, rows: set[int]) -> dict[int, tuple[str, int]]:

@@ -1,19 +1,16 @@
 """The tables of scales: what each tells of the classes on its own, and how patterns spread their energy over bands."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from storage.tables.parquet import write_table
-from storage.tables.schemas import TABLES
 from tasks.run.job import Job
 from tasks.run.state import load_patterns, load_state, read_totals
+from tasks.run.tables import ResultTables
 from tasks.statistics.scales import ScaleSums, statistics
 
 P95 = 95
 
 
-def tabulate_scales(job: Job, metadata: Mapping[str, str]) -> None:
+def tabulate_scales(job: Job, tables: ResultTables) -> None:
     """Write the table `scales`, families one after the other; without rows if scales were not decomposed."""
     found = statistics(load_state(job.paths.work.scales, ScaleSums)) if job.paths.work.scales.exists() else []
     scales = [scale for family in job.scales for scale in family][: len(found)]
@@ -33,10 +30,10 @@ def tabulate_scales(job: Job, metadata: Mapping[str, str]) -> None:
         "shuffled_p95": [np.percentile(row.shuffled, P95) for row in found],
         "shuffled_max": [row.shuffled.max() for row in found],
     }
-    write_table(job.paths.table("scales"), TABLES["scales"], columns, metadata)
+    tables.write("scales", columns)
 
 
-def tabulate_bands(job: Job, metadata: Mapping[str, str]) -> None:
+def tabulate_bands(job: Job, tables: ResultTables) -> None:
     """Write the table `pattern_bands`, by pattern, band and channel."""
     squares = load_patterns(job).astype(np.float64) ** 2
     channels, bands = job.space.channels, job.space.bands
@@ -53,4 +50,4 @@ def tabulate_bands(job: Job, metadata: Mapping[str, str]) -> None:
         "channel": np.tile(numbers, rank),
         "energy_share": np.stack(shares, axis=1).ravel(),
     }
-    write_table(job.paths.table("pattern_bands"), TABLES["pattern_bands"], columns, metadata)
+    tables.write("pattern_bands", columns)

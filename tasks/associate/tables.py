@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.runs.layout import read_layout
-from storage.tables.parquet import write_table
-from storage.tables.schemas import TABLES
 from tasks.associate.class_patterns import compare_classes
 from tasks.associate.image_tables import tabulate_exemplars
 from tasks.associate.scale_tables import P95, tabulate_bands, tabulate_scales
@@ -19,6 +17,7 @@ from tasks.run.state import (
     load_state,
     read_totals,
 )
+from tasks.run.tables import ResultTables
 from tasks.run.worker import single_threaded
 from tasks.statistics.association import (
     ClassSums,
@@ -103,8 +102,8 @@ def associate_patterns(job: Job) -> None:
         intervals=intervals(summary.groups, job.settings.association.seed),
         information=mutual_information(verdicts.levels.counts),
     )
-    metadata = {"run_id": job.run_id, "dataset_digest": found.totals.dataset_digest}
-    compared = compare_classes(job, summary.scatter, found.names, metadata)
+    tables = ResultTables(job)
+    compared = compare_classes(job, summary.scatter, tables)
     columns = {
         "patterns": _patterns(found, job.pixels if job.space.orthonormal else None),
         "pattern_class": _pattern_class(found),
@@ -113,10 +112,10 @@ def associate_patterns(job: Job) -> None:
         "held_out": _held_out(found),
     }
     for name, content in columns.items():
-        write_table(job.paths.table(name), TABLES[name], content, metadata)
-    tabulate_scales(job, metadata)
-    tabulate_bands(job, metadata)
-    tabulate_exemplars(job, summary.exemplars, metadata)
+        tables.write(name, content)
+    tabulate_scales(job, tables)
+    tabulate_bands(job, tables)
+    tabulate_exemplars(job, summary.exemplars, tables)
 
 
 def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
@@ -166,7 +165,6 @@ def _pattern_class(found: Findings) -> dict[str, object]:
     return {
         "pattern": np.repeat(np.arange(rank, dtype=np.int32), classes),
         "class_id": np.tile(np.arange(classes, dtype=np.int32), rank),
-        "class_name": found.names * rank,
         "n": np.tile(found.sums.counts, rank),
     } | {name: values.ravel() for name, values in by_pair.items()}
 

@@ -11,12 +11,12 @@ from storage.errors import BadImageError
 from storage.formats.open import open_source
 from storage.pixels.layout import to_unit_range
 from storage.pixels.payloads import decode
-from storage.tables.parquet import read_table, write_table
-from storage.tables.schemas import TABLES
+from storage.tables.parquet import read_table
 from tasks.report.picture_files import encoded_small
 from tasks.report.pixels import natural, reduced
 from tasks.run.job import Job
-from tasks.run.state import load_labels, read_totals
+from tasks.run.state import load_labels
+from tasks.run.tables import ResultTables
 from tasks.statistics.scatter import HELD_OUT
 
 SIDE = 64  # pixels, at most
@@ -39,10 +39,8 @@ def keep_thumbnails(job: Job) -> None:
         for sample, image in zip(described, _small(job, source, samples), strict=True):
             if image is not None:
                 kept.append({**sample, "example": sample["row"] in examples, "image": image})
-    schema = TABLES["thumbnails"]
-    metadata = {"run_id": job.run_id, "dataset_digest": read_totals(job).dataset_digest}
-    columns = {name: [entry[name] for entry in kept] for name in schema.names}
-    write_table(job.paths.table("thumbnails"), schema, columns, metadata)
+    columns = {name: [entry[name] for entry in kept] for name in ("row", "key", "class_id", "example", "image")}
+    ResultTables(job).write("thumbnails", columns)
 
 
 def _listed(job: Job) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError
@@ -12,6 +13,8 @@ from storage.settings import Settings
 from storage.stores.files import digest_of, remove_folder
 from storage.stores.open import open_path
 from storage.stores.store import StorePath
+from storage.tables.parquet import schema_version
+from storage.tables.schemas import SCHEMA_VERSION
 from tasks.planning.plan import Plan
 from tasks.run.begin import lay_out
 from tasks.run.job import Job
@@ -89,9 +92,24 @@ def put_back(again: RunPaths, paths: RunPaths, manifest: Manifest, names: Sequen
             path.store.copy(path.key, (paths.folder / name).key)
         else:
             others.append(name)
+    tables = [name for name in others if (paths.folder / name).is_below(paths.tables)]
+    if tables and len(tables) == len(others) and _written_earlier(paths):
+        raise EigenwaveError(
+            f"{', '.join(tables)} of {paths.folder} cannot be brought back bit for bit: an earlier version of "
+            "eigenwave wrote the tables of this run, with other columns; the rest of the run can still be read and "
+            "reported, and a new run on the same dataset writes all tables anew."
+        )
     if others:
         versions = ", ".join(f"{library} {version}" for library, version in manifest.versions.items())
         raise EigenwaveError(
             f"{', '.join(others)} of {paths.folder} cannot be brought back: what is computed now is not what the run "
             f"had. Its dataset, the kind of processor, or the versions ({versions}) have changed; start a new run."
         )
+
+
+def _written_earlier(paths: RunPaths) -> bool:
+    """Whether a table of the run that is not damaged has the schema of an earlier version."""
+    for path in paths.tables.files():
+        with suppress(EigenwaveError):
+            return schema_version(path) < SCHEMA_VERSION
+    return False

@@ -86,7 +86,7 @@ def describe_run(job: Job) -> Manifest:
         layout=layout,
         fitted_split=job.fitted_split,
         classes=layout.classes,
-        learnability=read_table(paths.table("learnability")).to_pylist()[0],
+        learnability=read_table(paths.table("learnability")).drop_columns("run_id").to_pylist()[0],
         residual_max=pc.max(patterns["residual"]).as_py(),
         energy=patterns["cumulative_energy"][-1].as_py(),
         rejected=totals.rejected,

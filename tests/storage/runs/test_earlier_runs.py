@@ -1,14 +1,17 @@
 """Runs that were written by earlier versions, which users have on their disks, and runs of later ones."""
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from flows import stages
+from flows.repair import repair
 from flows.workers.fanout import InlineFanout
-from storage.errors import InputError
+from storage.errors import EigenwaveError, InputError
 from storage.runs import shards
 from storage.runs.manifest import FORMAT_VERSION, read_manifest
 from storage.runs.run import open_run
@@ -41,7 +44,7 @@ def test_what_it_found_can_be_read(workspace):
     assert run.manifest.learnability["learnability"] == pytest.approx(0.16, abs=0.01)
     assert len(run.manifest.classes) == 10
     for name in run.tables:
-        assert run.tables[name].schema.names == TABLES[name].names
+        assert run.tables[name].schema.equals(TABLES[name])
     samples = run.tables["samples"]
     assert len(samples) == run.scores.shape[0] == run.coefficients.shape[0] == 1797
     centred = run.coefficients[:].astype(np.float64) - run.mean[:]
@@ -50,6 +53,42 @@ def test_what_it_found_can_be_read(workspace):
     difference = run.reconstruct(key, 4) - run.reconstruct(key, 0)
     np.testing.assert_allclose(difference, np.tensordot(run.scores[5], run.pattern_images[:], 1), atol=1e-5)
     assert run.class_pattern_image(3).shape == (8, 8, 1)
+
+
+def test_columns_that_an_earlier_version_did_not_have_are_null(workspace):
+    run = open_run(f"{workspace.folder}/latest")
+    written = pq.read_schema(f"{run.paths.table('samples')}").names
+    added = {"class_name", "likely_class_name", "run_id"}
+    assert not added & set(written), "this run was written before there were such columns"
+    samples = run.tables["samples"]
+    assert {name for name in samples.column_names if samples[name].null_count == len(samples)} == added
+    assert run.tables["class_patterns"]["class_name"].null_count == 0
+
+
+def test_a_damaged_table_of_it_is_told_in_one_sentence_and_the_rest_is_brought_back(workspace):
+    run = open_run(f"{workspace.folder}/latest")
+    kept = run.paths.mean_image / "c" / "0" / "0" / "0"
+    whole = kept.read_bytes()
+    for path in (kept, run.paths.table("patterns")):
+        Path(str(path)).unlink()
+    with pytest.raises(EigenwaveError) as told:
+        repair(workspace, run.paths, InlineFanout())
+    sentence = r"tables/patterns.parquet of \S+ cannot be brought back bit for bit: an earlier version of .*\."
+    assert re.fullmatch(sentence, str(told.value))
+    assert kept.read_bytes() == whole
+    assert len(run.tables["samples"]) == 1797
+
+
+def has_run_and_names(run):
+    """Every row of a run's tables names the run, and every number of a class has its name beside it."""
+    names = dict(enumerate(run.manifest.classes))
+    for name in TABLES:
+        table = run.tables[name]
+        assert table.schema.equals(TABLES[name])
+        assert set(table["run_id"].to_pylist()) <= {run.manifest.run_id}
+        for column in (column for column in table.column_names if column.endswith("class_id")):
+            beside = table[column.replace("_id", "_name")].to_pylist()
+            assert beside == [names.get(number) for number in table[column].to_pylist()], (name, column)
 
 
 def test_it_is_verified_shown_and_continued(workspace):
@@ -61,7 +100,9 @@ def test_it_is_verified_shown_and_continued(workspace):
     settings = Settings.model_validate(old.manifest.settings)
     job = begin_run(old.manifest.source, settings, workspace, "today")
     stages.run_stages(job, InlineFanout())
-    summary = compare_runs(old, open_run(f"{workspace.folder}/latest")).summary
+    new = open_run(f"{workspace.folder}/latest")
+    has_run_and_names(new)
+    summary = compare_runs(old, new).summary
     assert summary["changed_images"] == summary["added_images"] == summary["removed_images"] == 0
     assert summary["largest_angle"] < 1e-3
     assert abs(summary["learnability_drop"]) < 1e-4
