@@ -12,7 +12,7 @@ from storage.errors import EigenwaveError
 from storage.stores.open import open_path
 from storage.tables import parquet as tables
 from storage.tables.parquet import read_groups, read_rows, read_table, table_writer, to_table, write_table
-from storage.tables.schemas import TABLES
+from storage.tables.schemas import SCHEMA_VERSION, TABLES
 from tests.conftest import local
 
 SCHEMA = TABLES["pattern_class"]
@@ -35,7 +35,7 @@ def test_tables_come_back_with_schema_and_metadata(tmp_path):
     table = read_table(path)
     assert table.schema.remove_metadata().equals(SCHEMA.remove_metadata())
     assert np.array_equal(table["cohens_d"], columns()["cohens_d"])
-    assert json.loads(pq.read_schema(str(path)).metadata[b"eigenwave"]) == {"run_id": "r-1", "schema_version": 1}
+    assert json.loads(pq.read_schema(str(path)).metadata[b"eigenwave"]) == {"run_id": "r-1", "schema_version": SCHEMA_VERSION}
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path):
