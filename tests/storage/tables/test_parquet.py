@@ -26,6 +26,7 @@ def columns(count=1000):
         "class_id": np.zeros(count, int),
         "class_name": ["cat"] * count,
         "n": np.ones(count, int),
+        "run_id": ["r-1"] * count,
     }
 
 
@@ -35,7 +36,10 @@ def test_tables_come_back_with_schema_and_metadata(tmp_path):
     table = read_table(path)
     assert table.schema.remove_metadata().equals(SCHEMA.remove_metadata())
     assert np.array_equal(table["cohens_d"], columns()["cohens_d"])
-    assert json.loads(pq.read_schema(str(path)).metadata[b"eigenwave"]) == {"run_id": "r-1", "schema_version": SCHEMA_VERSION}
+    assert json.loads(pq.read_schema(str(path)).metadata[b"eigenwave"]) == {
+        "run_id": "r-1",
+        "schema_version": SCHEMA_VERSION,
+    }
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path):
