@@ -1,7 +1,7 @@
-"""Credentials stay where they are: in the environment, or with the machine's role.
+"""Keep credentials in the environment or in the machine's role, and out of addresses and settings.
 
-What a user writes into an address or a setting is kept: in manifests, Prefect's database and logs, and sent to workers.
-So neither may hold a secret, and a setting that needs one names a variable of the environment instead.
+Addresses and settings are stored in manifests and in Prefect's database and logs, and sent to workers. So neither may
+hold a secret. A setting that needs one names an environment variable instead.
 """
 
 import os
@@ -17,29 +17,29 @@ EITHER = r"://([^/]*@|[^?]*\?)"
 PLAIN = rf"^(?!.*{EITHER})"  # as a pattern of JSON Schema
 SECRET_NAME = re.compile(r"passw|passphrase|secret|token|credential|(api|access|account)_?key", re.IGNORECASE)
 REFUSAL = (
-    "a user or a query, which may hold a password or a signature and would be kept with the results: leave it out, and "
-    "give credentials in the environment."
+    "a user or a query, which may hold a password or a signature and would be stored with the results; remove it and "
+    "set credentials in the environment."
 )
 VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 
 
 def holds_secret(address: str) -> bool:
-    """Whether an address has a place for a password, or a query, which may be a signature."""
+    """Whether an address has a user, which may include a password, or a query, which may be a signature."""
     return re.search(EITHER, address) is not None
 
 
 def redacted(text: str) -> str:
-    """A text without what may be secret in an address."""
+    """The text with users and queries of addresses replaced by asterisks."""
     return QUERY.sub(r"\1?***", USER.sub("***@", text))
 
 
 def require_plain(address: str) -> str:
-    """The address, if it holds no secret.
+    """Return the address unchanged.
 
     Raises
     ------
     InputError
-        If it may.
+        If the address may hold a secret.
     """
     if holds_secret(address):
         raise InputError(f"The address {redacted(address)} has {REFUSAL}")
@@ -47,7 +47,7 @@ def require_plain(address: str) -> str:
 
 
 def written_secrets(options: Mapping[str, Any]) -> list[str]:
-    """Names, anywhere in nested options, that sound secret and have a value that does not come from the environment."""
+    """List option names, at any depth, that suggest a secret and whose value is written out instead of a $NAME."""
     return [
         name
         for name, value in _entries(options)
@@ -66,12 +66,12 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - JSON
 
 
 def from_environment(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Options in which each text $NAME or ${NAME} is what the environment has under that name.
+    """Replace each string $NAME or ${NAME} in the options by the value of that environment variable.
 
     Raises
     ------
     InputError
-        If it has none.
+        If the variable is not set.
     """
     if isinstance(value, Mapping):
         return {name: from_environment(inner) for name, inner in value.items()}
@@ -82,5 +82,5 @@ def from_environment(value: Any) -> Any:  # noqa: ANN401 - JSON
         return value
     name = match[1] or match[2]
     if name not in os.environ:
-        raise InputError(f"The cluster options name ${name}, which the environment does not have; set it.")
+        raise InputError(f"The cluster options use ${name}, but this environment variable is not set; set it.")
     return os.environ[name]

@@ -1,35 +1,35 @@
-"""Errors a user can act on: one sentence that says what is wrong, where, and what to do."""
+"""Errors that a user can act on. Each message is one sentence: what is wrong, where, and what to do."""
 
 
 class EigenwaveError(Exception):
-    """A run that failed. The message is shown to the user as it is; the command exits with `exit_code`."""
+    """A run failed. The user sees the message unchanged, and the command exits with `exit_code`."""
 
     exit_code = 1
 
 
 class DamagedError(EigenwaveError):
-    """A file of the workspace that is missing or not as it was written."""
+    """A file of the workspace is missing, or its bytes differ from those written."""
 
 
 class InputError(EigenwaveError):
-    """Wrong usage, bad settings or unreadable input, found before anything was computed."""
+    """Usage, settings or input are wrong. Found before anything was computed."""
 
     exit_code = 2
 
 
 class ClusterLostError(EigenwaveError):
-    """The machines that computed are gone, not the work: a later attempt continues it."""
+    """The cluster's machines were lost. Finished work is kept, and a later attempt continues it."""
 
 
 class BadImageError(Exception):
-    """One image that cannot be used: it is quarantined, the run goes on.
+    """An image cannot be used. It is quarantined, and the run continues.
 
     Attributes
     ----------
     reason
-        One of a few fixed words, for counting.
+        Category of the problem, one of a few fixed words; rejects are counted by it.
     detail
-        What exactly was found.
+        Exact description of the problem.
     """
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -1,7 +1,8 @@
-"""The settings, in groups by what depends on them.
+"""The settings, grouped by the part of a run that depends on them.
 
-The order of groups and fields is the order of the JSON that a shard's address hashes and that finds an interrupted run.
-Moving or renaming a setting makes earlier shards and unfinished runs unknown. A new one goes to the end of its group.
+The order of groups and fields fixes the order of the settings JSON. A shard's address is a hash of that JSON, and an
+interrupted run is found by it. So do not move or rename a setting: earlier shards and unfinished runs would no longer
+be found. Add a new setting at the end of its group.
 """
 
 import json
@@ -15,20 +16,20 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationInfo, fie
 
 from storage.credentials import PLAIN, holds_secret, written_secrets
 
-# A term that names bands, and a positive number: what they mean is said in tasks/wavelet/bands.py.
+# A term that names bands, and a positive number; tasks/wavelet/bands.py explains them.
 BAND = r"(all|details|LL\d*|LH\d*|HL\d*|HH\d*|[1-9]\d*)"
 WEIGHT = r"(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)"
 CLUSTER_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class Group(BaseModel):
-    """Settings that belong together. Frozen; unknown names are refused."""
+    """Base class of a group of settings. Instances are frozen and refuse unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Coefficients(Group):
-    """How an image becomes wavelet coefficients. A change here transforms every image anew."""
+    """How an image becomes wavelet coefficients. After a change here, every image is transformed again."""
 
     wavelet: str = Field("haar", description="Transform with this discrete wavelet, by its PyWavelets name.")
     mode: str = Field("periodization", description="Continue an image over its edges in this way.")
@@ -146,12 +147,12 @@ class Decomposition(Group):
     @model_validator(mode="after")
     def _rank_or_energy(self) -> Self:
         if self.rank is not None and self.energy is not None:
-            raise ValueError("rank and energy both say how many patterns to keep; give one of them")
+            raise ValueError("rank and energy both set how many patterns to keep; pass only one of them")
         return self
 
     @property
     def fixed_passes(self) -> int | None:
-        """Passes as they were asked for, None if they end by themselves."""
+        """The requested number of passes, or None if krylov stops at the tolerance."""
         return None if self.passes == "auto" else self.passes
 
 
@@ -217,7 +218,7 @@ class Execution(Group):
     def _known_cluster(cls, name: str) -> str:
         if holds_secret(name):
             raise ValueError(
-                "the address has a user or a query, which would be kept with the flow; use tls:// and --tls"
+                "the address has a user or a query, which would be stored with the flow; use tls:// and --tls"
             )
         address = name.startswith(("tcp://", "tls://"))
         if name not in {"local", "inline"} and not address and not CLUSTER_CLASS.fullmatch(name):
@@ -237,8 +238,8 @@ class Execution(Group):
     def _no_secrets(cls, options: dict[str, Any]) -> dict[str, Any]:
         if names := written_secrets(options):
             raise ValueError(
-                f"{names[0]} would be kept in Prefect's database; put it into the environment, where the cluster is "
-                "started, and write $NAME, the name of the variable"
+                f"{names[0]} would be stored in Prefect's database; set an environment variable where the cluster is "
+                "started, and write $NAME, with the variable's name, instead of the value"
             )
         return options
 

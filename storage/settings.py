@@ -1,7 +1,7 @@
-"""The one settings model: it feeds the command line, a TOML file, the environment and the flow's parameters.
+"""The one settings model, shared by the command line, TOML files, the environment and the flow's parameters.
 
-Code reads settings by group, as in `settings.decomposition.rank`. Users write them without: `--rank 8`, `rank = 8`,
-`EIGENWAVE_RANK=8`. A settings.json, a TOML file and the parameters of a flow may have either.
+Code reads settings by group, as in `settings.decomposition.rank`. Users write them without the group: `--rank 8`,
+`rank = 8`, `EIGENWAVE_RANK=8`. A settings.json, a TOML file and the parameters of a flow accept both forms.
 """
 
 import os
@@ -21,11 +21,11 @@ from storage.setting_groups import Association, Coefficients, Dataset, Decomposi
 
 ENVIRONMENT_PREFIX = "EIGENWAVE_"
 
-Place = tuple[str, ...]  # a group and a setting in it; or, of what is no setting, its name alone
+Place = tuple[str, ...]  # (group, setting); a name that is no setting is alone
 
 
 class Settings(Group):
-    """How to analyze a dataset: everything a user can choose about a run."""
+    """All settings of a run."""
 
     coefficients: Coefficients = Field(Coefficients(), title="From images to coefficients")
     decomposition: Decomposition = Field(Decomposition(), title="From coefficients to patterns")
@@ -44,7 +44,7 @@ class Settings(Group):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """A form of groups; settings by name are checked alike, so that what must not be kept is refused there too."""
+        """Describe settings in groups and by name, so that Prefect refuses secrets in both forms."""
         reference = handler(core)
         schema = handler.resolve_ref_schema(reference)
         groups = [handler.resolve_ref_schema(dict(schema["properties"][group])) for group in cls.model_fields]
@@ -55,12 +55,12 @@ class Settings(Group):
 
     @classmethod
     def load(cls, given: Mapping[str, Any], config: Path | None = None) -> Self:
-        """Settings from the TOML file `config`, over it the environment, over that the values `given`.
+        """Read the settings. Values in `given` override the environment, which overrides the TOML file `config`.
 
         Raises
         ------
         InputError
-            If the file cannot be read, or a value or name is not allowed; the sentence says which and from where.
+            If the file cannot be read, or a value or name is not allowed. The message names the setting and its source.
         """
         layers = {
             str(config): _read_toml(config) if config else {},
@@ -81,21 +81,21 @@ class Settings(Group):
             raise InputError(f"The settings in {layer} are not allowed: {error}.") from None
 
     def but(self, **changes: Any) -> Self:  # noqa: ANN401 - settings of any type
-        """The same settings but for some, given by name."""
+        """Return a copy with some settings, passed by name, changed."""
         return type(self).model_validate(_flat(group for _, group in self) | changes)
 
     def transform_part(self) -> str:
-        """Canonical JSON of the settings that a shard's coefficients depend on: part of the shard's address."""
+        """Canonical JSON of the settings that coefficients depend on; it is part of a shard's address."""
         return to_json(_flat([self.coefficients])).decode()
 
     def result_part(self) -> str:
-        """Canonical JSON of the settings that a run's numbers depend on: settings.json."""
+        """Canonical JSON of the settings that a run's numbers depend on; it is the content of settings.json."""
         groups = (group for _, group in self if not isinstance(group, Execution))
         return to_json(_flat(groups), indent=2).decode()
 
 
 def setting_fields() -> Iterator[tuple[str, str, FieldInfo]]:
-    """Every setting in order: its group, its name, and the field that describes it."""
+    """Yield each setting in order, as its group, its name, and the field that describes it."""
     for group, held in Settings.model_fields.items():
         if isinstance(held.annotation, type) and issubclass(held.annotation, Group):
             for name, field in held.annotation.model_fields.items():
@@ -110,7 +110,7 @@ def _flat(groups: Iterable[Group]) -> dict[str, Any]:
 
 
 def _placed(values: Mapping[str, Any]) -> dict[Place, Any]:
-    """The values by place, whether they are given in groups or by their names."""
+    """Index the values by place, whether they come in groups or by name."""
     placed: dict[Place, Any] = {}
     for name, value in values.items():
         if name in Settings.model_fields and isinstance(value, Mapping | Group):
@@ -128,7 +128,7 @@ def _grouped(placed: Mapping[Place, Any]) -> dict[str, Any]:
     for (group, *name), value in placed.items():
         if name:
             grouped[group][name[0]] = value
-    # What is neither a group nor in one is left for the model to refuse.
+    # Unknown names stay at the top level, where the model refuses them.
     return grouped | {place[0]: value for place, value in placed.items() if not place[1:]}
 
 
@@ -145,10 +145,13 @@ def _read_environment() -> dict[str, str]:
 
 
 def settings_error(error: ValidationError, origin: Mapping[Place, str]) -> InputError:
-    """The first problem in a sentence; `origin` says where a setting was given if not on the command line."""
+    """Describe the first problem in one sentence.
+
+    `origin` maps a setting to its source; a setting that is not in it came from the command line.
+    """
     problems = error.errors(include_url=False)
     place = tuple(str(part) for part in problems[0]["loc"][:2])
-    # A value that could be of several types has a problem with each.
+    # If a setting allows several types, pydantic reports a problem for each.
     messages = dict.fromkeys(_message(each) for each in problems if each["loc"][:2] == problems[0]["loc"][:2])
     message = ", or ".join(messages)
     where = origin.get(place, "the command line")

@@ -126,7 +126,7 @@ def test_addresses_with_credentials_are_refused_and_not_repeated(address, class_
     [{"password": "canary"}, {"env": {"AWS_SECRET_ACCESS_KEY": "canary"}}, {"jobs": [{"api_token": "canary"}]}],
 )
 def test_cluster_options_name_secrets_and_do_not_hold_them(options, monkeypatch):
-    with pytest.raises(InputError, match=r"would be kept in Prefect's database; .* write \$NAME") as told:
+    with pytest.raises(InputError, match=r"would be stored in Prefect's database; .* write \$NAME") as told:
         Settings.load({"cluster_options": options})
     assert CANARY not in str(told.value)
     monkeypatch.setenv("CLUSTER_SECRET", "canary")
@@ -135,7 +135,7 @@ def test_cluster_options_name_secrets_and_do_not_hold_them(options, monkeypatch)
     assert CANARY not in settings.model_dump_json()
     filled = {"env": {"AWS_SECRET_ACCESS_KEY": "canary"}, "hosts": ["canary", "a", 3]}
     assert from_environment(settings.execution.cluster_options) == filled
-    with pytest.raises(InputError, match=r"\$NOWHERE, which the environment does not have"):
+    with pytest.raises(InputError, match=r"\$NOWHERE, but this environment variable is not set"):
         from_environment({"a": "$NOWHERE"})
 
 

@@ -1,4 +1,4 @@
-"""JSON files that hold the digest of their own content, so that every flipped bit is found."""
+"""JSON files that hold a digest of their own content, so that every flipped bit is detected."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ def read_checked(path: StorePath) -> dict[str, Any]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a single bit of it is not as it was written.
+        If a single bit differs from what was written.
     """
     stored = path.read_bytes()
     try:
@@ -38,6 +38,6 @@ def read_checked(path: StorePath) -> dict[str, Any]:
 
 
 def encoded(content: Mapping[str, Any]) -> bytes:
-    """The content of such a file."""
+    """Return the bytes of a file that holds the object and its digest."""
     digest = hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
     return json.dumps({**content, DIGEST: digest}, indent=2, allow_nan=False).encode()

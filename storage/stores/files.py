@@ -1,4 +1,4 @@
-"""Files of a workspace that appear whole or not at all, wherever it is."""
+"""Write files of a workspace, local or in an object store, so that they appear whole or not at all."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -26,7 +26,7 @@ def write_file(path: StorePath, *parts: bytes | memoryview) -> None:
 
 
 def write_parts(path: StorePath, parts: Iterable[bytes | memoryview]) -> None:
-    """Write parts that are made one after the other as the whole content of `path`."""
+    """Write the parts, as the iterable yields them, as the whole content of `path`."""
     path.store.write(path.key, parts)
 
 
@@ -36,7 +36,10 @@ def remove_folder(path: StorePath) -> None:
 
 
 def remove_partials(folder: StorePath) -> None:
-    """Remove what killed writers left in a folder; one that is still alive fails instead of finishing late."""
+    """Remove the partial files of killed writers in a folder.
+
+    A writer that is still alive then fails, so it cannot finish late.
+    """
     for entry in list(folder.store.partials(folder.key)):
         folder.store.delete(entry.key)
 

@@ -1,12 +1,12 @@
-"""One writer in an object store: a lock object, changed only by whoever has seen its last state.
+"""Allow one writer in an object store, by a lock object that is only changed with compare-and-swap.
 
-No clock is read and none is compared. The owner writes the object anew every few seconds. Who finds it held watches:
-an owner that is alive changes it meanwhile, and the newcomer leaves; one that does not is taken to be dead, and its
-lock is taken over by a write that only the first of several newcomers can make. An owner on the same machine is looked
-for among its processes, without waiting. To be taken for dead by mistake costs an owner its work, never its results:
-each change of hands raises the fencing token, and an owner must renew its lock with the state it wrote last before it
-commits anything, which it cannot after another did. Dead and slow cannot
-be told apart from afar without a sign of life.
+No clocks are compared. The owner rewrites the object every few seconds. A process that finds the lock held watches it.
+If the object changes, the owner is alive, and the watcher gives up. If it does not change, the owner is presumed dead,
+and the watcher takes the lock over; of several watchers, only the first write succeeds. An owner on the same machine is
+looked up among the processes, without waiting.
+
+An owner wrongly presumed dead loses work, never results. Each change of owner raises the fencing token. Before an owner
+commits anything, it must renew the lock from the state that it wrote last. That fails once another process has written.
 """
 
 import json
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS = 10.0  # between signs of life
 PATIENCE_SECONDS = 35.0  # without a sign of life, on the watcher's own stopwatch
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0  # between two reads of a lock that is watched
 
 
 @dataclass(frozen=True)
 class State:
-    """What the lock object says.
+    """The content of the lock object.
 
     Attributes
     ----------
     token
-        Raised each time the lock changes hands.
+        Fencing token, raised each time the lock changes owner.
     held
-        Whether it is.
+        Whether the lock is held.
     beat
-        Raised by each sign of life.
+        Counter, raised by each sign of life.
     owner
-        For people.
+        Description of the owner, for messages.
     machine, process
-        What tells the owner's process from any other, wherever it runs.
+        Identifiers that together distinguish the owner from every other process on any machine.
     """
 
     token: int
@@ -61,13 +61,13 @@ class State:
 
     @classmethod
     def mine(cls, token: int) -> Self:
-        """Held by this process."""
+        """The state of a lock that this process holds."""
         owner = f"process {os.getpid()} on {platform.node()}"
         return cls(token, held=True, beat=0, owner=owner, machine=_machine(), process=_process(os.getpid()))
 
     @property
     def dead(self) -> bool:
-        """Whether the owner ran on this machine and does no more."""
+        """Whether the owner ran on this machine and has ended."""
         return self.machine == _machine() and self.process != _process(int(self.process.split()[0]))
 
     @property
@@ -76,7 +76,7 @@ class State:
         return self.machine == _machine() and not self.dead
 
     def encode(self) -> bytes:
-        """As it is stored."""
+        """Return the state as JSON, as it is stored."""
         return json.dumps(asdict(self)).encode()
 
 
@@ -86,16 +86,16 @@ class ObjectLease:
     Parameters
     ----------
     objects, key
-        The lock object.
+        Client of the object store, and key of the lock object.
     address
-        Of the workspace, for people.
-    telling
-        Makes a block tell what the store answers in one sentence.
+        Address of the workspace, for messages.
+    translating
+        Context manager that turns the client's errors into an EigenwaveError with a one-sentence message.
 
     Raises
     ------
     InputError
-        If another process holds it.
+        If another process holds the lock.
     """
 
     def __init__(
@@ -103,21 +103,21 @@ class ObjectLease:
         objects: obstore.store.ObjectStore,
         key: str,
         address: str,
-        telling: Callable[[], AbstractContextManager[None]] = nullcontext,
+        translating: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self._objects, self._key, self._address, self._telling = objects, key, address, telling
+        self._objects, self._key, self._address, self._translating = objects, key, address, translating
         self._guard, self._ended = threading.Lock(), threading.Event()
         self._state, self._tag = self._acquired()
         self._beats = threading.Thread(target=self._keep, daemon=True)
         self._beats.start()
 
     def require(self) -> None:
-        """Renew the lock: only its owner can."""
-        with self._guard, self._telling():
+        """Renew the lock, which only its owner can do."""
+        with self._guard, self._translating():
             self._renew()
 
     def release(self) -> None:
-        """Let others have it; nothing if it was lost."""
+        """Release the lock. Does nothing if another process took it over."""
         self._ended.set()
         self._beats.join()
         try:
@@ -131,8 +131,8 @@ class ObjectLease:
                 try:
                     self._renew()
                 except EigenwaveError:
-                    return  # whoever requires the lock next is told
-                except Exception:  # noqa: BLE001, S112 - a network that comes back is no reason to stop
+                    return  # the next call of require raises it again
+                except Exception:  # noqa: BLE001, S112 - the network may come back
                     continue
 
     def _renew(self) -> None:
@@ -141,11 +141,11 @@ class ObjectLease:
             self._tag = self._replace(beaten, self._tag)
         except PreconditionError:
             state, tag = self._look()
-            # A write whose answer was lost is sent again, and then refused for having succeeded.
+            # If the answer to a write is lost, the client sends it again; that is refused if the first succeeded.
             if state != beaten:
                 raise EigenwaveError(
-                    f"The workspace {self._address} was taken over by {state.owner} after this run was out of reach "
-                    "for a while; the same command continues it when the other has finished."
+                    f"The workspace {self._address} was taken over by {state.owner} while this run was out of reach; "
+                    "to continue this run, repeat its command when the other run has finished."
                 ) from None
             self._tag = tag
         self._state = beaten
@@ -165,7 +165,7 @@ class ObjectLease:
                 continue  # another newcomer was first
 
     def _wait_for_death(self, found: State, tag: "Seen | None") -> None:
-        """Return when the lock has shown no sign of life for long enough, or was freed."""
+        """Return once the lock is free or its owner is presumed dead; refuse if the owner is alive."""
         started = time.monotonic()
         while not found.alive and time.monotonic() - started < PATIENCE_SECONDS:
             time.sleep(LOOK_SECONDS)
@@ -186,12 +186,12 @@ class ObjectLease:
         return State(**json.loads(answer.bytes().to_bytes())), _seen(answer.meta)
 
     def _replace(self, state: State, tag: "Seen | None") -> "Seen":
-        """Write the state if the last one is still the one seen, or if there is none and none was seen."""
+        """Write the state if the object still has this tag, or, without a tag, if there is no object yet."""
         return _seen(obstore.put(self._objects, self._key, state.encode(), mode="create" if tag is None else tag))
 
 
 def _seen(result: "obstore.PutResult | obstore.ObjectMeta") -> "Seen":
-    """What tells this state of an object from any other: a tag on S3 and Azure, a generation on Google's."""
+    """The identifier of an object's version: its tag on S3 and Azure, its generation on Google Cloud Storage."""
     seen: Seen = {"e_tag": result["e_tag"]}
     if result["version"] is not None:
         seen["version"] = result["version"]
@@ -199,7 +199,7 @@ def _seen(result: "obstore.PutResult | obstore.ObjectMeta") -> "Seen":
 
 
 def _machine() -> str:
-    """The machine since it was started, and the container on it."""
+    """Identifier of this boot of the machine and of the container."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -208,7 +208,7 @@ def _machine() -> str:
 
 
 def _process(number: int) -> str:
-    """The process with this number, told from earlier ones by its start."""
+    """Identifier of a process: its number and its start time, since numbers are used again."""
     try:
         return f"{number} {psutil.Process(number).create_time()}"
     except psutil.NoSuchProcess:

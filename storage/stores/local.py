@@ -1,4 +1,4 @@
-"""A local folder as a store: files are written beside their place, synced to disk, and renamed."""
+"""A local folder as a store. Files are written under a temporary name, synced to disk, and renamed."""
 
 import fcntl
 import os
@@ -21,10 +21,10 @@ PARTIAL_SUFFIX = ".partial"
 
 
 class KernelLease:
-    """A lock that the kernel keeps: as long as the process lives it cannot be lost."""
+    """A lock that the kernel keeps. It cannot be lost while the process lives."""
 
     def require(self) -> None:
-        """Nothing to do."""
+        """Do nothing, since the lock is still held."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class LocalStore:
         return str(self.folder)
 
     def read(self, key: str) -> npt.NDArray[np.uint8]:
-        """One read into fresh memory."""
+        """Read the file at once, into a new array."""
         return np.fromfile(self.folder / key, np.uint8)
 
     def read_into(self, key: str, content: npt.NDArray[np.uint8]) -> Iterator[int]:
-        """Part by part, each small enough to be in the cache when it is there."""
+        """Read the file in parts that are small enough to stay in the processor's cache."""
         with (self.folder / key).open("rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size != len(content):
                 return
@@ -53,32 +53,32 @@ class LocalStore:
                 yield filled
 
     def open(self, key: str) -> BufferedReader:
-        """The file itself."""
+        """Open the file."""
         return (self.folder / key).open("rb")
 
     def size(self, key: str) -> int | None:
-        """What the folder says."""
+        """Return the file's size from its directory entry."""
         path = self.folder / key
         return path.stat().st_size if path.is_file() else None
 
     def write(self, key: str, parts: Iterable[bytes | memoryview]) -> None:
-        """Write, sync, rename."""
+        """Write a temporary file, sync it, and rename it."""
         with self.replacing(key) as partial, partial.open("wb") as file:
             for part in parts:
                 file.write(part)
 
     @contextmanager
     def replacing(self, key: str) -> Iterator[Path]:
-        """A path beside the file, renamed to it at the end."""
+        """Provide a temporary path in the same folder, renamed to the file at the end."""
         with self._appearing(key) as partial:
             yield partial
             _sync(partial)
 
     def copy(self, key: str, target: str) -> None:
-        """A hard link, or a copy where the disk has none."""
+        """Make a hard link, or a copy if the file system has no links."""
         with self._appearing(target) as partial:
             try:
-                os.link(self.folder / key, partial)  # what it names was synced when it was written
+                os.link(self.folder / key, partial)  # its content was synced when it was written
             except OSError:
                 shutil.copyfile(self.folder / key, partial)
                 _sync(partial)
@@ -94,28 +94,28 @@ class LocalStore:
             _sync(path.parent)
         except OSError as error:
             raise EigenwaveError(
-                f"{path} cannot be written: {error.strerror or error}; make room or fix the permission and run again, "
-                "finished work is kept."
+                f"{path} cannot be written: {error.strerror or error}; free some space or fix the permission and run "
+                "again; finished work is kept."
             ) from error
         finally:
             with suppress(OSError):
                 partial.unlink()
 
     def delete(self, key: str) -> None:
-        """Unlink."""
+        """Unlink the file."""
         (self.folder / key).unlink(missing_ok=True)
 
     def delete_folder(self, key: str) -> None:
-        """Remove the folder."""
+        """Remove the folder and its content."""
         with suppress(FileNotFoundError):
             shutil.rmtree(self.folder / key)
 
     def files(self, folder: str) -> Iterator[Entry]:
-        """Walk the folder."""
+        """Walk the folder, without partial files."""
         return (entry for entry in self._walk(folder) if not entry.key.endswith(PARTIAL_SUFFIX))
 
     def partials(self, folder: str) -> Iterator[Entry]:
-        """Walk the folder."""
+        """Walk the folder, for partial files only."""
         return (entry for entry in self._walk(folder) if entry.key.endswith(PARTIAL_SUFFIX))
 
     def folders(self, folder: str) -> list[str]:
@@ -124,11 +124,11 @@ class LocalStore:
         return sorted(child.name for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
 
     def is_dir(self, folder: str) -> bool:
-        """Also an empty one."""
+        """Whether the folder exists, even if it is empty."""
         return (self.folder / folder).is_dir()
 
     def free(self) -> int | None:
-        """What the disk has left for this user."""
+        """Free bytes of the disk for this user."""
         return shutil.disk_usage(self.folder).free
 
     def require_usable(self) -> None:
@@ -144,7 +144,7 @@ class LocalStore:
 
     @contextmanager
     def lock(self, key: str) -> Iterator[KernelLease]:
-        """Lock the file; the kernel frees it when its owner dies, so a killed run needs no cleaning up."""
+        """Lock the file. The kernel releases the lock when its owner dies, so a killed run needs no cleanup."""
         try:
             opened = (self.folder / key).open("a+", encoding="utf-8")
         except OSError as error:
@@ -164,7 +164,7 @@ class LocalStore:
             yield KernelLease()
 
     def zarr(self, key: str) -> str:
-        """Its path."""
+        """The path of the array's folder."""
         return str(self.folder / key)
 
     def _unusable(self, error: OSError) -> InputError:
@@ -175,7 +175,7 @@ class LocalStore:
     def _walk(self, folder: str) -> Iterator[Entry]:
         found = os.walk(self.folder / folder)
         for path in sorted((Path(parent, name) for parent, _, names in found for name in names), key=Path.as_posix):
-            with suppress(FileNotFoundError):  # a writer has finished meanwhile
+            with suppress(FileNotFoundError):  # a writer has renamed its partial file meanwhile
                 status = path.stat()
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
                 yield Entry(path.relative_to(self.folder).as_posix(), status.st_size, modified)

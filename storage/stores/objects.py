@@ -1,7 +1,7 @@
-"""A prefix of an object store as a store: S3, Google Cloud Storage or Azure, through obstore.
+"""A prefix of an object store (S3, Google Cloud Storage or Azure) as a store, through obstore.
 
-Credentials come from the environment or from the role of the machine, never from an address or a setting, and are
-not part of what is pickled: workers are given the address and find their own.
+Credentials come from the environment or from the machine's role, never from an address or a setting. They are not
+pickled: workers receive the address and use their own credentials.
 """
 
 import io
@@ -28,20 +28,20 @@ from storage.stores.store import Entry
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-WHOLE = 8 * 2**20  # bytes sent as one request; more goes in parts of this size, and still appears as one object
-AT_ONCE = 4  # parts on their way at the same time
+WHOLE = 8 * 2**20  # bytes sent as one request; larger objects are sent in parts of this size and still appear whole
+AT_ONCE = 4  # parts sent at the same time
 DELETED_AT_ONCE = 1000
-CUT_SHORT = "body error"  # what obstore says of an answer that ended before its end
+CUT_SHORT = "body error"  # obstore's words for a response that ended early
 CUT_SHORT_TRIES = 4
-# And of a range that begins where the object has ended: by the store, or by obstore if that answers all the same.
+# The words for a range that starts behind the end of an object: the store's, or obstore's if the store answers it.
 BEHIND_END = ("status code: 416", "Wanted range starting at")
-RECEIVED = 2**20  # bytes of an answer taken together: four such pieces and more are on their way at the same time
-READ_AHEAD = 2**20  # bytes asked for at least when a file is read in parts
+RECEIVED = 2**20  # bytes of a response received at once; at least four such pieces are on their way at the same time
+READ_AHEAD = 2**20  # least bytes of a request when a file is read in parts
 RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
 CLIENT: "ClientConfig" = {
     "connect_timeout": timedelta(seconds=10),
     "timeout": timedelta(seconds=60),
-    "allow_http": True,  # for servers in one's own network; only an endpoint in the environment can be one
+    "allow_http": True,  # for servers in a private network; only an endpoint set in the environment can use it
 }
 
 
@@ -59,21 +59,21 @@ class ObjectStore:
         return _client(self.address)
 
     def read(self, key: str) -> npt.NDArray[np.uint8]:
-        """One request, received into one array."""
+        """Read the object with one request into one array."""
         return self._tried(key, "read", lambda: _received(self._objects, key))
 
     def read_into(self, key: str, content: npt.NDArray[np.uint8]) -> Iterator[int]:
-        """One request, received whole: it may have to be made again."""
+        """Read the object with one request, and yield once at the end, since the request may have to be repeated."""
         received = self._tried(key, "read", lambda: _received(self._objects, key, content))
         yield len(received)
 
     def open(self, key: str) -> io.BufferedReader:
-        """Requests for ranges."""
+        """Open the object as a file that requests ranges."""
         size = self._tried(key, "read", lambda: obstore.head(self._objects, key)["size"])
         return io.BufferedReader(_Ranges(self, key, size), READ_AHEAD)
 
     def read_range(self, key: str, start: int, end: int) -> bytes:
-        """Some of the bytes of an object; less at its end."""
+        """Read bytes `start` to `end` of an object; fewer if it ends before."""
         try:
             return self._tried(
                 key, "read", lambda: obstore.get_range(self._objects, key, start=start, end=end).to_bytes()
@@ -89,28 +89,28 @@ class ObjectStore:
             return None
 
     def entry(self, key: str) -> Entry:
-        """What listing tells of an object."""
+        """The object's entry, as `files` yields it."""
         return self._tried(key, "read", lambda: _entry(obstore.head(self._objects, key)))
 
     def write(self, key: str, parts: Iterable[bytes | memoryview]) -> None:
-        """One object, in one request or in parts."""
+        """Write the object in one request, or in parts if it is large."""
         parts = list(parts)
         small = sum(len(part) for part in parts) <= WHOLE
         content = b"".join(parts) if small else iter(parts)
-        with self._telling(key, "written"):
+        with self._translating(key, "written"):
             obstore.put(self._objects, key, content, use_multipart=not small, chunk_size=WHOLE, max_concurrency=AT_ONCE)
 
     @contextmanager
     def replacing(self, key: str) -> Iterator[Path]:
-        """A temporary local file, sent at the end."""
+        """Provide a temporary local file, which is sent at the end."""
         with tempfile.TemporaryDirectory(prefix="eigenwave-") as folder:
             path = Path(folder, "partial")
             yield path
-            with self._telling(key, "written"):
+            with self._translating(key, "written"):
                 obstore.put(self._objects, key, path, chunk_size=WHOLE, max_concurrency=AT_ONCE)
 
     def copy(self, key: str, target: str) -> None:
-        """A copy made by the store itself."""
+        """Let the store copy the object."""
         self._tried(target, "written", lambda: obstore.copy(self._objects, key, target))
 
     def delete(self, key: str) -> None:
@@ -142,22 +142,22 @@ class ObjectStore:
 
     def names(self, folder: str) -> list[str]:
         """Names of the files directly in a folder, sorted."""
-        with self._telling(folder, "listed"):
+        with self._translating(folder, "listed"):
             found = obstore.list_with_delimiter(self._objects, f"{folder}/" if folder else None)["objects"]
         return sorted(entry["path"].rsplit("/", 1)[-1] for entry in found)
 
     def is_dir(self, folder: str) -> bool:
-        """Whether there is an object below it."""
+        """Whether there is an object below the folder's prefix."""
         return self._tried(
             folder, "listed", lambda: any(len(some) for some in obstore.list(self._objects, folder, chunk_size=1))
         )
 
     def partials(self, folder: str) -> Iterator[Entry]:  # noqa: ARG002 - see Store
-        """Nothing: an object that was not sent whole is not there."""
+        """Yield nothing, since an object that was not sent whole does not exist."""
         return iter(())
 
     def free(self) -> int | None:
-        """There is no end to it."""
+        """None, since an object store has no limit."""
         return None
 
     def require_usable(self) -> None:
@@ -173,52 +173,52 @@ class ObjectStore:
     @contextmanager
     def lock(self, key: str) -> Iterator[ObjectLease]:
         """Hold a lock object; see `storage.stores.lease`."""
-        with self._telling(key, "written"):
-            lease = ObjectLease(self._objects, key, self.address, partial(self._telling, key, "written"))
+        with self._translating(key, "written"):
+            lease = ObjectLease(self._objects, key, self.address, partial(self._translating, key, "written"))
         try:
             yield lease
         finally:
-            with self._telling(key, "written"):
+            with self._translating(key, "written"):
                 lease.release()
 
     def zarr(self, key: str) -> Any:  # noqa: ANN401 - see Store
-        """A store of its own for the array, so that zarr writes nothing above it."""
-        from storage.stores.zarr import ZarrStore  # noqa: PLC0415 - only who opens arrays needs zarr
+        """Return a store for the array alone, so that zarr writes nothing above it."""
+        from storage.stores.zarr import ZarrStore  # noqa: PLC0415 - zarr is slow to import
 
-        return ZarrStore(_client(f"{self.address}/{key}"), partial(self._telling, key, "read"))
+        return ZarrStore(_client(f"{self.address}/{key}"), partial(self._translating, key, "read"))
 
     def _tried(self, key: str, done: str, operation: Callable[[], T]) -> T:
-        """Do what can be done again, again if its answer is cut short: obstore repeats requests, not half answers."""
+        """Repeat an operation whose response was cut short; obstore only repeats failed requests."""
         for _ in range(CUT_SHORT_TRIES):
-            with suppress(CutShortError), self._telling(key, done):
+            with suppress(CutShortError), self._translating(key, done):
                 return operation()
-        with self._telling(key, done):
+        with self._translating(key, done):
             return operation()
 
     @contextmanager
-    def _telling(self, key: str, done: str) -> Iterator[None]:
+    def _translating(self, key: str, done: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:
             if done in {"read", "removed"}:
                 raise
-            raise EigenwaveError(f"{self.address} is not there; make the bucket or container first.") from None
+            raise EigenwaveError(f"{self.address} does not exist; create the bucket or container first.") from None
         except (BaseError, OSError) as error:
             kind, reason = _kind(error), _reason(error)
-            # Who pickles an error, as Dask does, pickles what it came from, and an answer may repeat credentials.
+            # Dask pickles an error with its cause, and the store's response may repeat credentials.
             error.args = (reason,)
             raise kind(
-                f"{self.address}/{key} cannot be {done}: {reason}; see to access and network and run again, "
-                "finished work is kept."
+                f"{self.address}/{key} cannot be {done}: {reason}; check access and network and run again; finished "
+                "work is kept."
             ) from None
 
 
 class CutShortError(EigenwaveError):
-    """An answer that ended before its end."""
+    """A response ended early."""
 
 
 class BehindEndError(EigenwaveError):
-    """A range that begins behind the end of an object."""
+    """The requested range starts behind the end of the object."""
 
 
 def _kind(error: Exception) -> type[EigenwaveError]:
@@ -233,7 +233,10 @@ def _entry(found: "obstore.ObjectMeta") -> Entry:
 def _received(
     objects: obstore.store.ObjectStore, key: str, content: npt.NDArray[np.uint8] | None = None
 ) -> npt.NDArray[np.uint8]:
-    """The content of an object, received into an array if it has that size; nothing if it has another."""
+    """Read an object, into the array `content` if one is passed.
+
+    If the object's size differs from that of `content`, the result is empty.
+    """
     answer = obstore.get(objects, key)
     size, filled = answer.meta["size"], 0
     if content is None:
@@ -247,7 +250,7 @@ def _received(
 
 
 class _Ranges(io.RawIOBase):
-    """An object as a file, read by ranges."""
+    """An object as a file that is read by ranges."""
 
     def __init__(self, store: ObjectStore, key: str, size: int) -> None:
         self._store, self._key, self._size, self._position = store, key, size, 0
@@ -283,7 +286,7 @@ def _client(address: str) -> obstore.store.ObjectStore:
 
 
 def _reason(error: Exception) -> str:
-    """What the store answered, without the request: its address may be a signed one."""
+    """The store's response without the request's address, which may be signed."""
     first = re.sub(r"\?\S*", "", str(error).split("\n", 1)[0])
     answer = re.search(r"status code: ([^:]+)|error sending request|(operation timed out)", first)
     return (answer and (answer[1] or answer[0])) or first.rstrip(".")

@@ -1,6 +1,6 @@
-"""What a network disk refuses for a moment is tried again, with growing pauses; nothing else is.
+"""Retry operations on a network disk that failed for a transient reason, with growing pauses.
 
-Object stores need none of this: their client tries requests again (see `storage.stores.objects`).
+Object stores do not need this: their client retries requests (see `storage.stores.objects`).
 """
 
 import errno
@@ -9,19 +9,19 @@ from collections.abc import Callable
 from typing import TypeVar
 
 PAUSES = (0.1, 0.5, 2.0)  # seconds
-# The disk is out of reach: whatever was asked for may be there all the same.
+# The disk is out of reach, but the file may still exist.
 AWAY = frozenset(
     {errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET, errno.EREMOTEIO}
     | {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH}
 )
-# What network disks say of lost packets is also what local ones say of lost sectors.
+# Network disks report EIO for lost packets; local disks report it for lost sectors.
 TRANSIENT = AWAY | {errno.EIO, errno.EAGAIN}
 
 T = TypeVar("T")
 
 
 def is_transient(error: BaseException | None) -> bool:
-    """Whether an error, or one that it was raised from, may not come again."""
+    """Whether an error, or one that caused it, may go away by itself."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in TRANSIENT:
             return True
@@ -30,7 +30,7 @@ def is_transient(error: BaseException | None) -> bool:
 
 
 def tried_again(action: Callable[[], T]) -> T:
-    """What the action gives, which may be asked for several times."""
+    """Return the action's result, after retries if it fails for a transient reason."""
     for pause in PAUSES:
         try:
             return action()

@@ -1,4 +1,4 @@
-"""What a workspace's bytes lie in: a few verbs that a local folder and an object store both have, and paths in it."""
+"""The interface of a store, which a local folder and an object store both implement, and paths in a store."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-PART_BYTES = 2**18  # of large files, written or read at once: what comes next finds them in the cache
+PART_BYTES = 2**18  # bytes of a large file written or read at once, so that the next step finds them in the cache
 
 
 class Entry(NamedTuple):
-    """A file in a store: its key, its bytes, when it was last written (UTC), and what an object store tags it with."""
+    """A file in a store: its key, its size in bytes, its last change (UTC), and its tag in an object store."""
 
     key: str
     size: int
@@ -24,103 +24,103 @@ class Entry(NamedTuple):
 
 
 class Store(Protocol):
-    """Files by key: names joined by forward slashes, below the store's address.
+    """Files below the store's address by key. A key is names joined by forward slashes.
 
-    A file appears whole or not at all, and stays when the process dies. Everything raises EigenwaveError if the store
+    A file appears whole or not at all, and stays when the process dies. Every method raises EigenwaveError if the store
     refuses, and reading raises FileNotFoundError if there is no such file.
 
     Attributes
     ----------
     address
-        Absolute path of a folder, or URL.
+        Absolute path of a folder, or a URL.
     """
 
     @property
     def address(self) -> str:
-        """Where the store is."""
+        """Absolute path of a folder, or a URL."""
         ...
 
     def read(self, key: str) -> npt.NDArray[np.uint8]:
-        """The whole content, in an array of its own."""
+        """Return the whole content in a new array."""
         ...
 
     def read_into(self, key: str, content: npt.NDArray[np.uint8]) -> Iterator[int]:
-        """Fill an array of the file's size with its content, giving after each part how much is there by then.
+        """Fill an array of the file's size with its content; yield the number of bytes read so far after each part.
 
-        It ends before the array is full if the file is of another size.
+        If the file has another size, the iterator ends before the array is full.
         """
         ...
 
     def open(self, key: str) -> BufferedReader:
-        """The content as a file that can be read in parts."""
+        """Open the file to read it in parts."""
         ...
 
     def size(self, key: str) -> int | None:
-        """Bytes of a file, None if there is none."""
+        """Size of a file in bytes, or None if it does not exist."""
         ...
 
     def write(self, key: str, parts: Iterable[bytes | memoryview]) -> None:
-        """Make parts, one after the other, the content of a file."""
+        """Write the parts, one after the other, as the content of a file."""
         ...
 
     def replacing(self, key: str) -> AbstractContextManager[Path]:
-        """A temporary local path whose content becomes the file's when the block ends without an error."""
+        """Provide a temporary local path whose content becomes the file's when the block ends without an error."""
         ...
 
     def copy(self, key: str, target: str) -> None:
-        """Give an existing file a second name, sharing its bytes where the store can."""
+        """Copy a file to a second key; the two share their bytes if the store allows it."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove a file, if there is one."""
+        """Remove a file, if it exists."""
         ...
 
     def delete_folder(self, key: str) -> None:
-        """Remove a folder with all that is in it, if there is one."""
+        """Remove a folder with its content, if it exists."""
         ...
 
     def files(self, folder: str) -> Iterator[Entry]:
-        """All files below a folder, however deep, in the order of their keys."""
+        """Yield all files below a folder, at any depth, in the order of their keys."""
         ...
 
     def folders(self, folder: str) -> list[str]:
-        """Names of the folders directly in a folder, sorted."""
+        """List the names of the folders directly in a folder, sorted."""
         ...
 
     def is_dir(self, folder: str) -> bool:
-        """Whether there is such a folder."""
+        """Whether the folder exists."""
         ...
 
     def partials(self, folder: str) -> Iterator[Entry]:
-        """What writers that were killed, or are still writing, have below a folder; `files` leaves it out."""
+        """Yield the unfinished files below a folder, of killed or running writers. `files` leaves them out."""
         ...
 
     def free(self) -> int | None:
-        """Bytes that can still be written; None if there is no telling, as in object stores."""
+        """Bytes that can still be written, or None if unknown, as in object stores."""
         ...
 
     def require_usable(self) -> None:
-        """Make sure that the store can be written and listed.
+        """Check that the store can be written and listed.
 
         Raises
         ------
         InputError
-            If it cannot, with the reason.
+            If it cannot; the message has the reason.
         """
         ...
 
     def lock(self, key: str) -> AbstractContextManager["Lease"]:
-        """Be the one writer of the store.
+        """Lock the store for one writer.
 
         Raises
         ------
         InputError
-            If another process is; the sentence names it.
+            If another process holds the lock; the message names it.
         """
         ...
 
     def zarr(self, key: str) -> Any:  # noqa: ANN401 - anything that zarr opens
-        """What zarr takes as the store of the array in a folder."""
+        """Return an object that zarr accepts as the store of the array in a folder."""
         ...
 
 
@@ -128,19 +128,19 @@ class Lease(Protocol):
     """A lock that is held."""
 
     def require(self) -> None:
-        """Make sure that it is still held.
+        """Check that the lock is still held.
 
         Raises
         ------
         EigenwaveError
-            If another process took it over; the sentence names it.
+            If another process took it over; the message names it.
         """
         ...
 
 
 @dataclass(frozen=True)
 class StorePath:
-    """A file or folder in a store, whether there is anything or not; verbs are those of pathlib."""
+    """A path in a store. It need not exist; the methods are named as in pathlib."""
 
     store: Store
     key: str = ""
@@ -153,31 +153,31 @@ class StorePath:
 
     @property
     def name(self) -> str:
-        """Last part of the path."""
+        """The last part of the path."""
         return str(self).rsplit("/", 1)[-1]
 
     def relative_to(self, folder: Self) -> str:
-        """The path below a folder of the same store."""
+        """The rest of the path below a folder of the same store."""
         return self.key.removeprefix(f"{folder.key}/" if folder.key else "")
 
     def is_below(self, folder: Self) -> bool:
-        """Whether the path leads through a folder of the same store."""
+        """Whether the path lies below a folder of the same store."""
         return self.key.startswith(f"{folder.key}/")
 
     def exists(self) -> bool:
-        """Whether there is a file."""
+        """Whether the file exists."""
         return self.store.size(self.key) is not None
 
     def is_dir(self) -> bool:
-        """Whether there is a folder."""
+        """Whether the folder exists."""
         return self.store.is_dir(self.key)
 
     def size(self) -> int | None:
-        """Bytes of the file, None if there is none."""
+        """Size of the file in bytes, or None if it does not exist."""
         return self.store.size(self.key)
 
     def read(self) -> npt.NDArray[np.uint8]:
-        """The file's content, without a copy."""
+        """Return the file's content as an array."""
         return self.store.read(self.key)
 
     def read_into(self, content: npt.NDArray[np.uint8]) -> Iterator[int]:
@@ -185,17 +185,17 @@ class StorePath:
         return self.store.read_into(self.key, content)
 
     def read_bytes(self) -> bytes:
-        """The file's content."""
+        """Return the file's content as bytes."""
         return self.read().tobytes()
 
     def open(self) -> BufferedReader:
-        """The file for reading in parts."""
+        """Open the file to read it in parts."""
         return self.store.open(self.key)
 
     def files(self) -> list[Self]:
-        """All files below this folder, however deep, sorted."""
+        """List all files below this folder, at any depth, sorted."""
         return [type(self)(self.store, entry.key) for entry in self.store.files(self.key)]
 
     def unlink(self) -> None:
-        """Remove the file, if there is one."""
+        """Remove the file, if it exists."""
         self.store.delete(self.key)

@@ -1,4 +1,4 @@
-"""An object store as zarr reads arrays from it, whose errors are told as all others."""
+"""The object store that zarr reads arrays from, with errors reported like those of other reads."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,21 +10,24 @@ from zarr.storage import ObjectStore
 
 
 class ZarrStore(ObjectStore[obstore.store.ObjectStore]):
-    """Zarr's own, to read from.
+    """Zarr's own object store, read-only.
 
     Parameters
     ----------
     objects
         The client.
-    telling
-        Makes a block tell what the store answers in one sentence: the answer itself may hold credentials.
+    translating
+        Context manager that turns the client's errors into an EigenwaveError with a one-sentence message. The client's
+        own message may hold credentials.
     """
 
-    def __init__(self, objects: obstore.store.ObjectStore, telling: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(
+        self, objects: obstore.store.ObjectStore, translating: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         super().__init__(objects, read_only=True)
-        self._telling = telling
+        self._translating = translating
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
-        """Bytes of an object, None if there is none."""
-        with self._telling():
+        """Return bytes of an object, or None if it does not exist."""
+        with self._translating():
             return await super().get(key, prototype, byte_range)

@@ -119,7 +119,7 @@ def test_layers_override_each_other(tmp_path, monkeypatch):
         ({"execution": {"rank": 4}}, "no setting execution.rank .in the command line"),
         ({"decomposition": 4, "rank": 4}, "decomposition = 4 .from the command line. is not allowed: input should be"),
         ({"decomposition": {"rank": 4}, "rank": 4}, "the command line are not allowed: rank is given twice"),
-        ({"rank": 4, "energy": 0.5}, "do not go together: rank and energy both say how many patterns to keep"),
+        ({"rank": 4, "energy": 0.5}, "do not go together: rank and energy both set how many patterns to keep"),
     ],
 )
 def test_bad_values_are_named(values, message):

@@ -27,7 +27,7 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path):
         with replacing(open_path(tmp_path) / "file"), Path("/dev/full").open("wb", buffering=0) as full:
             full.write(b"x")
 
-    with pytest.raises(EigenwaveError, match="cannot be written: No space left on device; make room"):
+    with pytest.raises(EigenwaveError, match="cannot be written: No space left on device; free some space"):
         fill()
     assert not list(tmp_path.iterdir())
 

@@ -136,9 +136,9 @@ def test_addresses_hold_no_credentials(folder):
 def test_unusable_stores_are_refused(s3_server, monkeypatch):
     for name, value in s3_server[1].items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match=r"s3://nowhere/x cannot be used: .* make the bucket or container first"):
+    with pytest.raises(InputError, match=r"s3://nowhere/x cannot be used: .* create the bucket or container first"):
         open_store("s3://nowhere/x").require_usable()
-    with pytest.raises(InputError, match="neither a local path nor does it begin with s3://"):
+    with pytest.raises(InputError, match="is not a local path and begins with none of s3://"):
         open_store("ftp://host/x")
     with pytest.raises(EigenwaveError, match="make the bucket"):
         write_file(open_path("s3://nowhere/x") / "file", b"x")
