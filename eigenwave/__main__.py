@@ -1,11 +1,16 @@
 """The command: `eigenwave`, or `python -m eigenwave`."""
 
+import sys
+
 from eigenwave import __version__
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    import eigenwave.installed  # noqa: F401 - before anything of flows
+    try:
+        import eigenwave.installed  # noqa: F401 - before anything of flows
+    except ImportError as error:
+        sys.exit(f"eigenwave: {error}")
     from flows.cli import command
 
     command.main(__version__)

@@ -7,7 +7,7 @@ for them. Each process of a run imports this module first; a Dask worker does wi
 
 import sys
 from importlib.machinery import PathFinder
-from importlib.util import module_from_spec
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -46,6 +46,9 @@ def _folders(module: ModuleType) -> list[Path]:
     return [Path(folder) for folder in getattr(module, "__path__", ())]
 
 
+# Windows has no file locks of this kind, and nobody has tried the rest there.
+if find_spec("fcntl") is None:
+    raise ImportError("eigenwave runs on Linux and macOS; on Windows use it in WSL, the Windows Subsystem for Linux.")
 for each in PACKAGES:
     _require_free(each)
 for each in PACKAGES:

@@ -11,6 +11,9 @@ STAGES = "tests/flows/test_stages.py"
 REPORT = "tests/flows/test_report.py"
 # Modules that are tested with others, by the test that would fail.
 COVERED = {
+    "eigenwave/__main__.py": "tests/test_other_systems.py",
+    "eigenwave/results.py": "tests/eigenwave/test_api.py",
+    "tasks/children.py": "tests/flows/workers/test_client.py",
     "flows/cli/check_summary.py": "tests/flows/test_check.py",
     "flows/cli/flags.py": "tests/flows/cli/test_command.py",
     "flows/cli/inputs.py": "tests/flows/cli/test_command.py",

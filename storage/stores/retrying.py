@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 PAUSES = (0.1, 0.5, 2.0)  # seconds
-# The disk is out of reach, but the file may still exist.
-AWAY = frozenset(
-    {errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET, errno.EREMOTEIO}
-    | {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH}
-)
+# The disk is out of reach, but the file may still exist. Not every system has every one of these errors.
+_AWAY = ("ESTALE", "ETIMEDOUT", "ENOTCONN", "ECONNRESET", "EREMOTEIO")
+_AWAY += ("EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH")
+AWAY = frozenset(getattr(errno, name) for name in _AWAY if hasattr(errno, name))
 # Network disks report EIO for lost packets; local disks report it for lost sectors.
 TRANSIENT = AWAY | {errno.EIO, errno.EAGAIN}
 

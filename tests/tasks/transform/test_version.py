@@ -36,7 +36,10 @@ def has_avx2():
 
 def test_known_coefficients_to_the_bit(expected, about, tmp_path):
     """In a process of its own, which uses the instructions that every machine of the last ten years has."""
-    assert about["versions"] == {name: version(name) for name in DECODERS}, f"other libraries: do {WRITE}"
+    versions = {name: version(name) for name in DECODERS}
+    if about["versions"] != versions and sys.version_info[:2] != (3, 11):
+        pytest.skip(f"the lock has other libraries for this Python than for 3.11: {versions}")
+    assert about["versions"] == versions, f"other libraries: do {WRITE}"
     if not has_avx2():
         pytest.skip("this machine has no AVX2, and other instructions round otherwise")
     command = [sys.executable, "-m", "tests.tasks.transform.goldens", tmp_path / "now.npz"]
