@@ -62,6 +62,7 @@ COVERED = {
     "tasks/run/rows.py": "tests/flows/test_incremental.py",
     "tasks/run/seal.py": "tests/faults/test_kill.py",
     "tasks/run/state.py": STAGES,
+    "tasks/run/tables.py": ASSOCIATION,
     "tasks/statistics/class_comparison.py": "tests/tasks/statistics/test_hogsvd.py",
     "tasks/statistics/scales.py": "tests/tasks/svd/test_scales.py",
     "tasks/statistics/scatter.py": "tests/tasks/statistics/test_association.py",

@@ -10,9 +10,8 @@ from typing import TypeVar
 
 PAUSES = (0.1, 0.5, 2.0)  # seconds
 # The disk is out of reach, but the file may still exist. Not every system has every one of these errors.
-_AWAY = ("ESTALE", "ETIMEDOUT", "ENOTCONN", "ECONNRESET", "EREMOTEIO")
-_AWAY += ("EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH")
-AWAY = frozenset(getattr(errno, name) for name in _AWAY if hasattr(errno, name))
+_AWAY = "ESTALE ETIMEDOUT ENOTCONN ECONNRESET EREMOTEIO EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH"
+AWAY = frozenset(getattr(errno, name) for name in _AWAY.split() if hasattr(errno, name))
 # Network disks report EIO for lost packets; local disks report it for lost sectors.
 TRANSIENT = AWAY | {errno.EIO, errno.EAGAIN}
 
