@@ -182,6 +182,20 @@ class Dataset(Group):
     )
 
 
+class Access(Group):
+    """What a dataset may make this machine read."""
+
+    max_image_bytes: ByteSize = Field(
+        ByteSize(64 * 2**20), ge=1, description="Set aside images whose encoded file is larger, without reading it."
+    )
+    root: Path | None = Field(
+        None, description="Let the paths of a list lead anywhere into this folder, not only below the list's own."
+    )
+    allow_host: tuple[str, ...] = Field(
+        (), description="Read from these web servers if a list names them; * for all that are not in a private network."
+    )
+
+
 class Execution(Group):
     """Where and how fast a run computes. Nothing here changes a bit of the result."""
 

@@ -1,15 +1,19 @@
 """The files a dataset lies in, on this machine: what listing and reading a dataset needs of them."""
 
+import errno
 import io
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from storage.datasets.access import DEFAULT, open_regular, path_in, require_regular, require_size
 from storage.datasets.stamps import file_stamp, settled_before
 from storage.errors import BadImageError, EigenwaveError, InputError
+from storage.setting_groups import Access
 from storage.stores.retrying import AWAY, is_transient, tried_again
 
 HIDDEN = (".", "__")  # how names of folders begin that no dataset means, such as .git and __MACOSX
@@ -25,9 +29,12 @@ class Files(Protocol):
     ----------
     read_together
         Bytes in one piece of a file that are best read in one go.
+    access
+        What may be read.
     """
 
     read_together: int
+    access: Access
 
     def __str__(self) -> str:
         """The address."""
@@ -79,8 +86,9 @@ class LocalFiles:
 
     read_together = 2**19  # fits into a core's cache, where the next step finds it
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, access: Access = DEFAULT) -> None:
         self._folder = str(folder)
+        self.access = access
 
     def __str__(self) -> str:
         return self._folder
@@ -109,11 +117,15 @@ class LocalFiles:
 
     def stamp(self, path: str) -> bytes | None:
         """See `Files`."""
-        return _stamp(self._path(path), settled_before())
+        with suppress(PermissionError):  # what may not be read has none
+            return _stamp(self._path(path), settled_before())
+        return None
 
     def size(self, path: str) -> int:
         """See `Files`."""
-        return os.stat(self._path(path)).st_size  # noqa: PTH116
+        status = os.stat(self._path(path))  # noqa: PTH116
+        require_regular(status, path)
+        return status.st_size
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Files`."""
@@ -125,9 +137,11 @@ class LocalFiles:
             return tried_again(partial(self._read, path, offset, length))
 
     def _read(self, path: str, offset: int, length: int | None) -> bytes:
-        descriptor = os.open(self._path(path), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_regular(self._path(path))
         try:
             left = max(0, os.fstat(descriptor).st_size - offset)
+            if length is None:
+                require_size(left, self.access)
             # Never more than there is: memory is set aside for what is asked for.
             length = left if length is None else min(length, left)
             content = os.pread(descriptor, length, offset)
@@ -150,18 +164,20 @@ class LocalFiles:
 
     def open(self, path: str) -> BinaryIO:
         """See `Files`."""
-        return io.FileIO(self._path(path))
+        return io.FileIO(open_regular(self._path(path)))
 
     def local(self, path: str) -> Path | None:
         """See `Files`."""
-        return Path(self._path(path))
+        with suppress(PermissionError):  # reading says that it may not be read
+            return Path(self._path(path))
+        return None
 
     def zarr(self) -> str:
         """See `Files`."""
         return self._folder
 
     def _path(self, path: str) -> str:
-        return f"{self._folder}/{_unescape(path)}" if path else self._folder
+        return path_in(self._folder, _unescape(path), self.access)
 
 
 def unreadable(error: OSError) -> BadImageError:
@@ -177,7 +193,8 @@ def unreadable(error: OSError) -> BadImageError:
             f"{error.filename or 'The dataset'} is out of reach: {error.strerror}; see to the disk or network and run "
             "again, finished work is kept."
         ) from error
-    return BadImageError("unreadable", error.strerror or str(error))
+    reason = "too large" if error.errno == errno.EFBIG else "unreadable"
+    return BadImageError(reason, error.strerror or str(error))
 
 
 def visible(name: str) -> bool:

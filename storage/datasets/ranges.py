@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from storage.datasets.access import require_size
 from storage.datasets.files import Files, unreadable
 from storage.errors import BadImageError
 
@@ -40,6 +41,12 @@ def read_ranges(
         if offsets[start] == NOWHERE:
             yield from [BadImageError("unreadable", missing)] * (stop - start)
         else:
+            try:
+                # Only one that is read alone can be so large.
+                require_size(int(ends[start] - offsets[start]), files.access)
+            except OSError as error:
+                yield from [unreadable(error)] * (stop - start)
+                continue
             yield from _read(files, names[numbers[start]], offsets[start:stop], ends[start:stop])
 
 

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from storage.datasets.access import DEFAULT, require_size
 from storage.datasets.files import unreadable, visible
 from storage.datasets.stamps import object_stamp, settled_before
 from storage.errors import BadImageError, InputError
+from storage.setting_groups import Access
 from storage.stores.objects import ObjectStore
 
 AT_ONCE = 32  # requests on their way at the same time
@@ -22,8 +24,9 @@ class RemoteFiles:
 
     read_together = 4 * 2**20  # much against the time until an answer begins
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, access: Access = DEFAULT) -> None:
         self._store = ObjectStore(address)
+        self.access = access
 
     def __str__(self) -> str:
         return self._store.address
@@ -60,7 +63,7 @@ class RemoteFiles:
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Files`."""
         if length is None:
-            return self._store.read(path)[offset:].tobytes()
+            return self._store.read(path, partial(require_size, access=self.access))[offset:].tobytes()
         return self._store.read_range(path, offset, offset + length) if length else b""
 
     def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
@@ -90,7 +93,7 @@ class RemoteFiles:
 
 
 @lru_cache
-def remote_files(address: str) -> RemoteFiles:
+def remote_files(address: str, access: Access = DEFAULT) -> RemoteFiles:
     """Files below a URL; one client each, so that connections are used again.
 
     Raises
@@ -100,4 +103,4 @@ def remote_files(address: str) -> RemoteFiles:
     """
     if not address.startswith(("s3://", "gs://", "az://", "http://", "https://")):
         raise InputError(f"The address {address} does not begin with s3://, gs://, az:// or https://.")
-    return RemoteFiles(address)
+    return RemoteFiles(address, access)

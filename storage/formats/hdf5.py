@@ -26,6 +26,7 @@ def find_hdf5(files: Files, names: Sequence[str]) -> Source | None:
     arrays: dict[str, Any] = {}
     names_in_file = None
     for name in found:
+        files.size(name)  # raises if it is no file: HDF5 would wait for a pipe
         try:
             file = h5py.File(files.local(name) or files.open(name), "r")
         except OSError as error:

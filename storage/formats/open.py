@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from storage.credentials import require_plain
+from storage.datasets.access import DEFAULT
 from storage.datasets.files import Files, LocalFiles
 from storage.datasets.known import DATASETS, known_folder
 from storage.datasets.source import SPLIT_WORDS, Source
@@ -19,6 +20,7 @@ from storage.formats.numpy import find_numpy
 from storage.formats.parquet import find_parquet
 from storage.formats.tar import find_tar
 from storage.formats.zarr import find_zarr
+from storage.setting_groups import Access
 
 # Each looks at the names of the files in a folder, or at the one that was named, and gives a source if it knows them.
 FINDERS: Sequence[Callable[[Files, Sequence[str]], Source | None]] = (
@@ -33,8 +35,15 @@ FINDERS: Sequence[Callable[[Files, Sequence[str]], Source | None]] = (
 INNER_FOLDERS = frozenset({*SPLIT_WORDS, "data", "default"})  # where the files of a dataset may lie instead
 
 
-def open_source(address: str) -> Source:
+def open_source(address: str, access: Access = DEFAULT) -> Source:
     """Open the dataset at `address`: a known name, or a folder or file on this machine or at a URL.
+
+    Parameters
+    ----------
+    address
+        Of the dataset.
+    access
+        What it may make this machine read.
 
     Raises
     ------
@@ -45,7 +54,7 @@ def open_source(address: str) -> Source:
         return DigitsSource()
     require_plain(address)
     try:
-        return _find(str(known_folder(address)) if address in DATASETS else address)
+        return _find(str(known_folder(address)) if address in DATASETS else address, access)
     except FileNotFoundError:
         raise InputError(
             f"There is no dataset {address}: give a folder, a file, a URL, or a known name such as digits; "
@@ -62,8 +71,8 @@ def address_of(source: str) -> str:
     return source.rstrip("/") if "://" in source else os.path.abspath(source)  # noqa: PTH100 - keeps links as they are
 
 
-def _find(address: str) -> Source:
-    files, name = _place(address)
+def _find(address: str, access: Access) -> Source:
+    files, name = _place(address, access)
     names = _names(files) if name is None else [name]
     for find in FINDERS:
         source = find(files, names)
@@ -75,7 +84,7 @@ def _find(address: str) -> Source:
     return source
 
 
-def _place(address: str) -> tuple[Files, str | None]:
+def _place(address: str, access: Access) -> tuple[Files, str | None]:
     """The files of a dataset, and the name among them that was given if it is not all of them."""
     if "://" in address:
         from storage.datasets.remote_files import remote_files  # noqa: PLC0415 - slow to import
@@ -83,16 +92,16 @@ def _place(address: str) -> tuple[Files, str | None]:
         parent, name = address.rstrip("/").rsplit("/", 1)
         if not parent.endswith("/"):
             try:
-                remote_files(parent).size(name)
+                remote_files(parent, access).size(name)
             except FileNotFoundError:
                 if address.startswith("http"):
                     raise  # a web server does not list folders
             else:
-                return remote_files(parent), name
-        return remote_files(address.rstrip("/")), None
+                return remote_files(parent, access), name
+        return remote_files(address.rstrip("/"), access), None
     path = Path(address)
     path.stat()
-    return (LocalFiles(path), None) if path.is_dir() else (LocalFiles(path.parent), path.name)
+    return (LocalFiles(path, access), None) if path.is_dir() else (LocalFiles(path.parent, access), path.name)
 
 
 def _names(files: Files) -> list[str]:

@@ -4,6 +4,7 @@ Credentials come from the environment or from the machine's role, never from an 
 pickled: workers receive the address and use their own credentials.
 """
 
+import errno
 import io
 import os
 import re
@@ -58,9 +59,9 @@ class ObjectStore:
     def _objects(self) -> obstore.store.ObjectStore:
         return _client(self.address)
 
-    def read(self, key: str) -> npt.NDArray[np.uint8]:
-        """Read the object with one request into one array."""
-        return self._tried(key, "read", lambda: _received(self._objects, key))
+    def read(self, key: str, require_size: Callable[[int], None] = lambda _: None) -> npt.NDArray[np.uint8]:
+        """Read the object with one request into one array, unless `require_size` refuses its size."""
+        return self._tried(key, "read", lambda: _received(self._objects, key, require_size=require_size))
 
     def read_into(self, key: str, content: npt.NDArray[np.uint8]) -> Iterator[int]:
         """Read the object with one request, and yield once at the end, since the request may have to be repeated."""
@@ -204,6 +205,8 @@ class ObjectStore:
                 raise
             raise EigenwaveError(f"{self.address} does not exist; create the bucket or container first.") from None
         except (BaseError, OSError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EFBIG:
+                raise
             kind, reason = _kind(error), _reason(error)
             # Dask pickles an error with its cause, and the store's response may repeat credentials.
             error.args = (reason,)
@@ -231,7 +234,10 @@ def _entry(found: "obstore.ObjectMeta") -> Entry:
 
 
 def _received(
-    objects: obstore.store.ObjectStore, key: str, content: npt.NDArray[np.uint8] | None = None
+    objects: obstore.store.ObjectStore,
+    key: str,
+    content: npt.NDArray[np.uint8] | None = None,
+    require_size: Callable[[int], None] = lambda _: None,
 ) -> npt.NDArray[np.uint8]:
     """Read an object, into the array `content` if one is passed.
 
@@ -239,6 +245,7 @@ def _received(
     """
     answer = obstore.get(objects, key)
     size, filled = answer.meta["size"], 0
+    require_size(size)
     if content is None:
         content = np.empty(size, np.uint8)
     elif len(content) != size:

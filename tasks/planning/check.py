@@ -21,6 +21,7 @@ from storage.errors import BadImageError, EigenwaveError, InputError
 from storage.formats.open import address_of, open_source
 from storage.pixels.images import ImageForm
 from storage.pixels.payloads import decode, is_gray, look
+from storage.setting_groups import Access
 from storage.settings import Settings
 from storage.tables.digests import image_digest
 from tasks.children import ENTRANCE, script_left_alone
@@ -99,7 +100,7 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
         If the dataset cannot be read at all.
     """
     address = address_of(source)
-    opened = open_source(address)
+    opened = open_source(address, settings.access)
     samples = opened.samples()
     if not len(samples):
         raise InputError(f"{source} holds no images; {opened.ignored} files there have no ending of an image format.")
@@ -137,7 +138,7 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
 def _looks(address: str, samples: pa.Table, settings: Settings) -> Iterator[Look]:
     """What each piece of the dataset shows, in order."""
     pieces = (
-        (address, samples.take(np.arange(start, min(start + AT_ONCE, len(samples)))), settings.coefficients.value_range)
+        (address, samples.take(np.arange(start, min(start + AT_ONCE, len(samples)))), settings)
         for start in range(0, len(samples), AT_ONCE)
     )
     processes = settings.execution.workers or os.cpu_count() or 1
@@ -163,15 +164,15 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
             pool.shutdown(cancel_futures=True)
 
 
-def look_at(address: str, samples: pa.Table, value_range: tuple[float, float] | None) -> Look:
+def look_at(address: str, samples: pa.Table, settings: Settings) -> Look:
     """Decode some images."""
     start = time.process_time()
-    source, look_ = _source(address), Look()
+    source, look_ = _source(address, settings.access), Look()
     digests = bytearray()
     for key, payload in zip(samples["key"].to_pylist(), source.read(samples), strict=True):
         digests += image_digest(payload)
         try:
-            _decode(source, intact(payload), look_, value_range)
+            _decode(source, intact(payload), look_, settings.coefficients.value_range)
         except BadImageError as error:
             look_.bad.append((key, error.reason, error.detail))
     look_.digests = bytes(digests)
@@ -188,8 +189,8 @@ def _decode(source: Source, payload: bytes, looked: Look, value_range: tuple[flo
 
 
 @lru_cache(maxsize=1)
-def _source(address: str) -> Source:
-    return open_source(address)
+def _source(address: str, access: Access) -> Source:
+    return open_source(address, access)
 
 
 def _problems(images: int, looked: Look, duplicates: Duplicates, settings: Settings) -> list[str]:

@@ -79,7 +79,7 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     EigenwaveError
         If too many images have headers that cannot be read.
     """
-    opened = open_source(address_of(source))
+    opened = open_source(address_of(source), settings.access)
     samples = opened.samples()
     if not len(samples):
         raise InputError(f"{source} holds no images; {opened.ignored} files there have no ending of an image format.")

@@ -47,7 +47,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
         runs=FOLDER,
     )
     remove_folder(job.paths.folder)
-    samples = open_source(job.source).samples()
+    samples = open_source(job.source, job.settings.access).samples()
     if job.rows_of:
         samples = ordered_as(samples, RunPaths(open_path(job.rows_of)))
     lay_out(job, samples, (settings.result_part().encode(), layout.encoded()))

@@ -63,7 +63,7 @@ def finish_transform(job: Job, result: FirstPass) -> None:
 
 def _mean_of_some(job: Job) -> Float64:
     """Mean coefficients of a few of the fitted images, evenly spread; zeros if none of them can be used."""
-    source = open_source(job.source)
+    source = open_source(job.source, job.settings.access)
     samples = _some_fitted(job)
     total, count = np.zeros(job.plan.coefficients), 0
     for _, coefficients, _ in transformed_blocks(job, source, source.read(samples), len(samples)):

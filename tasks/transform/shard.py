@@ -15,6 +15,7 @@ from storage.errors import DamagedError, EigenwaveError
 from storage.formats.open import open_source
 from storage.pixels.payloads import STRICTNESS
 from storage.runs.shards import Marker, Reject, find_shard, shard_key, store_shard
+from storage.setting_groups import Access
 from storage.tables.batches import write_batch
 from storage.tables.digests import Digests, from_column, has_digest, is_removed, to_column
 from storage.tables.schemas import LISTING, PART
@@ -73,7 +74,7 @@ def count_changed(job: Job, shard: int) -> int:
     listing = job.listed(shard)
     if not job.paths.work.part(shard).exists():
         return len(listing)
-    now = digest_images(_source(job.source, job.attempt), listing, known_digests(job, shard, listing)).digests
+    now = digest_images(_source(job), listing, known_digests(job, shard, listing)).digests
     now[is_removed(now)] = 0  # as tables have it
     return int((now != from_column(job.part(shard, ["digest"])["digest"])).any(axis=1).sum())
 
@@ -84,7 +85,7 @@ class _UnreadError(EigenwaveError):
 
 def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[Digests, Marker, Float32]:
     """Digests of a shard's images, and its chunk, found or made; images whose digest is given are not read."""
-    source = _source(job.source, job.attempt)
+    source = _source(job)
     found = digest_images(source, listing, given)
     chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
     transform = f"{job.settings.transform_part()} {job.form}"
@@ -123,10 +124,14 @@ def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, 
     return marker, rows
 
 
+def _source(job: Job) -> Source:
+    return _opened(job.source, job.settings.access, job.attempt)
+
+
 @lru_cache(maxsize=1)
-def _source(address: str, attempt: str) -> Source:  # noqa: ARG001 - part of the cache's key
+def _opened(address: str, access: Access, attempt: str) -> Source:  # noqa: ARG001 - part of the cache's key
     """The dataset, opened once a run: it may have changed since the worker last saw it."""
-    return open_source(address)
+    return open_source(address, access)
 
 
 def _transformed(

@@ -49,6 +49,7 @@ CHANGED = {
     "rank": 7, "solver": "krylov", "oversample": 9, "passes": 3, "tolerance": 1e-5, "warm_start": "r-é",
     "scales": False, "centre": False, "seed": 2**63 - 1, "permutations": 5,
     "compact": True, "max_bad_fraction": 1e-7, "duplicates": "refuse", "shard_size": "1MiB",
+    "max_image_bytes": "1KiB", "root": "images", "allow_host": ["a.org"],
     "rehash": True, "cluster": "a.B", "cluster_options": {"a": 1}, "workers": 3, "fewest_workers": 2,
     "memory_limit": "1GiB", "tls": "certificates", "allow_unencrypted": True,
 }  # fmt: skip
@@ -86,7 +87,12 @@ CHANGED_RESULT = """{
   "compact": true,
   "max_bad_fraction": 1e-7,
   "duplicates": "refuse",
-  "shard_size": 1048576
+  "shard_size": 1048576,
+  "max_image_bytes": 1024,
+  "root": "images",
+  "allow_host": [
+    "a.org"
+  ]
 }"""
 OTHERS = {"transform": "modulus", "energy": 0.9}  # what does not go together with those of CHANGED
 

@@ -2,6 +2,7 @@ import pyarrow.compute as pc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.datasets.access import DEFAULT
 from storage.datasets.ranges import GAP_BYTES, read_ranges
 from storage.datasets.source import to_samples
 from storage.errors import BadImageError
@@ -13,7 +14,7 @@ class Recorded:
     """Files in memory, whose reads are kept."""
 
     def __init__(self, read_together):
-        self.read_together, self.asked = read_together, []
+        self.read_together, self.asked, self.access = read_together, [], DEFAULT
 
     def read(self, path, offset, length):
         if path not in CONTENT:

@@ -12,7 +12,9 @@ from tasks.run.begin import begin_run
 def test_a_dataset_that_was_looked_at_is_not_listed_again(class_folders, tmp_path, monkeypatch, known):
     outlook = module.plan_run(str(class_folders), Settings()) if known else None
     opened, open_source = [], module.open_source
-    monkeypatch.setattr(module, "open_source", lambda address: opened.append(address) or open_source(address))
+    monkeypatch.setattr(
+        module, "open_source", lambda address, access: opened.append(address) or open_source(address, access)
+    )
     workspace = Workspace(tmp_path / "workspace")
     workspace.prepare()
     job = begin_run(str(class_folders), Settings(), workspace, outlook=outlook)

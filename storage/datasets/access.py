@@ -1,0 +1,110 @@
+"""What a dataset may make this machine read: nothing outside its folder, no other hosts, nothing that is too large.
+
+Lists, archives and manifests come from elsewhere, so that their paths and addresses are not to be trusted. Links in a
+local folder are: its owner placed them.
+"""
+
+import errno
+import ipaddress
+import os
+import socket
+import stat
+from urllib.parse import urlsplit
+
+from storage.setting_groups import Access
+
+DEFAULT = Access()
+ANY_HOST = "*"
+KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+
+
+def path_in(folder: str, path: str, access: Access) -> str:
+    """Where a file lies that is named relative to a folder, or absolutely.
+
+    Raises
+    ------
+    PermissionError
+        If it is neither below the folder nor below `access.root`.
+    """
+    if not path.startswith("/") and ".." not in path:
+        return f"{folder}/{path}" if path else folder
+    found = os.path.abspath(path if path.startswith("/") else f"{folder}/{path}")  # noqa: PTH100 - links are kept
+    bases = [os.path.abspath(base).rstrip("/") for base in (folder, access.root) if base]  # noqa: PTH100
+    if any(f"{found}/".startswith(f"{base}/") for base in bases):
+        return found
+    raise PermissionError(errno.EACCES, "it lies outside the dataset; pass --root with a folder that holds it", path)
+
+
+def require_size(size: int, access: Access) -> None:
+    """Refuse an image before its bytes are read.
+
+    Raises
+    ------
+    OSError
+        If it has more bytes than are allowed.
+    """
+    if size > access.max_image_bytes:
+        raise OSError(errno.EFBIG, f"{size:,} bytes, more than --max-image-bytes {int(access.max_image_bytes):,}")
+
+
+def require_host(address: str, access: Access) -> None:
+    """Refuse a web address that a list names, unless its host is allowed.
+
+    Raises
+    ------
+    PermissionError
+        If the host is not allowed, or is private and not allowed by its name.
+    """
+    host = urlsplit(address).hostname or ""
+    if host in access.allow_host:
+        return
+    if ANY_HOST not in access.allow_host:
+        problem = f"the list names the host {host}; pass --allow-host {host} to read from it"
+        raise PermissionError(errno.EACCES, problem)
+    if _private(host):
+        problem = f"the host {host} is in a private network; pass --allow-host {host} to read from it"
+        raise PermissionError(errno.EACCES, problem)
+
+
+def open_regular(path: str) -> int:
+    """Open a regular file for reading, without waiting for the other end of a pipe.
+
+    Returns
+    -------
+    int
+        Its descriptor.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is a pipe, a socket, a device or a folder.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        require_regular(os.fstat(descriptor), path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def require_regular(status: os.stat_result, path: str) -> None:
+    """Refuse what is no regular file.
+
+    Raises
+    ------
+    OSError
+        Naming what it is.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "a device")
+        raise OSError(errno.EINVAL, f"it is {kind}, not a file", path)
+
+
+def _private(host: str) -> bool:
+    """Whether a host is this machine or one of a network of its own, as far as its name can be looked up."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False  # reading says what is wrong
+    return any(not ipaddress.ip_address(str(address).split("%")[0]).is_global for address in found)
