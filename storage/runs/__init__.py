@@ -1,1 +1,1 @@
-"""A workspace and its runs: paths, shards, manifest, verification and garbage."""
+"""A workspace and its runs: paths, shards, manifests, verification and garbage collection."""

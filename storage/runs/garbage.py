@@ -1,4 +1,4 @@
-"""What a workspace holds and nothing needs."""
+"""Find and remove files of a workspace that no run needs."""
 
 import re
 import secrets
@@ -16,19 +16,21 @@ SHARD = re.compile(r"shards/[^/]+/([^/.]+)(\.json)?")
 
 
 def garbage(workspace: Workspace, grace: timedelta) -> list[Entry]:
-    """Files that no run needs: what killed writers left, shards that no run names, intermediate state of finished runs.
+    """List the files that no run needs.
+
+    These are partial files of killed writers, shards that no run names, and intermediate state of finished runs.
 
     Parameters
     ----------
     workspace
-        The workspace; no run may be writing to it.
+        The workspace. No run may write to it meanwhile.
     grace
-        Files younger than this are kept, by the clock of the store that dates them.
+        Age below which a file is kept, by the store's own clock.
 
     Raises
     ------
     InputError
-        If a manifest cannot be read: what its run needs is not known.
+        If a manifest cannot be read, since the shards of its run are then unknown.
     """
     store = workspace.folder.store
     named = {key for paths in workspace.runs() for key in _shards(paths)}
@@ -42,7 +44,7 @@ def garbage(workspace: Workspace, grace: timedelta) -> list[Entry]:
 
 
 def collect(workspace: Workspace, entries: list[Entry]) -> None:
-    """Remove what `garbage` found; markers before chunks, so that what is left of a shard is never taken for one."""
+    """Remove files that `garbage` found. A shard's marker goes before its chunk, so that no half shard looks whole."""
     for entry in sorted(entries, key=lambda entry: not entry.key.endswith(".json")):
         workspace.folder.store.delete(entry.key)
 
@@ -52,15 +54,15 @@ def _shards(paths: RunPaths) -> Iterator[str]:
         try:
             yield from sound_manifest(paths).shards
         except InputError as error:
-            raise InputError(f"{error} Until then it is not known which shards are needed.") from None
+            raise InputError(f"{error} Until then the shards that runs need are unknown.") from None
         return
     for path in paths.work.parts.files():
         try:
             yield metadata_of(read_batch(path), "shard_key")
         except EigenwaveError as error:
             raise InputError(
-                f"{error} Continue the run {paths.run_id}, or remove {paths.folder}: until then it is not known which "
-                "shards are needed."
+                f"{error} Continue the run {paths.run_id}, or remove {paths.folder}: until then the shards that runs "
+                "need are unknown."
             ) from None
 
 
@@ -75,7 +77,7 @@ def _leftovers(workspace: Workspace) -> Iterator[Entry]:
 
 
 def _now(workspace: Workspace) -> datetime:
-    """The time by the clock that dates files, which need not be that of this machine."""
+    """Return the time by the clock that dates files, which may differ from this machine's."""
     probe = workspace.folder / f".probe-{secrets.token_hex(8)}"
     write_file(probe / "now")
     try:

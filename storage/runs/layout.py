@@ -1,4 +1,4 @@
-"""plan.json: what a run is about to do, fixed before it begins and never changed."""
+"""plan.json: the plan of a run, written before it begins and never changed."""
 
 import dataclasses
 import json
@@ -12,34 +12,34 @@ from storage.runs.workspace import RunPaths
 
 @dataclass(frozen=True)
 class PlanRecord:
-    """The numbers of a plan, as plan.json keeps them; `tasks.planning.plan.Plan` adds what follows from them.
+    """The numbers of a plan, as plan.json holds them. `tasks.planning.plan.Plan` derives others from them.
 
     Attributes
     ----------
     images, fitted
-        All images, and those of them that patterns are fitted on.
+        Number of all images, and of the images that patterns are fitted on.
     masked
-        Rows without an image: it was removed from the dataset after an earlier run.
+        Number of rows whose image was removed from the dataset after an earlier run.
     fitted_rows
-        Rows up to the last image that patterns are fitted on.
+        Number of rows up to the last image that patterns are fitted on.
     classes
-        Class labels, empty classes included.
+        Number of class labels, empty classes included.
     height, width, channels
         Shape of every image.
     coefficients, value_bytes
-        Coefficients an image, p, and bytes that each takes on disk.
+        Number of coefficients per image, p, and bytes of each on disk.
     rank
-        Patterns, k; if they are given by energy, those to begin with.
+        Number of patterns, k; with the setting energy, the number to begin with.
     block_width
-        Columns multiplied in a pass, l.
+        Number of columns multiplied in a pass, l.
     passes
-        Most passes over the fitted images; the first is part of the transform.
+        Largest number of passes over the fitted images; the first is part of the transform.
     rows_per_shard, shards
-        How the images are cut.
+        Rows in a shard, and number of shards.
     scales
-        Sets of columns that are decomposed on their own.
+        Number of column sets that are decomposed on their own.
     solver
-        How the coefficients are decomposed.
+        Method that decomposes the coefficients.
     """
 
     images: int
@@ -63,7 +63,9 @@ class PlanRecord:
 
 @dataclass(frozen=True)
 class Layout:
-    """All of plan.json. An interrupted run is found by these bytes, so the order of the fields is part of the format.
+    """The content of plan.json.
+
+    An interrupted run is found by these bytes, so the order of the fields is part of the format.
 
     Attributes
     ----------
@@ -80,9 +82,9 @@ class Layout:
     warm_start
         Folder of a finished run whose patterns the decomposition starts from, or None.
     rows_of
-        Folder of a finished run that images have their rows from, or None.
+        Folder of a finished run whose numbering of rows this run keeps, or None.
     compared_with
-        Id of the last finished run of the same source, that this one is compared with, or None.
+        Id of the last finished run of the same source, which this run is compared with, or None.
     """
 
     source: str
@@ -95,7 +97,7 @@ class Layout:
     compared_with: str | None = None
 
     def encoded(self) -> bytes:
-        """The content of plan.json."""
+        """Return the bytes of plan.json."""
         return json.dumps(dataclasses.asdict(self), indent=2).encode()
 
 
@@ -103,7 +105,7 @@ STORED = TypeAdapter(Layout)
 
 
 def read_layout(paths: RunPaths) -> Layout:
-    """The layout of a run, from its plan.json.
+    """Read the layout of a run from its plan.json.
 
     Raises
     ------
@@ -116,4 +118,4 @@ def read_layout(paths: RunPaths) -> Layout:
         problem = "is missing"
     except ValidationError:
         problem = "is damaged"
-    raise DamagedError(f"{paths.plan} {problem}; eigenwave repair with the name of its run brings it back.")
+    raise DamagedError(f"{paths.plan} {problem}; restore it with eigenwave repair and the name of its run.")

@@ -1,4 +1,4 @@
-"""The manifest: what a finished run is made of. Written last, so a run that has one is complete."""
+"""The manifest of a finished run: its results and its files. Written last, so a run that has one is complete."""
 
 import importlib.metadata
 import platform
@@ -16,42 +16,42 @@ LIBRARIES = ("eigenwave", "numpy", "scipy", "pywavelets", "pillow", "zarr", "pya
 
 
 class Manifest(BaseModel):
-    """What a finished run is made of.
+    """The results and files of a finished run.
 
     Attributes
     ----------
     format_version
-        Of the run's layout and of this file.
+        Version of the run's folder structure and of this file.
     run_id, source, created
         Name of the run, address of the dataset, and UTC time of sealing.
     dataset_digest
         SHA-256 over keys, labels, splits and image digests in row order.
     settings, plan
-        As the run used them.
+        Settings and plan of the run.
     layout
-        What the run's plan.json holds.
+        Content of the run's plan.json.
     fitted_split, classes
         Split that patterns are fitted on, and the class names in the order of their ids.
     learnability
-        The one row of the table of that name: result, null and shuffled control.
+        The single row of the table learnability: result, expected value by chance, and shuffled control.
     energy
-        Part of the energy about the mean that all patterns together hold.
+        Fraction of the energy about the mean that all patterns together hold.
     residual_max
         Largest relative residual of a pattern.
     rejected
-        Images that were quarantined.
+        Number of quarantined images.
     repeated, conflicting
-        Images with the bytes of an earlier one, and images that are there under more than one class.
+        Number of images with the same bytes as an earlier one, and of images that occur under several classes.
     solver, passes, warm_start
-        How the coefficients were decomposed, in how many passes over the fitted images, starting from which run.
+        Method of the decomposition, number of passes over the fitted images, and run it started from, or None.
     shards
         Addresses of the shards, in row order.
     files
-        BLAKE3 of every file of the run by its path in the run's folder, this one and its copy apart.
+        BLAKE3 of every file of the run by its path in the run's folder, except the manifest and its copy.
     seconds
-        Wall time of each stage, in this process's part of the run.
+        Wall time of each stage, in seconds, since the run was last continued.
     versions
-        Of Python and the libraries.
+        Versions of Python and the libraries.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,7 +82,7 @@ class Manifest(BaseModel):
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries a result depends on."""
+    """Return the versions of Python and of the libraries that a result depends on."""
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
@@ -101,15 +101,16 @@ def read_manifest(path: StorePath) -> Manifest:
     """
     try:
         content = read_checked(path)
-        # Before anything else of it is looked at: a later format may have other entries.
+        # Check the version first: a later format may have other entries.
         version = content.get("format_version")
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise InputError(
-                f"{path} has format version {version}, this eigenwave reads up to {FORMAT_VERSION}; update eigenwave."
+                f"{path} has format version {version}, but this eigenwave reads at most version {FORMAT_VERSION}; "
+                "update eigenwave."
             )
         return Manifest.model_validate(content)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"The manifest {path} cannot be read: {reason}; eigenwave repair brings back what can be."
+            f"The manifest {path} cannot be read: {reason}; eigenwave repair restores what it can."
         ) from None

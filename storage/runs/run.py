@@ -25,7 +25,7 @@ Image = npt.NDArray[np.float32]
 
 
 class Tables(Mapping[str, "pa.Table"]):
-    """The result tables that a run has, by name, read when asked for."""
+    """The result tables of a run by name, read on access."""
 
     def __init__(self, paths: RunPaths) -> None:
         self._paths = paths
@@ -45,19 +45,19 @@ class Tables(Mapping[str, "pa.Table"]):
 
 
 class Run:
-    """A finished run, or one whose last file is yet to be written.
+    """A finished run, or a run that lacks only its manifest.
 
     Parameters
     ----------
     paths
-        Where its files lie.
+        Paths of its files.
     manifest
-        What it is made of; by default read from its manifest.
+        Its manifest; by default read from its file.
 
     Attributes
     ----------
     paths
-        Where its files lie.
+        Paths of its files.
     tables
         Arrow tables by name, such as `tables["patterns"]`.
     """
@@ -69,19 +69,19 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What the run is made of."""
+        """The run's manifest."""
         return self._manifest or read_manifest(self.paths.manifest)
 
     def __repr__(self) -> str:
         return f"<Run {self.paths.run_id}: {'; '.join(self._facts())}>"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the run, its result beside its control, and where its report is."""
+        """Describe the run in a notebook: its result, its control, and the path of its report."""
         facts = "<br>".join(escape(fact) for fact in self._facts())
         return f"<b>{escape(self.paths.run_id)}</b>: {facts}<br>report: <code>{escape(str(self.paths.report))}</code>"
 
     def _facts(self) -> list[str]:
-        """What the run is about, and its result beside its control."""
+        """Sentences on the run's dataset, and on its result and its control."""
         try:
             manifest = self.manifest
         except InputError as error:
@@ -124,40 +124,46 @@ class Run:
         return _open(self.paths.mean_image)
 
     def pattern_image(self, number: int) -> Image:
-        """A pattern as an image (height, width, channels): how pixels change with its score.
+        """Return a pattern as an image (height, width, channels) float32: the change of each pixel per unit of score.
 
-        Of a run with --transform modulus, as of all its images, maps: how the mean log modulus of each channel changes.
+        In a run with --transform modulus, all images are maps. A pattern's map is the change of the mean log modulus of
+        each channel.
         """
         return np.asarray(self.pattern_images[number])
 
     def generalized_pattern_image(self, number: int) -> Image:
-        """A generalized pattern of the table of that name as an image, with unit coefficients.
+        """Return a pattern of the table generalized_patterns as an image whose coefficients have norm 1.
 
         Raises
         ------
         InputError
-            If images cannot be had from the run's coefficients.
+            If the run's coefficients cannot be turned into images.
         """
         return self._combined(_open(self.paths.generalized_loadings)[number], self.pattern_images.shape[0])
 
     def class_pattern_image(self, class_id: int, number: int = 0) -> Image:
-        """A pattern that is a class's own, the most so by default, as an image, with unit coefficients.
+        """Return a class's own pattern, by default the first, as an image whose coefficients have norm 1.
 
         Raises
         ------
         InputError
-            If images cannot be had from the run's coefficients.
+            If the run's coefficients cannot be turned into images.
         """
         return self._combined(_open(self.paths.class_loadings)[class_id, number], self.pattern_images.shape[0])
 
     def reconstruct(self, key: str, rank: int) -> Image:
-        """An image as the sum of the mean and its first patterns (height, width, channels), not clipped to [0, 1].
+        """Rebuild an image from the mean and the first `rank` patterns.
+
+        Returns
+        -------
+        numpy.ndarray
+            The image (height, width, channels) float32, not clipped to [0, 1].
 
         Raises
         ------
         InputError
-            If there is no such image, it was rejected, the run has fewer patterns, or images cannot be had from its
-            coefficients.
+            If the image does not exist or was rejected, the run has fewer patterns, or its coefficients cannot be
+            turned into images.
         """
         most = self.pattern_images.shape[0]
         if not 0 <= rank <= most:
@@ -165,26 +171,26 @@ class Run:
         return np.asarray(self.mean_image[:]) + self._combined(self.scores[self.row(key)], rank)
 
     def row(self, key: str) -> int:
-        """Row of an image in coefficients and scores.
+        """Return the row of an image in coefficients and scores.
 
         Raises
         ------
         InputError
-            If there is no such image, or it was rejected.
+            If the image does not exist or was rejected.
         """
         samples = self.tables["samples"]
         position = samples["key"].index(key).as_py()
         if position < 0:
             raise InputError(
-                f"The run {self.paths.run_id} has no image {key!r}; the column key of its table samples names all, "
-                f"such as {samples['key'][0].as_py()!r}."
+                f"The run {self.paths.run_id} has no image {key!r}; the column key of its table samples lists the "
+                f"names, such as {samples['key'][0].as_py()!r}."
             )
         if not samples["valid"][position].as_py():
             raise InputError(f"The image {key} was rejected; the table rejects says why.")
         return int(samples["row"][position].as_py())
 
     def _combined(self, weights: Any, rank: int) -> Image:  # noqa: ANN401 - an array from Zarr
-        """The first images of patterns times weights (patterns,), summed."""
+        """Return the sum of the first `rank` pattern images times their weights (patterns,)."""
         images = np.asarray(self.pattern_images[:rank])
         return np.tensordot(np.asarray(weights, np.float32)[:rank], images, 1)
 
@@ -195,19 +201,19 @@ def open_run(run: str | Path | StorePath = "latest", *, workspace: str | Path = 
     Parameters
     ----------
     run
-        The folder or URL of a run; a workspace, which means its latest run; a run id; or latest.
+        Folder or URL of a run, folder or URL of a workspace (for its latest run), a run id, or `latest`.
     workspace
-        Where runs lie that are given by id.
+        Folder or URL of the workspace, for a run id or `latest`.
 
     Returns
     -------
     Run
-        The run. Nothing is read but its manifest until it is asked for.
+        The run. Only its manifest is read until you access more.
 
     Raises
     ------
     InputError
-        If there is no such run, or it was never finished; the sentence says which of the two, and where it was sought.
+        If the run does not exist or was never finished. The message says which, and where it was searched.
 
     Examples
     --------
@@ -221,17 +227,18 @@ def open_run(run: str | Path | StorePath = "latest", *, workspace: str | Path = 
     if address.startswith(SCHEMES) or Path(address).is_dir():
         return Run(_run_at(address))
     if address != "latest" and not RUN_ID_PATTERN.fullmatch(address):
-        raise InputError(f"There is no folder {address}; give the folder of a run, a run id, or a workspace.")
+        raise InputError(f"There is no folder {address}; pass the folder of a run, a run id, or a workspace.")
     space = Workspace(workspace)
     if not space.folder.is_dir():
         raise InputError(
-            f"There is no workspace {space.folder} to look for the run {address} in; pass workspace=, or its folder."
+            f"The workspace {space.folder}, in which to look for the run {address}, does not exist; pass workspace=, "
+            "or the folder of the run."
         )
     return Run(space.find(address))
 
 
 def _run_at(address: str) -> RunPaths:
-    """The finished run in a folder, or the latest of the workspace that the folder is."""
+    """Return the finished run in a folder or, if the folder is a workspace, its latest run."""
     place = open_path(address)
     if (place / "runs").is_dir():
         return Workspace(address).find("latest")

@@ -1,4 +1,4 @@
-"""Shards of coefficients, stored once under an address made from all that they depend on."""
+"""Shards of coefficients, stored once under an address that is a hash of everything they depend on."""
 
 import hashlib
 import importlib.metadata
@@ -15,13 +15,13 @@ from storage.runs.workspace import Workspace
 from storage.stores.checked_json import read_checked, write_checked
 
 FORMAT_VERSION = 1
-# The distributions whose versions decide what an image's coefficients are.
+# The packages whose versions an image's coefficients depend on.
 DECODERS = ("numpy", "pillow", "pywavelets", "simplejpeg")
 
 
 @dataclass(frozen=True)
 class Reject:
-    """One image of a shard that could not be used: its position in the shard and why."""
+    """An image of a shard that could not be used: its position in the shard, and the reason."""
 
     position: int
     reason: str
@@ -30,18 +30,18 @@ class Reject:
 
 @dataclass(frozen=True)
 class Marker:
-    """What is written beside a chunk once it is complete.
+    """The marker of a shard, written beside its chunk once that is complete.
 
     Attributes
     ----------
     key
         The shard's address.
     rows
-        Images in the shard, rejected ones included.
+        Number of images in the shard, rejected ones included.
     bytes, blake3
-        Size and digest of the chunk file.
+        Size in bytes and digest of the chunk file.
     rejects
-        Images whose rows are NaN.
+        Rejected images, whose rows are NaN.
     """
 
     key: str
@@ -52,18 +52,18 @@ class Marker:
 
 
 def shard_key(image_digests: bytes, chunk_shape: tuple[int, int], transform: str, version: str) -> str:
-    """The address of a shard: a digest of its images, in order, and one of everything that is done to them.
+    """Return the address of a shard: a digest of its images, in order, and a digest of their processing.
 
     Parameters
     ----------
     image_digests
-        Digests of the stored bytes of the images, one after the other.
+        Digests of the stored bytes of the images, concatenated.
     chunk_shape
-        Rows and columns of the chunk.
+        Number of rows and columns of the chunk.
     transform
-        Canonical description of the transform's settings and of the form images are brought to.
+        Canonical description of the transform's settings and of the shape and channels of its input.
     version
-        Of the code that decodes and transforms.
+        Version of the code that decodes and transforms.
     """
     recipe = json.dumps([FORMAT_VERSION, chunk_shape, transform, version, _versions()], sort_keys=True)
     images = hashlib.sha256(image_digests)
@@ -72,23 +72,23 @@ def shard_key(image_digests: bytes, chunk_shape: tuple[int, int], transform: str
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
-    """Of what decodes; looking them up takes longer than the rest of an address."""
+    """Return the versions of the decoding packages; cached, since looking them up is slow."""
     return {name: importlib.metadata.version(name) for name in DECODERS}
 
 
 def same_recipe(key: str, other: str) -> bool:
-    """Whether the same is done to the images of both shards."""
+    """Whether the images of both shards are processed in the same way."""
     return key.rpartition("-")[2] == other.rpartition("-")[2]
 
 
 def find_shard(workspace: Workspace, key: str) -> Marker | None:
-    """The marker of a complete shard, or None if it was never completed, or damaged: then it is to be made again."""
+    """Return the marker of a complete shard, or None if the shard is incomplete or damaged and must be made again."""
     marker = read_marker(workspace, key)
     return marker if marker and workspace.chunk(key).size() == marker.bytes else None
 
 
 def read_marker(workspace: Workspace, key: str) -> Marker | None:
-    """What a marker says, or None if there is none, or a damaged one."""
+    """Read a marker; None if it does not exist or is damaged."""
     try:
         content = read_checked(workspace.marker(key))
         return Marker(**{**content, "rejects": tuple(Reject(**reject) for reject in content["rejects"])})

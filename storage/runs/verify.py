@@ -1,4 +1,4 @@
-"""Look whether every file of a finished run is as it was written."""
+"""Verify that every file of a finished run is intact."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,14 +17,14 @@ MISSING, DAMAGED = "missing", "damaged"
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that is not as it should be, and what is wrong with it."""
+    """A file that is missing or damaged, and which of the two."""
 
     path: StorePath
     problem: str
 
 
 def sound_manifest(paths: RunPaths) -> Manifest:
-    """The manifest of a run, or else its copy.
+    """Read the manifest of a run, or its copy if the manifest is damaged or missing.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def sound_manifest(paths: RunPaths) -> Manifest:
 
 
 def newest_sealed(workspace: Workspace) -> str:
-    """Id of the run that was sealed last, as those manifests tell that can be read."""
+    """Return the id of the run sealed last, among those whose manifest can be read."""
     sealed = []
     for paths in filter(lambda paths: paths.finished, workspace.runs()):
         with suppress(InputError):
@@ -47,12 +47,12 @@ def newest_sealed(workspace: Workspace) -> str:
 
 
 def verify(workspace: Workspace, paths: RunPaths) -> Iterator[Fault]:
-    """Read every file of a run, its shards and `latest`, and tell those that are not as they were written.
+    """Read every file of a run, its shards and `latest`; yield those that are missing or damaged.
 
     Parameters
     ----------
     workspace
-        Where the run's shards lie.
+        The workspace that holds the run's shards.
     paths
         The run.
 

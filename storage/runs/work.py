@@ -1,4 +1,4 @@
-"""The intermediate state of an unfinished run: what its stages hand to each other, and what it continues from."""
+"""The intermediate state of an unfinished run. Stages pass it on, and an interrupted run continues from it."""
 
 from dataclasses import dataclass
 
@@ -13,32 +13,32 @@ class WorkPaths:
 
     @property
     def listing(self) -> StorePath:
-        """Every sample in row order, a batch a shard."""
+        """All samples in row order, one batch per shard."""
         return self.folder / "listing.batches"
 
     @property
     def totals(self) -> StorePath:
-        """What the transform found."""
+        """Totals of the transform: counts, energy and digest of the dataset."""
         return self.folder / "totals.json"
 
     @property
     def transformed(self) -> StorePath:
-        """Says that all shards are transformed and the first pass is finished."""
+        """Marker that all shards are transformed and the first pass is finished."""
         return self.folder / "transformed"
 
     @property
     def shift(self) -> StorePath:
-        """Mean of some images, that the first pass is taken about."""
+        """Mean of some images, subtracted from all in the first pass."""
         return self.folder / "shift.npy"
 
     @property
     def thresholds(self) -> StorePath:
-        """What shuffled labels are made from."""
+        """Thresholds that shuffled labels are drawn by."""
         return self.folder / "thresholds.npy"
 
     @property
     def projection(self) -> StorePath:
-        """Merged sums of the projecting pass."""
+        """Merged sums of the projection pass."""
         return self.folder / "projection.npz"
 
     @property
@@ -48,7 +48,7 @@ class WorkPaths:
 
     @property
     def judges(self) -> StorePath:
-        """What images are judged by: all scores' histograms, and classifiers."""
+        """Histograms of all scores, and classifiers, which images are judged by."""
         return self.folder / "judges.npz"
 
     @property
@@ -57,16 +57,16 @@ class WorkPaths:
         return self.folder / "verdicts.npz"
 
     def judgement(self, shard: int) -> StorePath:
-        """What each sample of a shard was judged to be."""
+        """Judgement of each sample of a shard."""
         return self.folder / "judgements" / f"{shard:06d}.batches"
 
     @property
     def parts(self) -> StorePath:
-        """Folder of what became of samples."""
+        """Folder of the files of `part`."""
         return self.folder / "parts"
 
     def part(self, shard: int) -> StorePath:
-        """What became of each sample of a shard."""
+        """Outcome of the transform for each sample of a shard."""
         return self.parts / f"{shard:06d}.batches"
 
     def basis(self, number: int) -> StorePath:
@@ -78,7 +78,7 @@ class WorkPaths:
         return self.folder / f"product-{number:02d}.npy"
 
     def values(self, number: int) -> StorePath:
-        """Squared singular values as the passes up to `number` see them."""
+        """Squared singular values as estimated after pass `number`."""
         return self.folder / f"values-{number:02d}.npy"
 
     def scale_basis(self, number: int) -> StorePath:
@@ -110,5 +110,5 @@ class WorkPaths:
 
     @property
     def weights(self) -> StorePath:
-        """What patterns are combined from rows with, (images fitted, patterns) float32."""
+        """Weights that combine rows into patterns, (images fitted, patterns) float32."""
         return self.folder / "weights.npy"

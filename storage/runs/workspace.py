@@ -1,4 +1,4 @@
-"""Where everything lies: every path of a workspace is made here, but for the state of an unfinished run (work.py)."""
+"""All paths of a workspace, except those of an unfinished run's state, which work.py has."""
 
 import re
 from contextlib import AbstractContextManager
@@ -23,17 +23,17 @@ class RunPaths:
 
     @property
     def run_id(self) -> str:
-        """The run's name: its folder's name."""
+        """The run's id, which is its folder's name."""
         return self.folder.name
 
     @property
     def settings(self) -> StorePath:
-        """Settings the run's numbers depend on."""
+        """Settings that the run's numbers depend on."""
         return self.folder / "settings.json"
 
     @property
     def plan(self) -> StorePath:
-        """The plan the run follows."""
+        """The run's plan."""
         return self.folder / "plan.json"
 
     @property
@@ -78,39 +78,39 @@ class RunPaths:
 
     @property
     def report(self) -> StorePath:
-        """What a person reads: one HTML file that needs no other."""
+        """The report: one self-contained HTML file."""
         return self.folder / "report.html"
 
     def figure(self, name: str) -> StorePath:
-        """A picture for a paper, by its file name."""
+        """A figure of the report as a file of its own, by its file name."""
         return self.folder / "figures" / name
 
     def of_report(self, path: StorePath) -> bool:
-        """Whether a file is the report or one of its figures, which follow from the others."""
+        """Whether a file is the report or one of its figures, which can be made again from the other files."""
         return path == self.report or path.is_below(self.folder / "figures")
 
     def of_drift(self, path: StorePath) -> bool:
-        """Whether a file is a table of the comparison with the run before, which follows from the two runs."""
+        """Whether a file is a table of the comparison with the run before, which can be made again from the two."""
         return path.is_below(self.tables) and path.name.startswith("compared_")
 
     @property
     def manifest(self) -> StorePath:
-        """Written last: without it the run is not finished."""
+        """The manifest, written last: a run without it is not finished."""
         return self.folder / "manifest.json"
 
     @property
     def manifest_copy(self) -> StorePath:
-        """The manifest once more, so that it can be brought back."""
+        """A copy of the manifest, to restore it from."""
         return self.folder / "manifest.copy.json"
 
     @property
     def finished(self) -> bool:
-        """Whether the run was sealed, even if its manifest was lost since."""
+        """Whether the run was sealed, even if its manifest was lost later."""
         return self.manifest.exists() or (self.manifest_copy.exists() and not self.work.folder.is_dir())
 
     @property
     def work(self) -> WorkPaths:
-        """Intermediate state, while the run is unfinished."""
+        """Paths of the run's intermediate state, which exists while the run is unfinished."""
         return WorkPaths(self.folder / "work")
 
     @property
@@ -125,7 +125,7 @@ class RunPaths:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder of runs and of the shards they share.
+    """A folder with runs and the shards that they share.
 
     Parameters
     ----------
@@ -137,28 +137,31 @@ class Workspace:
 
     @property
     def folder(self) -> StorePath:
-        """All of it."""
+        """The folder itself."""
         return open_path(self.address)
 
     def chunk(self, key: str) -> StorePath:
-        """Encoded coefficients of the shard with this key."""
+        """Path of the chunk with the encoded coefficients of a shard."""
         return self.folder / "shards" / key[:2] / key
 
     def marker(self, key: str) -> StorePath:
-        """What says that the shard's chunk is complete."""
+        """Path of the marker that a shard's chunk is complete."""
         return self.folder / "shards" / key[:2] / f"{key}.json"
 
     def seen(self, run_id: str) -> StorePath:
-        """How the dataset's files looked to a run: saves the next one reading, and may be removed at any time."""
+        """Stamps of the dataset's files when a run read them.
+
+        With them the next run need not read unchanged files. They may be removed at any time.
+        """
         return self.folder / "seen" / f"{run_id}.batches"
 
     @property
     def latest(self) -> StorePath:
-        """Holds the id of the newest finished run; while a run is sealed, before it on a line of its own."""
+        """File with the id of the newest finished run. While a run is sealed, its id is on a line before that."""
         return self.folder / "runs" / "latest"
 
     def latest_id(self) -> str | None:
-        """The newest finished run: of those that `latest` names the first that is finished, or else the first."""
+        """Return the id of the newest finished run: the first finished one that `latest` names, or else the first."""
         try:
             named = self.latest.read_bytes().decode(errors="replace").split()
         except FileNotFoundError:
@@ -179,20 +182,20 @@ class Workspace:
         return self.folder / "comparisons" / f"{first}--{second}"
 
     def run(self, run_id: str, folder: str = "runs") -> RunPaths:
-        """Paths of the run with this id, whether it exists or not."""
+        """Paths of the run with this id. It need not exist."""
         return RunPaths(self.folder / folder / run_id)
 
     def runs(self) -> list[RunPaths]:
-        """All runs, finished or not, in the order of their ids: oldest first, if the ids were not chosen by hand."""
+        """List all runs, finished or not, by id: oldest first unless ids were chosen by hand."""
         return [self.run(name) for name in self.folder.store.folders("runs")]
 
     def find(self, name: str) -> RunPaths:
-        """The finished run called `name`: an id, a path or URL, or `latest`.
+        """Return the finished run called `name`: an id, a path or URL, or `latest`.
 
         Raises
         ------
         InputError
-            If there is no such run, or it was never finished.
+            If the run does not exist or was never finished.
         """
         if name == "latest":
             newest = self.latest_id()
@@ -202,29 +205,29 @@ class Workspace:
         elsewhere = name.startswith(SCHEMES) or Path(name).is_dir()
         paths = RunPaths(open_path(name)) if elsewhere else self.run(name)
         if not paths.folder.is_dir():
-            raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows which there are.")
+            raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows its runs.")
         if not paths.finished:
             raise InputError(f"Run {paths.run_id} was never finished; the same eigenwave run command continues it.")
         return paths
 
     def home(self, name: str) -> "Workspace":
-        """The workspace of the run called `name`: this one, unless the name is a path or URL of a run elsewhere."""
+        """Return the workspace of the run called `name`: this one unless `name` is a path or URL of a run elsewhere."""
         if "/runs/" in name and (name.startswith(SCHEMES) or Path(name).is_dir()):
             return Workspace(name.rpartition("/runs/")[0])
         return self
 
     def prepare(self) -> None:
-        """Make sure that the workspace can be written.
+        """Check that the workspace can be written.
 
         Raises
         ------
         InputError
-            If it cannot, with the reason.
+            If it cannot; the message has the reason.
         """
         self.folder.store.require_usable()
 
     def lock(self) -> AbstractContextManager[Lease]:
-        """Hold the workspace for one writer; who is killed needs no cleaning up.
+        """Lock the workspace for one writer. A killed writer's lock is released without cleanup.
 
         Raises
         ------
@@ -235,21 +238,22 @@ class Workspace:
 
 
 def new_run_id() -> str:
-    """A run id such as r-20261122T031500-7f3a: starts with a letter, sorts by time to a 65,536th of a second."""
+    """Make a run id such as r-20261122T031500-7f3a. Ids sort by time, to 1/65,536 of a second."""
     now = datetime.now(UTC)
     return f"r-{now:%Y%m%dT%H%M%S}-{now.microsecond * 2**16 // 10**6:04x}"
 
 
 def checked_run_id(run_id: str) -> str:
-    """`run_id` itself, if it can name a folder.
+    """Return `run_id` unchanged.
 
     Raises
     ------
     InputError
-        If it cannot.
+        If it cannot name a run's folder.
     """
     if not RUN_ID_PATTERN.fullmatch(run_id) or run_id == "latest":
         raise InputError(
-            f"The run id {run_id!r} is not possible: use letters, digits, dots, dashes and underscores, a letter first."
+            f"The run id {run_id!r} is not allowed: begin with a letter, use letters, digits, dots, dashes and "
+            "underscores, and avoid the word latest."
         )
     return run_id

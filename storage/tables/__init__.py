@@ -1,1 +1,1 @@
-"""Schemas, Parquet tables, and batches that are read one by one."""
+"""Table schemas, Parquet tables, and files of batches that are read one by one."""

@@ -1,7 +1,7 @@
-"""Tables of state, a batch a shard: each is read by itself, in a time that does not grow with the others.
+"""Tables of intermediate state with one batch per shard. The time to read a batch does not depend on their number.
 
-A file is where its batches begin and end, then the batches: Arrow streams, each followed by its CRC-32C. (Parquet has
-one footer for all row groups, which is parsed for every one that is read: 60 ms if there are 10,000.)
+A file begins with the offsets of its batches. Each batch is an Arrow stream followed by its CRC-32C. Parquet is not
+used here because reading any row group parses the footer of all: 60 ms if there are 10,000.
 """
 
 import json
@@ -30,20 +30,20 @@ def write_batches(
     columns: Callable[[int], Mapping[str, Any]],
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write so many batches.
+    """Write a file of `count` batches.
 
     Parameters
     ----------
     path
         The file.
     schema
-        One of `storage.tables.schemas`.
+        A schema of `storage.tables.schemas`.
     count
-        Batches, at least one.
+        Number of batches, at least one.
     columns
-        Gives those of a batch, by its number.
+        Function that returns the columns of a batch by its number.
     metadata
-        Written with each batch.
+        Metadata written with each batch, as JSON.
     """
     described = schema.with_metadata({METADATA: json.dumps(metadata)})
     offsets = np.zeros(count + 1, OFFSET)
@@ -65,7 +65,7 @@ def write_batch(path: StorePath, schema: pa.Schema, columns: Mapping[str, Any], 
 
 
 def read_batch(path: StorePath, number: int = 0) -> pa.Table:
-    """A batch, whose checksum is checked.
+    """Read a batch and verify its checksum.
 
     Raises
     ------
@@ -78,13 +78,13 @@ def read_batch(path: StorePath, number: int = 0) -> pa.Table:
         with pa.ipc.open_stream(pa.py_buffer(content)) as stream:
             return stream.read_all()
     except OSError as error:
-        raise DamagedError(f"The table {path} cannot be read: {error.strerror or 'it is not there'}") from None
+        raise DamagedError(f"The table {path} cannot be read: {error.strerror or 'it does not exist'}") from None
     except (ValueError, pa.ArrowException):
         raise DamagedError(f"The table {path} cannot be read: it is damaged") from None
 
 
-def metadata_of(batch: pa.Table, name: str) -> Any:  # noqa: ANN401 - what was written
-    """One entry of what was written with a batch."""
+def metadata_of(batch: pa.Table, name: str) -> Any:  # noqa: ANN401 - JSON
+    """Return one entry of a batch's metadata."""
     return json.loads(batch.schema.metadata[METADATA])[name]
 
 
@@ -96,12 +96,12 @@ def _encoded(table: pa.Table) -> memoryview:
 
 
 def _content(file: BinaryIO, number: int) -> memoryview:
-    """The bytes of a batch, without the checksum.
+    """Read the bytes of a batch, without the checksum.
 
     Raises
     ------
     ValueError
-        If they are not there as they were written.
+        If the batch does not exist or its bytes differ from those written.
     """
     size = file.seek(0, os.SEEK_END)
     first, _ = _offsets(file, 0)
@@ -112,12 +112,12 @@ def _content(file: BinaryIO, number: int) -> memoryview:
     stored = memoryview(file.read(stop - start))
     content, checksum = stored[:-CHECKSUM_BYTES], stored[-CHECKSUM_BYTES:]
     if checksum != _checksum(content):
-        raise ValueError("its bytes are not as they were written")
+        raise ValueError("its bytes differ from those written")
     return content
 
 
 def _offsets(file: BinaryIO, number: int) -> tuple[int, int]:
-    """Where a batch begins and ends."""
+    """Offsets of a batch's first byte and of the byte after its last."""
     file.seek(number * OFFSET.itemsize)
     start, stop = np.frombuffer(file.read(2 * OFFSET.itemsize), OFFSET).tolist()
     return start, stop

@@ -1,4 +1,4 @@
-"""Parquet tables: their schemas as data, and the one way they are written and read."""
+"""Write and read Parquet tables."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ GROUP_ROWS = 2**16
 
 
 class TableWriter:
-    """Writes a table of any number of pieces in row groups of `GROUP_ROWS`: every one adds to what readers parse."""
+    """Writes a table piece by piece in row groups of `GROUP_ROWS`, since readers parse the metadata of every group."""
 
     def __init__(self, writer: pq.ParquetWriter) -> None:
         self._writer = writer
@@ -27,14 +27,14 @@ class TableWriter:
         self._rows = 0
 
     def write(self, piece: pa.Table) -> None:
-        """The next rows."""
+        """Add the next rows."""
         self._held.append(piece)
         self._rows += len(piece)
         if self._rows >= GROUP_ROWS:
             self._write(self._rows // GROUP_ROWS * GROUP_ROWS)
 
     def close(self) -> None:
-        """The rows that make no whole group."""
+        """Write the last rows, which do not fill a group."""
         self._write(self._rows)
 
     def _write(self, rows: int) -> None:
@@ -46,20 +46,20 @@ class TableWriter:
 
 @contextmanager
 def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[TableWriter]:
-    """A writer of a Parquet file that appears whole when the block ends, with page checksums.
+    """Open a writer of a Parquet file with page checksums. The file appears whole when the block ends.
 
     Parameters
     ----------
     path
         The file.
     schema
-        One of this module's schemas.
+        A schema of `storage.tables.schemas`.
     metadata
-        Written into the schema metadata as JSON under the key `eigenwave`, with the schema version.
+        Metadata written, with the schema version, as JSON under the key `eigenwave` of the schema metadata.
     """
     content = json.dumps({"schema_version": SCHEMA_VERSION, **metadata}, sort_keys=True)
     described = schema.with_metadata({"eigenwave": content})
-    # Keys, digests and numbers hardly repeat: looking for repetitions makes them larger, and slower to read.
+    # Keys, digests and numbers rarely repeat, so a dictionary would make them larger and slower to read.
     repetitive = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     options = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": repetitive}
     with replacing(path) as partial, pq.ParquetWriter(partial, described, **options) as file:
@@ -75,12 +75,12 @@ def write_table(path: StorePath, schema: pa.Schema, columns: Mapping[str, Any], 
 
 
 def to_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
-    """An Arrow table from columns, in the schema's order and types; NaN becomes null.
+    """Make an Arrow table from columns, in the schema's order and types; NaN becomes null.
 
     Raises
     ------
     EigenwaveError
-        If a statistic is infinite: it must have been refused or made null before.
+        If a value is infinite. Such a statistic should have been refused or made null before.
     """
     arrays = [_column(field, columns[field.name]) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
@@ -98,7 +98,7 @@ def _column(field: pa.Field, values: Any) -> pa.Array:  # noqa: ANN401 - anythin
 
 
 def read_table(path: StorePath, columns: list[str] | None = None) -> pa.Table:
-    """Read a table, checking the page checksums.
+    """Read a table and verify its page checksums.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def schema_version(path: StorePath) -> int:
 
 
 def read_rows(path: StorePath, columns: list[str], rows: range) -> pa.Table:
-    """Read some rows of a table, as many of them as there are, checking the page checksums.
+    """Read the rows in a range that the table has, and verify their page checksums.
 
     Raises
     ------
@@ -141,14 +141,14 @@ def read_rows(path: StorePath, columns: list[str], rows: range) -> pa.Table:
     """
     with _opened(path) as file:
         there = file.metadata
-        size = there.row_group(0).num_rows if there.num_rows else 1  # that of all row groups but the last
+        size = there.row_group(0).num_rows if there.num_rows else 1  # all row groups but the last have this size
         groups = range(rows.start // size, -(-min(rows.stop, there.num_rows) // size))
         found = file.read_row_groups(groups, columns, use_threads=False)
         return found.slice(rows.start - groups.start * size, len(rows))
 
 
 def read_groups(path: StorePath, columns: list[str]) -> Iterator[pa.Table]:
-    """Read a table one row group after the other, checking the page checksums.
+    """Read a table one row group after the other, and verify the page checksums.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The columns of every table, with their descriptions: the schema is part of the documentation."""
+"""The columns of every table with their descriptions, which the documentation repeats."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,13 +21,13 @@ def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
 
 
 _JUDGEMENT_FIELDS = (
-    _field("label_suspicion", pa.float64(), "Log-posterior of the likeliest other class less that of the label."),
-    _field("likely_class_id", pa.int32(), "Class that is likeliest by the scores."),
+    _field("label_suspicion", pa.float64(), "Log-posterior of the likeliest other class minus that of the label."),
+    _field("likely_class_id", pa.int32(), "Likeliest class by the scores."),
 )
 _SAMPLE_FIELDS = (
     _field("row", pa.int64(), "Row of the image in coefficients and scores."),
     _field("key", pa.string(), "Name of the image in its source."),
-    _field("shard", pa.int32(), "Shard, and chunk of the arrays, that holds the row."),
+    _field("shard", pa.int32(), "Number of the shard, which is also the chunk of the arrays, that holds the row."),
     _field("class_id", pa.int32(), "Number of the class; -1 if the image was removed from the dataset."),
     _field("split", SPLIT, "Split of the source; patterns are fitted on one of them."),
 )
@@ -43,27 +43,31 @@ def _of_run(fields: Iterable[pa.Field]) -> pa.Schema:
 TABLES: Mapping[str, pa.Schema] = {
     "patterns": _of_run(
         [
-            _field("pattern", pa.int32(), "Number of the pattern, by falling singular value."),
+            _field("pattern", pa.int32(), "Number of the pattern, in descending order of singular value."),
             _field("singular_value", pa.float64(), "Norm of the pattern's scores over the fitted images."),
             _field("energy_share", pa.float64(), "Squared singular value over the total energy about the mean."),
             _field("cumulative_energy", pa.float64(), "Energy share of this pattern and all before it."),
-            _field("residual", pa.float64(), "Norm of G v - s^2 v over s^2, G the Gram matrix: 0 if exact."),
-            _field("psnr", pa.float64(), "dB, of held-out images rebuilt from this pattern and all before it."),
+            _field("residual", pa.float64(), "Norm of G v - s^2 v over s^2 with the Gram matrix G; 0 if exact."),
+            _field("psnr", pa.float64(), "PSNR in dB of held-out images rebuilt from this pattern and all before it."),
             _field("eta_squared", pa.float64(), "Part of the scores' variance that lies between classes."),
             _field("eta_squared_low", pa.float64(), "Lower end of the 95 % interval of eta squared, its bias removed."),
             _field("eta_squared_high", pa.float64(), "Upper end of that interval."),
             _field("omega_squared", pa.float64(), "Eta squared with its bias removed; may be negative."),
-            _field("f_statistic", pa.float64(), "One-way analysis of variance over the classes."),
-            _field("p_value", pa.float64(), "Of the F statistic, with C - 1 and n - C degrees of freedom."),
-            _field("q_value", pa.float64(), "Benjamini-Hochberg over the patterns."),
-            _field("kruskal_wallis", pa.float64(), "Statistic of Kruskal and Wallis, from ranks of the scores."),
-            _field("kruskal_wallis_p_value", pa.float64(), "Of that statistic, with C - 1 degrees of freedom."),
-            _field("mutual_information", pa.float64(), "Nats that a score tells of the class, bias removed."),
+            _field("f_statistic", pa.float64(), "F statistic of a one-way analysis of variance over the classes."),
+            _field("p_value", pa.float64(), "p-value of the F statistic with C - 1 and n - C degrees of freedom."),
+            _field("q_value", pa.float64(), "p-value adjusted by Benjamini and Hochberg over the patterns."),
+            _field("kruskal_wallis", pa.float64(), "Kruskal-Wallis statistic of the ranks of the scores."),
+            _field("kruskal_wallis_p_value", pa.float64(), "p-value of that statistic with C - 1 degrees of freedom."),
+            _field(
+                "mutual_information", pa.float64(), "Mutual information of score and class in nats, its bias removed."
+            ),
             _field("null_eta_squared_max", pa.float64(), "Largest eta squared among the shuffled labels."),
             _field("null_eta_squared_p95", pa.float64(), "95 % quantile of eta squared among the shuffled labels."),
-            _field("null_kruskal_wallis_max", pa.float64(), "Largest of that statistic among the shuffled labels."),
+            _field(
+                "null_kruskal_wallis_max", pa.float64(), "Largest Kruskal-Wallis statistic among the shuffled labels."
+            ),
             _field("null_mutual_information_max", pa.float64(), "Largest mutual information among 8 of the shuffles."),
-            _field("top_class", CLASS_NAME, "Class whose mean score stands out most, by Cohen's d in magnitude."),
+            _field("top_class", CLASS_NAME, "Class with the largest magnitude of Cohen's d."),
         ]
     ),
     "pattern_class": _of_run(
@@ -71,13 +75,19 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("pattern", pa.int32(), "Number of the pattern."),
             _field("class_id", pa.int32(), "Number of the class."),
             _field("class_name", CLASS_NAME, "Name of the class."),
-            _field("n", pa.int64(), "Fitted images of the class."),
+            _field("n", pa.int64(), "Number of fitted images of the class."),
             _field("mean_score", pa.float64(), "Mean score of the class on the pattern."),
             _field("cohens_d", pa.float64(), "Class mean minus mean of all others, in within-class deviations."),
-            _field("p_value", pa.float64(), "Of the t test that belongs to Cohen's d, two-sided."),
-            _field("q_value", pa.float64(), "Benjamini-Hochberg over all pairs of pattern and class."),
+            _field("p_value", pa.float64(), "p-value of the two-sided t test that belongs to Cohen's d."),
+            _field(
+                "q_value",
+                pa.float64(),
+                "p-value adjusted by Benjamini and Hochberg over all pairs of pattern and class.",
+            ),
             _field("energy_share", pa.float64(), "The class's part of the pattern's squared scores."),
-            _field("auc", pa.float64(), "Chance that an image of the class scores higher than one of another."),
+            _field(
+                "auc", pa.float64(), "Probability that an image of the class scores higher than an image of another."
+            ),
             _field("null_cohens_d_max", pa.float64(), "Largest magnitude of Cohen's d among the shuffled labels."),
             _field("null_auc_max", pa.float64(), "Largest auc, or 1 - auc, among the shuffled labels."),
         ]
@@ -88,19 +98,31 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("class_id", pa.int32(), "Number of the class."),
             _field("class_name", CLASS_NAME, "Name of the class."),
             _field("tau", pa.float64(), "Unevenness of the classes' variances along the pattern."),
-            _field("share", pa.float64(), "The class's share of the variance along it, each class weighing the same."),
-            _field("held_out_share", pa.float64(), "The same among images held out."),
-            _field("replicability", pa.float64(), "Correlation over the classes of these two shares of the pattern."),
+            _field(
+                "share",
+                pa.float64(),
+                "Class's share of the variance along the pattern; all classes have the same weight.",
+            ),
+            _field("held_out_share", pa.float64(), "The same among held-out images."),
+            _field("replicability", pa.float64(), "Correlation of share and held_out_share over the classes."),
         ]
     ),
     "class_patterns": _of_run(
         [
             _field("class_id", pa.int32(), "Number of the class."),
             _field("class_name", CLASS_NAME, "Name of the class."),
-            _field("number", pa.int32(), "0 is the pattern that is most the class's own."),
-            _field("share", pa.float64(), "The class's share of the variance along it, each class weighing the same."),
-            _field("angular_distance", pa.float64(), "pi/4: all variance is the class's, 0: it has that of the rest."),
-            _field("held_out_angular_distance", pa.float64(), "The same among images held out."),
+            _field("number", pa.int32(), "Place among the class's own patterns; 0 is the most distinctive."),
+            _field(
+                "share",
+                pa.float64(),
+                "Class's share of the variance along the pattern; all classes have the same weight.",
+            ),
+            _field(
+                "angular_distance",
+                pa.float64(),
+                "Angular distance: pi/4 if all variance is the class's, 0 if it equals that of the rest.",
+            ),
+            _field("held_out_angular_distance", pa.float64(), "The same among held-out images."),
             _field("null_angular_distance", pa.float64(), "Angular distance that shuffled labels reach."),
         ]
     ),
@@ -108,12 +130,12 @@ TABLES: Mapping[str, pa.Schema] = {
         [
             _field("pattern", pa.int32(), "Number of the pattern."),
             _field("side", pa.dictionary(pa.int8(), pa.string()), "positive: highest scores, negative: lowest."),
-            _field("place", pa.int32(), "0 is the highest, or the lowest."),
+            _field("place", pa.int32(), "Place in that order, from 0."),
             _field("row", pa.int64(), "Row of the image in coefficients and scores."),
             _field("key", pa.string(), "Name of the image in its source."),
             _field("class_id", pa.int32(), "Number of the class; -1 if the image was removed from the dataset."),
             _field("class_name", CLASS_NAME, "Name of the class; null if the image was removed from the dataset."),
-            _field("score", pa.float64(), "How much of the pattern is in the image."),
+            _field("score", pa.float64(), "Score of the image on the pattern."),
         ]
     ),
     "pattern_bands": _of_run(
@@ -122,16 +144,24 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("level", pa.int32(), "Level of the band, 1 the finest."),
             _field("orientation", BAND_NAME, "Band: LL, LH, HL or HH; horizontal filter first."),
             _field("channel", pa.int32(), "Channel of the colour space, from 0."),
-            _field("energy_share", pa.float64(), "Part of the pattern's squared coefficients that lies there."),
+            _field(
+                "energy_share",
+                pa.float64(),
+                "Part of the pattern's squared coefficients that lies in this band and channel.",
+            ),
         ]
     ),
     "scales": _of_run(
         [
-            _field("level", pa.int32(), "Level of the columns that were decomposed on their own, 1 the finest."),
+            _field("level", pa.int32(), "Level of the columns decomposed on their own, 1 the finest."),
             _field("orientation", BAND_NAME, "Their band: LL, LH, HL or HH; null for all details of the level."),
             _field("channel", pa.int32(), "Their channel of the colour space, from 0; null for all."),
-            _field("coefficients", pa.int32(), "Columns."),
-            _field("patterns", pa.int32(), "Leading patterns of these columns that learnability is taken from."),
+            _field("coefficients", pa.int32(), "Number of columns."),
+            _field(
+                "patterns",
+                pa.int32(),
+                "Number of leading patterns of these columns that learnability is computed from.",
+            ),
             _field("energy_share", pa.float64(), "Part of all energy about the mean that lies in these columns."),
             _field("captured", pa.float64(), "Part of the columns' energy that the patterns hold."),
             _field("learnability", pa.float64(), "Pillai's trace over C - 1 of the scores on these patterns."),
@@ -144,7 +174,7 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
     "suspects": _of_run(
         [
-            _field("place", pa.int32(), "0 is the image whose label fits worst."),
+            _field("place", pa.int32(), "Place in the order of suspicion; 0 is the image whose label fits worst."),
             _field("row", pa.int64(), "Row of the image in coefficients and scores."),
             _field("key", pa.string(), "Name of the image in its source."),
             _field("class_id", pa.int32(), "Number of the class that the image is labelled with."),
@@ -159,31 +189,39 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("key", pa.string(), "Name of the image in its source."),
             _field("class_id", pa.int32(), "Number of the class that the image is labelled with."),
             _field("class_name", CLASS_NAME, "Name of that class."),
-            _field("example", pa.bool_(), "True for the few that the report shows as growing sums of patterns."),
-            _field("image", pa.binary(), "The image, made small, as a WebP file."),
+            _field("example", pa.bool_(), "True for the few images that the report shows as growing sums of patterns."),
+            _field("image", pa.binary(), "Thumbnail of the image, a WebP file."),
         ]
     ),
     "label_noise": _of_run(
         [
             _field("fraction", pa.float64(), "Part of the labels replaced at random."),
-            _field("measured", pa.float64(), "Learnability that is left."),
-            _field("predicted", pa.float64(), "Learnability to expect: (1 - fraction)^2 (L - L0) + L0."),
+            _field("measured", pa.float64(), "Learnability with these labels."),
+            _field("predicted", pa.float64(), "Expected learnability: (1 - fraction)^2 (L - L0) + L0."),
         ]
     ),
     "held_out": _of_run(
         [
             _field("method", SPLIT, "ridge: linear; quadratic: quadratic discriminant analysis."),
-            _field("accuracy", pa.float64(), "Part of the held-out images whose class is found from their scores."),
+            _field(
+                "accuracy",
+                pa.float64(),
+                "Part of the held-out images whose class is predicted correctly from their scores.",
+            ),
             _field("shuffled_accuracy", pa.float64(), "The same with shuffled labels."),
             _field("chance", pa.float64(), "Accuracy of always naming the most frequent class."),
-            _field("patterns", pa.int32(), "Leading patterns that the method sees."),
-            _field("learned", pa.int64(), "Images learned from."),
-            _field("judged", pa.int64(), "Images held out."),
+            _field("patterns", pa.int32(), "Number of leading patterns that the method uses."),
+            _field("learned", pa.int64(), "Number of images learned from."),
+            _field("judged", pa.int64(), "Number of held-out images."),
         ]
     ),
     "learnability": _of_run(
         [
-            _field("learnability", pa.float64(), "Pillai's trace over C - 1: 0 nothing, 1 all is between classes."),
+            _field(
+                "learnability",
+                pa.float64(),
+                "Pillai's trace over C - 1: 0 if no variance lies between classes, 1 if all does.",
+            ),
             _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
             _field("ci_low", pa.float64(), "Lower end of the 95 % interval of learnability, its bias removed."),
             _field("ci_high", pa.float64(), "Upper end of that interval."),
@@ -191,13 +229,23 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("shuffled_mean", pa.float64(), "Mean learnability over the shuffled labels."),
             _field("shuffled_p95", pa.float64(), "95 % quantile of learnability over the shuffled labels."),
             _field("shuffled_max", pa.float64(), "Largest learnability over the shuffled labels."),
-            _field("significant_patterns", pa.int32(), "Patterns with q < 0.05."),
-            _field("shuffled_significant_mean", pa.float64(), "Patterns with q < 0.05, mean over the shuffled labels."),
-            _field("shuffled_significant_max", pa.int32(), "Patterns with q < 0.05, most over the shuffled labels."),
+            _field("significant_patterns", pa.int32(), "Number of patterns with q < 0.05."),
+            _field(
+                "shuffled_significant_mean",
+                pa.float64(),
+                "Mean number of patterns with q < 0.05 over the shuffled labels.",
+            ),
+            _field(
+                "shuffled_significant_max",
+                pa.int32(),
+                "Largest number of patterns with q < 0.05 over the shuffled labels.",
+            ),
             _field("colour_learnability", pa.float64(), "Learnability of the mean colour alone."),
-            _field("colour_shuffled_max", pa.float64(), "Largest of that over the shuffled labels."),
-            _field("heterogeneity", pa.float64(), "How much the variances of classes differ: 0 not at all."),
-            _field("heterogeneity_expected", pa.float64(), "Heterogeneity to expect of equal variances."),
+            _field(
+                "colour_shuffled_max", pa.float64(), "Largest learnability of the mean colour over the shuffled labels."
+            ),
+            _field("heterogeneity", pa.float64(), "Heterogeneity of the classes' variances; 0 if they are equal."),
+            _field("heterogeneity_expected", pa.float64(), "Expected heterogeneity if the variances are equal."),
             _field("heterogeneity_shuffled", pa.float64(), "Heterogeneity under shuffled labels."),
             _field("largest_share", pa.float64(), "Largest share of a class along a generalized pattern."),
             _field("largest_share_shuffled", pa.float64(), "The same under shuffled labels."),
@@ -205,18 +253,18 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("share_agreement_shuffled", pa.float64(), "The same under shuffled labels."),
             _field("half_agreement", pa.float64(), "Correlation of all shares between two random halves."),
             _field("half_agreement_shuffled", pa.float64(), "The same under shuffled labels."),
-            _field("permutations", pa.int32(), "Label shuffles of the control."),
-            _field("n", pa.int64(), "Fitted images."),
-            _field("classes", pa.int32(), "Classes with at least one fitted image."),
-            _field("rank", pa.int32(), "Patterns."),
-            _field("compared_patterns", pa.int32(), "Leading patterns that second-order measures cover."),
+            _field("permutations", pa.int32(), "Number of label shuffles of the control."),
+            _field("n", pa.int64(), "Number of fitted images."),
+            _field("classes", pa.int32(), "Number of classes with at least one fitted image."),
+            _field("rank", pa.int32(), "Number of patterns."),
+            _field("compared_patterns", pa.int32(), "Number of leading patterns that second-order measures cover."),
         ]
     ),
     "samples": _of_run(
         [
             *_SAMPLE_FIELDS,
             _CLASS_NAME,
-            _field("valid", pa.bool_(), "False if the image was rejected or removed: its rows are NaN."),
+            _field("valid", pa.bool_(), "False if the image was rejected or removed; its rows are NaN."),
             *_JUDGEMENT_FIELDS,
             _field("likely_class_name", CLASS_NAME, "Name of that class."),
             _field("digest", pa.string(), "First 128 bits of the SHA-256 of the stored bytes; null if unreadable."),
@@ -226,24 +274,24 @@ TABLES: Mapping[str, pa.Schema] = {
         [
             *_SAMPLE_FIELDS,
             _CLASS_NAME,
-            _field("reason", pa.string(), "What is wrong, in one of a few words."),
-            _field("detail", pa.string(), "What exactly was found."),
+            _field("reason", pa.string(), "Category of the problem, one of a few fixed words."),
+            _field("detail", pa.string(), "Exact description of the problem."),
         ]
     ),
 }
 
-# What is written about two runs: by `eigenwave compare`, and by a run about itself and the run before.
+# Tables that compare two runs. `eigenwave compare` writes them, and a run does for itself and the run before.
 COMPARISONS: Mapping[str, pa.Schema] = {
     "compared_patterns": pa.schema(
         [
             _field("pattern", pa.int32(), "Number of the pattern of the first run."),
             _field(
-                "principal_angle", pa.float64(), "Principal angle of the pattern spaces in degrees, in rising order."
+                "principal_angle", pa.float64(), "Principal angle of the pattern spaces in degrees, in ascending order."
             ),
             _field("psi", pa.float64(), "Population stability index of the scores on this pattern, in ten bins."),
             _field("eta_squared_before", pa.float64(), "Eta squared of the first run's images on this pattern."),
             _field("eta_squared_after", pa.float64(), "Eta squared of the second run's images on the same pattern."),
-            _field("eta_squared_change", pa.float64(), "The second less the first."),
+            _field("eta_squared_change", pa.float64(), "eta_squared_after minus eta_squared_before."),
             _field("change_low", pa.float64(), "Lower end of the 95 % interval of the change."),
             _field("change_high", pa.float64(), "Upper end of that interval."),
         ]
@@ -258,47 +306,51 @@ COMPARISONS: Mapping[str, pa.Schema] = {
         [
             _field("class_name", pa.string(), "Name of the class."),
             _field(
-                "images_before", pa.int64(), "Fitted images of it in the first run; null if that has no such class."
+                "images_before",
+                pa.int64(),
+                "Number of its fitted images in the first run; null if that has no such class.",
             ),
             _field(
-                "images_after", pa.int64(), "Fitted images of it in the second run; null if that has no such class."
+                "images_after",
+                pa.int64(),
+                "Number of its fitted images in the second run; null if that has no such class.",
             ),
         ]
     ),
     "compared_runs": pa.schema(
         [
             _field(
-                "learnability_drop", pa.float64(), "Adjusted learnability of the first run less that of the second."
+                "learnability_drop", pa.float64(), "Adjusted learnability of the first run minus that of the second."
             ),
             _field("learnability_drop_low", pa.float64(), "Lower end of the 95 % interval of the drop."),
             _field("learnability_drop_high", pa.float64(), "Upper end of that interval."),
             _field("largest_angle", pa.float64(), "Largest principal angle of the pattern spaces, in degrees."),
             _field("largest_psi", pa.float64(), "Largest population stability index over the patterns."),
             _field("largest_eta_squared_drop", pa.float64(), "Largest drop of eta squared over the patterns."),
-            _field("new_classes", pa.int32(), "Classes that only the second run has."),
-            _field("vanished_classes", pa.int32(), "Classes that only the first run has."),
-            _field("added_images", pa.int64(), "Images that only the second run has."),
-            _field("removed_images", pa.int64(), "Images that only the first run has."),
-            _field("changed_images", pa.int64(), "Images of the same name with other bytes."),
-            _field("relabelled_images", pa.int64(), "Images of the same name and bytes with another class."),
+            _field("new_classes", pa.int32(), "Number of classes that only the second run has."),
+            _field("vanished_classes", pa.int32(), "Number of classes that only the first run has."),
+            _field("added_images", pa.int64(), "Number of images that only the second run has."),
+            _field("removed_images", pa.int64(), "Number of images that only the first run has."),
+            _field("changed_images", pa.int64(), "Number of images with the same name and other bytes."),
+            _field("relabelled_images", pa.int64(), "Number of images with the same name and bytes and another class."),
         ]
     ),
 }
 
-# How the files of samples looked when a finished run read them, and what it read, a batch a shard.
-_STAMP = _field("stamp", STAMP, "What tells that the bytes are as they were; null if only reading does.")
+# The stamps of a finished run's files when it read them, and the digests of its images; one batch per shard.
+_STAMP = _field("stamp", STAMP, "Stamp that changes if the bytes do; null if only reading shows a change.")
 _DIGEST = _field("digest", pa.binary(DIGEST_BYTES), "As in samples.")
 SEEN = pa.schema([_STAMP, _DIGEST])
 
-# Intermediate state, gone when a run is sealed: what samples are judged to be, who they are, a batch a shard, and
-# what became of those of one shard when it was transformed.
+# Intermediate state, removed when a run is sealed: the judgement of samples and their listing, one batch per shard, and
+# the outcome of the transform for one shard.
 JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)
 _SAMPLE_ID = _field("sample_id", pa.uint64(), "Hash of the key that labels are shuffled by.")
 LISTING = pa.schema(
     [
         *_SAMPLE_FIELDS,
-        _field("offset", pa.int64(), "Where the sample begins in its file, if its key does not say."),
-        _field("length", pa.int64(), "Bytes of the sample there."),
+        _field("offset", pa.int64(), "Position of the sample in its file; null if its key is enough."),
+        _field("length", pa.int64(), "Size of the sample there, in bytes."),
         _STAMP,
         _SAMPLE_ID,
     ]
@@ -314,4 +366,4 @@ PART = pa.schema(
     ]
 )
 
-REMOVED = -1  # class of a row whose image is not in the dataset any more
+REMOVED = -1  # class of a row whose image was removed from the dataset

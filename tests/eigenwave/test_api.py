@@ -128,6 +128,6 @@ def test_a_run_that_is_not_possible_is_refused_before_anything_starts(tmp_path, 
     write_images(tmp_path / "one", classes=("cat",))
     with pytest.raises(InputError, match="images of one class only"):
         run(tmp_path / "one")
-    with pytest.raises(InputError, match="run id '9' is not possible"):
+    with pytest.raises(InputError, match="run id '9' is not allowed"):
         run("digits", run_id="9")
     assert not (tmp_path / "eigenwave-workspace").exists()

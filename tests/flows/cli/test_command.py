@@ -144,7 +144,7 @@ def test_help_names_every_setting(eigenwave):
         (["dataset", "--workspace", "dataset/cat/000.png"], "cannot be used: "),
         (["dataset", "--workspace", "/sys/read-only"], "cannot be used: "),
         (["dataset", "--cluster", "nowhere"], "neither local, nor inline, nor an address"),
-        (["dataset", "--run-id", "../x"], "The run id '../x' is not possible"),
+        (["dataset", "--run-id", "../x"], "The run id '../x' is not allowed"),
         (["dataset", "--config", "none.toml"], "The settings file none.toml cannot be read"),
         (["dataset", "--bogus"], "Unknown option"),
         ([], "SOURCE"),

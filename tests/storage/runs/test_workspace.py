@@ -71,5 +71,5 @@ def test_run_ids_sort_by_time():
 
 def test_impossible_run_ids_are_refused():
     for bad in ("", "latest", "../r", "2026-01-01", "a b"):
-        with pytest.raises(InputError, match="is not possible"):
+        with pytest.raises(InputError, match="is not allowed"):
             checked_run_id(bad)
