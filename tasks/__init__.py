@@ -1,1 +1,1 @@
-"""What a run computes. Knows nothing of orchestration: no flows, Prefect or Dask."""
+"""The computations of a run, without orchestration: no flows, Prefect or Dask."""

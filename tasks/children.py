@@ -1,20 +1,20 @@
-"""Processes that a run starts on this machine: what they import first, and that they do not run the caller's script."""
+"""Start processes on this machine: the module that they import first, and a way not to run the caller's script."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-# By name, since nothing here may depend on it. It makes sure that `flows`, `tasks` and `storage` are those of this
-# installation, whatever lies in the folder where a process starts.
+# A name and no import, since tasks may not depend on it. The module makes sure that a process imports `flows`, `tasks`
+# and `storage` from this installation, whatever its working directory holds.
 ENTRANCE = "eigenwave.installed"
 
 
 @contextmanager
 def script_left_alone() -> Iterator[None]:
-    """Start processes in the block without running the caller's script again in each, as multiprocessing does.
+    """Keep multiprocessing from running the caller's script again in each process that the block starts.
 
-    They need nothing of it, and a script that calls `eigenwave.run` at its top level would start workers in each.
+    The processes do not need the script. If it calls `eigenwave.run` at its top level, each would start workers again.
     """
     script = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

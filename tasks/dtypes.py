@@ -1,4 +1,4 @@
-"""Array types, and the sizes of their numbers in bytes."""
+"""Array types, and the sizes of numbers in bytes."""
 
 import numpy as np
 import numpy.typing as npt

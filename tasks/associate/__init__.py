@@ -1,1 +1,1 @@
-"""The association stage: scores and labels to tables."""
+"""The association stage, from scores and labels to tables."""

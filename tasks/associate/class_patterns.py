@@ -12,7 +12,7 @@ from tasks.statistics.scatter import ClassScatter
 
 
 def compare_classes(job: Job, scatter: ClassScatter, tables: ResultTables) -> tuple[ClassComparison, ClassComparison]:
-    """Write what is found, and give it: under the true labels, and under one permutation of them."""
+    """Write the tables and arrays; return the comparison of classes under the true and under shuffled labels."""
     true, shuffled = ClassComparison.of(scatter, 0), ClassComparison.of(scatter, 1)
     rank = scatter.sums.shape[-1]
     generalized = true.whitening.loadings(true.generalized.directions)
@@ -30,7 +30,7 @@ def compare_classes(job: Job, scatter: ClassScatter, tables: ResultTables) -> tu
 
 
 def _padded(loadings: Float64, rank: int) -> Float64:
-    """Loadings on the leading patterns as loadings on all."""
+    """Extend loadings on the leading patterns by zeros to all patterns."""
     widths = [(0, 0)] * (loadings.ndim - 1) + [(0, rank - loadings.shape[-1])]
     return np.pad(loadings, widths)
 

@@ -20,9 +20,9 @@ SIDES = ("positive", "negative")
 
 
 class Suspect(NamedTuple):
-    """An image for which another class is likelier than its label; ordered from the clearest case on."""
+    """An image for which another class is likelier than its label. Suspects sort from the clearest case on."""
 
-    belief: float  # the suspicion, negative
+    belief: float  # the negative suspicion, so that the clearest case sorts first
     row: int
     key: str
     class_id: int
@@ -87,7 +87,7 @@ def tabulate_exemplars(job: Job, exemplars: Exemplars, tables: ResultTables) -> 
 
 
 def _samples(job: Job, rows: set[int]) -> dict[int, tuple[str, int]]:
-    """Key and class of some rows, from the shards that hold them."""
+    """Read key and class of some rows from the shards that hold them."""
     found = {}
     for shard in sorted({row // job.plan.rows_per_shard for row in rows}):
         part = job.part(shard, ["row", "key", "class_id"])

@@ -1,4 +1,4 @@
-"""What takes all images together to say of one: the ranks of its scores, and whether its label looks right."""
+"""Judge single images by statistics of all images: the ranks of their scores, and whether their labels fit."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tasks.statistics.sums import LabelSums
 
 @single_threaded
 def judge_shard(job: Job, shard: int) -> Verdicts:
-    """Judge the images of a shard, write what is found of each, and sum up.
+    """Judge the images of a shard, write the judgement of each, and return sums.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
 
 
 def judge_parts(judges: Judges, scores: Float64, labels: Int64, part: Int64) -> Judgement:
-    """Judge each image (n,) by what was learned without its part."""
+    """Judge each image (n,) by the classifier that was fitted without the image's part."""
     likeliest, suspicion = np.zeros(len(scores), np.int64), np.full(len(scores), np.nan)
     for number, judge in enumerate((judges.quadratic_0, judges.quadratic_1, judges.quadratic_2)):
         mine = part == number
@@ -75,7 +75,7 @@ def _write_judgement(job: Job, shard: int, labels: Labels, judgement: Judgement)
 
 @single_threaded
 def finish_summary(job: Job, result: Summary) -> None:
-    """Keep the sums over all scores, and fit from them what images are judged by.
+    """Save the sums over all scores, and fit the classifiers that images are judged by.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def finish_summary(job: Job, result: Summary) -> None:
 
 
 def finish_verdicts(job: Job, result: Verdicts) -> None:
-    """Keep what all judged images add up to.
+    """Save the sums over all judged images.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The tables of scales: what each tells of the classes on its own, and how patterns spread their energy over bands."""
+"""The tables of scales: how strongly each scale alone is associated with the classes, and the energy of each band."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ P95 = 95
 
 
 def tabulate_scales(job: Job, tables: ResultTables) -> None:
-    """Write the table `scales`, families one after the other; without rows if scales were not decomposed."""
+    """Write the table `scales`, one family after the other. It has no rows if scales were not decomposed."""
     found = statistics(load_state(job.paths.work.scales, ScaleSums)) if job.paths.work.scales.exists() else []
     scales = [scale for family in job.scales for scale in family][: len(found)]
     total = read_totals(job).energy
@@ -34,12 +34,12 @@ def tabulate_scales(job: Job, tables: ResultTables) -> None:
 
 
 def tabulate_bands(job: Job, tables: ResultTables) -> None:
-    """Write the table `pattern_bands`, by pattern, band and channel."""
+    """Write the table `pattern_bands`, ordered by pattern, band and channel."""
     squares = load_patterns(job).astype(np.float64) ** 2
     channels, bands = job.space.channels, job.space.bands
     shares = [
         part.sum(axis=0) for band in bands for part in np.split(squares[band.start : band.stop], channels)
-    ]  # each of a band's channel, (patterns,)
+    ]  # one entry (patterns,) for each band and channel
     names = [(band.orientation, band.level, channel) for band in bands for channel in range(channels)]
     rank = squares.shape[1]
     orientations, levels, numbers = zip(*names, strict=True)

@@ -1,4 +1,4 @@
-"""Sums over the scores of one shard: all that association is computed from, but what needs the ranks of all images."""
+"""Sums over the scores of one shard. Association is computed from them, except statistics of ranks (see judge.py)."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from tasks.statistics.sums import LabelSums
 
 @single_threaded
 def summarise_shard(job: Job, shard: int) -> Summary:
-    """Sum up the scores of a shard.
+    """Compute the sums over the scores of a shard.
 
     Raises
     ------

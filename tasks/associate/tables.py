@@ -1,4 +1,4 @@
-"""From the merged sums to the tables of patterns, of pairs of pattern and class, and of the run as a whole."""
+"""Make the tables of patterns, of pairs of pattern and class, and of the whole run from the merged sums."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -44,22 +44,23 @@ from tasks.statistics.scatter import HELD_OUT
 
 @dataclass(frozen=True)
 class Findings:
-    """All that is known of patterns and classes when the passes are over.
+    """The results on patterns and classes after the last pass.
 
     Attributes
     ----------
     names
-        Of the classes.
+        Names of the classes.
     totals, projected, summary, verdicts
-        What the passes left.
+        Results of the passes.
     true, by_pair
         First-order association under the true labels.
     shuffled
-        Likewise under shuffled ones.
+        First-order association under shuffled labels.
     intervals
-        By the bootstrap.
+        Bootstrap intervals.
     information
-        Mutual information under the true labels and then shuffled ones (1 + R, k), no rows if it was not counted.
+        Mutual information (1 + R, k) in nats under the true labels, then under shuffled ones. It has no rows if levels
+        were not counted.
     """
 
     names: list[str]
@@ -80,7 +81,7 @@ class Findings:
 
     @property
     def rank(self) -> int:
-        """Patterns."""
+        """Number of patterns."""
         return int(self.sums.sums.shape[1])
 
 
@@ -221,7 +222,7 @@ def _label_noise(found: Findings) -> dict[str, object]:
 
 
 def _held_out(found: Findings) -> dict[str, object]:
-    """Accuracy of classifiers on images that they did not learn from, null if there are none."""
+    """Accuracy of classifiers on held-out images; null if there are none."""
     counts, verdicts = found.summary.scatter.counts[0], found.verdicts
     learned, judged = counts[:HELD_OUT].sum(axis=0), int(verdicts.judged)
     rightly = np.stack([verdicts.ridge, verdicts.quadratic]) / judged if judged else np.full((2, 2), np.nan)
@@ -238,10 +239,10 @@ def _held_out(found: Findings) -> dict[str, object]:
 
 
 def psnr(energy: Energy, pixels: int) -> Float64:
-    """Peak signal-to-noise ratio in dB of images rebuilt from the patterns up to each (k,).
+    """Peak signal-to-noise ratio (k,) in dB of images rebuilt from the first 1, 2, ..., k patterns.
 
-    For images of so many pixel values in [0, 1], and coefficients that have their energy; NaN without images, and where
-    nothing is left to measure.
+    An image has `pixels` values in [0, 1], and its coefficients have the same energy. The result is NaN if there are no
+    images, and where the remaining error is below rounding.
     """
     left = energy.total - np.cumsum(energy.squares)
     left[left <= np.finfo(np.float32).eps * energy.total] = np.nan

@@ -1,1 +1,1 @@
-"""Two runs side by side: what changed, and the gates that a change may not pass."""
+"""Compare two runs: what changed, and the gates that limit changes."""

@@ -18,18 +18,18 @@ LATEST = "latest"
 
 @dataclass(frozen=True)
 class Audit:
-    """A run, and what changed since an earlier one.
+    """A run and its comparison with an earlier one.
 
     Attributes
     ----------
     run_id
-        The run.
+        Id of the run.
     before
-        The earlier run, None if there is none.
+        Id of the earlier run, or None.
     comparison
-        What changed from that to this.
+        Changes from the earlier run to this one, or None.
     folder
-        Where its tables are.
+        Folder of its tables.
     """
 
     run_id: str
@@ -38,12 +38,12 @@ class Audit:
     folder: StorePath | None = None
 
     def require(self, gates: Sequence[Gate]) -> None:
-        """Make sure that no more changed than is allowed; what has nothing to be compared with passes.
+        """Check the gates. A run without an earlier one passes.
 
         Raises
         ------
         GateError
-            If more did.
+            If more changed than a gate allows.
         """
         if self.comparison and self.before:
             failure = gate_failure(gates, self.comparison.summary, self.before, self.run_id)
@@ -57,7 +57,7 @@ class GateError(EigenwaveError):
     Attributes
     ----------
     audit
-        What changed.
+        The run and its comparison.
     """
 
     def __init__(self, message: str, audit: Audit) -> None:
@@ -69,12 +69,12 @@ class GateError(EigenwaveError):
 
 
 def require_baseline(workspace: Workspace, against: str, settings: Settings) -> None:
-    """Make sure, before anything is computed, that the run to compare with can be.
+    """Check, before anything is computed, that a run with these settings can be compared with the earlier run.
 
     Raises
     ------
     InputError
-        If there is no such run, or it has other coefficients.
+        If the earlier run does not exist or has other coefficients.
     """
     if against == LATEST:
         return
@@ -82,21 +82,21 @@ def require_baseline(workspace: Workspace, against: str, settings: Settings) -> 
     earlier = Settings.model_validate_json(paths.settings.read_bytes())
     if earlier.coefficients != settings.coefficients or earlier.decomposition.centre != settings.decomposition.centre:
         raise InputError(
-            f"The run {paths.run_id} has other coefficients (wavelet, bands, size or centring) than these settings "
-            "give; audit against a run with the same settings."
+            f"The run {paths.run_id} has other coefficients (wavelet, bands, size or centring) than a run with these "
+            "settings; audit against a run with the same settings."
         )
 
 
 def audit_run(job: Job, against: str = LATEST) -> Audit:
-    """Compare a run that has all but its manifest with an earlier one.
+    """Compare a run that lacks only its manifest with an earlier one.
 
     Parameters
     ----------
     job
         The run.
     against
-        A run id, a path, or `latest`: the run that this one was laid out to be compared with, which every run is of
-        itself.
+        A run id, a path, or `latest`. `latest` is the run that the layout of this one names; every run makes that
+        comparison by itself, so it is read if it exists.
     """
     name = job.compared_with if against == LATEST else against
     if name is None:
@@ -111,23 +111,23 @@ def audit_run(job: Job, against: str = LATEST) -> Audit:
 
 
 def record_drift(workspace: Workspace, run: Run, tables: StorePath, map_sum: MapSum) -> None:
-    """Compare a run with the one before it, as its layout names it, and write the tables of that; nothing if none is.
+    """Compare a run with the run before it, which its layout names, and write the tables. Without one, do nothing.
 
     Parameters
     ----------
     workspace
-        Where both runs lie.
+        Workspace of both runs.
     run
-        The later one; only its report and manifest may be missing.
+        The later run; only its report and manifest may be missing.
     tables
-        Folder to write into.
+        Folder of the tables.
     map_sum
-        Where to go over the shards of both.
+        Function that adds up over the shards of both runs.
 
     Raises
     ------
     EigenwaveError
-        If they cannot be compared, or the run before is damaged or gone.
+        If the runs cannot be compared, or the run before is damaged or was removed.
     """
     name = run.manifest.layout.compared_with
     if name is None:
@@ -136,7 +136,7 @@ def record_drift(workspace: Workspace, run: Run, tables: StorePath, map_sum: Map
         before = Run(workspace.find(name))
     except InputError:
         raise InputError(
-            f"The run {name}, that run {run.paths.run_id} is compared with, is gone: how the dataset drifted between "
-            "them cannot be computed; eigenwave compare tells it of other runs."
+            f"The run {name} no longer exists, so the drift from it to run {run.paths.run_id} cannot be computed; "
+            "compare with another run by eigenwave compare."
         ) from None
     write_comparison(tables, compare_runs(before, run, map_sum), {"first": name, "second": run.manifest.run_id})

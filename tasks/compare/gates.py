@@ -1,4 +1,4 @@
-"""Gates: how much may change from one run to the next before somebody must look."""
+"""Gates: limits on the change from one run to the next, above which an audit fails."""
 
 import math
 import re
@@ -14,16 +14,16 @@ GATE = re.compile(r"([a-z_]+)(>=|>)([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 
 @dataclass(frozen=True)
 class Gate:
-    """A bound such as learnability_drop>0.01: a comparison that is above it fails.
+    """A gate such as learnability_drop>0.01. A comparison for which the relation holds fails.
 
     Attributes
     ----------
     name
-        What is bounded: a column of the table compared_runs.
+        Bounded quantity, a column of the table compared_runs.
     relation
         `>` or `>=`.
     limit
-        The bound, as it was written.
+        Bound, as the user wrote it.
     """
 
     name: str
@@ -35,39 +35,39 @@ class Gate:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The gate that a user wrote.
+        """Parse a gate that a user wrote.
 
         Raises
         ------
         InputError
-            If there is no such gate.
+            If the text is not a gate.
         """
         match, names = GATE.fullmatch("".join(text.split())), COMPARISONS["compared_runs"].names
         if match is None or match[1] not in names:
-            raise InputError(f"There is no gate {text!r}: use NAME>NUMBER with a name of {', '.join(names)}.")
+            raise InputError(f"{text!r} is not a gate: use NAME>NUMBER with one of the names {', '.join(names)}.")
         return cls(*match.groups())
 
     def passes(self, summary: Mapping[str, float]) -> bool:
-        """Whether a comparison is within the bound; what cannot be told is not."""
+        """Whether a comparison is within the bound. An unknown value (NaN) is not."""
         value, limit = summary[self.name], float(self.limit)
         return value < limit if self.relation == ">=" else value <= limit
 
 
 def gate_failure(gates: Sequence[Gate], summary: Mapping[str, float], before: str, after: str) -> str | None:
-    """One sentence with each gate that a comparison does not pass, and its value; None if it passes all.
+    """Name each gate that a comparison fails, with its value, in one sentence; None if it passes all.
 
     Parameters
     ----------
     gates
-        What may change.
+        The gates.
     summary
-        What changed.
+        Change of each quantity, by name.
     before, after
-        The two runs.
+        Ids of the two runs.
     """
-    failed = [f"{gate} ({_told(summary[gate.name])})" for gate in gates if not gate.passes(summary)]
+    failed = [f"{gate} ({_value(summary[gate.name])})" for gate in gates if not gate.passes(summary)]
     return f"Run {after} fails the gate {', '.join(failed)} against run {before}." if failed else None
 
 
-def _told(value: float) -> str:
-    return "it cannot be told" if math.isnan(value) else f"it is {value:.4g}"
+def _value(value: float) -> str:
+    return "it is unknown" if math.isnan(value) else f"it is {value:.4g}"

@@ -1,7 +1,6 @@
-"""Which images of a dataset changed from one run to the next: some at a time, however many there are.
+"""Find the images of a dataset that changed from one run to the next, in bounded memory.
 
-Most images have the row that they had before. Those that have not are looked for by their names, as many at a time as
-memory should hold.
+Most images keep the row that they had before. The others are matched by name, a limited number at a time.
 """
 
 from collections.abc import Iterator
@@ -23,9 +22,9 @@ IMAGES = pa.schema({"key": pa.string(), "class": pa.string(), "digest": pa.strin
 
 
 def changed_images(before: Run, after: Run) -> pa.Table:
-    """Images that were added, removed, changed or relabelled: `key` and `change`, by key.
+    """List the images that were added, removed, changed or relabelled, in columns `key` and `change` sorted by key.
 
-    Memory grows with how many changed, not with how many there are.
+    Memory grows with the number of changed images, not with the number of images.
     """
     moved, found = 0, []
     for then, now, alike in _side_by_side(before, after):
@@ -42,7 +41,7 @@ def changed_images(before: Run, after: Run) -> pa.Table:
 
 
 def _side_by_side(before: Run, after: Run) -> Iterator[tuple[pa.Table, pa.Table, Mask]]:
-    """Rows of both runs that belong together, filled up to as many, and which of them have images of the same name."""
+    """Yield the same rows of both runs, padded to equal length, and a mask of rows whose images have the same name."""
     for then, now in zip_longest(_images(before), _images(after), fillvalue=_nothing(0)):
         rows = max(len(then), len(now))
         both = [pa.concat_tables([some, _nothing(rows - len(some))]) for some in (then, now)]
@@ -50,7 +49,7 @@ def _side_by_side(before: Run, after: Run) -> Iterator[tuple[pa.Table, pa.Table,
 
 
 def _images(run: Run) -> Iterator[pa.Table]:
-    """Key, class name and digest of all images, some at a time; removed ones have no class."""
+    """Yield key, class name and digest of all images, a row group at a time; removed images have no class."""
     classes = pa.array(run.manifest.classes, pa.string())
     for rows in read_groups(run.paths.table("samples"), ["key", "class_id", "digest"]):
         ids = rows["class_id"].combine_chunks()
@@ -64,7 +63,7 @@ def _nothing(rows: int) -> pa.Table:
 
 
 def _moved(before: Run, after: Run, part: int, parts: int) -> tuple[pa.Table, pa.Table]:
-    """One part of the images of both runs that have another row, or none, in the other."""
+    """Return one part of the images of both runs that have another row, or no row, in the other run."""
     then, now = [_nothing(0)], [_nothing(0)]
     for *both, alike in _side_by_side(before, after):
         for some, kept in zip(both, (then, now), strict=True):
@@ -76,7 +75,7 @@ def _moved(before: Run, after: Run, part: int, parts: int) -> tuple[pa.Table, pa
 
 
 def _changes(then: pa.Table, now: pa.Table) -> pa.Table:
-    """What became of images, side by side; one without a class is not in the dataset."""
+    """Name the change of each pair of images; an image without a class is not in the dataset."""
     was, stays = (np.asarray(pc.is_valid(some["class"])) for some in (then, now))
     other = {
         name: np.asarray(pc.not_equal(pc.fill_null(then[name], ""), pc.fill_null(now[name], "")))

@@ -1,4 +1,4 @@
-"""Compare two finished runs, to tell whether the dataset drifted."""
+"""Compare two finished runs, to measure how the dataset drifted."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -37,16 +37,16 @@ from tasks.svd.products import project
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changed from one run to the other.
+    """The changes from one run to another.
 
     Attributes
     ----------
     summary
-        One number a kind of change, NaN if it cannot be told.
+        One number for each kind of change, NaN if unknown.
     tables
-        Columns of each of `storage.tables.schemas.COMPARISONS`.
+        Columns of each table in `storage.tables.schemas.COMPARISONS`.
     new_classes, vanished_classes
-        Their names.
+        Names of the classes that only the second run has, and of those that only the first has.
     """
 
     summary: Mapping[str, float]
@@ -62,9 +62,9 @@ class Fitted(Sums):
     Attributes
     ----------
     counts
-        Images in each bin (b, k).
+        Number of images in each bin (b, k).
     sizes
-        Images of each class (C,).
+        Number of images of each class (C,).
     sums
         Sum of scores of each class (C, k).
     squares
@@ -78,7 +78,7 @@ class Fitted(Sums):
 
     @classmethod
     def of(cls, scores: Float32, labels: Int64, classes: int, edges: Float64) -> Self:
-        """Sums over some images: scores (n, k), labels (n,), inner edges of the bins (b - 1, k)."""
+        """Sum over some images with scores (n, k) and labels (n,); the bins have the inner edges `edges` (b - 1, k)."""
         exact = scores.astype(np.float64)
         return cls(bin_counts(exact, edges), *grouped(exact, labels, classes), (exact**2).sum(axis=0))
 
@@ -88,7 +88,7 @@ class Fitted(Sums):
         return eta_squared(self.sizes, self.sums, self.squares)
 
 
-# Adds up what a function gives for each shard, in this process or on workers.
+# Adds up the results of a function over shards, in this process or on workers.
 MapSum = Callable[[Callable[[int], Fitted], range], Fitted]
 
 
@@ -108,12 +108,12 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
     before, after
         The runs; their manifests need not be written yet.
     map_sum
-        Where to go over the shards of both.
+        Function that adds up over the shards of both runs.
 
     Raises
     ------
     InputError
-        If their coefficients are not of the same kind.
+        If the coefficients of the runs are of different kinds.
     """
     _require_same_kind(before, after)
     patterns, later = (read_array(run.paths.patterns).astype(np.float64) for run in (before, after))
@@ -146,7 +146,7 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
 
 
 def _other_classes(before: Run, after: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the new and of the vanished classes."""
+    """Return the names of the new and of the vanished classes."""
     then, now = (set(run.manifest.classes) for run in (before, after))
     return tuple(sorted(now - then)), tuple(sorted(then - now))
 
@@ -158,7 +158,7 @@ def write_comparison(folder: StorePath, comparison: Comparison, metadata: Mappin
 
 
 def read_comparison(folder: StorePath, before: Run, after: Run) -> Comparison:
-    """The comparison of two runs that was written into a folder."""
+    """Read a comparison that `write_comparison` wrote."""
     tables = {name: read_table(folder / f"{name}.parquet").to_pydict() for name in COMPARISONS}
     summary = {name: np.nan if value is None else value for name, (value,) in tables["compared_runs"].items()}
     return Comparison(summary, tables, *_other_classes(before, after))
@@ -171,8 +171,8 @@ def _require_same_kind(before: Run, after: Run) -> None:
     ]
     if kinds[0] != kinds[1]:
         raise InputError(
-            f"The runs {before.manifest.run_id} and {after.manifest.run_id} have other coefficients (wavelet, bands, "
-            "size of the images or centring); compare runs with the same settings."
+            f"The runs {before.manifest.run_id} and {after.manifest.run_id} have different coefficients (wavelet, "
+            "bands, size of the images or centring); compare runs with the same settings."
         )
 
 
@@ -189,7 +189,7 @@ def _own_scores(paths: RunPaths) -> Iterator[Float32]:
 
 @single_threaded
 def sums_of_shard(folder: str, reference_folder: str, edges: Float64, shard: int) -> Fitted:
-    """Sums over the fitted images of a shard of a run, by its folder, scored on the patterns of another."""
+    """Sum over the fitted images in a shard of the run in `folder`, scored on the patterns of a reference run."""
     paths, reference = (RunPaths(open_path(address)) for address in (folder, reference_folder))
     layout = read_layout(paths)
     used, labels = _labels(paths, layout, shard)
@@ -197,7 +197,7 @@ def sums_of_shard(folder: str, reference_folder: str, edges: Float64, shard: int
 
 
 def _labels(paths: RunPaths, layout: Layout, shard: int) -> tuple[Mask, Int64]:
-    """Of a shard which rows are fitted on, and the classes of all."""
+    """Return the mask of a shard's fitted rows, and the class ids of all its rows."""
     rows = layout.plan.rows_per_shard
     columns = ["class_id", "split", "valid"]
     samples = read_rows(paths.table("samples"), columns, range(shard * rows, (shard + 1) * rows))
@@ -206,9 +206,10 @@ def _labels(paths: RunPaths, layout: Layout, shard: int) -> tuple[Mask, Int64]:
 
 
 def _scores(paths: RunPaths, reference: RunPaths, layout: Layout, shard: int, used: Mask) -> Float32:
-    """Scores of the used rows of a shard on the patterns of a reference run (n, k); kept ones, if it is the run's own.
+    """Return scores (n, k) of the used rows of a shard on the patterns of a reference run.
 
-    Computed as those were, so that the same images on the same patterns have the same bits.
+    If the reference is the run itself, its stored scores are read. Others are computed in the same way, so that the
+    same images and patterns have the same bits.
     """
     rows = layout.plan.rows_per_shard
     if str(paths.folder) == str(reference.folder):
@@ -235,7 +236,7 @@ def _by_pattern(then: Fitted, now: Fitted) -> dict[str, Any]:
 
 
 def _by_class(before: Run, after: Run, then: Fitted, now: Fitted) -> dict[str, Any]:
-    """Fitted images of each class of either run, NaN where a run has no such class."""
+    """Count the fitted images of each class in both runs; None where a run has no such class."""
     counts = [
         dict(zip(run.manifest.classes, fitted.sizes.tolist(), strict=True))
         for run, fitted in ((before, then), (after, now))
@@ -250,7 +251,7 @@ def _by_class(before: Run, after: Run, then: Fitted, now: Fitted) -> dict[str, A
 
 def _learnability(before: Run, after: Run) -> dict[str, float]:
     rows = [run.tables["learnability"].to_pylist()[0] for run in (before, after)]
-    # What does not depend on how many images there are, and what the interval is about.
+    # Adjusted learnability does not depend on the number of images, and the interval is an interval of it.
     names = ("learnability_adjusted", "ci_low", "ci_high")
     pair = [tuple(np.array(np.nan if row[name] is None else row[name]) for name in names) for row in rows]
     low, high = interval_of_change(pair[0], pair[1])  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Exact solvers: the Gram matrix of the columns, and that of the rows, for few images with many coefficients.
+"""Exact solvers by a Gram matrix: of the columns, or of the rows for few images with many coefficients.
 
-If K = (W - 1 m')(W - 1 m')' = U S^2 U', the patterns are the columns of (W - 1 m')' U / S: pass 1 makes K from every
-pair of shards, pass 2 combines the rows.
+If K = (W - 1 m')(W - 1 m')' = U S^2 U', the patterns are the columns of (W - 1 m')' U / S. Pass 1 computes K from every
+pair of shards. Pass 2 combines the rows.
 """
 
 import numpy as np
@@ -18,27 +18,27 @@ KERNEL, COMBINE = 1, 2
 
 
 class DualSolver(Solver):
-    """State: the matrix by shards, the weights, the combined rows."""
+    """The Gram matrix of the rows. Its state is the matrix by shards, the weights, and the combined rows."""
 
-    def first_share(self, rows: Float32, used: Mask) -> Float64:  # noqa: ARG002 - one shard alone gives nothing
-        """Nothing: it takes pairs of shards."""
+    def first_share(self, rows: Float32, used: Mask) -> Float64:  # noqa: ARG002 - K needs pairs of shards
+        """Return an empty share, since the matrix needs pairs of shards."""
         return np.zeros(0)
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
-        """Nothing to keep."""
+        """Do nothing, since the shares are empty."""
 
     def next_pass(self) -> int | None:
-        """The kernel, then the combination."""
+        """Return the number of the kernel's pass, then that of the combination."""
         if not self.work.weights.exists():
             return KERNEL
         return None if self.work.product(COMBINE).exists() else COMBINE
 
     def share(self, number: int, shard: int) -> Float64:
-        """The shard's rows of the kernel, or its share of the combination."""
+        """Compute the shard's rows of the kernel, or its share of the combination."""
         return self._kernel(shard) if number == KERNEL else self._combination(shard)
 
     def finish_pass(self, number: int, total: Float64) -> None:
-        """Decompose the kernel into weights, or keep the combination."""
+        """Decompose the kernel into weights, or save the combination."""
         if number == COMBINE:
             save_npy(self.work.product(COMBINE), total)
             return
@@ -48,7 +48,7 @@ class DualSolver(Solver):
         save_npy(self.work.weights, (vectors.T / np.sqrt(values)).astype(np.float32))
 
     def patterns(self) -> Float32:
-        """The combined rows, made orthonormal to the last digit."""
+        """Return the combined rows, orthonormalised to remove rounding errors."""
         basis = orthonormalise(load_npy(self.work.product(COMBINE)), [])
         return with_fixed_signs(basis.T.astype(np.float64)).astype(np.float32)
 
@@ -86,18 +86,18 @@ class DualSolver(Solver):
 
 
 class GramSolver(Solver):
-    """State: the matrix."""
+    """The Gram matrix of the columns, which is also the state."""
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
-        """The Gram matrix of a shard, about the guessed mean."""
+        """Compute the Gram matrix of a shard about the guessed mean."""
         return gram(rows, used, load_npy(self.work.shift))
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
-        """Move the matrix to the true mean."""
+        """Correct the matrix to the true mean, and save it."""
         subtract_outer(total, rows * error, error)
         save_npy(self.work.gram, total)
 
     def patterns(self) -> Float32:
-        """Leading eigenvectors."""
+        """Return the leading eigenvectors as rows (k, p)."""
         _, vectors = eigenpairs(load_npy(self.work.gram), self.rank, self.energy, self.seed)
         return with_fixed_signs(np.ascontiguousarray(vectors)).astype(np.float32)

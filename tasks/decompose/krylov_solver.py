@@ -1,4 +1,4 @@
-"""Block Krylov iteration over shards: a pass multiplies a block by the Gram matrix, reading every shard once."""
+"""Block Krylov iteration over shards. A pass multiplies a block by the Gram matrix and reads every shard once."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ from tasks.svd.products import multiply, recentred
 
 
 class KrylovSolver(Solver):
-    """State: the block and the product of each pass."""
+    """The block Krylov iteration. Its state is the block and the product of each pass."""
 
     def begin(self) -> None:
-        """Write the first block: an earlier run's patterns, if there are any, and random columns."""
+        """Write the first block: the patterns of the run to start from, if any, and random columns."""
         plan = self.job.plan
         block = random_block(plan.coefficients, plan.block_width, self.seed)
         if self.job.warm_start:
@@ -27,27 +27,27 @@ class KrylovSolver(Solver):
         save_npy(self.work.basis(0), orthonormalise(block, []))
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
-        """The product with the first block, about the guessed mean."""
+        """Compute the product with the first block about the guessed mean."""
         return multiply(rows, used, load_npy(self.work.basis(0)), load_npy(self.work.shift))
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
-        """Move the first product to the true mean, and prepare the next pass."""
+        """Correct the first product to the true mean, and prepare the next pass."""
         self.finish_pass(0, recentred(total, load_npy(self.work.basis(0)), rows, error))
 
     def next_pass(self) -> int | None:
-        """The first pass whose block is there but not its product."""
+        """Return the first pass that has a block but no product."""
         number = passes_done(self.job)
         return number if self.work.basis(number).exists() else None
 
     def share(self, number: int, shard: int) -> Float64:
-        """The product of a pass's block."""
+        """Compute the shard's share of the product with a pass's block."""
         rows, used = load_shard(self.job, shard), self.job.used(shard)
         product = multiply(rows, used, load_npy(self.work.basis(number)), load_mean(self.job))
         require_finite(product, self.job, shard)
         return product
 
     def finish_pass(self, number: int, total: Float64) -> None:
-        """Write the next pass's block, if it is wanted and leads anywhere new, and last the product itself."""
+        """Write the next pass's block if another pass is needed and adds new directions; write the product last."""
         bases = [load_npy(self.work.basis(earlier)) for earlier in range(number + 1)]
         room = self.job.plan.coefficients - sum(basis.shape[1] for basis in bases)
         if room and number + 1 < self.job.plan.passes and not self._converged(number, bases, total):
@@ -57,7 +57,7 @@ class KrylovSolver(Solver):
         save_npy(self.work.product(number), total)
 
     def patterns(self) -> Float32:
-        """Eigenvectors from all passes, as many as are wanted."""
+        """Return the wanted number of eigenvectors, computed from all passes."""
         numbers = range(passes_done(self.job))
         bases = [load_npy(self.work.basis(number)) for number in numbers]
         products = [load_npy(self.work.product(number)) for number in numbers]
@@ -71,7 +71,10 @@ class KrylovSolver(Solver):
         return eigenvectors(products, coefficients[:, :wanted])
 
     def _wanted(self, values: Float64) -> int | None:
-        """Patterns wanted; None if all that the passes found, less the last columns, holds too little energy."""
+        """Number of patterns wanted, or None if the reliable ones hold too little energy.
+
+        The last `oversample` columns are not reliable until the passes span all coefficients.
+        """
         if self.energy is None:
             return self.job.plan.rank
         complete = len(values) == self.job.plan.coefficients
@@ -79,7 +82,7 @@ class KrylovSolver(Solver):
         return rank_for(self.energy, values[: len(values) - spare], read_totals(self.job).energy)
 
     def _converged(self, number: int, bases: Sequence[Float32], product: Float64) -> bool:
-        """Whether the patterns are likely to be as exact as the tolerance asks, if passes are to end by that."""
+        """Whether the predicted residual is below the tolerance. Always false if the number of passes is fixed."""
         asked = self.job.settings.decomposition
         if asked.passes != "auto":
             return False
@@ -98,5 +101,5 @@ class KrylovSolver(Solver):
 
 
 def _last(history: Sequence[Float64], back: int) -> Float64:
-    """The entry so far back, nothing if there are fewer."""
+    """Return the entry `back` places from the end, or an empty array if there are fewer."""
     return history[-back] if len(history) >= back else np.empty(0)

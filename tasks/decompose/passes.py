@@ -1,4 +1,4 @@
-"""The passes of the decomposition: each shard's share, and what is done with their sum, by the solver of the plan."""
+"""The passes of the decomposition, delegated to the plan's solver: the share of each shard, and the sum of all."""
 
 from tasks.decompose.exact_solvers import DualSolver, GramSolver
 from tasks.decompose.krylov_solver import KrylovSolver
@@ -11,13 +11,13 @@ SOLVERS: dict[str, type[Solver]] = {"krylov": KrylovSolver, "gram": GramSolver, 
 
 
 def open_solver(job: Job) -> Solver:
-    """The solver that the run's plan names."""
+    """Return the solver that the run's plan names."""
     return SOLVERS[job.plan.solver](job)
 
 
 @single_threaded
 def share_of_shard(job: Job, number: int, shard: int) -> Float64:
-    """The shard's share of pass `number`, as its solver defines it.
+    """Compute the shard's share of pass `number`; its meaning depends on the solver.
 
     Raises
     ------
@@ -29,5 +29,5 @@ def share_of_shard(job: Job, number: int, shard: int) -> Float64:
 
 @single_threaded
 def finish_pass(job: Job, number: int, total: Float64) -> None:
-    """Hand the sum of all shares of pass `number` to the solver, which prepares the next pass if it wants one."""
+    """Pass the sum of all shares of pass `number` to the solver, which prepares the next pass if it needs one."""
     open_solver(job).finish_pass(number, total)

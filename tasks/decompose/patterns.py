@@ -1,4 +1,4 @@
-"""From the passes to the patterns, and what must be known before images are projected onto them."""
+"""Compute the patterns from the passes, and prepare the projection of images onto them."""
 
 import numpy as np
 
@@ -17,12 +17,12 @@ DIMENSIONS = ("height", "width", "channel")
 
 @single_threaded
 def extract_patterns(job: Job) -> None:
-    """Write the patterns if they are not there, the array of scores, and what shuffled labels are made from.
+    """Write the patterns if they are missing, create the array of scores, and save the thresholds of shuffled labels.
 
     Raises
     ------
     EigenwaveError
-        If the data has fewer patterns than were asked for.
+        If the images have fewer patterns than requested.
     """
     patterns = _patterns(job)
     picture_patterns(job, patterns)
@@ -35,26 +35,26 @@ def extract_patterns(job: Job) -> None:
 
 
 def patterns_are_there(job: Job) -> bool:
-    """Whether the patterns are written, so that no pass is needed."""
+    """Whether the patterns were written, so that no pass is needed."""
     return chunk_path(job.paths.patterns, 0).exists()
 
 
 def _patterns(job: Job) -> Float32:
-    """The patterns (k, p), from the run's files or from its passes."""
+    """Return the patterns (k, p), from the run's files or from its passes."""
     if patterns_are_there(job):
         return np.ascontiguousarray(load_patterns(job).T)
     patterns = open_solver(job).patterns()
     if job.settings.decomposition.energy is None and len(patterns) < job.plan.rank:
         raise EigenwaveError(
-            f"The images of {job.source} have only {len(patterns)} patterns that stand out from rounding; "
-            f"set --rank to {len(patterns)} or less."
+            f"The images of {job.source} have only {len(patterns)} patterns above the rounding error; set --rank to "
+            f"{len(patterns)} or less."
         )
     write_array(job.paths.patterns, patterns, ("pattern", "coefficient"))
     return patterns
 
 
 def _fitted_samples(job: Job) -> tuple[UInt64, Int64]:
-    """Ids and class labels of the valid images that are fitted on."""
+    """Return ids and class labels of the valid fitted images."""
     parts = [(job.part(shard, ["sample_id", "class_id"]), job.used(shard)) for shard in job.plan.fitted_shards]
     ids = np.concatenate([np.asarray(part["sample_id"])[used] for part, used in parts])
     labels = np.concatenate([np.asarray(part["class_id"])[used] for part, used in parts])
@@ -62,10 +62,10 @@ def _fitted_samples(job: Job) -> tuple[UInt64, Int64]:
 
 
 def picture_patterns(job: Job, patterns: Float32) -> None:
-    """Write the mean and each of the patterns (k, p) as an image, an array's chunk each.
+    """Write the mean and each of the patterns (k, p) as an image, one chunk each.
 
-    The inverse transform is linear: an image is the mean image and its scores times the images of the patterns. In a
-    space without one, pictures are maps of where coefficients rise and fall, just as linear.
+    The inverse transform is linear: an image is the mean image plus its scores times the images of the patterns. In a
+    space without an inverse, pictures are maps of where coefficients rise and fall, and linear too.
     """
     mean = job.space.picture(load_mean(job).astype(np.float32)[None])[0]
     shape = mean.shape

@@ -1,4 +1,4 @@
-"""Scores of one shard's images, how exact the patterns are, and what else can only be had from the coefficients."""
+"""Compute the scores of images, the residuals of the patterns, and other results that need the coefficients."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from tasks.wavelet.space import mean_colours
 
 @single_threaded
 def project_shard(job: Job, shard: int) -> Projection:
-    """Write a shard's scores, NaN where an image was rejected, and sum up.
+    """Write a shard's scores, NaN where an image was rejected, and return sums.
 
     Raises
     ------
@@ -64,12 +64,12 @@ def _colour_sums(job: Job, colours: Float64, labels: Labels) -> ClassSums:
 
 @single_threaded
 def finish_projection(job: Job, result: Projection) -> None:
-    """Check how exact the patterns are, and keep the merged sums of all shards.
+    """Check the residuals of the patterns, and save the merged sums of all shards.
 
     Raises
     ------
     EigenwaveError
-        If shards are missing, or the patterns are not as exact or hold less energy than was asked for.
+        If shards are missing, a residual is above the tolerance, or the patterns hold less energy than requested.
     """
     require_all(result.shards, job.plan.shards, "projected")
     residuals = _residuals(job, result)
@@ -92,10 +92,10 @@ def _require_exact(job: Job, residuals: Float64, energy: float) -> None:
         else:
             advice = "it is too weak for float32: lower --rank, or raise --tolerance"
         raise EigenwaveError(
-            f"Pattern {worst} is not exact: its residual is {residuals[worst]:.2g} where --tolerance allows "
+            f"Pattern {worst} is not exact: its residual is {residuals[worst]:.2g}, but --tolerance allows "
             f"{wanted.tolerance:.2g}; {advice}."
         )
     if wanted.energy is not None and energy < wanted.energy * (1 - wanted.tolerance):
         raise EigenwaveError(
-            f"Patterns that stand out from rounding hold {energy:.6f} of the energy; lower --energy below that."
+            f"The patterns above the rounding error hold {energy:.6f} of the energy; set --energy below that."
         )

@@ -1,4 +1,4 @@
-"""Decompose each scale on its own, in passes over the shards of which each finds in the work folder what it needs."""
+"""Decompose each scale on its own, in passes over the shards. The work folder holds the state between passes."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from tasks.svd.scales import NEGLIGIBLE, OVERSAMPLE, PASSES, first_blocks, leadi
 
 @single_threaded
 def begin_scales(job: Job) -> None:
-    """Write the blocks of the first pass; or the patterns, if there is a Gram matrix: it holds those of all scales."""
+    """Write the blocks of the first pass, or the patterns if there is a Gram matrix, which contains each scale's."""
     work = job.paths.work
     if work.scale_basis(0).exists() or work.scale_patterns.exists():
         return
@@ -29,7 +29,7 @@ def begin_scales(job: Job) -> None:
 
 
 def next_scale_pass(job: Job) -> int | None:
-    """The first pass without a product, None if there are patterns."""
+    """Return the first pass without a product, or None if the patterns exist."""
     if job.paths.work.scale_patterns.exists():
         return None
     return next(number for number in range(PASSES) if not job.paths.work.scale_product(number).exists())
@@ -37,7 +37,7 @@ def next_scale_pass(job: Job) -> int | None:
 
 @single_threaded
 def share_of_scales(job: Job, number: int, shard: int) -> Float64:
-    """The shard's share of the products of a pass.
+    """Compute the shard's share of the products of a pass.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def share_of_scales(job: Job, number: int, shard: int) -> Float64:
 
 @single_threaded
 def finish_scale_pass(job: Job, number: int, total: Float64) -> None:
-    """Write the blocks of the next pass, or after the last the patterns; and last the product."""
+    """Write the blocks of the next pass, or the patterns after the last pass; write the product last."""
     work, earlier = job.paths.work, range(number + 1)
     blocks = [load_npy(work.scale_basis(pass_number)) for pass_number in earlier]
     if number + 1 < PASSES:
@@ -66,7 +66,7 @@ def finish_scale_pass(job: Job, number: int, total: Float64) -> None:
 
 @single_threaded
 def score_scales(job: Job, shard: int) -> ScaleSums:
-    """Sums of the shard's scores on the patterns of all scales.
+    """Compute sums of the shard's scores on the patterns of all scales.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def score_scales(job: Job, shard: int) -> ScaleSums:
 
 
 def finish_scales(job: Job, result: ScaleSums) -> None:
-    """Keep the sums of all shards.
+    """Save the sums of all shards.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def finish_scales(job: Job, result: ScaleSums) -> None:
 
 
 def _from_gram(job: Job) -> Float32:
-    """Patterns of each scale from principal submatrices of the Gram matrix of all columns."""
+    """Compute the patterns of each scale from principal submatrices of the Gram matrix of all columns."""
     gram, rank = load_npy(job.paths.work.gram), job.plan.scale_rank(job.settings.association.permutations)
     patterns = np.zeros((len(job.scales), len(gram), rank), np.float32)
     for number, family in enumerate(job.scales):

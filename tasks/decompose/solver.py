@@ -1,15 +1,18 @@
-"""What a solver is: a way to the leading eigenvectors of G = (W - 1 m')' (W - 1 m'), the rows of W lying in shards."""
+"""The interface of a solver, which computes the leading eigenvectors of G = (W - 1 m')' (W - 1 m').
+
+The rows of W are the images' coefficients, stored in shards; m is their mean.
+"""
 
 from tasks.dtypes import Float32, Float64, Mask
 from tasks.run.job import Job
 
 
 class Solver:
-    """A solver that is done after the first pass, which is part of the transform; others override more.
+    """A solver. This base class ends after the first pass, which is part of the transform; others override more.
 
-    Solvers hold nothing between calls: their state is in the run's work folder, and each file is written when all
-    that it stands on is there, so that a killed run continues with the pass it was in. A share is an array; shares
-    add up.
+    Solvers hold no state between calls: it lies in the run's work folder. Each file is written after the files that it
+    depends on, so that a killed run continues with its last pass. A share is an array, and the shares of all shards are
+    added up.
 
     Parameters
     ----------
@@ -29,11 +32,11 @@ class Solver:
         raise NotImplementedError
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
-        """Driver: take the sum of all shares; `rows` count, and the guessed mean is the true one less `error` (p,)."""
+        """Driver: take the sum of all shares of `rows` rows; the guessed mean is the true mean minus `error` (p,)."""
         raise NotImplementedError
 
     def next_pass(self) -> int | None:
-        """Driver: the next pass, or None if there is enough to go on."""
+        """Driver: the number of the next pass, or None if no more is needed."""
         return None
 
     def share(self, number: int, shard: int) -> Float64:
@@ -45,20 +48,20 @@ class Solver:
         raise NotImplementedError
 
     def patterns(self) -> Float32:
-        """Driver: the leading eigenvectors as rows (k, p), or fewer than wanted if the numerical rank is less."""
+        """Driver: the leading eigenvectors as rows (k, p); fewer than wanted if the numerical rank is lower."""
         raise NotImplementedError
 
     @property
     def rank(self) -> int | None:
-        """Patterns wanted, None if they are given by energy."""
+        """Number of patterns wanted, or None if the setting energy decides."""
         return None if self.energy else self.job.plan.rank
 
     @property
     def energy(self) -> float | None:
-        """Part of the energy that the patterns are to hold, None if they are given by rank."""
+        """Fraction of the energy that the patterns must hold, or None if the rank decides."""
         return self.job.settings.decomposition.energy
 
     @property
     def seed(self) -> int:
-        """Seed of all that is random."""
+        """Seed of all random numbers."""
         return self.job.settings.association.seed

@@ -1,4 +1,4 @@
-"""What a run would take, before it begins: its plan, cost, memory and limits.
+"""Plan a run before it begins: its solver, cost, memory and limits.
 
-Reads names and headers only, and imports no stage.
+`check` reads every image; all else reads names and headers only. Imports no stage.
 """

@@ -1,4 +1,4 @@
-"""Look at every image of a dataset as a run would, and say what is there and what is wrong; nothing is written."""
+"""Decode every image of a dataset as a run would, and report its content and its problems. Nothing is written."""
 
 import multiprocessing
 import os
@@ -28,25 +28,27 @@ from tasks.children import ENTRANCE, script_left_alone
 from tasks.planning.outlook import plan_run
 from tasks.statistics.duplicates import Duplicates, find_duplicates
 
-AT_ONCE = 1000  # images that a process is given together
-WORTH_PROCESSES = 20_000  # fewer images are looked at sooner than processes start
-WAITING = 4  # pieces of work a process, so that none waits and little is held
+AT_ONCE = 1000  # images in a piece of work
+WORTH_PROCESSES = 20_000  # images; fewer are decoded sooner than processes start
+WAITING = 4  # pieces of work queued per process, so that none waits and little memory is held
 
 
 @dataclass
 class Look:
-    """What some images show.
+    """Findings on some images.
 
     Attributes
     ----------
     digests
-        Of all images, one after the other, zeros for one that cannot be read.
+        Digests of all images, concatenated; zeros for an image that cannot be read.
     modes, sizes
-        Images by mode, and by (width, height).
+        Number of images by mode, and by (width, height) in pixels.
     bad
-        Key, reason and detail of each that cannot be used.
+        Key, reason and detail of each image that cannot be used.
     notes
-        Harmless oddities of files, by kind.
+        Number of harmless oddities of files, by kind.
+    seconds
+        CPU time, in seconds.
     """
 
     digests: bytes = b""
@@ -59,24 +61,24 @@ class Look:
 
 @dataclass(frozen=True)
 class SourceCheck:
-    """What `check_source` found.
+    """The result of `check_source`.
 
     Attributes
     ----------
     source, images, ignored
-        Address, images, and files passed over.
+        Address of the dataset, number of images, and number of skipped files.
     classes
-        Images of each class in each split.
+        Number of images of each class in each split.
     looked
-        At all images together.
+        Findings on all images together.
     duplicates
         Images with the same bytes.
     keys, class_ids
-        Of the samples in their order.
+        Keys and class ids of the samples, in their order.
     run
-        What a run would be, or why it would be refused.
+        Plan and cost of a run, or None if it would be refused.
     problems
-        Why a run would fail; empty if it would not.
+        Reasons why a run would fail; empty if it would not.
     """
 
     source: str
@@ -117,7 +119,7 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
     problems = _problems(len(samples), looked, duplicates, settings)
     run: dict[str, Any] | None = None
     try:
-        # Bad images were counted here, all of them.
+        # The bad images were already counted above.
         run = _estimate(source, settings.but(max_bad_fraction=1.0), looked.seconds)
     except EigenwaveError as error:
         problems.append(str(error))
@@ -136,7 +138,7 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
 
 
 def _looks(address: str, samples: pa.Table, settings: Settings) -> Iterator[Look]:
-    """What each piece of the dataset shows, in order."""
+    """Yield the findings on each piece of the dataset, in order."""
     pieces = (
         (address, samples.take(np.arange(start, min(start + AT_ONCE, len(samples)))), settings)
         for start in range(0, len(samples), AT_ONCE)
@@ -154,7 +156,7 @@ def _looks(address: str, samples: pa.Table, settings: Settings) -> Iterator[Look
 
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that do not outlive an error or Ctrl-C."""
+    """Start a pool of processes that ends after an error or Ctrl-C too."""
     spawn = multiprocessing.get_context("spawn")
     with script_left_alone():
         pool = ProcessPoolExecutor(processes, spawn, initializer=import_module, initargs=(ENTRANCE,))
@@ -214,7 +216,7 @@ def _by_class(source: Source, samples: pa.Table) -> dict[str, dict[str, int]]:
 
 
 def _estimate(source: str, settings: Settings, seconds: float) -> dict[str, Any]:
-    """A run as planned, and about how long a worker would take, decoding as now."""
+    """Plan a run, and estimate the time of one worker from the `seconds` that decoding took."""
     outlook = plan_run(source, settings)
     cost = next(cost for cost in outlook.costs if cost.solver == outlook.plan.solver)
     return {

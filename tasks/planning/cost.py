@@ -1,11 +1,11 @@
-"""Which way to decompose: a small model of what each solver reads, computes and holds."""
+"""Choose a solver by a small model of the bytes that each reads and the operations that it does."""
 
 from dataclasses import dataclass
 
 from tasks.dtypes import FLOAT32
 
-LIKELY_PASSES = 4  # what image data take when passes end by themselves
-# What one worker does in a second; only the ratio matters, and only near a tie.
+LIKELY_PASSES = 4  # of image data, when passes end at the tolerance
+# Work of one worker in a second; only the ratio matters, and only near a tie.
 READ_RATE = 1e9  # bytes from disk or page cache
 FLOP_RATE = 5e10  # float32 operations of a matrix product
 LARGEST_GRAM = 8192  # coefficients: 512 MiB for the Gram matrix of the columns
@@ -16,20 +16,20 @@ NAMES = ("krylov", "gram", "dual")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a solver would take.
+    """The estimated cost of a solver.
 
     Attributes
     ----------
     solver
-        One of `NAMES`.
+        Name of the solver, one of `NAMES`.
     reads
-        Times that all coefficients are read, beyond the first pass, which is part of the transform.
+        Number of times that all coefficients are read, without the first pass, which is part of the transform.
     flops
-        Floating-point operations on all of them.
+        Number of floating-point operations.
     seconds
-        Estimate for one worker.
+        Estimated time of one worker, in seconds.
     obstacle
-        Why it cannot be used, or None.
+        Reason why the solver cannot be used, or None.
     """
 
     solver: str
@@ -40,18 +40,18 @@ class Cost:
 
 
 def costs(*, images: int, coefficients: int, width: int, passes: int | None, shards: int) -> list[Cost]:
-    """Cost of each solver.
+    """Estimate the cost of each solver.
 
     Parameters
     ----------
     images, coefficients
-        Rows n and columns p of the matrix.
+        Number of rows n and of columns p of the matrix.
     width
-        Columns l of the blocks of the block Krylov iteration.
+        Number of columns l of a block in the block Krylov iteration.
     passes
-        Of the block Krylov iteration, None if they end by themselves.
+        Number of passes of the block Krylov iteration, or None if they end at the tolerance.
     shards
-        Shards that hold the rows.
+        Number of shards that hold the rows.
     """
     n, p = images, coefficients
     passes = min(passes or LIKELY_PASSES, -(-p // width))
@@ -76,12 +76,12 @@ def costs(*, images: int, coefficients: int, width: int, passes: int | None, sha
 
 
 def choose(candidates: list[Cost], wanted: str) -> str:
-    """The cheapest solver that can be used, or the wanted one.
+    """Return the wanted solver or, for `auto`, the cheapest that can be used.
 
     Raises
     ------
     ValueError
-        If the wanted one cannot be used.
+        If the wanted solver cannot be used.
     """
     by_name = {cost.solver: cost for cost in candidates}
     if wanted != "auto":

@@ -1,4 +1,4 @@
-"""What a run is refused for before it computes: too many bad images, or too little room on the disk."""
+"""Refuse a run, before it computes, for too many bad images or too little disk space."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,17 +16,17 @@ NAMED = 3  # images named in a message
 
 
 def allowed(settings: Settings, images: int) -> int:
-    """The most images that may be bad."""
+    """Return the largest number of images that may be bad."""
     return int(settings.dataset.max_bad_fraction * images)
 
 
 def require_few(bad: Iterable[tuple[str, str, str]], images: int, settings: Settings) -> int:
-    """Count bad images, given by key, reason and detail.
+    """Count bad images, passed by key, reason and detail.
 
     Raises
     ------
     EigenwaveError
-        If they are more than the settings allow; the sentence counts them by reason and names some.
+        If there are more than the settings allow. The message counts them by reason and names some.
     """
     reasons: Counter[str] = Counter()
     named: list[str] = []
@@ -38,28 +38,28 @@ def require_few(bad: Iterable[tuple[str, str, str]], images: int, settings: Sett
     if count > allowed(settings, images):
         counted = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
         raise EigenwaveError(
-            f"{count} of {images} images cannot be used ({counted}; {'; '.join(named)}); mend or remove them, "
+            f"{count} of {images} images cannot be used ({counted}; {'; '.join(named)}); repair or remove them, "
             f"or raise --max-bad-fraction above {settings.dataset.max_bad_fraction}."
         )
     return count
 
 
 def require_room(workspace: Workspace, run: RunPaths, earlier: RunPaths | None, plan: Plan, permutations: int) -> None:
-    """Refuse a run that may take more than the disk has left; object stores have no end, and are not asked.
+    """Refuse a run that may need more than the free bytes of the disk. Object stores have no limit.
 
     Parameters
     ----------
     workspace, run
-        Where it will lie; what an interrupted run has there already is not needed again.
+        Workspace and folder of the run. Bytes that an interrupted run wrote there are not needed again.
     earlier
-        The run that its rows are from, if any: its shards are taken over, most of them or all.
+        Run whose rows this run keeps, or None. Most or all of its shards are used again.
     plan, permutations
-        What it will do.
+        Plan of the run, and number of label shuffles.
 
     Raises
     ------
     InputError
-        Naming both numbers, and what can be done.
+        If the disk has too little space. The message has both numbers.
     """
     store = workspace.folder.store
     free = store.free()
@@ -72,6 +72,6 @@ def require_room(workspace: Workspace, run: RunPaths, earlier: RunPaths | None, 
     if needed > free:
         raise InputError(
             f"The run may take {needed / MIB:,.0f} MiB more in the workspace {workspace.folder}, where "
-            f"{free / MIB:,.0f} MiB are free: make room (eigenwave gc removes what no run needs), or choose another "
-            "--workspace."
+            f"{free / MIB:,.0f} MiB are free: free some space (eigenwave gc removes files that no run needs), or "
+            "choose another --workspace."
         )

@@ -1,4 +1,4 @@
-"""The most memory a process needs in each stage: a pure sum over the plan; tests hold it against measurements."""
+"""Project the peak memory of a process in each stage from the plan. Tests compare the projection with measurements."""
 
 import math
 from typing import TYPE_CHECKING
@@ -16,36 +16,36 @@ from tasks.svd.scales import PASSES as SCALE_PASSES
 
 if TYPE_CHECKING:
     from tasks.planning.plan import Plan
-FAMILIES = 3  # of scales, at most
-PROCESS = 352 * MIB  # Python with all libraries, Prefect's among them
-KEPT_BYTES = 32 * MIB  # of stored images, between digesting and decoding them
-IMAGES = 40 * MIB + KEPT_BYTES  # those, and a block of them being decoded and transformed
-SUMS = 5  # large results held while they are added up along the tree: one a level, and three in an addition
-ADDED_AT_ONCE = 16 * MIB  # small results are added up many at a time, as many as this holds
+FAMILIES = 3  # largest number of families of scales
+PROCESS = 352 * MIB  # Python with all libraries, Prefect's included
+KEPT_BYTES = 32 * MIB  # of stored images held between their digest and their decoding
+IMAGES = 40 * MIB + KEPT_BYTES  # stored images, and a block of them being decoded and transformed
+SUMS = 5  # large results held while they are added along the tree: one per level, and three in an addition
+ADDED_AT_ONCE = 16 * MIB  # of small results added together
 COPIES = 8  # of a shard's scores, while they are binned, ranked and judged
-MOVED_AT_ONCE = 2**17  # images that are looked for by name together, while runs are compared
-NAMED_BYTES = 512  # of each of them, in both runs
-SORTED_BYTES = 5 * 8  # of each score of a shard, while quantiles are looked for
-ANGLES = 6  # copies of a run's patterns in float64, while they are compared with another's
-JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and what one needs while it is fitted
-REPORT = 120 * MIB  # Bokeh, and the page and its pictures as they are put together
+MOVED_AT_ONCE = 2**17  # images matched by name at once, while runs are compared
+NAMED_BYTES = 512  # for each of them, in both runs
+SORTED_BYTES = 5 * 8  # for each score of a shard, while quantiles are computed
+ANGLES = 6  # copies of a run's patterns in float64, while they are compared with another run's
+JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and the workspace of one being fitted
+REPORT = 120 * MIB  # Bokeh, and the page and its pictures while they are assembled
 BLOCK_BYTES = 64 * MIB  # of patterns read at once for the report
-PICTURE_SIDE = 256  # pixels of a picture in the report and its figures, at most
-PICTURE_BYTES = 96 * MIB  # of patterns and pictures that are held for it, made small enough
-PICTURES = 80  # beside those of patterns and classes: generalized patterns, and images as sums of patterns
+PICTURE_SIDE = 256  # largest side of a picture in the report and its figures, in pixels
+PICTURE_BYTES = 96 * MIB  # limit for the patterns and pictures held for the report, which sets their size
+PICTURES = 80  # other than of patterns and classes: generalized patterns, and images as sums of patterns
 COLUMNS = 60  # of pairs of pattern and class, while tables are written
-IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory takes
+IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory needs
 
 
 def picture_side(patterns: int, classes: int, shape: tuple[int, ...]) -> int:
-    """Pixels a side that patterns of a shape (height, width, channels) are reduced to for the report."""
+    """Side in pixels to which patterns of a shape (height, width, channels) are reduced for the report."""
     height, width, channels = shape
     fitting = math.isqrt(PICTURE_BYTES // (channels * (FLOAT32 * patterns + classes)))
     return min(PICTURE_SIDE, max(height, width), fitting)
 
 
 def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
-    """Bytes of what one shard gives in each stage that maps over shards."""
+    """Size in bytes of the result of one shard, in each stage that maps over shards."""
     p, k = plan.coefficients, plan.rank
     share = {"krylov": p * plan.block_width, "gram": p * p, "dual": p * k}[plan.solver]
     per_label = plan.classes * k
@@ -74,17 +74,17 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
 
 
 def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
-    """Projected peak bytes of a process in each stage, were it to run the stage alone.
+    """Project the peak bytes of a process that runs only one stage, for each stage.
 
     Parameters
     ----------
     plan
         The plan.
     permutations
-        Label shuffles.
+        Number of label shuffles.
     """
     n, p, k, width = plan.fitted, plan.coefficients, plan.rank, plan.block_width
-    # What is stored as float16 is float32 in memory, beside what was read.
+    # Coefficients stored as float16 are held in memory together with their float32 copy.
     chunk = (FLOAT32 + plan.value_bytes % FLOAT32) * plan.rows_per_shard * p
     masked = FLOAT32 * min(ROW_BLOCK, plan.rows_per_shard) * p  # a copy of a block without rejected images
     thin = p * width
@@ -113,7 +113,7 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
     scores = plan.rows_per_shard * k
     stages["project"] = chunk + masked + 3 * (FLOAT32 + FLOAT64) * scores + 4 * FLOAT32 * p * k + sums["project"]
     stages |= _scale_memory(plan, plan.scale_rank(permutations), chunk + masked, sums)
-    kept = FLOAT32 * plan.rows_per_shard * p  # what a worker had its last shard in
+    kept = FLOAT32 * plan.rows_per_shard * p  # memory that a worker keeps from its last shard
     for stage in ("summarise", "judge"):
         stages[stage] = kept + COPIES * FLOAT64 * scores + sums[stage]
     kept = patterns_kept(plan.classes, k)
@@ -135,7 +135,7 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
 
 
 def _scale_memory(plan: "Plan", rank: int, rows: int, sums: dict[str, int]) -> dict[str, int]:
-    """Of the stages that decompose scales, each into so many patterns, with the bytes of a shard's rows."""
+    """Project the bytes of the stages that decompose scales into `rank` patterns; `rows` is a shard's rows in bytes."""
     if not rank:
         return {}
     blocks = FAMILIES * plan.coefficients * (rank + OVERSAMPLE)
@@ -150,12 +150,12 @@ def _scale_memory(plan: "Plan", rank: int, rows: int, sums: dict[str, int]) -> d
 
 
 def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
-    """Refuse a plan that needs more memory than there is.
+    """Refuse a plan that needs more memory than `limit` bytes.
 
     Raises
     ------
     ValueError
-        Naming the stage, both numbers and the setting to change.
+        If a stage needs more. The message has the stage, both numbers and the setting to change.
     """
     stages = stage_memory(plan, permutations)
     stage = max(stages, key=lambda name: stages[name])
@@ -175,6 +175,6 @@ def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
     else:
         advice = "set --solver krylov"
     raise ValueError(
-        f"The stage {stage} needs about {stages[stage] // MIB:,} MiB in a process where {limit // MIB:,} MiB are "
+        f"The stage {stage} needs about {stages[stage] // MIB:,} MiB in a process, but {limit // MIB:,} MiB are "
         f"allowed: {advice}; or use fewer --workers or a higher --memory-limit."
     )

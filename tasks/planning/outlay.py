@@ -1,4 +1,4 @@
-"""What a run takes, on paper: tasks, bytes and seconds of each stage as sums over its plan; tests hold them to runs."""
+"""Estimate the tasks, bytes and seconds of each stage from the plan. Tests compare the estimates with real runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,30 +13,30 @@ from tasks.svd.scales import PASSES as SCALE_PASSES
 if TYPE_CHECKING:
     from tasks.planning.plan import Plan
 
-# What one worker does in a second, measured on one core of a small machine.
-PIXEL_RATE = 4e7  # values of pixels decoded from JPEG and transformed
+# Work of one worker in a second, measured on one core of a small machine.
+PIXEL_RATE = 4e7  # pixel values decoded from JPEG and transformed
 WRITE_RATE = 1e9  # bytes to disk or page cache
-SCORE_RATE = 1e8  # scores summed up under one labelling
+SCORE_RATE = 1e8  # scores summed under one labelling
 DRIVER_RATE = 1e5  # images listed, digested and tabulated by the process that drives the run
-LISTED_BYTES = 300  # that this process holds for each image, with a key as long as a path
-TASK_BYTES = 16_000  # that scheduler and driver hold for each shard of a stage
+LISTED_BYTES = 300  # held by this process for each image, with a key as long as a path
+TASK_BYTES = 16_000  # held by scheduler and driver for each shard of a stage
 
-DRIVER_STAGES = ("solve", "solve scales", "associate", "report")  # that workers have no part in
+DRIVER_STAGES = ("solve", "solve scales", "associate", "report")  # run in the driver, not on workers
 
 
 @dataclass(frozen=True)
 class Outlay:
-    """What a stage takes.
+    """The estimated cost of a stage.
 
     Attributes
     ----------
     tasks
-        Shards computed, pass by pass.
+        Number of tasks: one per shard and pass.
     read, written
-        Bytes of coefficients and scores, and of the blocks that each shard is multiplied by. Images that are read, and
-        sums that are small, do not count.
+        Bytes of coefficients and scores, and of the blocks that each shard is multiplied by. Images and small sums are
+        not counted.
     seconds
-        Of one worker: divide them by the number of workers.
+        Time of one worker, in seconds; divide it by the number of workers.
     """
 
     tasks: int
@@ -46,27 +46,27 @@ class Outlay:
 
 
 def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Outlay]:
-    """Each stage of a run.
+    """Estimate the cost of each stage of a run.
 
     Parameters
     ----------
     plan
         The plan.
     permutations
-        Label shuffles.
+        Number of label shuffles.
     passes
-        Of the solver krylov as they were asked for, None if they end by themselves.
+        Requested number of passes of the solver krylov, or None if they end at the tolerance.
     """
     n, p, k = plan.row_count, plan.coefficients, plan.rank
     every, fitted = range(plan.shards), plan.fitted_shards
     solver = next(cost for cost in plan.costs(passes) if cost.solver == plan.solver)
     rank = plan.scale_rank(permutations)
-    # A Gram matrix of all columns holds those of the scales.
+    # The Gram matrix of all columns contains those of the scales.
     scale_passes = 0 if not rank or plan.solver == "gram" else PASSES
     width = FAMILIES * (scale_passes * (rank + OVERSAMPLE) + rank)
 
     def through(rows: int, shards: range, reads: float, columns: float, flops: float) -> Outlay:
-        """Reads of the coefficients; each shard brings along blocks of so many columns in all."""
+        """Cost of `reads` readings of the coefficients, with `columns` columns of blocks read for each shard."""
         read = round(reads * rows * p * plan.value_bytes + len(shards) * columns * p * FLOAT32)
         return _outlay(round(reads * len(shards)), read, flops=flops)
 
@@ -84,12 +84,12 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
 
 
 def _outlay(tasks: int, read: int = 0, written: int = 0, flops: float = 0, seconds: float = 0) -> Outlay:
-    """What the bytes and operations take beside other seconds."""
+    """Add the seconds of bytes and operations to other seconds."""
     return Outlay(tasks, read, written, seconds + read / READ_RATE + written / WRITE_RATE + flops / FLOP_RATE)
 
 
 def driver_memory(plan: "Plan", memory: Mapping[str, int]) -> int:
-    """Bytes of the process that drives a run: it holds the names of all images, and solves what workers add up.
+    """Bytes of the driver, which holds the names of all images and solves the summed matrices.
 
     Parameters
     ----------
@@ -103,29 +103,29 @@ def driver_memory(plan: "Plan", memory: Mapping[str, int]) -> int:
 
 
 def worker_memory(memory: Mapping[str, int]) -> int:
-    """Bytes of a worker at most, of the projected peak bytes of each stage."""
+    """Peak bytes of a worker, from the projected peak bytes of each stage."""
     return max(needed for stage, needed in memory.items() if stage not in DRIVER_STAGES)
 
 
 def driver_seconds(plan: "Plan") -> float:
-    """Of the process that drives a run, for what is done image by image and cannot be shared."""
+    """Seconds of the driver, for the work on each image that is not distributed."""
     return plan.images / DRIVER_RATE
 
 
-IMAGE_BYTES = 400  # of each image's lines in tables and in state
-REPORT = 24 * MIB  # page, figures and thumbnails
-BLOCK = FLOAT32 + FLOAT64  # of a value in the block that a pass multiplies, and in its product
+IMAGE_BYTES = 400  # bytes of an image's rows in tables and in state
+REPORT = 24 * MIB  # bytes of page, figures and thumbnails
+BLOCK = FLOAT32 + FLOAT64  # bytes of a value in the block that a pass multiplies, and in its product
 
 
 def disk_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
-    """Bytes on disk, by what they are.
+    """Estimate the bytes on disk, by content.
 
     Parameters
     ----------
     plan
         The plan.
     permutations
-        Label shuffles.
+        Number of label shuffles.
     """
     n, p, k = plan.fitted, plan.coefficients, plan.rank
     pixels = plan.height * plan.width * plan.channels

@@ -1,4 +1,4 @@
-"""Look at a dataset and check the settings against it: nothing is read but names and headers, nothing is written."""
+"""Plan a run on a dataset and check the settings against it. Reads only names and headers, and writes nothing."""
 
 import os
 from collections import Counter
@@ -25,20 +25,20 @@ MANY_SIZES = 5  # sizes named in a message
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run takes.
+    """The plan of a run and its estimated cost.
 
     Attributes
     ----------
     plan, energy
-        What a run would do, and the part of the energy that decides how many patterns it keeps, if any.
+        Plan of the run, and the fraction of the energy that decides the number of patterns, or None.
     costs
-        Of each solver.
+        Cost of each solver.
     outlays
-        Of each stage.
+        Cost of each stage.
     memory
         Projected peak bytes of a process in each stage.
     memory_limit
-        Bytes a process may use.
+        Bytes that a process may use.
     """
 
     plan: Plan
@@ -51,16 +51,16 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Outlook(Estimate):
-    """A dataset looked at, and what a run on it takes.
+    """A dataset, with the plan and cost of a run on it.
 
     Attributes
     ----------
     classes, samples
-        Of the dataset.
+        Class names and samples of the dataset.
     fitted_split
-        Split to fit on.
+        Split that patterns are fitted on.
     ignored
-        Files passed over.
+        Number of skipped files.
     """
 
     classes: tuple[str, ...]
@@ -87,13 +87,13 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     labels = samples.filter(pc.equal(samples["split"].cast(pa.string()), fitted_split))["class_id"]
     if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
         raise InputError(
-            f"{source} has images of one class only ({opened.classes[labels[0].as_py()]}, split {fitted_split}); "
+            f"{source} has images of only one class ({opened.classes[labels[0].as_py()]}, split {fitted_split}); "
             "association needs two or more."
         )
     looked = probe(opened, samples)
     if not looked.sizes:
         raise InputError(f"None of the images of {source} can be read; check what its files are.")
-    # If the few that were looked at are too bad, all are looked at before anything is computed.
+    # If too many images of the sample are bad, check the headers of all before anything is computed.
     if len(looked.bad) > settings.dataset.max_bad_fraction * (looked.sizes.total() + len(looked.bad)):
         bad = bad_images(opened, samples, allowed(settings, len(samples)))
         require_few(((key, error.reason, error.detail) for key, error in bad), len(samples), settings)
@@ -117,18 +117,18 @@ def plan_run(source: str, settings: Settings) -> Outlook:
 def estimate_run(
     settings: Settings, images: int, shape: tuple[int, int, int], classes: int, fitted: int | None = None
 ) -> Estimate:
-    """What a run on such a dataset takes, whether there is one or not.
+    """Estimate a run on a dataset from its counts. The dataset need not exist.
 
     Parameters
     ----------
     settings
         The settings.
     images, classes
-        How many.
+        Number of images and of classes.
     shape
         Height, width and channels of every image.
     fitted
-        Images to fit on; by default all.
+        Number of images to fit on; by default all.
 
     Raises
     ------
@@ -173,6 +173,6 @@ def _only_size(source: str, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
     common = ", ".join(f"{width} x {height} ({count})" for (width, height), count in sizes.most_common(MANY_SIZES))
     more = f" and {len(sizes) - MANY_SIZES} more" if len(sizes) > MANY_SIZES else ""
     raise InputError(
-        f"The images of {source} have different sizes: {common}{more} among {sizes.total()} looked at; "
-        "set --size to bring all to one."
+        f"The images of {source} have different sizes: {common}{more} among {sizes.total()} sampled images; set --size "
+        "to resize all to one."
     )

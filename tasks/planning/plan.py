@@ -1,4 +1,4 @@
-"""The plan of a run: integers and the solver, made from counts and settings before anything is computed."""
+"""The plan of a run, computed from counts and settings before the run begins."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -13,13 +13,13 @@ from tasks.wavelet.space import CoefficientSpace
 from tasks.wavelet.transform import deepest_level
 
 DEFAULT_RANK = 64
-MOST_PASSES = 10  # when passes end by themselves
+MOST_PASSES = 10  # when passes end at the tolerance
 MOST_PATTERNS = 16  # of a scale: few, so that scales with few columns compare with those that have many
 
 
 @dataclass(frozen=True)
 class Plan(PlanRecord):
-    """What a run will do: the numbers that plan.json keeps, and what follows from them."""
+    """The plan of a run: the numbers in plan.json, and others derived from them."""
 
     @classmethod
     def make(  # noqa: PLR0913 - each by its name
@@ -38,18 +38,18 @@ class Plan(PlanRecord):
         Parameters
         ----------
         images, fitted, classes
-            How many there are, and how many of the images patterns are fitted on.
+            Number of images, of images that patterns are fitted on, and of classes.
         space
-            What images become.
+            Space of the coefficients.
         decomposition
-            How many patterns to keep, and how to compute them.
+            Settings for the number of patterns and the solver.
         shard_size, value_bytes
-            Most bytes of float32 coefficients in a shard, and bytes that each takes on disk.
+            Largest size of a shard in bytes, as float32, and bytes of a coefficient on disk.
 
         Raises
         ------
         ValueError
-            If the settings do not fit the images; the sentence names the setting and the allowed range.
+            If the settings do not fit the images. The message has the setting and the allowed range.
         """
         transform = space.transform
         deepest = deepest_level(transform.height, transform.width, transform.wavelet)
@@ -93,17 +93,17 @@ class Plan(PlanRecord):
         return replace(made, solver=choose(made.costs(passes), decomposition.solver))
 
     def keeping(self, rows_per_shard: int, masked: int, fitted_rows: int) -> Self:
-        """The same plan for rows that an earlier run gave its images."""
+        """Return the plan with rows numbered as in an earlier run."""
         shards = -(-(self.images + masked) // rows_per_shard)
         return replace(self, rows_per_shard=rows_per_shard, shards=shards, masked=masked, fitted_rows=fitted_rows)
 
     @property
     def row_count(self) -> int:
-        """Rows of the arrays: one an image, and the masked ones."""
+        """Number of rows of the arrays: one per image, and the masked rows."""
         return self.images + self.masked
 
     def costs(self, passes: int | None) -> list[Cost]:
-        """What each solver would take; `passes` as they were asked for, None if they end by themselves."""
+        """Estimate each solver; `passes` is the requested number, or None if passes end at the tolerance."""
         return costs(
             images=self.fitted,
             coefficients=self.coefficients,
@@ -113,7 +113,7 @@ class Plan(PlanRecord):
         )
 
     def scale_rank(self, permutations: int) -> int:
-        """Patterns of each scale, 0 if scales are not decomposed."""
+        """Number of patterns of each scale, 0 if scales are not decomposed."""
         return patterns_of_scales(self.scales, self.fitted, self.classes, permutations)
 
     def rows(self, shard: int) -> range:
@@ -133,7 +133,7 @@ class Plan(PlanRecord):
 
     @property
     def coefficient_bytes(self) -> int:
-        """Bytes of the coefficients on disk: the last chunk is as large as the others."""
+        """Bytes of the coefficients on disk; the last chunk is as large as the others."""
         return self.shards * self.rows_per_shard * self.coefficients * self.value_bytes
 
     @property
@@ -143,6 +143,6 @@ class Plan(PlanRecord):
 
 
 def patterns_of_scales(scales: int, fitted: int, classes: int, permutations: int) -> int:
-    """Patterns of each scale; fewer where many classes would make their sums large, and 0 where not even one fits."""
+    """Number of patterns of each scale, limited so that their sums fit the budget; 0 if not even one fits."""
     affordable = BUDGET // (NUMBER * classes * (permutations + 1) * scales) if scales else 0
     return min(MOST_PATTERNS, max(1, fitted // 4), affordable)

@@ -1,4 +1,4 @@
-"""The wavelet space that the settings ask for."""
+"""The wavelet space that the settings select."""
 
 from storage.setting_groups import Coefficients
 from tasks.wavelet.modulus import ModulusTransform
@@ -7,7 +7,7 @@ from tasks.wavelet.transform import WaveletTransform
 
 
 def coefficient_space(chosen: Coefficients, height: int, width: int, channels: int) -> CoefficientSpace:
-    """The space that the settings name, for images of one shape."""
+    """Return the space that the settings select, for images of one shape."""
     transform = (
         WaveletTransform(chosen.wavelet, chosen.mode, chosen.level, height, width)
         if chosen.transform == "dwt"

@@ -126,7 +126,7 @@ def test_compare_takes_runs_ids_and_folders(tmp_path):
 def test_a_run_that_is_not_possible_is_refused_before_anything_starts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_images(tmp_path / "one", classes=("cat",))
-    with pytest.raises(InputError, match="images of one class only"):
+    with pytest.raises(InputError, match="images of only one class"):
         run(tmp_path / "one")
     with pytest.raises(InputError, match="run id '9' is not allowed"):
         run("digits", run_id="9")

@@ -33,7 +33,7 @@ def remount(disk, options):
 def test_a_full_disk_keeps_what_is_finished(disk, tmp_path, monkeypatch):
     source = smooth_images(tmp_path / "data", shape=(8, 8), count=60)
     driver.analyse(source, tmp_path / "expected")
-    with pytest.raises(InputError, match=r"may take \d+ MiB more in the workspace .* where 0 MiB are free: make room"):
+    with pytest.raises(InputError, match=r"may take \d+ MiB more in the workspace .* where 0 MiB are free: free some"):
         driver.analyse(source, disk / "workspace")
     assert not (disk / "workspace" / "shards").exists()
     # There was room when the run began, and others took it.

@@ -102,7 +102,7 @@ def test_a_gate_fails_the_flow_when_all_is_written(tmp_path, prefect):
 @pytest.mark.usefixtures("prefect")
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"fail_if": ("nonsense>0",)}, "There is no gate 'nonsense>0'"), ({"against": "none"}, "has no run none")],
+    [({"fail_if": ("nonsense>0",)}, "'nonsense>0' is not a gate"), ({"against": "none"}, "has no run none")],
 )
 def test_wrong_gates_and_runs_are_refused_before_anything_is_computed(tmp_path, given, message):
     from flows.audit import audit  # noqa: PLC0415
@@ -127,4 +127,4 @@ def test_the_command_prints_what_changed_and_fails_by_its_gate(tmp_path, eigenwa
     assert "Traceback" not in done.stderr
     refused = eigenwave(*words, "--fail-if", "bogus>0")
     assert refused.returncode == 2
-    assert refused.stderr.startswith("eigenwave: There is no gate 'bogus>0'")
+    assert refused.stderr.startswith("eigenwave: 'bogus>0' is not a gate")

@@ -76,5 +76,5 @@ def test_the_command_and_its_gate(runs, eigenwave):
 def test_other_kinds_of_coefficients_are_refused(runs, tmp_path):
     _, before, *_ = runs
     other = analyse(smooth_images(tmp_path / "data", shape=(8, 8), count=20), tmp_path / "workspace", "small")
-    with pytest.raises(InputError, match="have other coefficients"):
+    with pytest.raises(InputError, match="have different coefficients"):
         compare_runs(before, open_run(other.paths.folder))

@@ -123,7 +123,7 @@ def test_uncentred_data(tmp_path):
 
 def test_too_few_passes_are_refused_with_advice(tmp_path):
     folder = write_images(tmp_path / "data", shape=(32, 32), count=100)
-    with pytest.raises(EigenwaveError, match=r"residual is \S+ where --tolerance allows 0.01; raise --passes above 1,"):
+    with pytest.raises(EigenwaveError, match=r"residual is \S+, but --tolerance allows 0.01; raise --passes above 1,"):
         analyse(folder, tmp_path / "workspace", solver="krylov", rank=5, oversample=0, passes=1)
     run = analyse(folder, tmp_path / "workspace", solver="krylov", rank=5, oversample=20)
     assert run.manifest.residual_max <= 0.01

@@ -132,8 +132,11 @@ def test_help_names_every_setting(eigenwave):
     [
         (["nowhere"], "/nowhere: give a folder, a file, a URL, or a known name such as digits; eigenwave run"),
         (["empty"], "empty has no class folders; put the images of each class into a folder of its name."),
-        (["one"], "one has images of one class only (cat, split train); association needs two or more."),
-        (["mixed"], "have different sizes: 8 x 8 (24), 5 x 5 (2) among 26 looked at; set --size to bring all to one."),
+        (["one"], "one has images of only one class (cat, split train); association needs two or more."),
+        (
+            ["mixed"],
+            "have different sizes: 8 x 8 (24), 5 x 5 (2) among 26 sampled images; set --size to resize all to one.",
+        ),
         (["dataset", "--wavelet", "mexh"], "no discrete wavelet is called 'mexh'"),
         (
             ["dataset", "--level", "5"],

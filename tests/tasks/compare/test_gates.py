@@ -23,10 +23,10 @@ def test_a_gate_that_fails_is_told_with_its_bound_and_the_value():
 
 
 def test_what_cannot_be_told_passes_no_gate():
-    assert failure("largest_psi>1e9") == "Run b fails the gate largest_psi>1e9 (it cannot be told) against run a."
+    assert failure("largest_psi>1e9") == "Run b fails the gate largest_psi>1e9 (it is unknown) against run a."
 
 
 @pytest.mark.parametrize("gate", ["nothing>1", "learnability_drop<1", "learnability_drop", "largest_psi>1e", ""])
 def test_other_gates_are_refused(gate):
-    with pytest.raises(InputError, match=r"There is no gate .* use NAME>NUMBER with a name of learnability_drop,"):
+    with pytest.raises(InputError, match=r"is not a gate: use NAME>NUMBER with one of the names learnability_drop,"):
         Gate.parse(gate)

@@ -42,7 +42,7 @@ def plan(shard_size=64 * MIB, **changes):
 def test_memory_that_is_not_there_is_refused_with_both_numbers_and_the_setting():
     need = max(stage_memory(plan(), 20).values())
     require_memory(plan(), 20, need)
-    with pytest.raises(ValueError, match=rf"about {need // MIB} MiB in a process where {need // MIB - 1} MiB are"):
+    with pytest.raises(ValueError, match=rf"about {need // MIB} MiB in a process, but {need // MIB - 1} MiB are"):
         require_memory(plan(), 20, need - MIB)
     with pytest.raises(ValueError, match="lower --shard-size below 292 MiB"):
         require_memory(plan(shard_size=512 * MIB, scales=False), 20, 600 * MIB)

@@ -30,7 +30,7 @@ def test_what_cannot_be_analysed_is_refused(tmp_path, class_folders):
         (tmp_path / "no images" / name).mkdir(parents=True)
     refuse(tmp_path / "no images", "holds no images; 0 files")
     write_images(tmp_path / "one", classes=("cat",))
-    refuse(tmp_path / "one", r"images of one class only \(cat, split train\)")
+    refuse(tmp_path / "one", r"images of only one class \(cat, split train\)")
     for path in class_folders.rglob("*.png"):
         path.write_bytes(b"damaged")
     refuse(class_folders, "None of the images .* can be read")
@@ -45,6 +45,6 @@ def test_too_many_bad_headers_are_refused_before_anything_is_computed(class_fold
 
 def test_mixed_sizes_need_a_size(class_folders):
     write_images(class_folders / "cat" / "large", shape=(9, 10, 3), count=1)
-    refuse(class_folders, r"different sizes: 8 x 8 \(24\), 10 x 9 \(2\) among 26 looked at; set --size")
+    refuse(class_folders, r"different sizes: 8 x 8 \(24\), 10 x 9 \(2\) among 26 sampled images; set --size")
     plan = plan_run(str(class_folders), Settings(size=8)).plan
     assert (plan.height, plan.width, plan.channels) == (8, 8, 3)
