@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install install-dev demo test test-all lint format bench lock licences clean
+.PHONY: install install-dev demo test test-all lint format bench lock licences database clean
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -70,6 +70,10 @@ lock:
 licences: install
 	$(BIN)/python deploy/licences.py > docs/licences.md.new
 	mv docs/licences.md.new docs/licences.md
+
+# The schema that the Prefect server of a run begins with: after a new lock is installed.
+database: install
+	$(BIN)/python deploy/prefect_database.py
 
 clean:
 	rm -rf .venv .schemas build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

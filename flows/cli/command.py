@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from flows.cli import inputs as command_inputs
 from flows.cli import run as command_run
 from flows.cli import upkeep as command_upkeep
-from flows.cli.run import INTERRUPTED, INTERRUPTION
+from flows.cli.ending import INTERRUPTED, INTERRUPTION
 from flows.cli.upkeep import Folder
 from storage.errors import EigenwaveError, InputError
 from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace

@@ -1,14 +1,14 @@
 """Commands that start Prefect and Dask: run, audit and monitor."""
 
-import os
 import signal
 import sys
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from flows.cli.ending import interruptible, leave
 from flows.cli.flags import Config, Flags, chosen_settings
 from flows.cli.upkeep import Folder, GateFlags
+from flows.tracking.session import load_prefect, prefect_session
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from tasks.planning.outlook import Outlook
 
-INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
-INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
-GRACE_SECONDS = 5
 EXAMPLES = """Examples:
 
     eigenwave run digits
@@ -53,21 +50,22 @@ def run(
     from rich.console import Console  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
-    space, outlook = _ready(source, workspace, chosen, run_id)
-    from flows.analysis import analysis_of  # noqa: PLC0415
-    from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
+    with interruptible(), prefect_session() as session:
+        space, outlook = _ready(source, workspace, chosen, run_id)
+        from flows.analysis import analysis_of  # noqa: PLC0415
+        from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
 
-    before = space.latest_id()
-    try:
-        with loss_told():
-            finished = analysis_of(outlook)(source, workspace, chosen, run_id)
-    except ServerLostError as error:
-        newest = space.latest_id()
-        if newest is not None and newest != before:
-            Console().print(_summary(space, newest))
-            _leave(f"eigenwave: the run is finished, but Prefect does not know: {error}\n", 0)
-        _leave(f"eigenwave: {error}\n", error.exit_code)
-    Console().print(_summary(space, finished))
+        before = space.latest_id()
+        try:
+            with session.reporting(_say), loss_told():
+                finished = analysis_of(outlook)(source, workspace, chosen, run_id)
+        except ServerLostError as error:
+            newest = space.latest_id()
+            if newest is not None and newest != before:
+                Console().print(_summary(space, newest))
+                leave(f"eigenwave: the run is finished, but Prefect does not know: {error}\n", 0)
+            leave(f"eigenwave: {error}\n", error.exit_code)
+        Console().print(_summary(space, finished))
 
 
 def audit(  # noqa: PLR0913 - each is a word of the command
@@ -102,18 +100,19 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     for gate in fail_if:
         Gate.parse(gate)
     require_baseline(Workspace(workspace), against, chosen)
-    space, outlook = _ready(source, workspace, chosen, run_id)
-    from flows.audit import audit_of  # noqa: PLC0415
-    from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
+    with interruptible(), prefect_session() as session:
+        space, outlook = _ready(source, workspace, chosen, run_id)
+        from flows.audit import audit_of  # noqa: PLC0415
+        from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
 
-    failure = None
-    try:
-        with loss_told():
-            found = audit_of(outlook)(source, workspace, fail_if, against, chosen, run_id)
-    except GateError as error:
-        failure, found = error, error.audit
-    except ServerLostError as error:
-        _leave(f"eigenwave: {error}\n", error.exit_code)
+        failure = None
+        try:
+            with session.reporting(_say), loss_told():
+                found = audit_of(outlook)(source, workspace, fail_if, against, chosen, run_id)
+        except GateError as error:
+            failure, found = error, error.audit
+        except ServerLostError as error:
+            leave(f"eigenwave: {error}\n", error.exit_code)
     Console().print(_summary(space, found.run_id))
     if found.comparison and found.before and found.folder:
         Console().print(comparison_summary(found.before, found.run_id, found.comparison, found.folder))
@@ -147,8 +146,6 @@ def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) 
 
     Wrong input is told at once, before Prefect and Dask take their time to start.
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from storage.runs.workspace import checked_run_id  # noqa: PLC0415
     from tasks.planning.outlook import plan_run  # noqa: PLC0415
 
@@ -157,10 +154,15 @@ def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) 
     outlook = plan_run(source, settings)
     space = Workspace(workspace)
     space.prepare()
-    quiet_prefect()
-    Console(stderr=True).print("starting Prefect and Dask ...", style="dim")
-    signal.signal(signal.SIGINT, _interrupt)
+    _say("starting Prefect and Dask ...")
+    load_prefect()
     return space, outlook
+
+
+def _say(text: str) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    Console(stderr=True).print(text, style="dim")
 
 
 def _summary(space: Workspace, run_id: str) -> "RenderableType":
@@ -168,38 +170,3 @@ def _summary(space: Workspace, run_id: str) -> "RenderableType":
     from storage.runs.run import Run  # noqa: PLC0415
 
     return run_summary(Run(space.run(run_id)))
-
-
-def _interrupt(*_: object) -> None:
-    """End the run on Ctrl-C: as Prefect ends it if that is quick, otherwise at once; nothing on disk is lost.
-
-    Ctrl-C in a terminal ends Prefect's temporary server too, and Prefect would go on asking it for minutes.
-    """
-    deadline = threading.Timer(GRACE_SECONDS, _leave, (INTERRUPTION, INTERRUPTED))
-    deadline.daemon = True
-    deadline.start()
-    signal.signal(signal.SIGINT, lambda *_: _leave(INTERRUPTION, INTERRUPTED))
-    raise KeyboardInterrupt
-
-
-def _leave(text: str, status: int) -> NoReturn:
-    """End the command at once: Prefect would go on asking a server that is gone for minutes."""
-    import psutil  # noqa: PLC0415 - Dask brings it
-
-    sys.stdout.flush()
-    sys.stderr.write(text)
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            child.terminate()
-    os._exit(status)
-
-
-def quiet_prefect() -> None:
-    """The terminal belongs to the progress bars and the summary; Prefect's log goes to its server all the same."""
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    # Nor does the terminal hear of each event that a server which is gone was not told of.
-    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
-    # What deploy/automations.yaml waits for.
-    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
-    # A server that a command starts unasked must not call home.
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

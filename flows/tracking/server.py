@@ -8,12 +8,14 @@ from typing import TypeVar
 import httpx
 from prefect import get_run_logger
 from prefect.context import SettingsContext, get_settings_context
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, Settings
 
 from storage.errors import EigenwaveError
 
 T = TypeVar("T")
 
+REFUSALS = (401, 403)
 TRIES_TO_SHOW = 1  # beyond the first, a few seconds in all: what is only shown must not hold a run up
 SILENCE_SECONDS = 120.0  # before a server that did not answer is shown something again
 
@@ -67,10 +69,21 @@ def loss_told() -> Iterator[None]:
         yield
     except httpx.TransportError as error:
         raise _lost(str(error)) from None
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code not in REFUSALS:
+            raise
+        raise _refused(error.response.status_code) from None
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise
         raise _lost("there is none") from None
+
+
+def _refused(status: int) -> ServerLostError:
+    return ServerLostError(
+        f"Prefect's server at {PREFECT_API_URL.value()} does not let this command in ({status}); set "
+        "PREFECT_API_AUTH_STRING or PREFECT_API_KEY, or unset PREFECT_API_URL to do without."
+    )
 
 
 def _lost(reason: str) -> ServerLostError:
