@@ -22,7 +22,7 @@ def run(
     """Analyze a dataset, or continue a run of it that was interrupted, and open the finished run.
 
     Works in a script and in a notebook. With `PREFECT_API_URL` set, the run reports to that Prefect server; without, to
-    a temporary one. Variables such as `EIGENWAVE_RANK` apply, as they do for the command.
+    one that is started for it. Variables such as `EIGENWAVE_RANK` apply, as they do for the command.
 
     Parameters
     ----------
@@ -55,20 +55,21 @@ def run(
     >>> run = eigenwave.run("digits", rank=8, cluster="inline")
     >>> run.manifest.learnability["learnability"]  # from 0 to 1
     """
-    from flows.cli.run import quiet_prefect
+    from flows.tracking.session import load_prefect, prefect_session
     from tasks.planning.outlook import plan_run
 
     chosen, space = _settings(settings, config), Workspace(str(workspace))
     if run_id is not None:
         checked_run_id(run_id)
-    outlook = plan_run(str(source), chosen)
-    space.prepare()
-    quiet_prefect()
-    from flows.analysis import analysis_of
-    from flows.tracking.server import loss_told
+    with prefect_session() as session:
+        outlook = plan_run(str(source), chosen)
+        space.prepare()
+        load_prefect()
+        from flows.analysis import analysis_of
+        from flows.tracking.server import loss_told
 
-    with loss_told():
-        return Run(space.run(analysis_of(outlook)(str(source), str(workspace), chosen, run_id)))
+        with session.reporting(), loss_told():
+            return Run(space.run(analysis_of(outlook)(str(source), str(workspace), chosen, run_id)))
 
 
 def check(source: str | Path, *, config: str | Path | None = None, **settings: Any) -> "Check":  # noqa: ANN401

@@ -46,7 +46,7 @@ class Session:
         return self._stack.enter_context(own_server())
 
     @contextmanager
-    def reporting(self, tell: Tell) -> Iterator[None]:
+    def reporting(self, tell: Tell = lambda _: None) -> Iterator[None]:
         """Flows called in the block report to the server; waits until it answers.
 
         Parameters

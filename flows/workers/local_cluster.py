@@ -5,12 +5,14 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dask
 from distributed import LocalCluster, Nanny
 from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
+from flows.workers.scratch import scratch_folder
 from storage.errors import EigenwaveError
 from storage.setting_groups import Execution
 from tasks.children import ENTRANCE, script_left_alone
@@ -48,21 +50,27 @@ def local_cluster(wanted: Execution) -> Iterator[Cluster]:
     """
     workers = wanted.workers or os.cpu_count() or 1
     # To the end of the block, since workers that die are started again.
-    with script_left_alone(), dask.config.set(LOCAL_CONFIG), _started(wanted, workers) as cluster:
+    with (
+        script_left_alone(),
+        scratch_folder() as folder,
+        dask.config.set(LOCAL_CONFIG),
+        _started(wanted, wanted.fewest_workers or workers, folder) as cluster,
+    ):
         if wanted.fewest_workers:
             cluster.adapt(minimum=wanted.fewest_workers, maximum=workers)
         yield cluster
 
 
-def _started(wanted: Execution, workers: int) -> Cluster:
+def _started(wanted: Execution, workers: int, folder: Path) -> Cluster:
     try:
         return LocalCluster(
-            n_workers=wanted.fewest_workers or workers,
+            n_workers=workers,
             threads_per_worker=1,
             memory_limit=wanted.memory_limit or "auto",
             worker_class=LastingNanny,
             preload=[ENTRANCE, *dask.config.get("distributed.worker.preload")],
             host=LOOPBACK,
+            local_directory=str(folder),
             dashboard_address=f"{LOOPBACK}:{free_port(DASHBOARD_PORT)}",
             silence_logs=logging.CRITICAL,  # the terminal is for the bars; the log of the run has all of it
         )

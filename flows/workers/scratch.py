@@ -29,7 +29,7 @@ def scratch_folder() -> Iterator[Path]:
     """
     folder = tempfile.mkdtemp(prefix=PREFIX)
     # In a session of its own: Ctrl-C, and a terminal that closes, are for the command.
-    watcher = subprocess.Popen(
+    watcher = subprocess.Popen(  # noqa: S603
         [sys.executable, "-I", "-S", "-c", WATCH, folder], stdin=subprocess.PIPE, start_new_session=True
     )
     with watcher:
