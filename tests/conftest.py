@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from flows.tracking.serve import make_database
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.run.begin import begin_run
@@ -35,6 +36,8 @@ def serving_prefect(home):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    if not (home / "prefect.db").exists():
+        make_database(home / "prefect.db")  # its migrations would take as long as many tests
     environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (home / "log").open("wb") as log:
