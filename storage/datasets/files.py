@@ -172,9 +172,11 @@ class LocalFiles:
             return Path(self._path(path))
         return None
 
-    def zarr(self) -> str:
+    def zarr(self) -> Any:  # noqa: ANN401 - see Files
         """See `Files`."""
-        return self._folder
+        from storage.datasets.zarr_files import RegularStore  # noqa: PLC0415 - slow to import
+
+        return RegularStore(self._folder, read_only=True)
 
     def _path(self, path: str) -> str:
         return path_in(self._folder, _unescape(path), self.access)

@@ -1,6 +1,7 @@
 """What all datasets have in common whose images are rows of an array: IDX, NumPy, Zarr, HDF5, CIFAR."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -38,8 +39,8 @@ class Rows(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, start: int, stop: int) -> Iterable[bytes]:
-        """Stored bytes of some images; raises OSError if they cannot be read."""
+    def read(self, start: int, stop: int) -> Iterable[bytes | BadImageError]:
+        """Stored bytes of some images, or why one cannot be read; raises OSError if none can."""
         ...
 
 
@@ -64,14 +65,22 @@ class ArraySource:
         Of each image.
     names
         Class names, if the dataset has them.
+    notes
+        Counts what is odd about the arrays, once they are listed.
     """
 
     ignored = 0
 
     def __init__(
-        self, address: str, splits: Mapping[str, Split], layout: PixelLayout, names: Sequence[str] | None = None
+        self,
+        address: str,
+        splits: Mapping[str, Split],
+        layout: PixelLayout,
+        names: Sequence[str] | None = None,
+        notes: Counter[str] | None = None,
     ) -> None:
         self.layout = layout
+        self.notes = Counter() if notes is None else notes
         self._address = address
         self._splits = {name: splits[name] for name in sorted(splits, key=lambda name: (name != FIRST_SPLIT, name))}
         self._names = names
@@ -218,9 +227,12 @@ class StoredArray(Protocol):
 
 
 def array_source(
-    address: str, pairs: Mapping[str, tuple[StoredArray, StoredArray]], names: Sequence[str] | None = None
+    address: str,
+    pairs: Mapping[str, tuple[StoredArray, StoredArray]],
+    names: Sequence[str] | None = None,
+    notes: Counter[str] | None = None,
 ) -> ArraySource:
-    """The dataset of arrays of images and labels, by split.
+    """Make the dataset of arrays of images and labels, by split.
 
     Raises
     ------
@@ -236,7 +248,7 @@ def array_source(
         split: Split(images.rows(layout), partial(_checked_labels, images, labels))
         for split, (images, labels) in pairs.items()
     }
-    return ArraySource(address, splits, layout, names)
+    return ArraySource(address, splits, layout, names, notes)
 
 
 def _checked_labels(images: StoredArray, labels: StoredArray) -> npt.NDArray[Any]:

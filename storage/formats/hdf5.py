@@ -1,6 +1,8 @@
 """HDF5 files with datasets of images and labels by their usual names."""
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from storage.datasets.files import Files
@@ -37,10 +39,31 @@ def find_hdf5(files: Files, names: Sequence[str]) -> Source | None:
     if files.folders() and not find_arrays(arrays):
         return None
     pairs = {
-        split: (SlicedArray(f"{files}, {images}", arrays[images]), SlicedArray(f"{files}, {labels}", arrays[labels]))
+        split: (_array(f"{files}, {images}", arrays[images]), _array(f"{files}, {labels}", arrays[labels]))
         for split, (images, labels) in named_pairs(str(files), arrays).items()
     }
     return array_source(str(files), pairs, names_in_file)
+
+
+def _array(where: str, dataset: Any) -> SlicedArray:  # noqa: ANN401 - an h5py dataset
+    return SlicedArray(where, dataset, partial(_require_written, where, dataset))
+
+
+def _require_written(where: str, dataset: Any) -> None:  # noqa: ANN401 - an h5py dataset
+    """Refuse a dataset with values that were never written: HDF5 reads them as if they were all the same."""
+    if not hasattr(dataset, "id") or dataset.size == 0:
+        return  # a view of strings
+    if dataset.chunks is None:
+        written, there = dataset.id.get_storage_size() > 0, 1
+    else:
+        there = math.prod(-(-side // chunk) for side, chunk in zip(dataset.shape, dataset.chunks, strict=True))
+        written = dataset.id.get_num_chunks() == there
+    if not written:
+        found = 0 if dataset.chunks is None else dataset.id.get_num_chunks()
+        raise InputError(
+            f"{where} has {found} of {there} chunks; the missing ones were never written and would read as if they "
+            "were full of one value: write it again."
+        )
 
 
 def _datasets(group: Any, where: str, h5py: Any, prefix: str = "") -> dict[str, Any]:  # noqa: ANN401 - the module

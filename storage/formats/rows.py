@@ -2,14 +2,15 @@
 
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from storage.errors import InputError
+from storage.errors import BadImageError, EigenwaveError, InputError
 from storage.pixels.layout import PixelLayout
 
 
@@ -58,9 +59,19 @@ class SlicedRows:
     def __len__(self) -> int:
         return int(self.array.shape[0])
 
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Stored bytes of some images, one by one: a chunk may be large."""
-        images = self.array[start:stop]
+    def read(self, start: int, stop: int) -> Iterable[bytes | BadImageError]:
+        """Stored bytes of some images, one by one: a chunk may be large. A damaged chunk costs its own images."""
+        try:
+            images = self.array[start:stop]
+        except EigenwaveError:
+            raise
+        except Exception as error:  # decoders raise anything on damaged chunks
+            if isinstance(error, OSError) and error.errno:
+                raise
+            edge = (start // self.chunk + 1) * self.chunk
+            if stop <= edge:
+                return [BadImageError("corrupt", f"its chunk cannot be read: {error}")] * (stop - start)
+            return chain(self.read(start, edge), self.read(edge, stop))
         return (image.tobytes() for image in images)
 
 
@@ -78,6 +89,8 @@ class FileArray:
         Of the array.
     header
         Bytes before its values.
+    verify
+        Raises InputError if the file does not match its checksum.
     """
 
     name: str
@@ -86,9 +99,10 @@ class FileArray:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     header: int
+    verify: Callable[[], None] = lambda: None
 
     def check(self) -> None:
-        """Refuse a file that does not hold what its header announces.
+        """Refuse a file that does not hold what its header announces, or does not match its checksum.
 
         Raises
         ------
@@ -103,6 +117,7 @@ class FileArray:
         if size != expected:
             found = f"{size} bytes" if size < expected else "more bytes"
             raise InputError(f"{self.name} has {found} where its header announces {expected}; get it again.")
+        self.verify()
 
     def rows(self, layout: PixelLayout) -> StridedRows:
         """Its images."""
@@ -151,4 +166,9 @@ class SlicedArray:
 
     def values(self) -> npt.NDArray[Any]:
         """All values."""
-        return np.asarray(self.array[:])
+        try:
+            return np.asarray(self.array[:])
+        except EigenwaveError:
+            raise
+        except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged chunks
+            raise InputError(f"{self.name} cannot be read: {error}; write it again.") from None

@@ -1,43 +1,84 @@
 """Zarr groups, version 2 or 3, with arrays of images and labels by their usual names."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from storage.datasets.files import Files
 from storage.datasets.source import Source
-from storage.errors import InputError
+from storage.errors import EigenwaveError, InputError
 from storage.formats.arrays import array_source, attribute_names, named_pairs
 from storage.formats.rows import SlicedArray
 
-METADATA = ("zarr.json", ".zgroup")
+METADATA, METADATA_2 = "zarr.json", ".zgroup"
+# Codecs and filters that only compress or rearrange numbers. Others may run code (pickle) or make objects.
+CODECS = frozenset(
+    {"bytes", "endian", "transpose", "sharding_indexed", "vlen-utf8", "vlen-bytes"}
+    | {"blosc", "bz2", "gzip", "lz4", "lzma", "pcodec", "zfpy", "zlib", "zstd"}
+    | {"adler32", "crc32", "crc32c", "fletcher32", "jenkins_lookup3"}
+    | {"astype", "bitround", "delta", "fixedscaleoffset", "packbits", "quantize", "shuffle"}
+)
 
 
 def find_zarr(files: Files, names: Sequence[str]) -> Source | None:
     """The dataset, if a folder is a Zarr group."""
-    if not any(name in names for name in METADATA):
+    if METADATA not in names and not _is_version_2(files, names):
         return None
     import zarr  # noqa: PLC0415 - slow to import
 
+    from storage.formats.zarr_codecs import use_checked_blosc  # noqa: PLC0415 - imports zarr
+
+    use_checked_blosc()
     try:
         group = zarr.open_group(files.zarr(), mode="r")
         arrays = {name: array for name, array in group.members(max_depth=None) if isinstance(array, zarr.Array)}
     except Exception as error:  # noqa: BLE001 - damaged metadata raises anything
         raise InputError(f"{files} is not a Zarr group: {type(error).__name__}: {error}.") from None
+    notes: Counter[str] = Counter()
     pairs = {
-        split: (_images(f"{files}/{images}", arrays[images]), SlicedArray(f"{files}/{labels}", arrays[labels]))
-        for split, (images, labels) in named_pairs(str(files), arrays).items()
+        split: tuple(_array(f"{files}/{name}", arrays[name], notes) for name in chosen)
+        for split, chosen in named_pairs(str(files), arrays).items()
     }
-    return array_source(str(files), pairs, attribute_names(group.attrs))
+    return array_source(str(files), pairs, attribute_names(group.attrs), notes)  # type: ignore[arg-type]
 
 
-def _images(where: str, array: Any) -> SlicedArray:  # noqa: ANN401 - a Zarr array
-    return SlicedArray(where, array, partial(_require_chunks, where, array))
+def _is_version_2(files: Files, names: Sequence[str]) -> bool:
+    """Whether a folder holds the hidden file that makes it a group of version 2."""
+    if any("/" not in name for name in names):
+        return False  # files of another format lie there, or one of them was named
+    try:
+        return files.size(METADATA_2) > 0
+    except (OSError, EigenwaveError):
+        return False
 
 
-def _require_chunks(where: str, array: Any) -> None:  # noqa: ANN401 - a Zarr array
-    if array.nchunks_initialized < array.nchunks:
+def _array(where: str, array: Any, notes: Counter[str]) -> SlicedArray:  # noqa: ANN401 - a Zarr array
+    for codec in _codecs(array.metadata.to_dict()):
+        if codec.removeprefix("numcodecs.") not in CODECS:
+            raise InputError(
+                f"{where} is encoded with {codec}, which may run code or is not known; write it again with another one."
+            )
+    return SlicedArray(where, array, partial(_require_chunks, where, array, notes))
+
+
+def _codecs(metadata: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Names of all codecs and filters in an array's metadata, those within others too."""
+    if isinstance(metadata, dict):
+        listed = [metadata.get(name) for name in ("codecs", "index_codecs", "filters", "compressor")]
+        for entry in (entry for some in listed for entry in (some if isinstance(some, list | tuple) else [some])):
+            if isinstance(entry, dict):
+                yield str(entry.get("name", entry.get("id")))
+                yield from _codecs(entry.get("configuration"))
+
+
+def _require_chunks(where: str, array: Any, notes: Counter[str]) -> None:  # noqa: ANN401 - a Zarr array
+    """Refuse missing chunks, unless Zarr leaves them out: it writes none that holds nothing but the fill value."""
+    missing = array.nchunks - array.nchunks_initialized
+    if missing and (array.fill_value is None or missing == array.nchunks):
         raise InputError(
-            f"{where} has {array.nchunks_initialized} of {array.nchunks} chunks; those that are missing would read as "
-            "if they were full of one value: write it again."
+            f"{where} has {array.nchunks_initialized} of {array.nchunks} chunks, and nothing says what the missing "
+            "ones hold; write it again."
         )
+    if missing:
+        notes[f"chunks of {where} that were never written and read as its fill value {array.fill_value}"] += missing

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from storage.datasets.source import Source, intact
 from storage.errors import BadImageError, EigenwaveError, InputError
+from storage.formats.arrays import ArraySource
 from storage.formats.open import address_of, open_source
 from storage.pixels.images import ImageForm
 from storage.pixels.payloads import decode, is_gray, look
@@ -107,6 +108,8 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
     if not len(samples):
         raise InputError(f"{source} holds no images; {opened.ignored} files there have no ending of an image format.")
     looked = Look()
+    if isinstance(opened, ArraySource):
+        looked.notes += opened.notes
     digests = bytearray()
     for piece in _looks(address, samples, settings):
         digests += piece.digests

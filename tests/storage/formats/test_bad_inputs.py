@@ -9,12 +9,14 @@ import tarfile
 import zipfile
 
 import h5py
+import numcodecs
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zarr
 from PIL import Image
+from zarr.codecs import BloscCodec
 
 from storage.datasets.source import intact
 from storage.errors import BadImageError, InputError
@@ -319,12 +321,94 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
     refused(tmp_path, "has more bytes where its header announces 144")
 
 
-def test_missing_zarr_chunks_are_refused(tmp_path):
+@pytest.mark.parametrize("version", [2, 3])
+def test_zarr_chunks_of_the_fill_value_are_read_and_counted(tmp_path, version):
+    images = np.ones((8, 4, 4), np.uint8)
+    images[2:4] = 7
+    group = zarr.create_group(tmp_path, zarr_format=version)
+    group.create_array("images", shape=(8, 4, 4), dtype="u1", chunks=(2, 4, 4), fill_value=7)[:] = images
+    group.create_array("labels", data=np.arange(8))
+    source = open_source(str(tmp_path))
+    samples = source.samples()
+    assert [payload[0] for payload in source.read(samples)] == [1, 1, 7, 7, 1, 1, 1, 1]
+    assert source.notes == {f"chunks of {tmp_path}/images that were never written and read as its fill value 7": 1}
+
+
+def test_missing_zarr_chunks_are_refused_if_nothing_says_what_they_hold(tmp_path):
+    group = zarr.create_group(tmp_path, zarr_format=2)
+    group.create_array("images", shape=(8, 4, 4), dtype="u1", chunks=(2, 4, 4), fill_value=7)
+    group.create_array("labels", data=np.arange(8))
+    refused(tmp_path, "has 0 of 4 chunks, and nothing says what the missing ones hold")
+    group["images"][:6] = 1
+    metadata = tmp_path / "images" / ".zarray"
+    metadata.write_text(metadata.read_text().replace('"fill_value": 7', '"fill_value": null'))
+    refused(tmp_path, "has 3 of 4 chunks, and nothing says what the missing ones hold")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_damaged_zarr_chunk_costs_its_images(tmp_path, version, compressed):
+    group = zarr.create_group(tmp_path, zarr_format=version)
+    images = np.random.default_rng(0).integers(1, 256, (12, 4, 4), np.uint8)
+    blosc = BloscCodec() if version == 3 else numcodecs.Blosc()
+    options = {"compressors": blosc if compressed else None}
+    group.create_array("images", shape=images.shape, dtype="u1", chunks=(3, 4, 4), **options)[:] = images
+    group.create_array("labels", data=np.arange(12) % 2)
+    chunk = tmp_path / "images" / ("1.0.0" if version == 2 else "c/1/0/0")
+    content = chunk.read_bytes()
+    for damaged in (content[: len(content) // 2], content + b"more than a chunk", b""):
+        chunk.write_bytes(damaged)
+        source = open_source(str(tmp_path))
+        read = list(source.read(source.samples()))
+        bad = [row for row, payload in enumerate(read) if isinstance(payload, BadImageError)]
+        assert all(read[row] == images[row].tobytes() for row in range(12) if row not in {3, 4, 5})
+        assert bad == [3, 4, 5] or [read[row] for row in (3, 4, 5)] == [images[row].tobytes() for row in (3, 4, 5)]
+        assert bad == [3, 4, 5] or damaged.startswith(content)
+
+
+def test_zarr_codecs_that_may_run_code_are_refused(tmp_path):
+    group = zarr.create_group(tmp_path, zarr_format=2)
+    group.create_array("images", data=np.ones((8, 4, 4), np.uint8), chunks=(2, 4, 4))
+    group.create_array("labels", data=np.arange(8))
+    metadata = tmp_path / "images" / ".zarray"
+    whole = metadata.read_text()
+    metadata.write_text(whole.replace('"filters": null', '"filters": [{"id": "base64"}]'))
+    refused(tmp_path, "images is encoded with base64, which may run code or is not known; write it again")
+    metadata.write_text(whole.replace('"filters": null', '"filters": [{"id": "pickle", "protocol": 5}]'))
+    refused(tmp_path, "pickle")
+
+
+@pytest.mark.timeout(30)
+def test_a_zarr_chunk_that_is_a_pipe_is_not_waited_for(tmp_path):
     group = zarr.create_group(tmp_path)
     group.create_array("images", data=np.ones((8, 4, 4), np.uint8), chunks=(2, 4, 4))
     group.create_array("labels", data=np.arange(8))
-    (tmp_path / "images" / "c" / "1" / "0" / "0").unlink()
-    refused(tmp_path, "has 3 of 4 chunks; those that are missing would read as if")
+    chunk = tmp_path / "images" / "c" / "1" / "0" / "0"
+    chunk.unlink()
+    os.mkfifo(chunk)
+    source = open_source(str(tmp_path))
+    assert [isinstance(payload, BadImageError) for payload in source.read(source.samples())].count(True) >= 2
+
+
+@pytest.mark.parametrize("chunks", [(2, 8, 8), None])
+def test_hdf5_values_that_were_never_written_are_refused(tmp_path, chunks):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        images = file.create_dataset("images", (8, 8, 8), "u1", chunks=chunks)
+        if chunks:
+            images[:6] = 1
+        file["labels"] = np.arange(8)
+    refused(
+        tmp_path / "a.h5",
+        f"has {3 if chunks else 0} of {4 if chunks else 1} chunks; the missing ones were never written",
+    )
+
+
+def test_a_stored_member_of_an_archive_is_held_against_its_checksum(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.ones((8, 4, 4), np.uint8), labels=np.arange(8))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[content.index(bytes([1] * 64)) + 5] = 9
+    (tmp_path / "a.npz").write_bytes(content)
+    refused(tmp_path / "a.npz", "a.npz, images does not match its checksum; get it again")
 
 
 def test_hdf5_that_reaches_for_other_files_is_refused(tmp_path, monkeypatch):
