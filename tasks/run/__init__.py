@@ -1,4 +1,4 @@
-"""One run: its job, its rows, its results between stages and its state on disk; begin, seal and reopen it.
+"""One run: its job, its rows, the results that stages pass on, and its state on disk; begin, seal and reopen it.
 
 Imports no stage.
 """

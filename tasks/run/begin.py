@@ -1,4 +1,4 @@
-"""Lay a run out on disk: its settings, plan, listing of samples and empty array; or find the one to continue."""
+"""Begin a run: write its settings, plan, listing of samples and empty array; or find an interrupted run to continue."""
 
 import dataclasses
 import hashlib
@@ -31,7 +31,7 @@ DIGESTED_AT_ONCE = 2**16
 def begin_run(
     source: str, settings: Settings, workspace: Workspace, run_id: str | None = None, outlook: Outlook | None = None
 ) -> Job:
-    """Lay out a run, or find the interrupted one that had the same settings and the same samples.
+    """Begin a run, or continue the interrupted run with the same settings and samples.
 
     Parameters
     ----------
@@ -40,16 +40,16 @@ def begin_run(
     settings
         The settings.
     workspace
-        Where runs lie; it must be prepared and locked.
+        Workspace of the run; it must be prepared and locked.
     run_id
-        Name of the run; by default that of an interrupted run, or a new one.
+        Id of the run; by default that of the interrupted run, or a new one.
     outlook
-        What `plan_run` found with this source and these settings; by default it is called here.
+        Result of `plan_run` for this source and these settings; by default it is computed here.
 
     Raises
     ------
     InputError
-        If the dataset cannot be analysed with these settings, the disk has no room, or the run id is another's.
+        If the dataset cannot be analysed with these settings, the disk has too little space, or another run has the id.
     """
     source = address_of(source)
     outlook = outlook or plan_run(source, settings)
@@ -81,7 +81,7 @@ def begin_run(
     )
     remove_partials(paths.folder)
     if paths.plan.exists():
-        # Files may look otherwise than when the run was interrupted.
+        # The stamps of files may have changed since the run was interrupted.
         _write_listing(job, rows.samples)
     else:
         lay_out(job, rows.samples, contents)
@@ -89,12 +89,12 @@ def begin_run(
 
 
 def _last_fitted(samples: pa.Table, split: str) -> int:
-    """Rows up to the last image of a split."""
+    """Return the number of rows up to the last image of a split."""
     return int(np.flatnonzero(np.asarray(fitted(samples, split)))[-1]) + 1
 
 
 def lay_out(job: Job, samples: pa.Table, contents: tuple[bytes, bytes]) -> None:
-    """Write what a run starts from; its plan last."""
+    """Write the files that a run starts from, its plan last."""
     write_file(job.paths.settings, contents[0])
     _write_listing(job, samples)
     _create_array(job)
@@ -102,9 +102,10 @@ def lay_out(job: Job, samples: pa.Table, contents: tuple[bytes, bytes]) -> None:
 
 
 def start_over(job: Job) -> None:
-    """Remove all that the run has beyond what it started from; its shards stay in the workspace.
+    """Remove all files of the run except those that it started from. Its shards stay in the workspace.
 
-    Parts go first and the mark that all of them are there goes last: who is killed in between starts over again.
+    Parts are removed first, and the marker that the transform is finished last. If the process is killed in between,
+    the run starts over again.
     """
     paths = job.paths
     kept = {paths.settings, paths.plan, paths.work.listing, paths.coefficients / "zarr.json"}
@@ -117,7 +118,7 @@ def _chosen_run(workspace: Workspace, run_id: str | None, contents: tuple[bytes,
     if run_id is not None:
         paths = workspace.run(checked_run_id(run_id))
         if paths.finished:
-            raise InputError(f"The run {run_id} is finished already; choose another --run-id or leave it out.")
+            raise InputError(f"The run {run_id} is already finished; choose another --run-id or leave it out.")
         if paths.plan.exists() and not _same(paths, contents):
             raise InputError(
                 f"The unfinished run {run_id} has other settings or samples; choose another --run-id, or remove "
@@ -138,7 +139,7 @@ def _same(paths: RunPaths, contents: tuple[bytes, bytes]) -> bool:
 
 
 def _digest(samples: pa.Table) -> str:
-    """Digest of keys, labels and splits in their order."""
+    """Return the SHA-256 of keys, labels and splits, in the order of the samples."""
     digest = hashlib.sha256()
     for batch in samples.select(["key", "class_id", "split"]).to_batches(max_chunksize=DIGESTED_AT_ONCE):
         digest.update(json.dumps(list(batch.to_pydict().values())).encode())

@@ -1,4 +1,4 @@
-"""Find the earlier run of the same dataset: for its patterns, its rows, or to be compared with."""
+"""Find the earlier run of the same dataset, to use its patterns or rows, or to compare with it."""
 
 from storage.errors import DamagedError, InputError
 from storage.runs.layout import Layout, PlanRecord, read_layout
@@ -7,22 +7,22 @@ from storage.settings import Settings
 
 
 def find_warm_start(workspace: Workspace, settings: Settings, layout: Layout) -> str | None:
-    """Folder of the run to start from, or None.
+    """Return the folder of the run whose patterns the decomposition starts from, or None.
 
-    Left to itself, a run starts warm only if the last comparable run saw other images: on the same images it starts
-    cold, so that it gives the same bits again.
+    By default a run starts from the last comparable run only if that had other images. On the same images it starts
+    from random columns, so that its result has the same bits as before.
 
     Parameters
     ----------
     workspace, settings
-        Of the run to come.
+        Workspace and settings of the new run.
     layout
-        Its source, plan, and digest of its samples.
+        Layout of the new run, with source, plan, and digest of its samples.
 
     Raises
     ------
     InputError
-        If the settings name a run that does not exist or is of another kind.
+        If the settings name a run that does not exist or has other coefficients.
     """
     if layout.plan.solver != "krylov" or settings.decomposition.warm_start == "none":
         return None
@@ -30,7 +30,8 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Layout) ->
         named = workspace.find(settings.decomposition.warm_start)
         if not _comparable(named, settings, layout):
             raise InputError(
-                f"The run {named.run_id} has other wavelets or image sizes than this one; leave --warm-start out."
+                f"The run {named.run_id} has other coefficients (wavelet, bands or size) than this run would have; leave "
+                "--warm-start out."
             )
         return str(named.folder)
     paths = last_of_source(workspace, settings, layout)
@@ -41,7 +42,7 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Layout) ->
 def last_of_source(
     workspace: Workspace, settings: Settings, layout: Layout, *, centred_alike: bool = False
 ) -> RunPaths | None:
-    """The last finished run of the same source whose coefficients are of the same kind, if there is one."""
+    """Return the last finished run of the same source with coefficients of the same kind, or None."""
     for paths in reversed(workspace.runs()):
         comparable = paths.manifest.exists() and _comparable(paths, settings, layout, centred_alike=centred_alike)
         if comparable and read_layout(paths).source == layout.source:
@@ -60,5 +61,5 @@ def _comparable(paths: RunPaths, settings: Settings, layout: Layout, *, centred_
 
 
 def _shape(plan: PlanRecord) -> tuple[int, int, int, int]:
-    """What must be the same for patterns to be of the same kind."""
+    """The numbers that two runs must share for their patterns to be comparable."""
     return plan.height, plan.width, plan.channels, plan.coefficients

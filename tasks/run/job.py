@@ -1,4 +1,4 @@
-"""A run as its workers know it: names and numbers, no data."""
+"""The description of a run that workers receive: names and numbers, no data."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ from tasks.wavelet.space import CoefficientSpace
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker must know of a run: names and numbers, no data.
+    """The description of a run that workers receive.
 
     Attributes
     ----------
@@ -31,21 +31,21 @@ class Job:
     folder
         Address of the workspace.
     run_id
-        The run.
+        Id of the run.
     settings, plan
-        What it was asked for, and what it will do.
+        Settings and plan of the run.
     fitted_split
         Split that patterns are fitted on.
     warm_start
         Folder of a finished run whose patterns the decomposition starts from, or None.
     rows_of
-        Folder of a finished run that images have their rows from, or None.
+        Folder of a finished run whose numbering of rows this run keeps, or None.
     compared_with
-        Id of the last finished run of the same source, that this one is compared with, or None.
+        Id of the last finished run of the same source, which this run is compared with, or None.
     attempt
-        Another each time the run is begun or continued: what a worker remembers of a dataset must not outlive it.
+        Random text, new each time the run is begun or continued. Workers cache a dataset only for one attempt.
     runs
-        Folder of the workspace that the run's folder is in.
+        Name of the workspace's folder that holds the run's folder.
     """
 
     source: str
@@ -62,7 +62,7 @@ class Job:
 
     @property
     def workspace(self) -> Workspace:
-        """The workspace's paths."""
+        """The run's workspace."""
         return Workspace(self.folder)
 
     @property
@@ -72,14 +72,14 @@ class Job:
 
     @property
     def form(self) -> ImageForm:
-        """The shape images are brought to."""
+        """Shape and value range that images are converted to."""
         chosen = self.settings.coefficients
         fit = chosen.fit if chosen.size else None
         return ImageForm(self.plan.height, self.plan.width, self.plan.channels, fit, chosen.value_range)
 
     @property
     def pixels(self) -> int:
-        """Pixel values an image."""
+        """Number of pixel values of an image."""
         return self.plan.height * self.plan.width * self.plan.channels
 
     @cached_property
@@ -89,15 +89,15 @@ class Job:
 
     @cached_property
     def scales(self) -> list[list[Scale]]:
-        """The columns that are decomposed on their own, in families that do not overlap."""
+        """Sets of columns decomposed on their own, in families; the sets of a family do not overlap."""
         return families(self.space.bands, self.space.channels)
 
     def listed(self, shard: int) -> Any:  # noqa: ANN401 - an Arrow table
-        """The samples of a shard, as the dataset has them."""
+        """Read the listed samples of a shard."""
         return read_batch(self.paths.work.listing, shard)
 
     def part(self, shard: int, columns: list[str]) -> Any:  # noqa: ANN401 - an Arrow table
-        """Some columns of what became of the images of a shard, and of the listing, which says who they are."""
+        """Read some columns of a shard's part file (the outcome of the transform) and of its listing."""
         part = read_batch(self.paths.work.part(shard))
         others = [name for name in columns if name not in PART.names]
         if others:
@@ -107,13 +107,13 @@ class Job:
         return part.select(columns)
 
     def used(self, shard: int) -> Mask:
-        """Which rows of a shard are fitted on: valid, and of the right split."""
+        """Mask of a shard's rows that patterns are fitted on: valid, and of the fitted split."""
         part = self.part(shard, ["split", "reason"])
         used = pc.and_(pc.is_null(part["reason"]), pc.equal(part["split"].cast("string"), self.fitted_split))
         return np.asarray(used)
 
 
 def fitted(samples: pa.Table, split: str) -> pa.ChunkedArray:
-    """Which rows hold an image of a split."""
+    """Mask of the rows that hold an image of a split."""
     there = pc.not_equal(samples["class_id"], REMOVED)
     return pc.and_(there, pc.equal(samples["split"].cast(pa.string()), split))

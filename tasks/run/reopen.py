@@ -1,4 +1,4 @@
-"""Lay a finished run out once more, to compute again what was damaged."""
+"""Reopen a finished run, to compute its damaged files again."""
 
 import secrets
 from collections.abc import Collection, Sequence
@@ -24,14 +24,14 @@ FOLDER = "repair"
 
 
 def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
-    """A job that computes what the run did, into a folder of its own.
+    """Return a job that repeats the run's computation in a folder of its own.
 
     Raises
     ------
     InputError
         If the dataset cannot be read.
     """
-    # What is damaged is found out, not taken from what was thought of it.
+    # Read every image again, since stored stamps and digests may be damaged.
     settings, layout = Settings.model_validate(manifest.settings | {"rehash": True}), manifest.layout
     job = Job(
         source=manifest.source,
@@ -57,7 +57,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
 def damaged_shards(
     workspace: Workspace, paths: RunPaths, manifest: Manifest, damaged: Collection[StorePath]
 ) -> list[int]:
-    """Shards that a damaged file is part of."""
+    """List the shards with a damaged file."""
     return [
         shard
         for shard, key in enumerate(manifest.shards)
@@ -66,24 +66,24 @@ def damaged_shards(
 
 
 def computed(job: Job, names: Sequence[str]) -> bool:
-    """Whether the job has all these files of a run."""
+    """Whether the job has computed all these files of a run."""
     return all((job.paths.folder / name).exists() for name in names)
 
 
 def keep_patterns(job: Job, paths: RunPaths, damaged: Collection[StorePath]) -> None:
-    """Give the job the run's patterns if they are whole, so that it need not decompose again."""
+    """Copy the run's patterns to the job if they are intact, so that it need not decompose again."""
     if not any(path.is_below(paths.patterns) for path in damaged):
         for path in paths.patterns.files():
             path.store.copy(path.key, (job.paths.folder / path.relative_to(paths.folder)).key)
 
 
 def put_back(again: RunPaths, paths: RunPaths, manifest: Manifest, names: Sequence[str]) -> None:
-    """Replace files of a run by those that were computed again, if they are what the run had.
+    """Replace files of a run by those computed again, if they have the bytes that the run had.
 
     Raises
     ------
     EigenwaveError
-        If some are not; the others are replaced.
+        If some files have other bytes. The others are replaced.
     """
     others = []
     for name in names:
@@ -95,15 +95,15 @@ def put_back(again: RunPaths, paths: RunPaths, manifest: Manifest, names: Sequen
     tables = [name for name in others if (paths.folder / name).is_below(paths.tables)]
     if tables and len(tables) == len(others) and _written_earlier(paths):
         raise EigenwaveError(
-            f"{', '.join(tables)} of {paths.folder} cannot be brought back bit for bit: an earlier version of "
-            "eigenwave wrote the tables of this run, with other columns; the rest of the run can still be read and "
-            "reported, and a new run on the same dataset writes all tables anew."
+            f"{', '.join(tables)} of {paths.folder} cannot be restored bit for bit: an earlier version of eigenwave "
+            "wrote the tables of this run, with other columns; the rest of the run can still be read and reported, and "
+            "a new run on the same dataset writes all tables."
         )
     if others:
         versions = ", ".join(f"{library} {version}" for library, version in manifest.versions.items())
         raise EigenwaveError(
-            f"{', '.join(others)} of {paths.folder} cannot be brought back: what is computed now is not what the run "
-            f"had. Its dataset, the kind of processor, or the versions ({versions}) have changed; start a new run."
+            f"{', '.join(others)} of {paths.folder} cannot be restored: the files computed now differ from those of "
+            f"the run. Its dataset, the kind of processor, or the versions ({versions}) have changed; start a new run."
         )
 
 

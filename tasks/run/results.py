@@ -1,4 +1,4 @@
-"""What the stages of a run hand to each other: sums over shards, in the order of the stages."""
+"""The results that stages of a run pass on: sums over shards, in the order of the stages."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,12 +18,19 @@ from tasks.svd.products import Moments
 
 
 def require_all(shards: int, expected: int, done: str) -> None:
-    """Refuse a sum over shards that some of them are missing from; `done` is what should have become of them.
+    """Refuse a sum that lacks shards.
+
+    Parameters
+    ----------
+    shards, expected
+        Number of shards in the sum, and number that it should have.
+    done
+        Participle for the message, such as "transformed".
 
     Raises
     ------
     EigenwaveError
-        If there are fewer or more shards than expected.
+        If the two numbers differ.
     """
     if shards != expected:
         raise EigenwaveError(f"Only {shards} of {expected} shards were {done}; run again.")
@@ -31,20 +38,20 @@ def require_all(shards: int, expected: int, done: str) -> None:
 
 @dataclass(frozen=True)
 class FirstPass:
-    """What the first pass takes from shards: how many, the moments of their fitted rows, their share for the solver."""
+    """Sums of the first pass: number of shards, moments of their fitted rows, and the solver's shares."""
 
     shards: int
     moments: Moments
     share: Float64
 
     def __add__(self, other: Self) -> Self:
-        """Both sets of shards together."""
+        """Add the sums of two sets of shards."""
         return type(self)(self.shards + other.shards, self.moments + other.moments, self.share + other.share)
 
 
 @dataclass(frozen=True)
 class Energy(Sums):
-    """How much of images patterns hold: how many images, their energy about the mean, sum of squared scores (k,)."""
+    """Number of images, their energy about the mean, and the sum of their squared scores (k,)."""
 
     images: int
     total: float
@@ -52,7 +59,7 @@ class Energy(Sums):
 
     @classmethod
     def of(cls, rows: Float32, used: Mask, scores: Float32, mean: Float64) -> Self:
-        """Energy of the used rows (n, p), with scores (n, k) and the mean row (p,)."""
+        """Compute the energy of the used rows (n, p), with scores (n, k) and the mean row (p,)."""
         moments = Moments.of(rows, used)
         total = moments.square_sum - 2 * float(moments.column_sum @ mean) + moments.rows * float(mean @ mean)
         return cls(moments.rows, total, (scores[used].astype(np.float64) ** 2).sum(axis=0))
@@ -60,20 +67,20 @@ class Energy(Sums):
 
 @dataclass(frozen=True)
 class Projection(Sums):
-    """What projecting takes from shards.
+    """Sums of the projection pass.
 
     Attributes
     ----------
     shards
-        How many.
+        Number of shards.
     squares
         Sum of squared scores of the fitted images (k,).
     product
-        Share of G V (p, k), V the patterns: it shows how exact they are.
+        Share of G V (p, k) for the patterns V, from which their residuals follow.
     colours
         Sums over the mean colours of the fitted images.
     held_out
-        Energy of the images that are held out.
+        Energy of the held-out images.
     """
 
     shards: int
@@ -85,7 +92,7 @@ class Projection(Sums):
 
 @dataclass(frozen=True)
 class Projected:
-    """What is kept of the projections of all shards: `residuals` of the patterns (k,), the rest as there."""
+    """Saved results of the projection pass: `residuals` of the patterns (k,), the rest as in `Projection`."""
 
     residuals: Float64
     squares: Float64
@@ -95,18 +102,18 @@ class Projected:
 
 @dataclass(frozen=True)
 class Summary(Sums):
-    """What scores give, shard by shard.
+    """Sums over the scores.
 
     Attributes
     ----------
     shards
-        How many.
+        Number of shards.
     sums, noisy, groups, histogram
-        Over the images that patterns are fitted on; `noisy` under labels of which a part is replaced.
+        Sums over the fitted images; `noisy` uses labels of which a part is replaced.
     scatter
-        Over all images, in parts.
+        Moments of all images, in parts.
     exemplars
-        Of all images.
+        Exemplars among all images.
     """
 
     shards: int
@@ -120,18 +127,18 @@ class Summary(Sums):
 
 @dataclass(frozen=True)
 class Judges:
-    """What images are judged by.
+    """The histogram and classifiers that images are judged by.
 
     Attributes
     ----------
     histogram
-        Of the fitted images' scores.
+        Histogram of the fitted images' scores.
     quadratic_0, quadratic_1, quadratic_2
-        Fitted without the part of that number, which they judge.
+        Classifiers fitted without part 0, 1 or 2, which they judge.
     ridge
-        Fitted without the images that are held out.
+        Classifier fitted without the held-out images.
     shuffled_quadratic, shuffled_ridge
-        Likewise, under one permutation of the labels.
+        Classifiers fitted without the held-out images, under one permutation of the labels.
     """
 
     histogram: Histogram
@@ -144,7 +151,10 @@ class Judges:
 
     @classmethod
     def of(cls, histogram: Histogram, scatter: ClassScatter, *, other_split: bool) -> "Judges":
-        """Fit from sums; halves learn from the images that are held out only if patterns are fitted on those too."""
+        """Fit the classifiers from sums.
+
+        Those that judge the halves learn from held-out images too, but only if patterns are fitted on these.
+        """
         further = [] if other_split else [HELD_OUT]
         learned = list(range(HELD_OUT))
         return cls(
@@ -160,20 +170,20 @@ class Judges:
 
 @dataclass(frozen=True)
 class Verdicts(Sums):
-    """What judged images add up to.
+    """Sums over the judged images.
 
     Attributes
     ----------
     shards
-        How many.
+        Number of shards.
     ranks
         Sums of ranks over the fitted images, under the true labels and then all permutations.
     levels
-        Levels of the scores of the fitted images, likewise as far as they are counted.
+        Counts of the levels of the fitted images' scores, under the first of these labellings.
     judged
-        Images held out.
+        Number of held-out images.
     ridge, quadratic
-        Those among them that are classified rightly: by the true labels and by shuffled ones (2,).
+        Number of held-out images classified correctly, under the true and under shuffled labels (2,).
     """
 
     shards: int

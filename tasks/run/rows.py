@@ -1,4 +1,4 @@
-"""Which row each image has: that of the last run, so that a dataset that changed here and there changes few shards."""
+"""Number the rows of images as in the last run, so that few changed images change few shards."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from tasks.run.earlier import last_of_source
 
 @dataclass(frozen=True)
 class Rows:
-    """Samples in the order of their rows, and the run that they have it from, if any, with its rows a shard."""
+    """Samples in the order of their rows, the run whose numbering they keep (or None), and the rows per shard."""
 
     samples: pa.Table
     run: RunPaths | None
@@ -23,21 +23,22 @@ class Rows:
 
     @property
     def masked(self) -> int:
-        """Rows without an image."""
+        """Number of rows without an image."""
         return int(pc.sum(pc.equal(self.samples["class_id"], REMOVED)).as_py() or 0)
 
 
 def find_rows(workspace: Workspace, settings: Settings, layout: Layout, samples: pa.Table) -> Rows:
-    """The rows of the last run of the same source, if the images can keep them.
+    """Number the rows as in the last run of the same source, if possible.
 
-    They cannot if that would leave shards less than half full, or half as large as they should be.
+    They are numbered anew if more than half of the rows would be empty, or if shards would be less than half as large
+    as planned.
 
     Parameters
     ----------
     workspace, settings
-        Of the run to come.
+        Workspace and settings of the new run.
     layout
-        Its source and plan.
+        Layout of the new run, with its source and plan.
     samples
         The dataset, in the order of its source.
     """
@@ -52,7 +53,7 @@ def find_rows(workspace: Workspace, settings: Settings, layout: Layout, samples:
 
 
 def ordered_as(samples: pa.Table, run: RunPaths) -> pa.Table:
-    """Samples in the rows that a finished run has them in, new ones behind; rows of removed ones have no class."""
+    """Order samples by their rows in a finished run, new ones last. A row whose sample was removed has no class."""
     before = read_table(run.table("samples"), ["key", "split"])
     positions = pc.index_in(before["key"], value_set=pc.unique(samples["key"]))
     kept = samples.take(positions)

@@ -1,4 +1,4 @@
-"""The manifest and the pointer to the newest run: from here on the run is finished."""
+"""Finish a run by writing its manifest and the pointer to the newest run."""
 
 import json
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from tasks.run.state import passes_done, read_totals
 
 
 def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
-    """Write the manifest, which makes the run a finished one, and drop the intermediate state.
+    """Write the manifest, which finishes the run, and remove the intermediate state.
 
-    `latest` names the run already before, and with it the one that is the latest until there is a manifest: so
-    it is right at every moment, whenever the process is killed.
+    Before the manifest is written, `latest` already names this run and, after it, the previous latest run. Readers use
+    the first that is finished, so `latest` is right even if the process is killed.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
     EigenwaveError
         If a shard is missing.
     """
-    remove_partials(job.paths.folder)  # of workers that were killed, and whose work others did
+    remove_partials(job.paths.folder)  # left by killed workers, whose work others did again
     markers = [_marker(job, shard) for shard in range(job.plan.shards)]
     sealed = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,7 +59,7 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
 
 
 def _remember_files(job: Job) -> None:
-    """Write how the dataset's files looked when they were read, so that the next run need not read them."""
+    """Write the stamps of the dataset's files when they were read, so that the next run need not read them."""
 
     def columns(shard: int) -> dict[str, Any]:
         part = read_batch(job.paths.work.part(shard))
@@ -70,7 +70,7 @@ def _remember_files(job: Job) -> None:
 
 
 def describe_run(job: Job) -> Manifest:
-    """What the manifest says of a run, but for when it was made, how long that took, and from which bytes."""
+    """Return the run's manifest without its time of creation, its shards, file digests and stage times."""
     paths = job.paths
     totals = read_totals(job)
     layout = read_layout(paths)
@@ -106,12 +106,12 @@ def _marker(job: Job, shard: int) -> Marker:
     key = metadata_of(read_batch(job.paths.work.part(shard)), "shard_key")
     marker = find_shard(job.workspace, key)
     if marker is None or not chunk_path(job.paths.coefficients, shard).exists():
-        raise EigenwaveError(f"Shard {shard} of run {job.run_id} has vanished from the workspace; run again.")
+        raise EigenwaveError(f"Shard {shard} of run {job.run_id} is missing in the workspace; run again.")
     return marker
 
 
 def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:
-    """Digest of every file of the run; those of the coefficients' chunks are known from their shards."""
+    """Digest every file of the run; the digests of the coefficients' chunks come from the markers."""
     paths = job.paths
     known = {chunk_path(paths.coefficients, shard): marker.blake3 for shard, marker in enumerate(markers)}
     passing = (f"{paths.work.folder}/", str(paths.manifest), str(paths.manifest_copy))

@@ -1,4 +1,4 @@
-"""Read and write the state that stages and passes hand to each other."""
+"""Read and write the state that stages and passes pass on."""
 
 import json
 from typing import Any, NamedTuple, TypeVar
@@ -23,9 +23,18 @@ EXACT_PASSES = {"gram": 1, "dual": 3}  # dual: the transform, the kernel and the
 
 
 class Totals(NamedTuple):
-    """What the transform found: fitted images, rejected images, energy about the mean, digest of the dataset.
+    """Totals of the transform.
 
-    And how many images repeat the bytes of an earlier one, and how many images there are under more than one class.
+    Attributes
+    ----------
+    fitted, rejected
+        Number of fitted and of rejected images.
+    energy
+        Energy of the fitted images about the mean.
+    dataset_digest
+        SHA-256 over keys, labels, splits and image digests in row order.
+    repeated, conflicting
+        Number of images with the same bytes as an earlier one, and of images that occur under several classes.
     """
 
     fitted: int
@@ -37,17 +46,17 @@ class Totals(NamedTuple):
 
 
 def load_mean(job: Job) -> Float64:
-    """The mean row (p,)."""
+    """Read the mean row (p,) float64."""
     return read_array(job.paths.mean)
 
 
 def load_patterns(job: Job) -> Float32:
-    """The patterns as columns (p, k)."""
+    """Read the patterns as columns (p, k) float32."""
     return np.ascontiguousarray(read_array(job.paths.patterns).T)
 
 
 def load_shard(job: Job, shard: int) -> Float32:
-    """Coefficients of a shard's rows; those of rejected images are NaN."""
+    """Read the coefficients of a shard's rows (n, p); those of rejected images are NaN."""
     plan = job.plan
     shape = (plan.rows_per_shard, plan.coefficients)
     chunk = read_chunk(chunk_path(job.paths.coefficients, shard), shape, job.settings.coefficients.dtype)
@@ -55,18 +64,18 @@ def load_shard(job: Job, shard: int) -> Float32:
 
 
 class Labels(NamedTuple):
-    """What is known of the images of a shard.
+    """Labels and parts of the images of a shard.
 
     Attributes
     ----------
     valid
-        Which of the shard's rows hold a good image (rows,). All that follows is of those images alone.
+        Mask of the shard's rows with a valid image (rows,). The other attributes cover these n images only.
     ids, classes
-        Id and class of each (n,).
+        Id and class of each image (n,).
     fitted
-        Whether patterns are fitted on it (n,).
+        Whether patterns are fitted on each image (n,).
     part
-        Which half it belongs to, or that it is held out (n,): see `tasks.statistics.scatter`.
+        Part of each image (n,): one of the halves, or held out; see `tasks.statistics.scatter`.
     """
 
     valid: Mask
@@ -77,7 +86,7 @@ class Labels(NamedTuple):
 
 
 def load_labels(job: Job, shard: int) -> Labels:
-    """What is known of the images of a shard."""
+    """Read the labels of a shard's images, and compute their parts."""
     part = job.part(shard, ["class_id", "sample_id", "reason"])
     valid = np.asarray(part["reason"].is_null())
     ids, fitted = np.asarray(part["sample_id"])[valid], job.used(shard)[valid]
@@ -87,13 +96,13 @@ def load_labels(job: Job, shard: int) -> Labels:
 
 
 def load_scores(job: Job, shard: int) -> Float32:
-    """Scores of a shard's rows; those of rejected images are NaN."""
+    """Read the scores of a shard's rows (n, k); those of rejected images are NaN."""
     shape = (job.plan.rows_per_shard, array_shape(job.paths.scores)[0][1])
     return read_chunk(chunk_path(job.paths.scores, shard), shape)[: len(job.plan.rows(shard))]
 
 
-def save_state(path: StorePath, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and of other such
-    """Write a dataclass of arrays whole."""
+def save_state(path: StorePath, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and such dataclasses
+    """Write a dataclass of arrays; the file appears whole."""
     save_npz(path, **flattened(state))
 
 
@@ -103,17 +112,17 @@ def load_state(path: StorePath, kind: type[T]) -> T:
 
 
 def save_totals(job: Job, totals: Totals) -> None:
-    """Write what the transform found."""
+    """Write the totals of the transform."""
     write_file(job.paths.work.totals, json.dumps(totals._asdict()).encode())
 
 
 def read_totals(job: Job) -> Totals:
-    """What the transform found."""
+    """Read the totals of the transform."""
     return Totals(**json.loads(job.paths.work.totals.read_bytes()))
 
 
 def passes_done(job: Job) -> int:
-    """Passes over the coefficients that the decomposition took, the one during the transform included."""
+    """Number of passes that the decomposition has made over the coefficients, including the one in the transform."""
     if job.plan.solver != "krylov":
         return EXACT_PASSES[job.plan.solver]
     number = 0
@@ -123,14 +132,14 @@ def passes_done(job: Job) -> int:
 
 
 def require_finite(values: npt.NDArray[Any], job: Job, shard: int) -> None:
-    """Refuse a result that a missing chunk, read as NaN, would have spoilt.
+    """Refuse a result with NaN, which a missing chunk would cause.
 
     Raises
     ------
     EigenwaveError
         If a value is not finite.
     """
-    # Anything that is not finite makes the sum so, and a sum needs no temporary array.
+    # One value that is not finite makes the sum not finite, and a sum needs no temporary array.
     if not np.isfinite(values.sum()):
         raise EigenwaveError(
             f"Shard {shard} of {job.paths.coefficients} is missing or damaged; remove {job.paths.folder} and run again."

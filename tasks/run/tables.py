@@ -1,4 +1,4 @@
-"""Result tables of a run: their own columns, and those that follow from the run and its classes."""
+"""Write the result tables of a run, with the columns that follow from the run and its classes."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -15,9 +15,9 @@ from tasks.run.state import read_totals
 
 
 class ResultTables:
-    """Writes the tables of a run: adds the run's id to each row, and to each number of a class its name.
+    """Writes the tables of a run, and adds the run's id to each row and the class's name to each class id.
 
-    Both are dictionary-encoded, so a row holds two small numbers and each text is kept once a piece.
+    Both columns are dictionary-encoded: a row holds two small numbers, and each text is stored once per piece.
 
     Parameters
     ----------
@@ -32,16 +32,16 @@ class ResultTables:
         self._metadata = {"run_id": job.run_id, "dataset_digest": read_totals(job).dataset_digest}
 
     def write(self, name: str, columns: Mapping[str, Any]) -> None:
-        """Write a whole table from its own columns, NumPy arrays or lists; NaN becomes null."""
+        """Write a whole table from its other columns, NumPy arrays or lists; NaN becomes null."""
         with self.writer(name) as writer:
             writer.write(self.complete(name, columns))
 
     def writer(self, name: str) -> AbstractContextManager[TableWriter]:
-        """A writer of pieces of a table."""
+        """Open a writer that takes a table in pieces."""
         return table_writer(self._paths.table(name), TABLES[name], self._metadata)
 
     def complete(self, name: str, columns: Mapping[str, Any]) -> pa.Table:
-        """A piece of a table from its own columns."""
+        """Make a piece of a table from its other columns."""
         schema, found = TABLES[name], dict(columns)
         for column in schema.names:
             if column.endswith("class_name"):
@@ -51,7 +51,7 @@ class ResultTables:
         return to_table(schema, found)
 
     def _named(self, class_ids: Any) -> pa.DictionaryArray:  # noqa: ANN401 - an array or a list
-        """Names of classes; null where there is no class (null, or the number of a removed image)."""
+        """Map class ids to names; null where there is no class (null, or the id of a removed image)."""
         ids = class_ids.combine_chunks() if isinstance(class_ids, pa.ChunkedArray) else pa.array(class_ids, pa.int32())
         known = pa.compute.if_else(pa.compute.greater_equal(ids, 0), ids, None)
         return pa.DictionaryArray.from_arrays(known.cast(pa.int32()), self._names)

@@ -1,4 +1,4 @@
-"""What every process of a run must agree on before anything is computed: the code, and the files it sees."""
+"""Check that all processes of a run have the same code and see the same files, and limit their threads."""
 
 import hashlib
 import importlib.util
@@ -19,7 +19,7 @@ PACKAGES = ("eigenwave", "flows", "storage", "tasks")
 
 @lru_cache(maxsize=1)
 def installed_code() -> str:
-    """A short digest of the eigenwave code that this process imports."""
+    """Return a short digest of the eigenwave code that this process imports."""
     digest = hashlib.sha256()
     for package in PACKAGES:
         specification = importlib.util.find_spec(package)
@@ -32,7 +32,10 @@ def installed_code() -> str:
 
 
 def complaint(job: Job, code: str) -> str | None:
-    """Why this process cannot work on the run, or None: other code than `code`, or a workspace it does not see."""
+    """Return why this process cannot work on the run, or None.
+
+    It cannot if its code differs from the digest `code`, or if it does not see the workspace.
+    """
     if installed_code() != code:
         return f"runs other code ({installed_code()}) than this process ({code}); install the same eigenwave everywhere"
     if not job.paths.plan.exists():

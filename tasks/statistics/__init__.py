@@ -1,4 +1,4 @@
-"""What scores and labels say about each other, from sums over shards.
+"""Statistics of scores and labels, computed from sums over shards.
 
 Pure NumPy and SciPy: no storage.
 """

@@ -1,7 +1,7 @@
-"""How strongly scores depend on classes: first-order statistics from mergeable sums over the images.
+"""First-order association of scores and classes, from mergeable sums over the images.
 
-For pattern j the one-way analysis of variance compares the sums of squares between and within classes, SSB and SSW,
-SST = SSB + SSW. Effect sizes are eta squared, omega squared and Cohen's d; p-values come from the F and t
+For each pattern, the one-way analysis of variance compares the sums of squares between and within classes, SSB and SSW,
+with SST = SSB + SSW. Effect sizes are eta squared, omega squared and Cohen's d; p-values come from the F and t
 distributions, q-values from Benjamini and Hochberg (1995). Learnability is Pillai's trace over C - 1, which treats all
 patterns together.
 """
@@ -17,25 +17,25 @@ import numpy as np
 from tasks.dtypes import Float64, Int64
 from tasks.statistics.sums import LabelSums, Sums, grouped
 
-SIGNIFICANT = 0.05  # q-values below this count as associated
-WELL_CONDITIONED = 1e-6  # pivots of the total scatter, the least over the largest, above which it can be inverted
-SINGULAR = 1e-10  # eigenvalues of the total scatter below this part of the largest are rounding
+SIGNIFICANT = 0.05  # patterns with a q-value below this count as associated
+WELL_CONDITIONED = 1e-6  # smallest over largest pivot of the total scatter, above which it is inverted by Cholesky
+SINGULAR = 1e-10  # eigenvalues of the total scatter below this fraction of the largest are rounding errors
 
 
 @dataclass(frozen=True)
 class ClassSums(Sums):
-    """Sums of scores, or of other numbers that an image has, over images.
+    """Sums over images of their scores, or of other numbers.
 
     Attributes
     ----------
     counts
-        Images of each class (C,).
+        Number of images of each class (C,).
     sums, squares
         Sum of scores and of squared scores of each class (C, k).
     cross
         Sum of outer products of scores (k, k).
     shuffled
-        As counts and sums for each permutation of the labels: (R, C) and (R, C, k).
+        Counts (R, C) and sums (R, C, k) under each permutation of the labels.
     """
 
     counts: Int64
@@ -46,7 +46,7 @@ class ClassSums(Sums):
 
     @classmethod
     def of(cls, scores: Float64, labels: Int64, shuffled: Int64, classes: int) -> Self:
-        """Sums of some images: scores (n, k), labels (n,), shuffled labels (R, n)."""
+        """Sum over some images with scores (n, k), labels (n,) and shuffled labels (R, n)."""
         counts, sums = grouped(scores, labels, classes)
         return cls(
             counts=counts,
@@ -68,11 +68,11 @@ class Variance:
     omega_squared
         (SSB - (C - 1) MSW) / (SST + MSW): eta squared without its bias.
     f_statistic, p_value
-        [SSB / (C - 1)] / MSW against F(C - 1, n - C).
+        [SSB / (C - 1)] / MSW, and its p-value by the distribution F(C - 1, n - C).
     q_value
-        Benjamini-Hochberg over the patterns.
+        p-value adjusted by Benjamini and Hochberg over the patterns.
     within
-        MSW = SSW / (n - C).
+        Mean square within classes, MSW = SSW / (n - C).
     """
 
     eta_squared: Float64
@@ -84,7 +84,7 @@ class Variance:
 
 
 def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
-    """Analysis of variance from sums over the images; classes without images do not count."""
+    """Compute the analysis of variance from sums over the images; classes without images are left out."""
     from scipy.special import fdtrc  # noqa: PLC0415 - slow to import, and workers do not need it
 
     n, classes = int(counts.sum()), int((counts > 0).sum())
@@ -98,7 +98,7 @@ def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
     return Variance(
         eta_squared=np.minimum(between / total, 1),
         omega_squared=omega_squared,
-        # Classes that do not vary at all are told apart for certain, but by no finite F.
+        # If no class varies, F is infinite: the classes are certainly different, but F has no value.
         f_statistic=np.where(np.isinf(f_statistic), np.nan, f_statistic),
         p_value=p_value,
         q_value=q_values(p_value),
@@ -107,27 +107,32 @@ def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
 
 
 def eta_squared(counts: Int64, sums: Float64, squares: Float64) -> Float64:
-    """Part of the variance of each pattern's scores that lies between classes (k,), NaN where there is none.
+    """Fraction of the variance of each pattern's scores that lies between classes (k,), NaN without variance.
 
-    From images and sums of scores of each class, (C,) and (C, k), and the sum of squared scores (k,).
+    Parameters
+    ----------
+    counts, sums
+        Number of images (C,) and sum of scores (C, k) of each class.
+    squares
+        Sum of squared scores of all images (k,).
     """
     total, between = _squares(counts, sums, squares)
     return np.minimum(between / total, 1)
 
 
 def _squares(counts: Int64, sums: Float64, squares: Float64) -> tuple[Float64, Float64]:
-    """Total and between-class sum of squares of each pattern (k,), the total NaN if it is rounding."""
+    """Total and between-class sum of squares of each pattern (k,); the total is NaN if it is a rounding error."""
     total = squares - sums.sum(axis=0) ** 2 / counts.sum()
-    # A constant pattern has no variance to explain; rounding must not make it look as if it had.
+    # A constant pattern has no variance; a rounding error must not be taken for one.
     total[total <= np.finfo(np.float64).eps * squares] = np.nan
     means, present = _deviations(counts, sums)
     return total, present @ means**2
 
 
 def learnability(counts: Int64, sums: Float64, cross: Float64) -> float:
-    """Pillai's trace tr(T^-1 B) over C - 1, T the total and B the between-class scatter of the scores: in [0, 1].
+    """Learnability in [0, 1]: Pillai's trace tr(T^-1 B) over C - 1, NaN with fewer than two classes or no scores.
 
-    NaN if there are fewer than two classes, or no scores.
+    T is the total and B the between-class scatter of the scores.
     """
     n, classes = int(counts.sum()), int((counts > 0).sum())
     if classes < 2 or not cross.size:  # noqa: PLR2004
@@ -139,7 +144,7 @@ def learnability(counts: Int64, sums: Float64, cross: Float64) -> float:
 
 
 def _whitened(scatter: Float64, columns: Float64) -> Float64:
-    """R' columns (k, C), R R' the inverse of the scatter (k, k), or its pseudo-inverse if it is singular."""
+    """Compute R' columns (k, C), where R R' is the inverse of the scatter (k, k), or its pseudo-inverse if singular."""
     with suppress(np.linalg.LinAlgError):
         lower = np.linalg.cholesky(scatter)
         pivots = np.diagonal(lower) ** 2
@@ -152,17 +157,17 @@ def _whitened(scatter: Float64, columns: Float64) -> Float64:
 
 
 def _deviations(counts: Int64, sums: Float64) -> tuple[Float64, Int64]:
-    """Class means less the mean of all, and numbers of images, of the classes that have images."""
+    """Class means minus the mean of all, and number of images, for the classes that have images."""
     present = counts > 0
     return sums[present] / counts[present, None] - sums.sum(axis=0) / counts.sum(), counts[present]
 
 
 def q_values(p_values: Float64) -> Float64:
-    """Benjamini-Hochberg adjusted p-values, over all that are not NaN, in the given shape."""
+    """Adjust p-values by Benjamini and Hochberg, over all that are not NaN; the shape stays."""
     result = np.full(p_values.shape, np.nan)
     known = p_values[~np.isnan(p_values)]
     order = np.argsort(known)[::-1]
-    # The least level at which each is accepted. scipy.stats has this too, but half a second is long to import it.
+    # The lowest level at which each is accepted. scipy.stats has this too, but its import takes half a second.
     levels = np.minimum.accumulate(known[order] * (len(known) / np.arange(len(known), 0, -1)))
     adjusted = np.empty_like(known)
     adjusted[order] = np.minimum(levels, 1)
@@ -181,11 +186,11 @@ class PairStatistics:
     cohens_d
         (class mean - mean of the others) / sqrt(MSW).
     p_value
-        Two-sided, of t = d sqrt(n_c (n - n_c) / n) with n - C degrees of freedom.
+        Two-sided p-value of t = d sqrt(n_c (n - n_c) / n) with n - C degrees of freedom.
     q_value
-        Benjamini-Hochberg over all pairs.
+        p-value adjusted by Benjamini and Hochberg over all pairs.
     energy_share
-        The class's part of the pattern's sum of squared scores.
+        The class's fraction of the pattern's sum of squared scores.
     """
 
     mean_score: Float64
@@ -196,7 +201,7 @@ class PairStatistics:
 
 
 def pairs(sums: ClassSums, within: Float64) -> PairStatistics:
-    """Statistics of every pattern and class; `within` is the mean square within classes of each pattern (k,)."""
+    """Compute the statistics of every pattern and class; `within` is MSW of each pattern (k,)."""
     from scipy.special import stdtr  # noqa: PLC0415 - slow to import, and workers do not need it
 
     counts = sums.counts[:, None].astype(np.float64)
@@ -217,7 +222,7 @@ def pairs(sums: ClassSums, within: Float64) -> PairStatistics:
 
 
 def _effects(counts: Int64, sums: Float64, within: Float64) -> Float64:
-    """Cohen's d (C, k), infinite where classes do not vary, NaN where a class holds no images or all."""
+    """Cohen's d (C, k), infinite where no class varies, NaN where a class has no images or all images."""
     own = counts[:, None].astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean_of_others = (sums.sum(axis=0) - sums) / (own.sum() - own)
@@ -226,24 +231,24 @@ def _effects(counts: Int64, sums: Float64, within: Float64) -> Float64:
 
 
 def _finite(values: Float64) -> Float64:
-    """As for F: a difference between classes that do not vary has no finite size."""
+    """Replace infinity by NaN: as with F, a difference between classes that do not vary has no finite size."""
     return np.where(np.isinf(values), np.nan, values)
 
 
 @dataclass(frozen=True)
 class Control:
-    """What the statistics are when labels are shuffled.
+    """Statistics under shuffled labels.
 
     Attributes
     ----------
     eta_squared
-        (R, k).
+        Eta squared under each permutation (R, k).
     learnability
-        (R,).
+        Learnability under each permutation (R,).
     significant
-        Patterns with q < 0.05 (R,).
+        Number of patterns with q < 0.05 under each permutation (R,).
     cohens_d
-        Largest magnitude over the permutations (k, C).
+        Largest magnitude of Cohen's d over the permutations (k, C).
     """
 
     eta_squared: Float64
@@ -253,7 +258,7 @@ class Control:
 
 
 def control(sums: ClassSums) -> Control:
-    """Statistics of every permutation of the labels."""
+    """Compute the statistics under every permutation of the labels."""
     permutations = list(zip(sums.shuffled.counts, sums.shuffled.sums, strict=True))
     results = [variance(counts, totals, sums.cross) for counts, totals in permutations]
     return Control(
@@ -278,7 +283,7 @@ def shuffled_learnability(sums: ClassSums) -> Float64:
 
 
 def largest(controls: Iterable[Float64]) -> Float64:
-    """The largest of several arrays entry by entry, NaN only where all are; one array at a time is held."""
+    """Elementwise maximum of several arrays, NaN only where all are NaN; holds one array at a time."""
     return reduce(np.fmax, controls)
 
 
@@ -293,5 +298,8 @@ def expected_null(rank: int, n: int) -> float:
 
 
 def adjusted(value: float, null: float) -> float:
-    """Learnability beyond its expectation under no association, 1 still meaning all; NaN if that is certain anyway."""
+    """Learnability beyond its expectation under no association, scaled so that its maximum is 1.
+
+    NaN if the expectation is 1.
+    """
     return (value - null) / (1 - null) if null < 1 else float("nan")

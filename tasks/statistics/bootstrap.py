@@ -1,13 +1,13 @@
-"""Intervals by the bootstrap, from sums over groups of images.
+"""Bootstrap intervals, from sums over groups of images.
 
-Each image falls into one of a few hundred groups, by a hash of its id; a replicate counts each group as often as a
-Poisson variable of mean 1 says (the Poisson bootstrap for data streams: Chamandy et al., 2012, here with random groups
-as its units). Groups are random, so they are as good a sample of the images as images are, and a replicate costs a sum
-over groups instead of a pass over the data.
+Each image belongs to one of a few hundred groups, by a hash of its id. A replicate weights each group by a Poisson
+variable of mean 1 (the Poisson bootstrap for data streams: Chamandy et al., 2012, here with random groups as its
+units). Since the groups are random, they represent the images, and a replicate costs a sum over groups instead of a
+pass over the data.
 
-Learnability and eta squared are biased upwards by chance, and in a replicate once more. The basic interval of Davison
-and Hinkley (1997, section 5.2), [2 t - q(0.975), 2 t - q(0.025)], takes that away: it covers the value for infinitely
-many images, which adjusted learnability and omega squared estimate.
+Learnability and eta squared are biased upwards by chance, and a replicate adds the same bias once more. The basic
+interval of Davison and Hinkley (1997, section 5.2), [2 t - q(0.975), 2 t - q(0.025)], removes the bias: it covers the
+value for infinitely many images, which adjusted learnability and omega squared estimate.
 """
 
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ from tasks.statistics.relabelling import uniform
 from tasks.statistics.sums import BUDGET, Sums, grouped
 
 GROUPS = 256
-FEWEST_GROUPS = 32  # with fewer, the interval itself is a matter of luck
+FEWEST_GROUPS = 32  # with fewer, the interval itself is unreliable
 REPLICATES = 400
-AT_ONCE = 16  # replicates summed at once, so that the groups are read that much less often
-TAIL = 2.5  # percent left out on each side of an interval
+AT_ONCE = 16  # replicates summed in one reading of the groups
+TAIL = 2.5  # percent on each side of an interval
 
 
 def groups_kept(classes: int, rank: int) -> int:
-    """How many groups fit into the budget; none if they would be too few."""
+    """Number of groups within the budget; 0 if they would be too few."""
     fitting = min(GROUPS, BUDGET // (NUMBER * rank * (classes + rank)))
     return fitting if fitting >= FEWEST_GROUPS else 0
 
@@ -47,7 +47,7 @@ class GroupSums(Sums):
     Attributes
     ----------
     counts
-        Images of each class (G, C).
+        Number of images of each class (G, C).
     sums
         Sum of scores of each class (G, C, k).
     cross
@@ -60,7 +60,7 @@ class GroupSums(Sums):
 
     @classmethod
     def of(cls, scores: Float64, labels: Int64, groups: Int64, shape: tuple[int, int]) -> Self:
-        """Sums of some images: scores (n, k), labels (n,), groups (n,); `shape` is (G, C)."""
+        """Sum over some images with scores (n, k), labels (n,) and groups (n,); `shape` is (G, C)."""
         rank = scores.shape[1]
         if not shape[0]:
             return cls(np.zeros(shape, np.int64), np.zeros((*shape, rank)), np.zeros((0, rank, rank)))
@@ -75,14 +75,14 @@ class GroupSums(Sums):
 
 
 class Intervals(NamedTuple):
-    """95 % intervals, each (low, high): of learnability (2,), and of each pattern's eta squared (2, k)."""
+    """95 % intervals as (low, high), of learnability (2,) and of each pattern's eta squared (2, k)."""
 
     learnability: Float64
     eta_squared: Float64
 
 
 def intervals(groups: GroupSums, seed: int) -> Intervals:
-    """Basic bootstrap intervals, within [0, 1]; NaN without groups, or where a replicate has no value."""
+    """Compute basic bootstrap intervals within [0, 1]; NaN without groups, or where a replicate has no value."""
     rank = groups.sums.shape[2]
     if not len(groups.counts):
         return Intervals(np.full(2, np.nan), np.full((2, rank), np.nan))
@@ -101,7 +101,7 @@ class _Replicate(NamedTuple):
 
 
 def _replicates(groups: GroupSums, weights: Float64) -> Iterator[_Replicate]:
-    """Statistics when groups count as often as each row of the weights (replicates, G) says."""
+    """Yield the statistics of groups weighted by each row of `weights` (replicates, G)."""
     for some in np.array_split(weights, -(-len(weights) // AT_ONCE)):
         weighted = (np.tensordot(some, sums, 1) for sums in (groups.counts, groups.sums, groups.cross))
         for counts, sums, cross in zip(*weighted, strict=True):

@@ -1,4 +1,4 @@
-"""Second-order association as it is reported: what is learned from some images, and how it fares on others."""
+"""Second-order association for the report: learned from some images, and checked on others."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -26,22 +26,22 @@ MOST_OF_A_CLASS = 4  # patterns kept of each class
 
 @dataclass(frozen=True)
 class ClassComparison:
-    """Classes compared by how their scores vary, under one labelling.
+    """A comparison of the classes' variances under one labelling.
 
     Attributes
     ----------
     whitening, generalized, against
-        Learned from both halves of the images.
+        Results learned from both halves of the images.
     shares, held_out_shares
-        Of each class along each generalized pattern (r, C), in the halves and in the images held out.
+        Share of each class along each generalized pattern (r, C), in the halves and in the held-out images.
     held_out_angle
-        Angular distance along each class's patterns, in the images held out (C, m).
+        Angular distance along each class's patterns in the held-out images (C, m), in radians.
     heterogeneity
-        Of the halves together.
+        Heterogeneity of both halves together.
     agreement
-        Correlation of shares with those in the images held out.
+        Correlation of the shares with those in the held-out images.
     half_agreement
-        Correlation of shares between the halves, along the patterns of the first.
+        Correlation of the shares between the halves, along the patterns of the first half.
     """
 
     whitening: Whitening
@@ -56,7 +56,7 @@ class ClassComparison:
 
     @property
     def compared(self) -> int:
-        """Directions in which classes are compared."""
+        """Number of directions in which classes are compared."""
         return len(self.generalized.tau)
 
     @property
@@ -66,7 +66,7 @@ class ClassComparison:
 
     @classmethod
     def of(cls, scatter: ClassScatter, labelling: int) -> Self:
-        """Compare the classes."""
+        """Compare the classes under a labelling."""
         learned = scatter.take(labelling, list(range(HELD_OUT)))
         mean = learned.sums.sum(axis=0) / max(int(learned.counts.sum()), 1)
         first, second, held_out = (second_moments(scatter.take(labelling, [part]), mean) for part in range(PARTS))
@@ -89,7 +89,7 @@ class ClassComparison:
 
 
 def _angles(whitened: Float64, directions: Float64) -> Float64:
-    """Angular distance of each class along its own directions (C, r, m): (C, m)."""
+    """Angular distance (C, m) of each class along its own directions (C, r, m)."""
     total = np.nansum(whitened, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.einsum("cim,cij,cjm->cm", directions, whitened, directions, optimize=True)

@@ -1,8 +1,8 @@
-"""Two classifiers that sums over the images are enough for: how well scores tell classes, and whose label looks wrong.
+"""Two classifiers fitted from sums over the images. They measure how well scores predict classes, and find bad labels.
 
-Ridge regression onto indicators of the classes, its penalty chosen by generalized cross-validation (Golub, Heath and
-Wahba, 1979); and quadratic discriminant analysis, the normal density of each class, its covariance drawn towards the
-pooled one where images are few (as in Friedman, 1989).
+The first is ridge regression onto indicators of the classes. Generalized cross-validation chooses its penalty (Golub,
+Heath and Wahba, 1979). The second is quadratic discriminant analysis with a normal density for each class. Its
+covariances are shrunk towards the pooled one where images are few (as in Friedman, 1989).
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ import numpy as np
 from tasks.dtypes import Float64, Int64
 from tasks.statistics.scatter import ClassMoments
 
-PENALTIES = np.logspace(-8, 1, 37)  # as parts of the largest eigenvalue of the total scatter
-SINGULAR = 1e-10  # part of a pattern's variance that keeps covariances invertible
+PENALTIES = np.logspace(-8, 1, 37)  # relative to the largest eigenvalue of the total scatter
+SINGULAR = 1e-10  # fraction of a pattern's variance added to keep covariances invertible
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """Linear scores of classes: intercepts (C,) and weights (k, C)."""
+    """A ridge classifier with intercepts (C,) and weights (k, C)."""
 
     intercepts: Float64
     weights: Float64
@@ -41,12 +41,12 @@ class Ridge:
         return cls(np.where(counts > 0, frequencies - mean @ weights, -np.inf), weights)
 
     def predict(self, scores: Float64) -> Int64:
-        """Most likely class of each image (n,)."""
+        """Predict the class of each image (n,)."""
         return np.asarray((scores @ self.weights + self.intercepts).argmax(axis=1), np.int64)
 
 
 def _cross_validated(penalty: float, values: Float64, targets: Float64, indicators: float, n: float) -> float:
-    """Generalized cross-validation: mean squared error over the squared part of degrees of freedom left."""
+    """Score of generalized cross-validation: squared error over the square of the remaining degrees of freedom."""
     shrunk = values + penalty
     squares = (targets**2).sum(axis=1)
     error = indicators - (squares * (2 / shrunk - values / shrunk**2)).sum()
@@ -55,10 +55,14 @@ def _cross_validated(penalty: float, values: Float64, targets: Float64, indicato
 
 
 class Judgement(NamedTuple):
-    """What a classifier says of images: most likely class (n,), and by how much another class is likelier than theirs.
+    """A classifier's judgement of images.
 
-    `suspicion` is the log-posterior of the likeliest other class less that of the given label (n,): above 0 if another
-    class is likelier.
+    Attributes
+    ----------
+    likeliest
+        Likeliest class of each image (n,).
+    suspicion
+        Log-posterior of the likeliest other class minus that of the label (n,): above 0 if another class is likelier.
     """
 
     likeliest: Int64
@@ -72,11 +76,11 @@ class Quadratic:
     Attributes
     ----------
     constants
-        Logarithm of frequency over root of the determinant (C,), minus infinity for classes without images.
+        Logarithm of the frequency over the root of the determinant (C,), minus infinity for classes without images.
     means
-        (C, k2).
+        Mean scores of each class (C, k2).
     roots
-        R with R'R the inverse covariance (C, k2, k2).
+        Roots R of each class's inverse covariance R'R (C, k2, k2).
     """
 
     constants: Float64
@@ -87,8 +91,8 @@ class Quadratic:
     def of(cls, moments: ClassMoments) -> Self:
         """Fit from sums over images.
 
-        A class's covariance is (n_c S_c + k2 S) / (n_c + k2), S the pooled covariance within classes: as if k2 further
-        images had it.
+        A class's covariance is (n_c S_c + k2 S) / (n_c + k2) with the pooled covariance within classes S, as if k2 more
+        images had the covariance S.
         """
         kept, present = moments.kept, moments.counts > 0
         counts = moments.counts[:, None, None].astype(np.float64)
@@ -106,7 +110,7 @@ class Quadratic:
         return cls(constants, means, np.linalg.inv(lower))
 
     def judge(self, scores: Float64, labels: Int64) -> Judgement:
-        """Judge images by their scores (n, k) and labels (n,); one class after the other, to need little memory."""
+        """Judge images by their scores (n, k) and labels (n,), one class at a time to save memory."""
         leading = scores[:, : self.means.shape[1]]
         n = len(leading)
         own, best, likeliest = np.full(n, -np.inf), np.full(n, -np.inf), np.zeros(n, np.int64)

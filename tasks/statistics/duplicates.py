@@ -1,4 +1,4 @@
-"""Images whose stored bytes are the same, found by their digests."""
+"""Find images with the same stored bytes by their digests."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What repeats.
+    """Groups of images with the same bytes.
 
     Attributes
     ----------
     groups
-        Rows of each set of images that are the same, smallest first, ordered by their first row.
+        Ascending rows of the images in each group; groups are ordered by their first row.
     images
-        Images that repeat an earlier one.
+        Number of images that repeat an earlier one.
     conflicting
-        Groups with more than one class.
+        Number of groups with more than one class.
     """
 
     groups: tuple[tuple[int, ...], ...]
@@ -31,7 +31,7 @@ def find_duplicates(digests: bytes, class_ids: npt.NDArray[np.int32]) -> Duplica
     Parameters
     ----------
     digests
-        Digests of all images, one after the other; all zero for an image that could not be read.
+        Digests of all images, concatenated; zeros for an image that could not be read.
     class_ids
         Labels (n,).
     """
@@ -39,7 +39,7 @@ def find_duplicates(digests: bytes, class_ids: npt.NDArray[np.int32]) -> Duplica
     order = np.lexsort((np.arange(len(halves)), halves[:, 1], halves[:, 0]))
     ordered = halves[order]
     same = (ordered[1:] == ordered[:-1]).all(axis=1) & ordered[1:].any(axis=1)
-    # A group is a stretch of the order in which each but the first is the same as the one before.
+    # A group is a run in this order, in which each image but the first equals the one before.
     edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
     starts, ends = edges[::2], edges[1::2]
     groups = sorted(tuple(order[start : end + 1].tolist()) for start, end in zip(starts, ends, strict=True))

@@ -1,4 +1,4 @@
-"""The images that show a pattern best: those with its highest and lowest scores."""
+"""The exemplars of a pattern: the images with its highest and its lowest scores."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,15 +14,15 @@ SIGNS = np.array([-1, 1])[:, None, None]  # of the scores of each side, sorted f
 
 @dataclass(frozen=True)
 class Exemplars(Sums):
-    """The images of highest score, and of lowest, on each pattern; the sum of two is the best of both.
+    """The images with the highest and the lowest scores on each pattern. The sum of two keeps the best of both.
 
     Attributes
     ----------
     scores
-        (2, k, up to KEPT): from the highest down, and from the lowest up.
+        Scores (2, k, up to KEPT): from the highest down, and from the lowest up.
     rows
-        Rows of those images, in the same shape. Of equal scores the first row comes first, so that neither order nor
-        number of shards matters.
+        Rows of these images, in the same shape. Among equal scores the lowest row comes first, so that the order and
+        the number of shards do not matter.
     """
 
     scores: Float64
@@ -30,7 +30,7 @@ class Exemplars(Sums):
 
     @classmethod
     def of(cls, scores: Float64, rows: Int64) -> Self:
-        """Best of some images: scores (n, k) and rows (n,), which rise."""
+        """Find the exemplars among images with scores (n, k) and ascending rows (n,)."""
         columns = np.ascontiguousarray(scores.T)
         sides = np.stack([-columns, columns])
         best = np.array([[_lowest(values) for values in side] for side in sides], np.int64)
@@ -38,7 +38,7 @@ class Exemplars(Sums):
         return cls(np.take_along_axis(sides, best, axis=2) * SIGNS, rows[best])
 
     def __add__(self, other: Self) -> Self:
-        """Best of both."""
+        """Keep the best of both."""
         scores, rows = (
             np.concatenate([getattr(self, name), getattr(other, name)], axis=2) for name in ("scores", "rows")
         )
@@ -47,7 +47,7 @@ class Exemplars(Sums):
 
 
 def _lowest(values: Float64) -> Int64:
-    """Positions of the lowest values, of equal ones the first."""
+    """Positions of the lowest values; the first among equal ones."""
     if len(values) <= KEPT:
         return np.argsort(values, kind="stable")
     found = np.flatnonzero(values <= np.partition(values, KEPT - 1)[KEPT - 1])

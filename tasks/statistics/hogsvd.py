@@ -1,10 +1,10 @@
-"""Which class owns the variance along a pattern: second-order association, in the space of the scores.
+"""Second-order association: the share of each class in the variance along a pattern, in the space of the scores.
 
-The higher-order generalized singular value decomposition (Ponnapalli et al., 2011) in the stable form of Kempf, Goulart
-and Duncan (arXiv 2102.09822), of the second moments A_c of the classes, each class weighing the same. They are whitened
-by their sum, so that M_c sum to the identity: the share of class c in the variance along a unit vector z is z'M_c z.
-Generalized patterns are the eigenvectors of the mean of (M_c + pi I)^-1. One class against the rest needs no more than
-the eigenvectors of its own M_c.
+This is the higher-order generalized singular value decomposition (Ponnapalli et al., 2011) in the stable form of Kempf,
+Goulart and Duncan (arXiv 2102.09822), applied to the second moments A_c of the classes. All classes have the same
+weight. The moments are whitened by their sum, so that the M_c sum to the identity. The share of class c in the variance
+along a unit vector z is z'M_c z. Generalized patterns are the eigenvectors of the mean of (M_c + pi I)^-1. To compare
+one class with the rest, the eigenvectors of its own M_c are enough.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ import numpy as np
 from tasks.dtypes import Float64, Int64, Mask
 from tasks.statistics.scatter import ClassMoments
 
-REGULARISATION = 1e-3  # pi: lets classes of fewer images than patterns take part
-NEGLIGIBLE = 1e-10  # eigenvalues below this part of the largest are rounding
-INVERTIBLE = 1e-9  # eigenvalues of M_c below this mean that the class leaves directions out
+REGULARISATION = 1e-3  # pi, which admits classes with fewer images than patterns
+NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding errors
+INVERTIBLE = 1e-9  # eigenvalues of M_c below this mean that the class has no variance in some direction
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """What makes the second moments of the classes comparable.
+    """The whitening that makes the second moments of the classes comparable.
 
     Attributes
     ----------
     filters
-        Turn scores into whitened ones: B = E L^(-1/2), from sum_c A_c = E L E' (k2, r).
+        Matrix B = E L^(-1/2) (k2, r) that whitens scores, from sum_c A_c = E L E'.
     patterns
-        Turn a whitened direction into the pattern that it stands for, in scores: E L^(1/2) (k2, r).
+        Matrix E L^(1/2) (k2, r) that turns a whitened direction into its pattern.
     """
 
     filters: Float64
@@ -37,7 +37,7 @@ class Whitening:
 
     @classmethod
     def of(cls, moments: Float64) -> Self:
-        """Of the second moments of the classes (C, k2, k2), NaN for classes without images."""
+        """Compute the whitening from the second moments of the classes (C, k2, k2), NaN for classes without images."""
         values, vectors = np.linalg.eigh(np.nansum(moments, axis=0))
         values, vectors = values[::-1], vectors[:, ::-1]
         kept = values > NEGLIGIBLE * values[0]
@@ -50,7 +50,7 @@ class Whitening:
         return whitened
 
     def loadings(self, directions: Float64) -> Float64:
-        """Patterns of whitened directions (r, m) as unit combinations of the leading patterns (m, k2), signs fixed."""
+        """Turn whitened directions (r, m) into unit combinations (m, k2) of the leading patterns, with fixed signs."""
         loadings = (self.patterns @ directions).T
         loadings /= np.linalg.norm(loadings, axis=1, keepdims=True)
         largest = np.abs(loadings).argmax(axis=1)[:, None]
@@ -59,7 +59,10 @@ class Whitening:
 
 
 def second_moments(moments: ClassMoments, mean: Float64) -> Float64:
-    """A_c: mean outer product of the scores of each class about the mean of all images (C, k2, k2), NaN without any."""
+    """Second moments A_c (C, k2, k2): the mean outer product of a class's scores about the mean of all images.
+
+    NaN for classes without images.
+    """
     kept = moments.kept
     centre, counts = mean[:kept], moments.counts[:, None, None].astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -69,7 +72,7 @@ def second_moments(moments: ClassMoments, mean: Float64) -> Float64:
 
 
 def known(moments: Float64) -> Mask:
-    """Which classes have second moments (C,): those with images."""
+    """Mask of the classes that have second moments (C,), which are those with images."""
     result: Mask = ~np.isnan(moments).any(axis=(1, 2)) & (moments.shape[1] > 0)
     return result
 
@@ -80,9 +83,9 @@ class Generalized(NamedTuple):
     Attributes
     ----------
     tau
-        Eigenvalues (r,): 1 / (1/C + pi) where all classes have the same variance, larger where some have little.
+        Eigenvalues (r,): 1 / (1/C + pi) where all classes have the same variance, larger where some have less.
     directions
-        Whitened unit vectors (r, r), a column each.
+        Whitened unit vectors (r, r), in columns.
     """
 
     tau: Float64
@@ -90,7 +93,7 @@ class Generalized(NamedTuple):
 
 
 def generalized(whitened: Float64) -> Generalized:
-    """Eigenvectors of T = mean_c (M_c + pi I)^-1, over the classes that have images."""
+    """Compute the eigenvectors of T = mean_c (M_c + pi I)^-1 over the classes that have images."""
     present = whitened[known(whitened)]
     if not len(present):
         return Generalized(np.zeros(0), np.zeros((whitened.shape[1], 0)))
@@ -101,16 +104,17 @@ def generalized(whitened: Float64) -> Generalized:
 
 
 def shares(whitened: Float64, directions: Float64) -> Float64:
-    """Share of each class in the variance along each direction (m, C); each row sums to 1 over the classes."""
+    """Share of each class in the variance along each direction (m, C); each row sums to 1."""
     own = np.einsum("im,cij,jm->mc", directions, whitened, directions, optimize=True)
     result: Float64 = own / np.nansum(own, axis=1, keepdims=True)
     return result
 
 
 def heterogeneity(whitened: Float64) -> float:
-    """How much the variances of classes differ, all directions together: mean(tau at pi = 0) / C - 1.
+    """Heterogeneity of the classes' variances over all directions: mean(tau at pi = 0) / C - 1.
 
-    0 if all are the same; NaN if a class has no variance in some direction, as with fewer images than patterns.
+    0 if all variances are the same. NaN if a class has no variance in some direction, as with fewer images than
+    patterns.
     """
     values = np.linalg.eigvalsh(whitened[known(whitened)])
     if not values.size or values.min() < INVERTIBLE:
@@ -119,10 +123,10 @@ def heterogeneity(whitened: Float64) -> float:
 
 
 def expected_heterogeneity(counts: Int64, kept: int) -> float:
-    """Heterogeneity to expect of normal scores that do not depend on the class.
+    """Expected heterogeneity of normal scores that do not depend on the class.
 
-    (1 - 1/C) times the mean of (r + 1) / (n_c - r - 1): the mean of the inverse Wishart distribution, less the part
-    that each class has in what it is compared with. NaN if a class has too few images.
+    It is (1 - 1/C) times the mean of (r + 1) / (n_c - r - 1). That is the mean of the inverse Wishart distribution,
+    minus each class's part in the moments that it is compared with. NaN if a class has too few images.
     """
     spare = counts[counts > 0] - kept - 1
     if not spare.size or spare.min() <= 0:
@@ -138,7 +142,8 @@ class Against(NamedTuple):
     share
         Share of the class in the variance along each of its patterns (C, m), largest first.
     angle
-        Angular distance (C, m) in radians: pi/4 all variance is the class's, 0 as much as the others' mean, -pi/4 none.
+        Angular distance (C, m) in radians: pi/4 if all variance is the class's, 0 if it equals the mean of the others,
+        -pi/4 if the class has none.
     directions
         Whitened unit vectors (C, r, m).
     """
@@ -149,9 +154,9 @@ class Against(NamedTuple):
 
 
 def against_the_rest(whitened: Float64, most: int) -> Against:
-    """The directions in which each class has most variance, compared with the mean of the other classes.
+    """Find the directions in which each class has most variance compared with the mean of the other classes.
 
-    The generalized eigenvectors of A_c and A_c + A_rest, A_rest the mean over the others, are those of M_c.
+    The generalized eigenvectors of A_c and A_c + A_rest, with the mean A_rest of the other classes, are those of M_c.
     """
     absent = ~known(whitened)
     values, vectors = np.linalg.eigh(np.where(absent[:, None, None], 0, whitened))
@@ -166,7 +171,7 @@ def angular_distance(share: Float64, classes: int) -> Float64:
 
 
 def agreement(first: Float64, second: Float64) -> float:
-    """Correlation of two sets of shares (m, C) over all that are known in both; NaN if that is too few or constant."""
+    """Correlation of two sets of shares (m, C) over the entries known in both; NaN if these are too few or constant."""
     known = ~(np.isnan(first) | np.isnan(second))
     pair = first[known], second[known]
     if known.sum() < 3 or min(np.ptp(values) for values in pair) == 0:  # noqa: PLR2004

@@ -1,7 +1,7 @@
 """Exact quantiles of more numbers than memory holds, in three passes over them.
 
-A radix selection: the bits of a float32, its sign put right, are in the order of the numbers, so that counting how many
-begin with which bits finds the bits of the one that is wanted, some more in each pass.
+This is a radix selection. After a correction for the sign, the bits of float32 numbers have the order of the numbers.
+Each pass counts the numbers by their next bits, and so finds more bits of the wanted quantiles.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,19 +15,19 @@ DIGITS = (11, 11, 10)  # bits found in each pass
 
 
 def quantiles(blocks: Callable[[], Iterable[Float32]], parts: int) -> Float32:
-    """Of each column the numbers at which all numbers, in order, begin their second, third ... of so many equal parts.
+    """Compute the quantiles of each column that divide its sorted numbers into equal parts.
 
     Parameters
     ----------
     blocks
-        Gives the numbers (n_i, k) anew, in blocks, one at least, without NaN; called once a pass.
+        Function that returns all numbers in blocks (n_i, k), at least one, without NaN; called once per pass.
     parts
-        How many.
+        Number of parts.
 
     Returns
     -------
     Float32
-        (parts - 1, k): of n numbers in order, those at n i // parts for i = 1, 2 ...
+        Quantiles (parts - 1, k): of n sorted numbers those at index n i // parts for i = 1, 2, ...
     """
     found, rank, known = np.zeros((parts - 1, 1), np.uint32), np.zeros((parts - 1, 1), np.int64), 0
     for width in DIGITS:
@@ -44,7 +44,7 @@ def quantiles(blocks: Callable[[], Iterable[Float32]], parts: int) -> Float32:
 
 
 def _counts(blocks: Iterable[Float32], found: UInt32, known: int, width: int) -> Int64:
-    """How many numbers of each column begin with what was found for each quantile, by their next bits (q, k, 2^w)."""
+    """Count the numbers of each column that begin with the known bits of each quantile, by next bits (q, k, 2^w)."""
     counts: Int64 | None = None
     for block in blocks:
         bits = _ordered(block)
@@ -52,7 +52,7 @@ def _counts(blocks: Iterable[Float32], found: UInt32, known: int, width: int) ->
             counts = np.zeros((len(found), bits.shape[1], 1 << width), np.int64)
         cell = (bits >> np.uint32(WORD - known - width)) & np.uint32((1 << width) - 1)
         place = cell + np.arange(bits.shape[1], dtype=np.int64) * (1 << width)
-        # A shift by a whole word is not defined: where nothing is known, all begin alike.
+        # A shift by a whole word is undefined; with no known bits, all numbers begin alike.
         start = bits >> np.uint32(WORD - known) if known else np.zeros_like(bits)
         for number, mine in enumerate(found):
             counted = np.bincount(place[start == mine], minlength=counts[0].size)

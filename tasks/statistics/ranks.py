@@ -1,9 +1,9 @@
-"""Rank statistics and mutual information from histograms: no sorting of all images, and they add up over shards.
+"""Rank statistics and mutual information from histograms, which add up over shards and need no sorting of all images.
 
-Scores are sorted into bins that cover all numbers, narrow around zero and wider outwards. All images' histogram gives
-every bin its rank (the mean rank of what is in it), and sums of ranks over classes give the statistic of Kruskal and
-Wallis (1952) and the area under the receiver operating characteristic: exactly those of the binned scores. Bins are a
-512th of a standard deviation wide at zero and a 32nd at three, so what binning changes is far below sampling error.
+Scores are sorted into bins that cover all numbers, narrow around zero and wider outwards. The histogram of all images
+determines the rank of a bin, which is the mean rank of its scores. From sums of ranks over classes follow the statistic
+of Kruskal and Wallis (1952) and the area under the receiver operating characteristic, exact for the binned scores. Bins
+are 1/512 of a standard deviation wide at zero and 1/32 at three, so the effect of binning is far below sampling error.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from tasks.statistics.sums import BUDGET, Sums
 N = TypeVar("N", np.float64, np.int64)
 
 BINS = 1024
-MOST_COUNTED = 9  # labellings that mutual information is computed for: the true one, and shuffled ones
-LEVELS = 16  # equally frequent levels that mutual information sees of a score
+MOST_COUNTED = 9  # labellings for mutual information: the true one, and shuffled ones
+LEVELS = 16  # equally frequent levels of a score for mutual information
 
 
 def bins(scores: Float64, scale: Float64) -> Int64:
-    """Bin of each score (n, k), given the standard deviation of each pattern's scores (k,)."""
-    # From all numbers to (-1, 1), in place.
+    """Bin of each score (n, k), from the standard deviation of each pattern's scores (k,)."""
+    # Map all numbers to (-1, 1), in place.
     places = scores / scale
     outwards = np.abs(places)
     outwards += 1
@@ -36,13 +36,13 @@ def bins(scores: Float64, scale: Float64) -> Int64:
 
 @dataclass(frozen=True)
 class Histogram(Sums):
-    """Images in each bin of each pattern's scores: counts (k, BINS)."""
+    """Number of images in each bin of each pattern's scores (k, BINS)."""
 
     counts: Int64
 
     @classmethod
     def of(cls, binned: Int64) -> Self:
-        """Histogram of the bins of some images (n, k)."""
+        """Count the bins of some images (n, k)."""
         rank = binned.shape[1]
         places = binned + BINS * np.arange(rank)
         return cls(np.bincount(places.ravel(), minlength=rank * BINS).reshape(rank, BINS))
@@ -52,20 +52,20 @@ class Histogram(Sums):
         return np.cumsum(self.counts, axis=1) - (self.counts - 1) / 2
 
     def levels(self) -> Int64:
-        """Level of each bin (k, BINS), 0 to LEVELS - 1, about as many images in each."""
+        """Level of each bin (k, BINS), from 0 to LEVELS - 1; all levels have about the same number of images."""
         n = self.counts.sum(axis=1, keepdims=True)
         levels = LEVELS * (self.ranks() - 0.5) / np.maximum(n, 1)
         return np.asarray(np.clip(levels, 0, LEVELS - 1), np.int64)
 
 
 def looked_up(table: npt.NDArray[N], binned: Int64) -> npt.NDArray[N]:
-    """The entry of each score's bin: from a table (k, BINS) and bins (n, k), (n, k)."""
+    """Look up the entry of each score's bin (n, k) in a table (k, BINS); returns (n, k)."""
     return table[np.arange(binned.shape[1]), binned]
 
 
 @dataclass(frozen=True)
 class LevelCounts(Sums):
-    """Images of each class at each level of each pattern's scores, under several labellings: counts (R, C, k, LEVELS).
+    """Number of images of each class at each level of each pattern's scores, by labelling (R, C, k, LEVELS).
 
     R is 0 if there are too many classes: see `labellings_counted`.
     """
@@ -74,7 +74,7 @@ class LevelCounts(Sums):
 
     @classmethod
     def of(cls, levels: Int64, labellings: Int64, classes: int) -> Self:
-        """Counts over some images: levels (n, k), labellings (R, n)."""
+        """Count over some images with levels (n, k) and labellings (R, n)."""
         shape = (classes, levels.shape[1], LEVELS)
         places = levels + LEVELS * np.arange(levels.shape[1])
         size = levels.shape[1] * LEVELS
@@ -85,19 +85,19 @@ class LevelCounts(Sums):
 
 
 def labellings_counted(classes: int, rank: int, labellings: int) -> int:
-    """How many of the labellings mutual information is computed for, within the budget; none if it is not worth it.
+    """Number of labellings for which mutual information is computed within the budget.
 
-    The true labels without a control would mean nothing, so fewer than two are none.
+    If only one fits, the result is 0, since the true labels without a control show nothing.
     """
     fitting = min(labellings, MOST_COUNTED, BUDGET // (NUMBER * classes * rank * LEVELS))
     return fitting if fitting > 1 else 0
 
 
 def mutual_information(counts: Int64) -> Float64:
-    """Mutual information of class and score in nats, from counts (..., C, k, LEVELS): (..., k).
+    """Mutual information (..., k) of class and score in nats, from counts (..., C, k, LEVELS).
 
-    The plug-in estimate less its bias (C' - 1)(q' - 1) / 2n (Miller, 1955), C' and q' the classes and levels that
-    occur; a little below zero by chance if they are independent.
+    This is the plug-in estimate minus its bias (C' - 1)(q' - 1) / 2n (Miller, 1955), with the numbers C' and q' of
+    classes and levels that occur. If class and score are independent, it may be a little below zero by chance.
     """
     joint = counts.astype(np.float64)
     n = joint.sum(axis=(-3, -1), keepdims=True)
@@ -112,16 +112,16 @@ def mutual_information(counts: Int64) -> Float64:
 
 
 def kruskal_wallis(counts: Int64, rank_sums: Float64, histogram: Histogram) -> tuple[Float64, Float64]:
-    """Statistic of Kruskal and Wallis with its correction for ties, and its p-value; both (k,), NaN if undefined.
+    """Kruskal-Wallis statistic with its correction for ties, and its p-value; both (k,), NaN if undefined.
 
     Parameters
     ----------
     counts
-        Images of each class (C,).
+        Number of images of each class (C,).
     rank_sums
         Sum of ranks of each class (C, k).
     histogram
-        Of the same images.
+        Histogram of the same images.
     """
     from scipy.special import chdtrc  # noqa: PLC0415 - slow to import, and workers do not need it
 
@@ -137,9 +137,9 @@ def kruskal_wallis(counts: Int64, rank_sums: Float64, histogram: Histogram) -> t
 
 
 def area_under_curve(counts: Int64, rank_sums: Float64) -> Float64:
-    """Chance that an image of a class scores higher than one of the others, a tie counting half: (..., C, k).
+    """Probability (..., C, k) that an image of a class scores higher than an image of another; a tie counts half.
 
-    From counts (..., C) and sums of ranks (..., C, k); NaN for classes that hold none or all of the images.
+    Computed from counts (..., C) and sums of ranks (..., C, k). NaN for classes with no images or with all images.
     """
     own = counts[..., None].astype(np.float64)
     others = own.sum(axis=-2, keepdims=True) - own

@@ -1,9 +1,9 @@
-"""Random permutations of labels that need no memory of the dataset: each sample's label follows from its own id.
+"""Random permutations of labels in which a sample's label follows from its own id, without a pass over the dataset.
 
-A permutation gives every sample a hash of its id. If c_1, c_2, ... are the class sizes, the c_1 samples with the
-smallest hashes are labelled 0, the next c_2 samples 1, and so on: a uniformly random permutation of the labels. Only
-the hashes at the borders, the thresholds, must be known to label any sample, in any shard. Every other random choice
-that is made for a sample follows from its id likewise.
+A permutation hashes the id of every sample. If c_1, c_2, ... are the class sizes, the c_1 samples with the smallest
+hashes are labelled 0, the next c_2 samples 1, and so on. That is a uniformly random permutation of the labels. To label
+any sample in any shard, only the hashes at the borders are needed, the thresholds. All other random choices for a
+sample follow from its id too.
 """
 
 from collections.abc import Sequence
@@ -20,30 +20,30 @@ T = TypeVar("T", float, Float64)
 
 
 def sample_ids(keys: Sequence[str]) -> UInt64:
-    """64-bit ids of samples from their keys (n,)."""
+    """Hash the keys of samples to 64-bit ids (n,)."""
     digests = b"".join(blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest() for key in keys)
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
 def thresholds(ids: UInt64, class_sizes: Int64, seed: int, permutations: int) -> UInt64:
-    """First hash of each class but the first, for each permutation.
+    """Compute the first hash of each class but the first, for each permutation.
 
     Parameters
     ----------
     ids
         Ids of all samples (n,).
     class_sizes
-        Samples of each class (C,), n together.
+        Number of samples of each class (C,); their sum is n.
     seed, permutations
-        Which permutations, and how many.
+        Seed and number of the permutations.
 
     Returns
     -------
     UInt64
-        (permutations, C - 1).
+        Thresholds (permutations, C - 1).
     """
     ends = np.cumsum(class_sizes)[:-1]
-    # Classes at the end may be empty: a border behind the last sample is above every hash.
+    # The last classes may be empty: a border behind the last sample is above every hash.
     inside = np.minimum(ends, len(ids) - 1)
     result = np.empty((permutations, len(ends)), np.uint64)
     for number in range(permutations):
@@ -53,7 +53,7 @@ def thresholds(ids: UInt64, class_sizes: Int64, seed: int, permutations: int) ->
 
 
 def shuffled_labels(ids: UInt64, borders: UInt64, seed: int) -> Int64:
-    """Labels of some samples under each permutation: (permutations, n)."""
+    """Label some samples (n,) under each permutation; returns (permutations, n)."""
     labels = [
         np.searchsorted(row, _hashes(ids, seed, number), side="right").astype(np.int64)
         for number, row in enumerate(borders)
@@ -62,9 +62,9 @@ def shuffled_labels(ids: UInt64, borders: UInt64, seed: int) -> Int64:
 
 
 def noisy_labels(ids: UInt64, labels: Int64, shuffled: Int64, seed: int) -> Int64:
-    """Labels of which each fraction of `NOISE` is replaced, at random, by shuffled ones: (fractions, n).
+    """Replace each fraction in `NOISE` of the labels, at random, by shuffled labels; returns (fractions, n).
 
-    From labels (n,) and shuffled labels (permutations, n); fractions take different permutations as far as there are.
+    `labels` is (n,) and `shuffled` (permutations, n). Fractions use different permutations if there are enough.
     """
     return np.stack(
         [
@@ -75,16 +75,16 @@ def noisy_labels(ids: UInt64, labels: Int64, shuffled: Int64, seed: int) -> Int6
 
 
 def expected_under_noise(fraction: T, value: float, null: float) -> T:
-    """Learnability to expect when a fraction of the labels is replaced at random: (1 - f)^2 (L - L0) + L0.
+    """Expected learnability when a fraction f of the labels is replaced at random: (1 - f)^2 (L - L0) + L0.
 
-    A replaced label tells nothing of its image, so the deviations of class means shrink by 1 - f, and the scatter
-    between classes by its square; L0 is what is expected without any association.
+    A replaced label is independent of its image. So the deviations of class means shrink by 1 - f, and the scatter
+    between classes by its square. L0 is the expected learnability without association.
     """
     return (1 - fraction) ** 2 * (value - null) + null
 
 
 def uniform(ids: UInt64, seed: int, stream: str) -> Float64:
-    """A random number in [0, 1) for each id; another independent one for each stream."""
+    """Return a random number in [0, 1) for each id; streams are independent."""
     bits: UInt64 = _hashes(ids, seed, stream) >> np.uint64(11)
     return np.ldexp(bits.astype(np.float64), -53)
 

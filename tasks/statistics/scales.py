@@ -1,4 +1,4 @@
-"""Sums over the scores of each scale, and the statistics that follow from them."""
+"""Sums over the scores of each scale, and the statistics computed from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ def column_energies(rows: Float32, used: Mask, mean: Float64) -> Float64:
 
 @dataclass(frozen=True)
 class ScaleSums(Sums):
-    """What scores on the patterns of scales add up to.
+    """Sums over the scores on the patterns of scales.
 
     Attributes
     ----------
     shards
-        How many.
+        Number of shards.
     labels
-        Sums of scores of each class under the true labels, then shuffled ones; the scores of all scales side by side.
+        Sums of the scores of each class under the true labels, then under shuffled ones, with all scales side by side.
     cross
         Sum of outer products of the scores of each scale (scales, k, k).
     energy
@@ -53,7 +53,10 @@ class ScaleSums(Sums):
         labellings: Int64,
         classes: int,
     ) -> "ScaleSums":
-        """Sums of the used rows (n, p): patterns (families, p, k), labellings of those rows (1 + R, n)."""
+        """Sum over the used rows of `rows` (n, p).
+
+        `patterns` is (families, p, k), and `labellings` has the labels of the used rows (1 + R, used rows).
+        """
         energies = column_energies(rows, used, mean)
         flat = [(number, scale.columns) for number, family in enumerate(every) for scale in family]
         scores = [
@@ -69,18 +72,18 @@ class ScaleSums(Sums):
 
 @dataclass(frozen=True)
 class ScaleStatistics:
-    """What is known of one scale; learnability is NaN if it has no patterns.
+    """Statistics of one scale; learnability is NaN if it has no patterns.
 
     Attributes
     ----------
     patterns
-        How many.
+        Number of patterns.
     energy, captured
-        Of the scale, and the part of it that the patterns hold.
+        Energy of the scale, and the fraction of it that the patterns hold.
     learnability, adjusted, expected
-        Pillai's trace over C - 1, beyond its expectation, and its expectation under no association.
+        Learnability, learnability beyond its expectation, and expected learnability without association.
     shuffled
-        Under each permutation of the labels (R,).
+        Learnability under each permutation of the labels (R,).
     """
 
     patterns: int
@@ -93,7 +96,7 @@ class ScaleStatistics:
 
 
 def statistics(sums: ScaleSums) -> list[ScaleStatistics]:
-    """Statistics of every scale, in the order of the families."""
+    """Compute the statistics of every scale, in the order of the families."""
     return [_statistics(sums, position) for position in range(len(sums.cross))]
 
 

@@ -1,7 +1,7 @@
-"""Second moments of each class, in parts of the images: what classifiers and second-order association are made of.
+"""Second moments of each class in parts of the images, for the classifiers and second-order association.
 
-All images fall into three parts. The images that patterns are fitted on make two random halves; images of other splits
-are held out. Where there is no other split, a fifth of the images is held out from the halves by a hash of their ids,
+The images form three parts. The images that patterns are fitted on form two random halves, and images of other splits
+are held out. If there is no other split, a fifth of the images is held out from the halves by a hash of their ids,
 although patterns are fitted on it too.
 """
 
@@ -23,14 +23,24 @@ LABELLINGS = 2  # the true labels, and one permutation as a control
 
 
 def parts(ids: UInt64, fitted: Mask, seed: int, *, other_split: bool) -> Int64:
-    """Part of each image (n,), from its id, whether patterns are fitted on it, and whether any are not."""
+    """Part of each image (n,), by its id.
+
+    Parameters
+    ----------
+    ids, fitted
+        Ids of images, and whether patterns are fitted on each (n,).
+    seed
+        Seed of the random parts.
+    other_split
+        Whether the dataset has images that patterns are not fitted on.
+    """
     half = (uniform(ids, seed, "half") < 0.5).astype(np.int64)  # noqa: PLR2004
     held_out = ~fitted if other_split else uniform(ids, seed, "held out") < HELD_OUT_SHARE
     return np.where(held_out, HELD_OUT, half)
 
 
 def patterns_kept(classes: int, rank: int) -> int:
-    """How many leading patterns the second moments of all classes cover, within the budget; at least one."""
+    """Number of leading patterns that second moments cover within the budget, at least one."""
     return max(1, min(rank, isqrt(BUDGET // (NUMBER * LABELLINGS * PARTS * classes))))
 
 
@@ -41,7 +51,7 @@ class ClassScatter(Sums):
     Attributes
     ----------
     counts
-        Images (2, 3, C).
+        Number of images (2, 3, C), by labelling, part and class.
     sums
         Sum of scores (2, 3, C, k).
     cross
@@ -57,7 +67,7 @@ class ClassScatter(Sums):
 
     @classmethod
     def of(cls, scores: Float64, part: Int64, labellings: Int64, classes: int) -> Self:
-        """Moments of some images: scores (n, k), parts (n,), labellings (2, n)."""
+        """Compute the moments of images with scores (n, k), parts (n,) and labellings (2, n)."""
         n, rank = scores.shape
         kept, cells = patterns_kept(classes, rank), PARTS * classes
         counts = np.zeros((LABELLINGS, cells), np.int64)
@@ -81,7 +91,7 @@ class ClassScatter(Sums):
         )
 
     def take(self, labelling: int, chosen: list[int]) -> "ClassMoments":
-        """Moments of some parts together, under one labelling."""
+        """Add up the moments of some parts under one labelling."""
         return ClassMoments(
             self.counts[labelling, chosen].sum(axis=0),
             self.sums[labelling, chosen].sum(axis=0),
@@ -101,5 +111,5 @@ class ClassMoments:
 
     @property
     def kept(self) -> int:
-        """Leading patterns k2 that the second moments of classes cover."""
+        """Number k2 of leading patterns that the second moments of classes cover."""
         return int(self.class_cross.shape[-1])

@@ -1,4 +1,4 @@
-"""Singular vectors of all images from products that are summed over shards.
+"""Singular vectors of all images, from products summed over shards.
 
 Pure NumPy and SciPy: no storage.
 """

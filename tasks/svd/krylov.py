@@ -1,13 +1,13 @@
 """Eigenpairs of a Gram matrix G by block Krylov iteration.
 
-A pass multiplies an orthonormal block Q by G; the products of all passes span a block Krylov space (Musco and Musco
-2015), from which the eigenpairs are taken by Nystrom's formula Y (Q'Y)^-1 Y' (Tropp et al. 2017), half a pass more
-accurate than Rayleigh-Ritz on the same space. Blocks are orthonormalised between passes: powers of G that are not
-lose every singular value below about 3e-4 of the largest in float32.
+A pass multiplies an orthonormal block Q by G. The products of all passes span a block Krylov space (Musco and Musco
+2015). Nystrom's formula Y (Q'Y)^-1 Y' (Tropp et al. 2017) extracts the eigenpairs from it, half a pass more accurately
+than Rayleigh-Ritz on the same space. Blocks are orthonormalised between passes. Without that, float32 loses every
+singular value below about 3e-4 of the largest.
 
-Matrices are tall, (p, l) with l far below p. They are worked on in tiles of rows and in place, so that p may be
-large: blocks are float32, products float64, and nothing else of that size is made. Nothing here knows how many images
-there are, or where they lie.
+Matrices are tall: (p, l) with l far below p. They are processed in tiles of rows and in place, so that p may be large.
+Blocks are float32, products float64, and no other array of that size is made. The functions do not depend on the number
+of images or on where they are stored.
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from scipy.linalg import qr, solve_triangular
 from tasks.dtypes import Float32, Float64
 from tasks.svd.products import TILE, tiles
 
-DEPENDENT = 1e-12  # a column whose part outside the space so far is smaller than this adds nothing
-NOISE = 4 * float(np.finfo(np.float32).eps)  # eigenvalues below this part of the largest are rounding
+DEPENDENT = 1e-12  # a column whose part outside the space so far is smaller than this adds no direction
+NOISE = 4 * float(np.finfo(np.float32).eps)  # eigenvalues below this fraction of the largest are rounding errors
 DIRECT = 1024  # Gram matrices up to this size are decomposed completely
-IN_MEMORY_TOLERANCE = 1e-7  # on movements of singular values between passes: what is left to move is far less
+IN_MEMORY_TOLERANCE = 1e-7  # on the movement of singular values between passes; the remaining error is far smaller
 IN_MEMORY_PASSES = 40
 
 
 def random_block(coefficients: int, width: int, seed: int) -> Float64:
-    """Random block (p, l), the same for a seed on any machine and any number of workers.
+    """Return a random block (p, l), which is the same for a seed on any machine and any number of workers.
 
     Each tile of rows has its own stream of a counter-based generator.
     """
@@ -41,28 +41,28 @@ def random_block(coefficients: int, width: int, seed: int) -> Float64:
 
 
 def orthonormalise(block: Float64, previous: Sequence[Float32]) -> Float32:
-    """Orthonormal columns that span what a block adds to the previous ones.
+    """Return orthonormal columns that span the directions a block adds to the previous ones.
 
-    Full reorthogonalisation: the previous blocks are projected out twice before and once after the columns are made
-    orthonormal among themselves, by CholeskyQR2 (Yamamoto et al. 2015) or, where Cholesky breaks down, by pivoted
-    Householder QR.
+    With full reorthogonalisation, the previous blocks are projected out twice before and once after the columns are
+    orthonormalised among themselves. That uses CholeskyQR2 (Yamamoto et al. 2015) or, where Cholesky breaks down,
+    pivoted Householder QR.
 
     Parameters
     ----------
     block
-        (p, l) float64; it is used up.
+        Block (p, l) float64, which is overwritten.
     previous
         Orthonormal blocks with p rows, orthogonal to each other.
 
     Returns
     -------
     Float32
-        (p, l) with orthonormal columns, or fewer columns where the block's are linearly dependent.
+        Orthonormal columns (p, l), or fewer columns where those of the block are linearly dependent.
     """
     _scale_columns(block)
     for _ in range(2):
         _project_out(block, previous)
-    # A column that lies in the space so far is noise now; scaled up it would only repeat it.
+    # A column that lay in the space so far is only noise now and must not be scaled up.
     new = _norms(block) > DEPENDENT
     block = block if new.all() else block[:, new]
     _scale_columns(block)
@@ -91,7 +91,7 @@ def _project_out(block: Float64, previous: Sequence[Float32]) -> None:
 
 
 def _orthonormal_columns(block: Float64) -> Float64:
-    """Orthonormal columns of the same span; may overwrite the block."""
+    """Return orthonormal columns of the same span; may overwrite the block."""
     try:
         for _ in range(2):
             _divide(block)
@@ -110,18 +110,18 @@ def _divide(block: Float64) -> None:
 
 
 def nystrom(bases: Sequence[Float32], products: Sequence[Float64]) -> tuple[Float64, Float64]:
-    """Eigenvalues of G as the blocks Q of all passes and their products Y = G Q see them, by Nystrom's formula.
+    """Estimate the eigenvalues of G from the blocks Q of all passes and their products Y = G Q by Nystrom's formula.
 
     Parameters
     ----------
     bases, products
-        Blocks (p, l), the l of a pass the same in both.
+        Blocks Q and products Y (p, l); l of a pass is the same in both.
 
     Returns
     -------
     tuple
-        Eigenvalues, falling, (r,): those that stand out from rounding, at most as many as columns in all blocks; and
-        coefficients (columns, r): the eigenvectors are all products, side by side, times these.
+        Eigenvalues (r,) above the rounding error, in descending order, at most as many as all blocks have columns; and
+        coefficients (columns, r). All products side by side, times the coefficients, are the eigenvectors.
     """
     columns = sum(basis.shape[1] for basis in bases)
     core, squares = np.zeros((columns, columns)), np.zeros((columns, columns))
@@ -141,7 +141,7 @@ def nystrom(bases: Sequence[Float32], products: Sequence[Float64]) -> tuple[Floa
 
 
 def eigenvectors(products: Sequence[Float64], coefficients: Float64) -> Float32:
-    """Orthonormal eigenvectors as rows (r, p), the entry of largest magnitude of each positive, from `nystrom`."""
+    """Return orthonormal eigenvectors as rows (r, p), with signs fixed, from the coefficients of `nystrom`."""
     vectors = np.empty((coefficients.shape[1], len(products[0])))
     for tile in tiles(len(products[0])):
         product = np.concatenate([block[tile] for block in products], axis=1)
@@ -157,7 +157,7 @@ def with_fixed_signs(vectors: Float64) -> Float64:
 
 
 def movement(values: Float64, earlier: Float64, rank: int) -> float:
-    """Largest relative change of the leading singular values between two passes; infinite if there are fewer before."""
+    """Largest relative change of the leading singular values between two passes; infinite if fewer were known."""
     rank = min(rank, len(values))
     if not 0 < rank <= len(earlier):
         return float("inf")
@@ -165,38 +165,39 @@ def movement(values: Float64, earlier: Float64, rank: int) -> float:
 
 
 def predicted_residual(moved: float, moved_before: float) -> float:
-    """Residual to expect of patterns whose singular values moved so much in the last pass and in the one before.
+    """Predict the residual of patterns from the movement of singular values in the last pass and in the one before.
 
-    Movements fall by a ratio a pass. What is still to move is about the last movement times that ratio; eigenvectors by
-    Nystrom's formula are half a pass further, and their residual is about the square root of their values' error.
+    Movements fall by a constant ratio per pass, so the next movement is about the last one times that ratio. The
+    eigenvectors by Nystrom's formula are half a pass further. Their residual is about the square root of the error of
+    their values.
     """
     ratio = moved / moved_before if moved_before > moved else 1.0
     return float(np.sqrt(moved * ratio**1.5)) if np.isfinite(moved_before) else float(np.sqrt(moved))
 
 
 def rank_for(energy: float, values: Float64, total: float) -> int | None:
-    """How many of the leading eigenvalues hold this part of the total energy; None if all of them do not."""
+    """Number of leading eigenvalues that hold the fraction `energy` of the total; None if all together do not."""
     reached = np.flatnonzero(np.cumsum(values) >= energy * total)
     return int(reached[0]) + 1 if len(reached) else None
 
 
 def eigenpairs(gram: Float64, rank: int | None, energy: float | None, seed: int) -> tuple[Float64, Float64]:
-    """Leading eigenpairs of a Gram matrix in memory.
+    """Compute the leading eigenpairs of a Gram matrix in memory.
 
     Parameters
     ----------
     gram
-        (p, p), symmetric, nonnegative.
+        Gram matrix (p, p), symmetric and positive semidefinite.
     rank, energy
-        How many pairs; if rank is None, as many as hold this part of the trace.
+        Number of pairs; if rank is None, the number that holds the fraction `energy` of the trace.
     seed
-        Of the random start, for matrices too large to decompose completely.
+        Seed of the random start, for matrices too large to decompose completely.
 
     Returns
     -------
     tuple
-        Eigenvalues, falling, (k,), and eigenvectors as rows (k, p), signs not fixed. Fewer than asked for if the
-        numerical rank is less.
+        Eigenvalues (k,) in descending order, and eigenvectors as rows (k, p) without fixed signs. There are fewer than
+        requested if the numerical rank is lower.
     """
     if len(gram) <= DIRECT:
         values, vectors = np.linalg.eigh(gram)

@@ -1,7 +1,7 @@
-"""What the rows of a shard give to a decomposition: moments, products with thin matrices, Gram matrices.
+"""A shard's contributions to a decomposition: moments, products with thin matrices, Gram matrices.
 
-Data are float32; sums over blocks of rows are float64. A mean is subtracted from products, not from the data,
-wherever the product is thin. Unused rows may hold anything.
+Data are float32, and sums over blocks of rows float64. Where a product is thin, the mean is subtracted from the product
+and not from the data. Unused rows may hold any values.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ import numpy as np
 from tasks.dtypes import Float32, Float64, Mask
 
 ROW_BLOCK = 1024  # rows multiplied at once: enough for full speed, few enough to sum the rest in float64
-GRAM_BLOCK = 8192  # rows of a symmetric product: its p x p result costs as much to add up as 500 rows to multiply
-CAST_BYTES = 2**19  # of rows cast to float64 at once: stays in the cache
-TILE = 4096  # rows of a tall matrix, or columns of wide ones, worked on at once: bounds temporary copies
+GRAM_BLOCK = 8192  # rows of a symmetric product; to add up its p x p result costs the same as to multiply 500 rows
+CAST_BYTES = 2**19  # of rows cast to float64 at once, so that they stay in the cache
+TILE = 4096  # rows of a tall matrix, or columns of a wide one, processed at once to bound temporary copies
 
 
 def tiles(length: int) -> Iterator[slice]:
-    """Slices of at most `TILE` that cover a dimension."""
+    """Yield slices of at most `TILE` that cover a dimension."""
     for start in range(0, length, TILE):
         yield slice(start, min(start + TILE, length))
 
 
 def row_blocks(rows: Float32, used: Mask, size: int = ROW_BLOCK) -> Iterator[Float32]:
-    """Blocks of at most `size` rows (n, p) with the unused ones left out; views where all are used."""
+    """Yield the used rows in blocks cut at every `size` rows; a block is a view if all its rows are used."""
     for start in range(0, len(rows), size):
         mask = used[start : start + size]
         block = rows[start : start + size]
@@ -34,7 +34,7 @@ def row_blocks(rows: Float32, used: Mask, size: int = ROW_BLOCK) -> Iterator[Flo
 
 
 def cast_blocks(rows: Float32, used: Mask) -> Iterator[Float64]:
-    """The used rows (n, p) in float64, few at a time."""
+    """Yield the used rows in float64, a few at a time."""
     size = max(1, CAST_BYTES // (8 * rows.shape[1]))
     for block in row_blocks(rows, used, size):
         yield block.astype(np.float64)
@@ -42,7 +42,7 @@ def cast_blocks(rows: Float32, used: Mask) -> Iterator[Float64]:
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums over rows of W: how many, sum of each column (p,), sum of all squares."""
+    """Sums over rows of W: number of rows, sum of each column (p,), sum of all squares."""
 
     rows: int
     column_sum: Float64
@@ -50,7 +50,7 @@ class Moments:
 
     @classmethod
     def of(cls, rows: Float32, used: Mask) -> Self:
-        """Moments of the used rows, summed in float64."""
+        """Compute the moments of the used rows in float64."""
         count, column_sum, square_sum = 0, np.zeros(rows.shape[1]), 0.0
         for block in cast_blocks(rows, used):
             count += len(block)
@@ -59,7 +59,7 @@ class Moments:
         return cls(count, column_sum, square_sum)
 
     def __add__(self, other: Self) -> Self:
-        """Moments of both sets of rows together."""
+        """Add the moments of two sets of rows."""
         return type(self)(
             self.rows + other.rows, self.column_sum + other.column_sum, self.square_sum + other.square_sum
         )
@@ -70,43 +70,43 @@ class Moments:
         return self.column_sum / self.rows
 
     def energy_about(self, mean: Float64) -> float:
-        """Squared Frobenius norm of W - 1 m', for m the mean row or zero."""
+        """Squared Frobenius norm of W - 1 m', where m is the mean row or zero."""
         return self.square_sum - self.rows * float(mean @ mean)
 
 
 def project(rows: Float32, basis: Float32, mean: Float64) -> Float32:
-    """The product (W - 1 m') Q for some rows, centred after the multiplication: (n, columns of Q)."""
+    """Compute (W - 1 m') Q for some rows, centred after the multiplication; returns (n, columns of Q)."""
     product: Float32 = rows @ basis
     product -= _along(mean, basis).astype(np.float32)
     return product
 
 
 def multiply(rows: Float32, used: Mask, basis: Float32, mean: Float64) -> Float64:
-    """The share of some rows in G Q, G = (W - 1 m')' (W - 1 m').
+    """Compute the share of some rows in G Q with G = (W - 1 m')' (W - 1 m').
 
     Parameters
     ----------
     rows, used
-        Rows of W (n, p), and which of them count (n,).
+        Rows of W (n, p), and the mask of used rows (n,).
     basis
-        The block Q (p, l).
+        Block Q (p, l).
     mean
-        The mean row m (p,); zeros leave W as it is.
+        Mean row m (p,); zeros leave W unchanged.
 
     Returns
     -------
     Float64
-        (p, l).
+        Share of the product (p, l).
     """
     scores = project(rows, basis, mean)
     return combine(rows, used, scores if used.all() else scores[used], mean)
 
 
 def combine(rows: Float32, used: Mask, weights: Float32, mean: Float64) -> Float64:
-    """The share of some rows in (W - 1 m')' Z, for weights Z of the used rows (rows used, l): (p, l) float64."""
+    """Compute the share (p, l) float64 of some rows in (W - 1 m')' Z with weights Z (used rows, l)."""
     total = np.zeros((rows.shape[1], weights.shape[1]))
     weight_sum = weights.sum(axis=0, dtype=np.float64)
-    # Tile by tile, each in the same place, so that it is added and centred while it is in the cache.
+    # Reuse one buffer for all tiles, so that each is added and centred while it is in the cache.
     product = np.empty((min(TILE, len(total)), weights.shape[1]), np.float32)
     for tile in tiles(len(total)):
         part, start = total[tile], 0
@@ -119,14 +119,14 @@ def combine(rows: Float32, used: Mask, weights: Float32, mean: Float64) -> Float
 
 
 def subtract_outer(total: Float64, left: Float64, right: Float64) -> None:
-    """Subtract the outer product of two vectors from a matrix in place, without a matrix in between."""
+    """Subtract the outer product of two vectors from a matrix in place, without a temporary matrix."""
     size = max(1, CAST_BYTES // right.nbytes)
     for start in range(0, len(total), size):
         total[start : start + size] -= np.outer(left[start : start + size], right)
 
 
 def gram(rows: Float32, used: Mask, mean: Float64) -> Float64:
-    """The share of some rows in G = (W - 1 m')' (W - 1 m'): (p, p), float32 products of blocks summed in float64."""
+    """Compute the share (p, p) of some rows in G = (W - 1 m')' (W - 1 m'); float32 products are summed in float64."""
     total = np.zeros((rows.shape[1], rows.shape[1]))
     offset = mean.astype(np.float32)
     for block in row_blocks(rows, used, GRAM_BLOCK):
@@ -136,7 +136,7 @@ def gram(rows: Float32, used: Mask, mean: Float64) -> Float64:
 
 
 def kernel(left: Float32, right: Float32, mean: Float64) -> Float64:
-    """Inner products of two sets of rows about the mean: (rows of left, rows of right), summed in float64."""
+    """Inner products (rows of left, rows of right) of two sets of rows about the mean, summed in float64."""
     total = np.zeros((len(left), len(right)))
     for tile in tiles(left.shape[1]):
         first, second = ((rows[:, tile] - mean[tile]).astype(np.float32) for rows in (left, right))
@@ -145,10 +145,10 @@ def kernel(left: Float32, right: Float32, mean: Float64) -> Float64:
 
 
 def recentred(product: Float64, basis: Float32, rows: int, error: Float64) -> Float64:
-    """Turn G Q taken about m - e, before the mean m was known, into G Q: subtract n e (e'Q), in place.
+    """Correct G Q in place from the guessed mean m - e to the true mean m, by subtracting n e (e'Q).
 
-    Taking the product about no mean at all would be as exact on paper; in float32 its rounding errors would be those of
-    the mean's energy, which is often many times that of everything else.
+    In exact arithmetic, a product about zero could be corrected in the same way. In float32 its rounding errors would
+    scale with the energy of the mean, which is often many times the energy about the mean.
     """
     subtract_outer(product, error, rows * _along(error, basis))
     return product

@@ -1,8 +1,8 @@
-"""The same decomposition on some columns alone: it shows at which level, orientation and channel the classes live.
+"""The same decomposition on some columns alone, to show which levels, orientations and channels separate classes.
 
-A scale is a run of adjacent columns. Scales that do not overlap are a family, and go through the passes together: a
-family's block (p, l) holds the block of each scale in the scale's rows, so that a pass over all of them costs what one
-over all columns costs.
+A scale is a run of adjacent columns. Scales that do not overlap form a family and go through the passes together. A
+family's block (p, l) holds the block of each scale in the scale's rows, so that a pass over the family costs the same
+as one over all columns.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from tasks.wavelet.bands import Scale
 
 OVERSAMPLE = 8
 PASSES = 4
-NEGLIGIBLE = 1e-12  # a scale that holds less of the energy holds rounding
+NEGLIGIBLE = 1e-12  # a scale with a smaller fraction of the energy holds only rounding errors
 
 
 def first_blocks(every: Sequence[Sequence[Scale]], coefficients: int, width: int, seed: int) -> Float32:
-    """Random blocks (families, p, l), orthonormal within each scale; columns beyond its number of columns are zero."""
+    """Return random blocks (families, p, l), orthonormal within each scale; columns beyond a scale's width are zero."""
     blocks = np.zeros((len(every), coefficients, width), np.float32)
     for number, family in enumerate(every):
         random = random_block(coefficients, width, seed)
@@ -31,7 +31,7 @@ def first_blocks(every: Sequence[Sequence[Scale]], coefficients: int, width: int
 
 
 def share(every: Sequence[Sequence[Scale]], rows: Float32, used: Mask, blocks: Float32, mean: Float64) -> Float64:
-    """The share of some rows in the product of each scale's Gram matrix with its block: (families, p, l)."""
+    """Compute the share (families, p, l) of some rows in the product of each scale's Gram matrix with its block."""
     product = np.zeros(blocks.shape)
     for number, family in enumerate(every):
         for scale in family:
@@ -41,7 +41,7 @@ def share(every: Sequence[Sequence[Scale]], rows: Float32, used: Mask, blocks: F
 
 
 def next_blocks(every: Sequence[Sequence[Scale]], earlier: Sequence[Float32], product: Float64) -> Float32:
-    """The blocks of the next pass from those of all passes before and the last product: zero where nothing is new."""
+    """Compute the next pass's blocks from all earlier blocks and the last product; zero where no direction is new."""
     blocks = np.zeros_like(earlier[0])
     for number, family in enumerate(every):
         for scale in family:
@@ -56,7 +56,7 @@ def next_blocks(every: Sequence[Sequence[Scale]], earlier: Sequence[Float32], pr
 def leading_patterns(
     every: Sequence[Sequence[Scale]], blocks: Sequence[Float32], products: Sequence[Float64], rank: int, energy: float
 ) -> Float32:
-    """The leading patterns of each scale as columns (families, p, rank) from all passes; zero where there are fewer."""
+    """Compute the leading patterns of each scale as columns (families, p, rank); zero where there are fewer."""
     patterns = np.zeros((*blocks[0].shape[:2], rank), np.float32)
     for number, family in enumerate(every):
         for scale in family:
@@ -64,7 +64,7 @@ def leading_patterns(
             results = [
                 product[number, scale.columns, : block.shape[1]] for product, block in zip(products, own, strict=True)
             ]
-            # The sum of products of the first block with itself is a part of the energy, or rounding.
+            # The first block times its product is a part of the energy, or a rounding error.
             if np.abs(np.einsum("ij,ij->j", own[0], results[0])).max() > NEGLIGIBLE * energy:
                 _, coefficients = nystrom(own, results)
                 _put(patterns[number, scale.columns], eigenvectors(results, coefficients[:, :rank]).T)
@@ -72,7 +72,7 @@ def leading_patterns(
 
 
 def _filled(block: Float32) -> Float32:
-    """The columns of a block that hold something: the first ones."""
+    """Return the leading columns of a block, which are not zero."""
     return block[:, : int(np.count_nonzero(block.any(axis=0)))]
 
 

@@ -1,1 +1,1 @@
-"""The first stage: images to coefficients, a shard at a time, with the first pass of the decomposition."""
+"""The transform stage, from images to coefficients shard by shard, with the first pass of the decomposition."""

@@ -1,4 +1,4 @@
-"""Around the transform of the shards: a guess of the mean before, the true mean and a check of what is left after."""
+"""The steps before and after the transform of the shards: guess the mean, then compute it and check the images."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ LOOKED_AT = 256  # images that the mean is guessed from
 
 @single_threaded
 def begin_transform(job: Job) -> None:
-    """Write what the first pass needs: a guess of the mean, and what the solver starts with."""
+    """Write the input of the first pass: a guess of the mean, and the solver's start."""
     shift = _mean_of_some(job) if job.settings.decomposition.centre else np.zeros(job.plan.coefficients)
     save_npy(job.paths.work.shift, shift)
     open_solver(job).begin()
@@ -37,19 +37,19 @@ def begin_transform(job: Job) -> None:
 
 @single_threaded
 def finish_transform(job: Job, result: FirstPass) -> None:
-    """Check what the transform left, write mean and totals, and hand the first pass to the solver.
+    """Check the transformed images, write mean and totals, and pass the first pass to the solver.
 
     Raises
     ------
     EigenwaveError
-        If shards are missing, too many images were rejected, or what is left cannot be analysed.
+        If shards are missing, too many images were rejected, or the remaining images cannot be analysed.
     """
     require_all(result.shards, job.plan.shards, "transformed")
     rejected, duplicates, digest = _checked_samples(job)
     moments = result.moments
     if moments.rows - job.settings.decomposition.centre < job.plan.rank:
         raise EigenwaveError(
-            f"Only {moments.rows} of the images to fit on are good, too few for --rank {job.plan.rank}; lower it."
+            f"Only {moments.rows} of the images to fit on are valid, too few for --rank {job.plan.rank}; lower --rank."
         )
     mean = moments.mean if job.settings.decomposition.centre else np.zeros(job.plan.coefficients)
     energy = moments.energy_about(mean)
@@ -62,7 +62,7 @@ def finish_transform(job: Job, result: FirstPass) -> None:
 
 
 def _mean_of_some(job: Job) -> Float64:
-    """Mean coefficients of a few of the fitted images, evenly spread; zeros if none of them can be used."""
+    """Return the mean coefficients of a few evenly spaced fitted images, or zeros if none of them can be used."""
     source = open_source(job.source, job.settings.access)
     samples = _some_fitted(job)
     total, count = np.zeros(job.plan.coefficients), 0
@@ -70,7 +70,7 @@ def _mean_of_some(job: Job) -> Float64:
         good = ~np.isnan(coefficients[:, 0])
         total += coefficients[good].sum(axis=0, dtype=np.float64)
         count += int(good.sum())
-    # Rounded, so that subtracting it from float32 data is exactly what the products are corrected for.
+    # Round to float32, so that the value subtracted from float32 data is exactly the one in the correction.
     mean: Float64 = (total / max(count, 1)).astype(np.float32).astype(np.float64)
     return mean
 
@@ -86,7 +86,7 @@ def _some_fitted(job: Job) -> pa.Table:
 
 
 def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
-    """Count rejected and repeated images, and digest the dataset: keys, labels, splits and image digests in order."""
+    """Count rejected and repeated images, and digest keys, labels, splits and image digests in row order."""
     digest = hashlib.sha256()
     bad: list[tuple[str, str, str]] = []
     digests, class_ids = bytearray(), []
@@ -105,6 +105,6 @@ def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
     if duplicates.images and job.settings.dataset.duplicates == "refuse":
         raise EigenwaveError(
             f"{duplicates.images} images of {job.source} repeat others, {duplicates.conflicting} of them under another "
-            "class; eigenwave check names them: remove them, or set --duplicates report."
+            "class; list them with eigenwave check and remove them, or set --duplicates report."
         )
     return count, duplicates, digest.hexdigest()

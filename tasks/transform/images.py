@@ -1,4 +1,4 @@
-"""From samples to wavelet coefficients, a block of images at a time."""
+"""Turn samples into wavelet coefficients, a block of images at a time."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -17,19 +17,20 @@ from tasks.dtypes import FLOAT32, Float32
 from tasks.planning.memory import KEPT_BYTES
 from tasks.run.job import Job
 
-BLOCK_BYTES = 4 * 2**20  # of decoded images: little memory, and their transform stays in the cache
-Payload = bytes | BadImageError  # what a source gives of a sample
+BLOCK_BYTES = 4 * 2**20  # of decoded images, so that their transform stays in the cache
+Payload = bytes | BadImageError  # stored bytes of a sample, or the error of reading them
 
 
 class Digested(NamedTuple):
-    """Samples that were read once, as far as need be.
+    """Digests of samples, and the bytes of those that were read for them.
 
     Attributes
     ----------
     digests
-        Of all (n, 16).
+        Digests of all samples (n, 16) uint8.
     payloads
-        What was read, nothing of samples that were not, or None if that was more than `KEPT_BYTES`.
+        Bytes of each sample, empty for samples that were not read. None if none were read, or if they had more than
+        `KEPT_BYTES`.
     """
 
     digests: Digests
@@ -37,7 +38,7 @@ class Digested(NamedTuple):
 
 
 def digest_images(source: Source, samples: pa.Table, given: Digests) -> Digested:
-    """Read samples whose digest is not given and digest them, keeping what was read if it is little."""
+    """Read and digest the samples without a digest in `given`, and keep their bytes if they are few."""
     digests, unread, size = given.copy(), np.flatnonzero(~has_digest(given)), 0
     if not len(unread):
         return Digested(digests, None)
@@ -53,12 +54,12 @@ def digest_images(source: Source, samples: pa.Table, given: Digests) -> Digested
 
 
 def read_again(job: Job, source: Source, samples: pa.Table, digests: Digests) -> Iterator[Payload]:
-    """What samples are read as, each checked to be what it was when it was digested.
+    """Read samples again, and check that their digests have not changed.
 
     Raises
     ------
     EigenwaveError
-        If the bytes of an image are others.
+        If the bytes of an image changed.
     """
     for position, payload in enumerate(source.read(samples)):
         if image_digest(payload) != digests[position].tobytes():
@@ -72,18 +73,18 @@ def read_again(job: Job, source: Source, samples: pa.Table, digests: Digests) ->
 def transformed_blocks(
     job: Job, source: Source, payloads: Iterable[Payload], count: int, out: Float32 | None = None
 ) -> Iterator[tuple[range, Float32, list[Reject]]]:
-    """Decode and transform so many images in order, into the rows of `out` if it is given.
+    """Decode and transform `count` images in order, into the rows of `out` if it is passed.
 
     Yields
     ------
     tuple
-        Positions of some of the images, their coefficients (n, p), and the bad ones among them: their rows are NaN.
+        Positions of a block of images, their coefficients (n, p) float32, and the bad images, whose rows are NaN.
     """
     shape = (job.plan.height, job.plan.width, job.plan.channels)
-    # Always as many, the last block filled up: in a product of another size, an image may round differently.
+    # All blocks have the same size, the last one padded: in a product of another size, an image may round differently.
     step = max(1, BLOCK_BYTES // (FLOAT32 * math.prod(shape)))
     following, decode = iter(payloads), decoder(source.layout, job.form)
-    # Each channel on its own in memory, as the transform wants it.
+    # Each channel is contiguous in memory, as the transform needs it.
     planes, whites = np.zeros((step, shape[2], *shape[:2]), np.float32), np.ones((step, 1, 1, 1), np.float32)
     images = np.moveaxis(planes, 1, 3)
     for start in range(0, count, step):

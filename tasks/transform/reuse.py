@@ -1,4 +1,4 @@
-"""What need not be done again: to read images that did not change, and to transform those an earlier run has."""
+"""Reuse work: do not read images that did not change, and do not transform images that an earlier run has."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +25,7 @@ from tasks.run.worker import installed_code
 
 @dataclass(frozen=True)
 class Known:
-    """A chunk, which of a shard's rows it has right, and what is wrong with some of those images; the rest is void."""
+    """A chunk of an earlier run, a mask of its rows that are still right, and the rejects among those."""
 
     chunk: Float32
     same: Mask
@@ -33,16 +33,17 @@ class Known:
 
 
 def known_digests(job: Job, shard: int, listing: pa.Table) -> Digests:
-    """Digests (n, 16) of the images of a shard that need not be read for it; the others have none yet.
+    """Return the digests (n, 16) of a shard's images whose stamps did not change; the others are zeros.
 
-    The former look as they did when this run read them, before it was interrupted, or the run did that has the rows.
+    Stamps are compared with those that this run read before it was interrupted, or with those of the run whose rows it
+    keeps.
 
     Parameters
     ----------
     job, shard
-        The shard.
+        Job and number of the shard.
     listing
-        Its samples, as the dataset has them now.
+        The shard's samples in the dataset now.
     """
     digests = unread(listing)
     try:
@@ -50,23 +51,23 @@ def known_digests(job: Job, shard: int, listing: pa.Table) -> Digests:
         now = listing["stamp"].slice(0, len(then)).combine_chunks()
         same = np.asarray(pc.fill_null(pc.equal(now, then.combine_chunks()), fill_value=False))
         same &= ~is_removed(digests[: len(same)])
-        # Of most rows: these are copied whole, and the few others put in their places.
+        # Most rows are the same: copy all, and then correct the few others.
         before[~same] = digests[: len(same)][~same]
         digests[: len(same)] = before
     except (EigenwaveError, LookupError, ValueError, pa.ArrowException):
-        return unread(listing)  # what is lost or spoilt is as good as nothing
+        return unread(listing)  # the stored stamps are missing or damaged
     return digests
 
 
 def unread(listing: pa.Table) -> Digests:
-    """Digests (n, 16) of a shard's images before any is read."""
+    """Return the digests (n, 16) of a shard's images before any is read."""
     return without_digests(np.asarray(listing["class_id"]) == REMOVED)
 
 
 def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
-    """How images looked to a run, with their digests."""
+    """Read the stamps and digests that a run stored for a shard's images."""
     if job.settings.execution.rehash:
-        raise EigenwaveError("what images looked like is not to be relied on")
+        raise EigenwaveError("every image is to be read again")
     path, number = job.paths.work.part(shard), 0
     if not path.exists():
         if job.rows_of is None:
@@ -79,14 +80,14 @@ def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
 
 
 def known_rows(job: Job, shard: int, key: str, digests: Digests) -> Known:
-    """What an earlier run knows of a shard's rows; nothing if it was made otherwise, or is not there any more.
+    """Return the rows of a shard that an earlier run has; none if it processed them otherwise, or no longer has them.
 
     Parameters
     ----------
     job, shard, key
-        The shard to be made, and its address.
+        Job, number and address of the new shard.
     digests
-        Of its images.
+        Digests of its images (n, 16).
     """
     shape = (job.plan.rows_per_shard, job.plan.coefficients)
     try:
@@ -101,7 +102,7 @@ def _from_earlier(job: Job, shard: int, key: str, digests: Digests, shape: tuple
     keys = _manifest(job.rows_of).shards
     marker = find_shard(job.workspace, keys[shard]) if shard < len(keys) and same_recipe(keys[shard], key) else None
     if marker is None:
-        raise EigenwaveError("the earlier run made this shard otherwise, or it is not there any more")
+        raise EigenwaveError("the earlier run processed this shard otherwise, or no longer has it")
     table = RunPaths(open_path(job.rows_of)).table("samples")
     before = from_text(read_rows(table, ["digest"], job.plan.rows(shard))["digest"])
     same = has_digest(digests) & ~is_removed(digests)

@@ -1,4 +1,4 @@
-"""Read, decode and wavelet-transform the images of a shard, and take its share of the first pass on the way."""
+"""Read, decode and wavelet-transform the images of a shard, and compute its share of the first pass."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -30,12 +30,12 @@ from tasks.transform.images import Digested, Payload, digest_images, read_again,
 from tasks.transform.reuse import Known, known_digests, known_rows, unread
 from tasks.transform.version import TRANSFORM_VERSION, address_of_version
 
-GONE = "the dataset does not have it any more"
+GONE = "it was removed from the dataset"
 
 
 @single_threaded
 def transform_shard(job: Job, shard: int) -> FirstPass:
-    """Bring a shard into the run, and take what the first pass takes from it.
+    """Add a shard to the run, and compute its sums for the first pass.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
 
 
 def bring_shard(job: Job, shard: int) -> Float32:
-    """Bring a shard's coefficients into the run, computing them only if no earlier run did, and give them.
+    """Add a shard's coefficients to the run and return them. They are computed only if no earlier run has them.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def bring_shard(job: Job, shard: int) -> Float32:
         digests, marker, rows = _brought(job, shard, listing, given)
     except _UnreadError:
         digests, marker, rows = _brought(job, shard, listing, unread(listing))
-    # A shard that is bad enough for the whole run ends it before the others are transformed.
+    # If this shard alone has more bad images than the run allows, fail before the others are transformed.
     names = listing["key"]
     bad = ((names[reject.position].as_py(), reject.reason, reject.detail) for reject in marker.rejects)
     require_few(bad, job.plan.images, job.settings)
@@ -70,26 +70,29 @@ def bring_shard(job: Job, shard: int) -> Float32:
 
 
 def count_changed(job: Job, shard: int) -> int:
-    """How many images of a transformed shard are not what they were then; all, if what they were is lost."""
+    """Count the images of a transformed shard that have changed since; all of them, if their digests are lost."""
     listing = job.listed(shard)
     if not job.paths.work.part(shard).exists():
         return len(listing)
     now = digest_images(_source(job), listing, known_digests(job, shard, listing)).digests
-    now[is_removed(now)] = 0  # as tables have it
+    now[is_removed(now)] = 0  # as in tables
     return int((now != from_column(job.part(shard, ["digest"])["digest"])).any(axis=1).sum())
 
 
 class _UnreadError(EigenwaveError):
-    """An image whose digest was given has no coefficients: it must be read after all."""
+    """An image whose digest is known has no coefficients, so it must be read after all."""
 
 
 def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[Digests, Marker, Float32]:
-    """Digests of a shard's images, and its chunk, found or made; images whose digest is given are not read."""
+    """Return the digests of a shard's images, and its marker and rows, stored or computed.
+
+    Images whose digest is in `given` are not read.
+    """
     source = _source(job)
     found = digest_images(source, listing, given)
     chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
     transform = f"{job.settings.transform_part()} {job.form}"
-    if source.layout is None:  # what is stored as plain pixels is never refused as damaged
+    if source.layout is None:  # plain pixels cannot be refused as damaged
         transform += f" strictness {STRICTNESS}"
     key = shard_key(found.digests.tobytes(), chunk_shape, transform, address_of_version(TRANSFORM_VERSION))
     marker, rows = _stored(job, key, chunk_shape)
@@ -107,7 +110,7 @@ def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[D
 
 
 def _images(job: Job, source: Source, listing: pa.Table, found: Digested, rows: Int64) -> Iterable[Payload]:
-    """What some rows of a shard were read as, read again if that was too much to keep."""
+    """Return the bytes of some rows of a shard, read again if they were too many to keep."""
     if found.payloads is not None:
         payloads = found.payloads
         return (payloads[row] for row in rows.tolist())
@@ -115,7 +118,7 @@ def _images(job: Job, source: Source, listing: pa.Table, found: Digested, rows: 
 
 
 def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, Float32]:
-    """The shard as an earlier run left it; no marker if none did, or it was damaged since."""
+    """Return the stored shard; no marker if no run has stored it, or it is damaged."""
     marker, nothing = find_shard(job.workspace, key), np.empty((0, 0), np.float32)
     try:
         rows = read_chunk(job.workspace.chunk(key), shape, job.settings.coefficients.dtype) if marker else nothing
@@ -130,23 +133,23 @@ def _source(job: Job) -> Source:
 
 @lru_cache(maxsize=1)
 def _opened(address: str, access: Access, attempt: str) -> Source:  # noqa: ARG001 - part of the cache's key
-    """The dataset, opened once a run: it may have changed since the worker last saw it."""
+    """Open the dataset once per attempt, since it may have changed since the last one."""
     return open_source(address, access)
 
 
 def _transformed(
     job: Job, source: Source, images: Iterable[Payload], missing: Int64, known: Known
 ) -> tuple[Float32, tuple[Reject, ...]]:
-    """Coefficients of a whole chunk, from what is known and the images of the rows that are missing.
+    """Compute the coefficients of a whole chunk, from the known rows and the images of the missing rows.
 
-    Rows of rejected and removed images, and those behind the last, are NaN.
+    Rows of rejected and removed images, and rows behind the last image, are NaN.
     """
     chunk, rejects = known.chunk, list(known.rejects)
     rows = len(known.same)
     void = ~known.same
     void[missing] = False
     chunk[:rows][void] = chunk[rows:] = np.nan
-    # Usually all are missing: then they need not be gathered.
+    # Usually all rows are missing; then their coefficients are written to the chunk without a copy.
     place = chunk if len(missing) == rows else None
     for positions, coefficients, bad in transformed_blocks(job, source, images, len(missing), place):
         if place is None:
@@ -156,7 +159,7 @@ def _transformed(
 
 
 def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
-    """Coefficients as they are stored: `rows` itself, if that is as they are."""
+    """Convert coefficients to the stored type; returns `rows` itself if the type is the same."""
     with np.errstate(over="ignore"):
         stored: npt.NDArray[np.floating[Any]] = rows.astype(job.settings.coefficients.dtype, copy=False)
     if stored is not rows and np.isinf(stored).any():
@@ -172,7 +175,7 @@ def _write_part(job: Job, shard: int, listing: pa.Table, digests: Digests, marke
 
 
 def _faults(rows: int, rejects: list[Reject]) -> dict[str, pa.Array]:
-    """What is wrong with each row; usually with none."""
+    """Return the columns `reason` and `detail` of each row; usually all null."""
     if not rejects:
         return dict.fromkeys(("reason", "detail"), pa.nulls(rows))
     reasons, details = list[str | None]([None] * rows), list[str | None]([None] * rows)

@@ -1,17 +1,17 @@
-"""The version of the transform: part of the address of every shard, so that shards are used again while it stays.
+"""The version of the transform. It is part of the address of every shard, so shards are reused while it stays.
 
-Raise it when an image's coefficients change by so much as a bit: in how images are decoded (`storage.pixels`), in how
-they are brought to their size, or in what `tasks.wavelet` computes. `tests/tasks/transform/test_version.py` holds known
-coefficients of known images. Moving, renaming or commenting code changes nothing here.
+Raise it when a single bit of an image's coefficients changes: by another way to decode (`storage.pixels`) or to resize
+images, or by other computations in `tasks.wavelet`. `tests/tasks/transform/test_version.py` has known coefficients of
+known images. Moving, renaming or commenting code does not change the version.
 """
 
 TRANSFORM_VERSION = 1
 
-# Before versions had numbers, an address held a digest of the source code instead. Version 1 keeps the last of those
-# digests, so that shards written then are found without being copied or renamed.
+# Before versions had numbers, an address contained a digest of the source code. Version 1 uses the last of those
+# digests, so that shards written then are found without a copy or a new name.
 _BEFORE_NUMBERS = {1: "100bdcbb1e8894911ba6309ec280b56d5e10977876c545b2734c72d767b3cafe"}
 
 
 def address_of_version(version: int) -> str:
-    """The text that stands for a version in the address of a shard."""
+    """Return the text of a version in the address of a shard."""
     return _BEFORE_NUMBERS.get(version, f"transform {version}")

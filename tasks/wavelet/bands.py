@@ -1,4 +1,4 @@
-"""Bands of coefficients: what they are called, and which of them, with what weight, are a run's columns."""
+"""Bands of coefficients: their names, and the selection and weights that determine a run's columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Planes = Mapping[tuple[str, int], Float32]
 
 
 class Shape(NamedTuple):
-    """A band of a transform before it has a place among the columns: its size in each channel."""
+    """A band of a transform and its size in each channel, without a place among the columns."""
 
     orientation: str
     level: int
@@ -30,15 +30,15 @@ class Band:
     Attributes
     ----------
     orientation
-        Horizontal, then vertical filter: LL is the approximation, LH, HL and HH are details.
+        Horizontal, then vertical filter: LL is the approximation; LH, HL and HH are details.
     level
-        1 is the finest.
+        Level, 1 the finest.
     rows, columns
         Size in each channel.
     start, stop
-        Range of coefficients.
+        Range of columns.
     weight
-        What the coefficients were multiplied by.
+        Factor of the coefficients.
     """
 
     orientation: str
@@ -51,19 +51,19 @@ class Band:
 
 
 def select(shapes: Sequence[Shape], channels: int, chosen: str, weights: str) -> list[Band]:
-    """The chosen bands, side by side in the given order.
+    """Select bands, and place them side by side in the order of `shapes`.
 
     Parameters
     ----------
     shapes
         All bands of a transform.
     channels
-        Channels that each band has.
+        Number of channels of each band.
     chosen
-        Terms with commas between: `all`, `details`, an orientation such as `LL`, a level such as `2` (its details), or
+        Terms separated by commas: `all`, `details`, an orientation such as `LL`, a level such as `2` (its details), or
         both, such as `HH1`.
     weights
-        Terms with their weight, such as `LL=0.5,1=2`; where several apply, the last does. Weights are 1 otherwise.
+        Terms with weights, such as `LL=0.5,1=2`; the last that names a band applies. Other bands have weight 1.
 
     Raises
     ------
@@ -100,16 +100,16 @@ def _names(term: str, shape: Shape) -> bool:
 
 @dataclass(frozen=True)
 class Scale:
-    """Columns that are decomposed on their own.
+    """A set of columns that is decomposed on its own.
 
     Attributes
     ----------
     level
-        1 is the finest.
+        Level, 1 the finest.
     orientation
         LL, LH, HL or HH; None for all details of the level.
     channel
-        Number of the channel; None for all.
+        Number of the channel; None for all channels.
     start, stop
         Range of columns.
     """
@@ -122,12 +122,15 @@ class Scale:
 
     @property
     def columns(self) -> slice:
-        """The columns."""
+        """The columns as a slice."""
         return slice(self.start, self.stop)
 
 
 def families(bands: Sequence[Band], channels: int) -> list[list[Scale]]:
-    """All scales: details of each level, each band, each channel of each band; without families that would repeat."""
+    """List all scales in families: the details of each level, each band, and each channel of each band.
+
+    A family that would repeat another is left out.
+    """
     details = [band for band in bands if band.orientation in DETAILS]
     by_level = [(level, list(group)) for level, group in groupby(details, key=lambda band: band.level)]
     levels = [Scale(level, None, None, group[0].start, group[-1].stop) for level, group in by_level if len(group) > 1]

@@ -1,8 +1,8 @@
-"""Filters along the sides of images, as products with the banded matrices that they are.
+"""Filters along the sides of images, applied as products with banded matrices.
 
-A filter of any kind (wavelet, boundary mode, length) is a matrix; it is made by filtering unit vectors with PyWavelets,
-so that it is exactly PyWavelets' filter. Most of its entries are zero: it is kept as small dense tiles, and images are
-multiplied by these many at a time. Measured, that is faster than PyWavelets' own loops at every size of image.
+A filter for any wavelet, boundary mode and length is a matrix. It is computed by filtering unit vectors with
+PyWavelets, so it equals PyWavelets' filter exactly. Most of its entries are zero, so it is stored as small dense tiles,
+and many images are multiplied at a time. In measurements this is faster than PyWavelets' loops at every image size.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ from scipy.sparse import csr_array, hstack
 
 from tasks.dtypes import Float32, Float64
 
-TILE = 16  # rows of a tile: fewer make slow products, more hold too many zeros
-UNITS = 128  # unit vectors filtered at once: bounds memory
+TILE = 16  # rows of a tile; fewer make products slow, more include too many zeros
+UNITS = 128  # unit vectors filtered at once, to bound memory
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A block of a filter's matrix outside of which its rows are zero: where its rows and columns lie, and itself."""
+    """A block of a filter's matrix, with its rows and columns; outside the block these rows are zero."""
 
     rows: slice
     columns: slice
@@ -31,14 +31,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class Filter:
-    """A matrix that signals are multiplied by.
+    """A filter: a matrix that signals are multiplied by.
 
     Attributes
     ----------
     outputs, inputs
-        Length of signals after and before.
+        Length of signals after and before filtering.
     tiles
-        All rows, in order.
+        Tiles that cover all rows, in order.
     """
 
     outputs: int
@@ -53,7 +53,7 @@ class Filter:
         return cls(outputs, inputs, tuple(_tile(matrix[start : start + TILE], start) for start in starts))
 
     def along_rows(self, planes: Float32) -> Float32:
-        """Filter each row of planes (..., height, inputs): (..., height, outputs)."""
+        """Filter each row of planes (..., height, inputs); returns (..., height, outputs)."""
         result = np.empty((*planes.shape[:-1], self.outputs), np.float32)
         signals, filtered = planes.reshape(-1, self.inputs), result.reshape(-1, self.outputs)
         for tile in self.tiles:
@@ -84,7 +84,7 @@ class FilterPair:
 
 @lru_cache(maxsize=64)
 def analysis_filters(wavelet: str, mode: str, length: int) -> FilterPair:
-    """The filters that take signals of a length apart, as `pywt.dwt`."""
+    """Return the filters that decompose signals of a length as `pywt.dwt` does."""
 
     def both(units: Float64) -> Float64:
         return np.concatenate(pywt.dwt(units, wavelet, mode, axis=0))
@@ -94,11 +94,11 @@ def analysis_filters(wavelet: str, mode: str, length: int) -> FilterPair:
 
 @lru_cache(maxsize=64)
 def synthesis_filters(wavelet: str, mode: str, length: int) -> FilterPair:
-    """The filters whose outputs add up to the signals of a length that were taken apart, as `pywt.idwt`."""
+    """Return the filters whose outputs add up to the original signals of a length, as in `pywt.idwt`."""
 
     def both(units: Float64) -> Float64:
         low, high = pywt.idwt(units, None, wavelet, mode, axis=0), pywt.idwt(None, units, wavelet, mode, axis=0)
-        # Odd lengths come back one longer than they were.
+        # Signals of odd length come back with one value more.
         return np.concatenate([low[:length], high[:length]])
 
     return _pair(_matrix(both, pywt.dwt_coeff_len(length, pywt.Wavelet(wavelet).dec_len, mode)))
@@ -106,10 +106,10 @@ def synthesis_filters(wavelet: str, mode: str, length: int) -> FilterPair:
 
 @lru_cache(maxsize=64)
 def stationary_filters(wavelet: str, length: int, level: int) -> FilterPair:
-    """The filters of one level that leave signals of a length as long as they are, as `pywt.swt` for even lengths.
+    """Return the filters of one level of the stationary transform, which keep the length; as `pywt.swt` if it is even.
 
-    Signals continue periodically; at each level there are twice as many holes between the filter's taps (the algorithm
-    a trous, Holschneider et al. 1989).
+    Signals continue periodically. From level to level, the distance between the filter's taps doubles (the algorithm a
+    trous, Holschneider et al. 1989).
     """
     bank, spread = pywt.Wavelet(wavelet), 2 ** (level - 1)
     outputs = np.arange(length)
@@ -124,7 +124,7 @@ def stationary_filters(wavelet: str, length: int, level: int) -> FilterPair:
 
 @lru_cache(maxsize=64)
 def averaging_filter(length: int, cells: int) -> Filter:
-    """The filter that averages a signal within cells, as equal as the length allows."""
+    """Return the filter that averages a signal within cells, whose sizes are as equal as the length allows."""
     borders = np.arange(cells + 1) * length // cells
     sizes = np.diff(borders)
     rows = np.repeat(np.arange(cells), sizes)
@@ -132,13 +132,13 @@ def averaging_filter(length: int, cells: int) -> Filter:
 
 
 def _pair(matrix: csr_array) -> FilterPair:
-    """Filters from the rows of a low-pass filter above those of a high-pass filter."""
+    """Split a matrix into a low-pass filter, its upper half, and a high-pass filter, its lower half."""
     half = matrix.shape[0] // 2
     return FilterPair(Filter.of(matrix[:half]), Filter.of(matrix[half:]))
 
 
 def _matrix(function: Callable[[Float64], Float64], length: int) -> csr_array:
-    """The matrix of a linear function of signals, the columns of its argument."""
+    """Return the matrix of a linear function whose argument has signals as columns."""
     return hstack([csr_array(function(units)) for units in _unit_vectors(length)], format="csr")
 
 

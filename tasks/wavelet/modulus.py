@@ -1,7 +1,7 @@
-"""How strong each scale and orientation is, place by place: the logarithm of a stationary wavelet transform's modulus.
+"""The log modulus of a stationary wavelet transform: the local strength of each scale and orientation.
 
-Unlike wavelet coefficients this hardly changes when what is seen moves by a pixel, and that is what classes of images
-have in common. It cannot be undone: signs are lost.
+Unlike wavelet coefficients, it hardly changes when the object in an image moves by a pixel, so it suits classes of
+photographs better. It has no inverse, since signs are lost.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from tasks.dtypes import Float32
 from tasks.wavelet.bands import DETAILS, Planes, Shape
 from tasks.wavelet.filters import averaging_filter, stationary_filters
 
-CELLS = 8  # in which the modulus is averaged, each way
-FLOOR = 0.1  # added before the logarithm, of the range of pixels: differences below are noise
-BLOCK = 2**16  # values of planes that are transformed at once, of all images: each gives several times as many
+CELLS = 8  # per side, in which the modulus is averaged
+FLOOR = 0.1  # added before the logarithm, as a fraction of the range of pixels; smaller differences are noise
+BLOCK = 2**16  # values of planes transformed at once; the transform has several times that many
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ModulusTransform:
     Parameters
     ----------
     wavelet, level
-        As PyWavelets names them.
+        Wavelet and level, as in PyWavelets.
     height, width
         Size of the planes.
     """
@@ -47,7 +47,7 @@ class ModulusTransform:
         return [Shape(orientation, level, *cells) for orientation, level in named]
 
     def analyse(self, planes: Float32, bands: Planes) -> None:
-        """Transform planes (n, channels, height, width) into bands: those that are there are filled."""
+        """Transform planes (n, channels, height, width), and fill the arrays in `bands`; other bands are skipped."""
         step = max(1, BLOCK // planes[0].size)
         for start in range(0, len(planes), step):
             block = slice(start, start + step)

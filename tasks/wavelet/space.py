@@ -1,4 +1,4 @@
-"""The space that images are analysed in: a wavelet transform, and what is done there, laid out as one row an image."""
+"""The space of the analysis: a wavelet transform with further steps, which turns each image into one row."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,30 +17,31 @@ RGB = 3
 FINEST = ("HH", 1)
 GAUSSIAN = 0.6745  # median absolute value of a standard normal variable
 
-# ITU-R BT.601 as JPEG has it, with chroma about zero: rows give Y, Cb and Cr of red, green and blue.
+# ITU-R BT.601 as in JPEG, with chroma about zero: the rows compute Y, Cb and Cr from red, green and blue.
 LUMA = np.array([0.299, 0.587, 0.114])
 YCBCR = np.stack([LUMA, (np.array([0, 0, 1]) - LUMA) / 1.772, (np.array([1, 0, 0]) - LUMA) / 1.402])
 
 
 @dataclass(frozen=True)
 class CoefficientSpace:
-    """What images become, and back.
+    """The conversion of images to rows of coefficients, and back.
 
     Columns are ordered by band (LL first, then LH, HL and HH of each level, coarse to fine), channel, row, column.
 
     Parameters
     ----------
     transform
-        Of each channel for itself.
+        Transform of each channel.
     image_channels
-        1 (gray) or 3 (RGB).
+        Number of channels of an image: 1 (gray) or 3 (RGB).
     colour
-        Colour space that RGB images are brought to; gray images stay as they are.
+        Colour space that RGB images are converted to; gray images stay gray.
     chosen, weights
-        Bands that are kept, and what their coefficients are multiplied by: see `tasks.wavelet.bands.select`.
+        Bands that are kept, and the factors of their coefficients: see `tasks.wavelet.bands.select`.
     threshold
-        Details shrink towards zero by this times the universal threshold s sqrt(2 ln p) (Donoho and Johnstone 1994), p
-        all coefficients of the image, s the median absolute value of the finest HH band of the channel over 0.6745.
+        Soft threshold of the details, as a multiple of the universal threshold s sqrt(2 ln p) (Donoho and Johnstone
+        1994). Here p is the number of coefficients of the image, and s is the median absolute value of the channel's
+        finest HH band over 0.6745.
     """
 
     transform: WaveletTransform | ModulusTransform
@@ -57,18 +58,18 @@ class CoefficientSpace:
         Raises
         ------
         ValueError
-            If a band is named that there is not.
+            If a named band does not exist.
         """
         return select(self.transform.shapes, self.channels, self.chosen, self.weights)
 
     @property
     def channels(self) -> int:
-        """Channels of each band."""
+        """Number of channels of each band."""
         return 1 if self._mix is not None and len(self._mix) == 1 else self.image_channels
 
     @property
     def coefficients(self) -> int:
-        """Coefficients an image."""
+        """Number of coefficients of an image."""
         return self.bands[-1].stop
 
     @property
@@ -78,13 +79,13 @@ class CoefficientSpace:
 
     @property
     def orthonormal(self) -> bool:
-        """Whether coefficients have the energy of the pixels, and inner products with it."""
+        """Whether coefficients have the same energy and inner products as the pixels."""
         whole = len(self.bands) == len(self.transform.shapes) and all(band.weight == 1 for band in self.bands)
         return self.transform.orthonormal and whole and self._mix is None and not self.threshold
 
     @cached_property
     def _mix(self) -> Float64 | None:
-        """What colours are multiplied by (channels, 3); None if nothing."""
+        """Matrix that colours are multiplied by (channels, 3), or None."""
         if self.image_channels != RGB or self.colour == "rgb":
             return None
         return LUMA[None] if self.colour == "gray" else YCBCR
@@ -95,14 +96,14 @@ class CoefficientSpace:
         Parameters
         ----------
         images
-            (n, height, width, image channels) in [0, 1]; fastest if each channel lies in memory on its own.
+            Images (n, height, width, image channels) in [0, 1]; fastest if each channel is contiguous in memory.
         out
-            Where to write (n, coefficients); each row contiguous.
+            Array (n, coefficients) for the result, with contiguous rows, or None.
 
         Returns
         -------
         Float32
-            (n, coefficients): `out`, if it was given.
+            Coefficients (n, coefficients): `out`, if it was passed.
         """
         if out is None:
             out = np.empty((len(images), self.coefficients), np.float32)
@@ -123,7 +124,7 @@ class CoefficientSpace:
     def inverse(self, coefficients: Float32) -> Float32:
         """Turn coefficients (n, coefficients) into images (n, height, width, channels), both float32.
 
-        Bands that were not kept count as zero; of images that became gray the gray comes back.
+        Bands that were not kept count as zero. Images that were converted to gray stay gray.
 
         Raises
         ------
@@ -146,10 +147,10 @@ class CoefficientSpace:
         return np.ascontiguousarray(np.moveaxis(planes, 1, 3))
 
     def picture(self, coefficients: Float32) -> Float32:
-        """Coefficients (n, coefficients) as something to look at (n, height, width, channels).
+        """Turn coefficients (n, coefficients) into pictures (n, height, width, channels).
 
-        The images that they are; or, in a space that is not invertible, maps of each channel's mean over the bands.
-        Both are linear: pictures add up as coefficients do.
+        In an invertible space these are images, in others maps of each channel's mean over the bands. Both are linear:
+        pictures add up as coefficients do.
         """
         if self.invertible:
             return self.inverse(coefficients)
@@ -162,7 +163,7 @@ class CoefficientSpace:
         return maps
 
     def _views(self, coefficients: Float32) -> dict[tuple[str, int], Float32]:
-        """The bands in rows of coefficients as planes (n, channels, rows, columns)."""
+        """View the bands in rows of coefficients as planes (n, channels, rows, columns)."""
         return {
             (band.orientation, band.level): coefficients[:, band.start : band.stop].reshape(
                 (len(coefficients), self.channels, band.rows, band.columns), copy=False
@@ -187,17 +188,17 @@ class CoefficientSpace:
 
 
 def _mixed(matrix: npt.NDArray[np.floating[Any]], planes: Float32) -> Float32:
-    """Planes (n, channels, height, width) with the channels multiplied by a matrix."""
+    """Multiply the channels of planes (n, channels, height, width) by a matrix."""
     count, channels, height, width = planes.shape
     mixed: Float32 = np.matmul(matrix.astype(np.float32), planes.reshape(count, channels, -1))
     return mixed.reshape(count, len(matrix), height, width)
 
 
 def mean_colours(rows: Float32, used: Mask, space: CoefficientSpace) -> Float64:
-    """Mean of the approximation coefficients of each channel of the used rows (n, channels).
+    """Mean of the approximation coefficients of each channel, for the used rows (used rows, channels).
 
-    Up to a factor this is the mean pixel value where the transform is orthonormal, and nearly so otherwise: boundaries
-    weigh a little more or less. Without an approximation of the image there are no columns.
+    If the transform is orthonormal, this is the mean pixel value up to a factor. Otherwise it is nearly that, since
+    boundaries have a slightly different weight. Without an approximation band, the result has no columns.
     """
     approximation = next((band for band in space.bands if band.orientation == "LL"), None)
     if approximation is None or not space.invertible:

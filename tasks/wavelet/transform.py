@@ -13,18 +13,18 @@ from tasks.wavelet.filters import FilterPair, analysis_filters, synthesis_filter
 
 
 def deepest_level(height: int, width: int, wavelet: str) -> int:
-    """The deepest level allowed: some coefficients are still free of boundary effects; one level always is allowed."""
+    """Return the deepest level at which some coefficients are free of boundary effects, or 1 if there is none."""
     return max(1, int(pywt.dwt_max_level(min(height, width), pywt.Wavelet(wavelet).dec_len)))
 
 
 @dataclass(frozen=True)
 class WaveletTransform:
-    """The transform of planes of one size: Mallat's, as `pywt.wavedec2`.
+    """Mallat's transform of planes of one size, equal to `pywt.wavedec2`.
 
     Parameters
     ----------
     wavelet, mode, level
-        As PyWavelets names them.
+        Wavelet, boundary mode and level, as in PyWavelets.
     height, width
         Size of the planes.
     """
@@ -54,15 +54,15 @@ class WaveletTransform:
 
     @property
     def orthonormal(self) -> bool:
-        """Whether coefficients have the energy of the pixels, and inner products with it.
+        """Whether coefficients have the same energy and inner products as the pixels.
 
-        They do with an orthogonal wavelet, mode periodization and sides divisible by 2^level.
+        They have with an orthogonal wavelet, mode periodization and sides divisible by 2^level.
         """
         halved = all(side % 2 == 0 for sides in self.sides[:-1] for side in sides)
         return bool(pywt.Wavelet(self.wavelet).orthogonal) and self.mode == "periodization" and halved
 
     def analyse(self, planes: Float32, bands: Planes) -> None:
-        """Transform planes (n, channels, height, width) into bands: those that are there are filled."""
+        """Transform planes (n, channels, height, width), and fill the arrays in `bands`; other bands are skipped."""
         for level in range(1, self.level + 1):
             vertical, horizontal = self._filters(analysis_filters, level)
             low, high = (filters.along_rows(planes) for filters in (horizontal.low, horizontal.high))
@@ -78,7 +78,7 @@ class WaveletTransform:
             planes = target
 
     def synthesise(self, bands: Planes) -> Float32:
-        """Turn all bands back into planes (n, channels, height, width)."""
+        """Rebuild planes (n, channels, height, width) from all bands."""
         planes = bands["LL", self.level]
         for level in range(self.level, 0, -1):
             vertical, horizontal = self._filters(synthesis_filters, level)
@@ -88,7 +88,7 @@ class WaveletTransform:
         return planes
 
     def _filters(self, kind: Callable[[str, str, int], FilterPair], level: int) -> tuple[FilterPair, FilterPair]:
-        """Filters along columns and along rows between a level and the one above it."""
+        """Return the filters along columns and along rows between a level and the next finer one."""
         rows, columns = self.sides[level - 1]
         return kind(self.wavelet, self.mode, rows), kind(self.wavelet, self.mode, columns)
 

@@ -190,7 +190,7 @@ def test_a_second_run_reuses_shards_and_an_id_is_not_used_twice(tmp_path):
     second = analyse("digits", tmp_path, "two", **DIGITS | {"rank": 5})
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "shards").rglob("*") if path.is_file()} == shards
     assert second.manifest.shards == first.manifest.shards
-    with pytest.raises(InputError, match="run one is finished already"):
+    with pytest.raises(InputError, match="run one is already finished"):
         analyse("digits", tmp_path, "one", **DIGITS)
 
 

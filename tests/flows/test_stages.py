@@ -161,7 +161,7 @@ def test_a_grown_dataset_starts_warm_and_takes_fewer_passes(tmp_path):
 def test_warm_start_from_another_kind_of_run_is_refused(tmp_path):
     folder = smooth_images(tmp_path / "data", count=20)
     analyse(folder, tmp_path / "workspace", rank=3)
-    with pytest.raises(InputError, match="other wavelets or image sizes"):
+    with pytest.raises(InputError, match="has other coefficients"):
         analyse(folder, tmp_path / "workspace", rank=3, solver="krylov", warm_start="latest", wavelet="db2")
     with pytest.raises(InputError, match="has no run nowhere"):
         analyse(folder, tmp_path / "workspace", rank=3, solver="krylov", warm_start="nowhere")

@@ -97,7 +97,7 @@ def test_what_cannot_be_brought_back_keeps_nothing_else_from_it(source, tmp_path
     for path in (paths.manifest, paths.manifest_copy):
         write_manifest(path, manifest.model_copy(update={"files": files}))
     flip(other, 100)
-    with pytest.raises(EigenwaveError, match=r"^tables/patterns\.parquet of .*run cannot be brought back"):
+    with pytest.raises(EigenwaveError, match=r"^tables/patterns\.parquet of .*run cannot be restored"):
         repair(workspace, paths, InlineFanout())
     assert other.read_bytes() == good
     assert [fault.path for fault in verify(workspace, paths)] == [lost]

@@ -73,7 +73,7 @@ def test_a_damaged_table_of_it_is_told_in_one_sentence_and_the_rest_is_brought_b
         Path(str(path)).unlink()
     with pytest.raises(EigenwaveError) as told:
         repair(workspace, run.paths, InlineFanout())
-    sentence = r"tables/patterns.parquet of \S+ cannot be brought back bit for bit: an earlier version of .*\."
+    sentence = r"tables/patterns.parquet of \S+ cannot be restored bit for bit: an earlier version of .*\."
     assert re.fullmatch(sentence, str(told.value))
     assert kept.read_bytes() == whole
     assert len(run.tables["samples"]) == 1797

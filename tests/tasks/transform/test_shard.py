@@ -143,7 +143,7 @@ def test_too_few_good_images_for_the_rank(make_job, class_folders):
     (class_folders / "cat" / "001.png").write_bytes(b"")
     job = make_job(class_folders, rank=23, max_bad_fraction=0.1)
     result = run_all(job)
-    with pytest.raises(EigenwaveError, match="Only 23 of the images to fit on are good, too few for --rank 23"):
+    with pytest.raises(EigenwaveError, match="Only 23 of the images to fit on are valid, too few for --rank 23"):
         finish_transform(job, result)
 
 
