@@ -30,7 +30,7 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Layout) ->
         named = workspace.find(settings.decomposition.warm_start)
         if not _comparable(named, settings, layout):
             raise InputError(
-                f"The run {named.run_id} has other coefficients (wavelet, bands or size) than this run would have; leave "
+                f"The run {named.run_id} has other coefficients (wavelet, bands or size) than this run would; leave "
                 "--warm-start out."
             )
         return str(named.folder)
