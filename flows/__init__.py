@@ -1,1 +1,1 @@
-"""Order, fan-out, progress and the command line. Prefect and Dask live here and nowhere else."""
+"""Order of stages, fan-out, progress and the command line. Only this package imports Prefect and Dask."""

@@ -1,4 +1,4 @@
-"""The main job as a Prefect flow: one task a stage, each continuing from what the stages before it have on disk."""
+"""The analysis of a dataset as a Prefect flow with a task for each stage. Stages continue from the state on disk."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -35,13 +35,13 @@ from tasks.run.begin import begin_run
 from tasks.run.job import Job
 from tasks.run.seal import seal_run
 
-RECONNECT_SECONDS = (10, 30, 90)  # a scheduler that Kubernetes starts again is back within a minute
+RECONNECT_SECONDS = (10, 30, 90)  # Kubernetes restarts a scheduler within a minute
 
 
 def analysis_of(outlook: Outlook | None) -> "Flow[..., str]":
-    """The flow `analysis`, for a dataset of which all of this is known already, or None.
+    """Return the flow `analysis`, which uses this outlook on the dataset if it is not None.
 
-    What is known is no parameter of the flow: Prefect keeps parameters, and shows them in its pages and forms.
+    The outlook is not a parameter of the flow, because Prefect stores parameters and shows them in its pages and forms.
     """
 
     @flow(name="analysis", flow_run_name="{source}")
@@ -62,14 +62,14 @@ def analysis_of(outlook: Outlook | None) -> "Flow[..., str]":
         workspace
             Folder or URL (s3://, gs://, az://) for runs and shards.
         settings
-            How to analyse it.
+            Settings of the run.
         run_id
-            Name of the run; by default made from the time.
+            Id of the run; by default made from the time.
 
         Returns
         -------
         str
-            The run's id.
+            Id of the run.
         """
         with analysed(source, workspace, settings, run_id, outlook) as job:
             return job.run_id
@@ -81,7 +81,7 @@ def analysis_of(outlook: Outlook | None) -> "Flow[..., str]":
 def analysed(
     source: str, workspace: str, settings: Settings, run_id: str | None, outlook: Outlook | None
 ) -> Iterator[Job]:
-    """All stages of a run but the last, which makes it a finished one when the block ends without an error."""
+    """Run all stages but the last; seal the run, the last stage, when the block ends without an error."""
     space = Workspace(workspace)
     space.prepare()
     seconds: dict[str, float] = {}
@@ -97,7 +97,7 @@ def analysed(
 
 
 def _fan_out(job: Job, seconds: dict[str, float]) -> None:
-    """The stages that need workers; when those are lost, the stages continue as soon as there are others."""
+    """Run the stages that need workers. If these are lost, the stages continue when there are workers again."""
     lost = False
     for wait in (*RECONNECT_SECONDS, None):
         try:
@@ -106,7 +106,7 @@ def _fan_out(job: Job, seconds: dict[str, float]) -> None:
                 stages.check_workers(job, fanout)
                 _stages_on(fanout, job, seconds)
         except (ClusterLostError, InputError) as error:
-            # Where a scheduler was, one may come back; where none was, waiting does not help.
+            # A lost scheduler may come back; if there never was one, waiting does not help.
             lost = lost or isinstance(error, ClusterLostError)
             if wait is None or not lost:
                 raise
@@ -125,7 +125,7 @@ def _stages_on(fanout: Fanout, job: Job, seconds: dict[str, float]) -> None:
 
 @task(task_run_name="plan", cache_policy=NO_CACHE)
 def plan(source: str, settings: Settings, workspace: Workspace, run_id: str | None, outlook: Outlook | None) -> Job:
-    """Look at the dataset, check the settings, lay out the run."""
+    """List the dataset, check the settings, and begin the run."""
     job = begin_run(source, settings, workspace, run_id, outlook)
     show_facts("plan", plan_facts(job))
     return job
@@ -133,7 +133,7 @@ def plan(source: str, settings: Settings, workspace: Workspace, run_id: str | No
 
 @task(task_run_name="{title}", cache_policy=NO_CACHE)
 def perform(stage: str, title: str, work: Work, job: Job, fanout: Fanout) -> None:
-    """One step of a stage; what it found is shown, unless it was done already."""
+    """Do one step of a stage, and show its result unless the step was already done."""
     start = time.monotonic()
     done = work(job, fanout, stage_progress)
     if isinstance(done, str):
@@ -161,7 +161,7 @@ def _show_association(job: Job, _title: str, _seconds: float) -> None:
     show_text("classes", "### What sets each class apart", {"The pattern most a class's own": draw_classes(job)})
 
 
-# What a stage shows after a step, by the stage's name: of which run, as what, and after how many seconds of work.
+# Functions that show the result of a step, by the stage's name. Their arguments are job, title and seconds of work.
 SHOWN: dict[str, Callable[[Job, str, float], None]] = {
     "transform": _show_transform,
     "decompose": _show_pass,
@@ -172,13 +172,13 @@ SHOWN: dict[str, Callable[[Job, str, float], None]] = {
 
 @task(task_run_name="report", cache_policy=NO_CACHE)
 def report(job: Job) -> None:
-    """The report for people, with its figures."""
+    """Write the report with its figures."""
     report_run(job)
 
 
 @task(task_run_name="seal", cache_policy=NO_CACHE)
 def seal(job: Job, seconds: dict[str, float]) -> Manifest:
-    """The manifest that makes the run a finished one."""
+    """Write the manifest, which finishes the run."""
     manifest = seal_run(job, seconds)
     show_text("verdict", f"### {job.run_id}\n\n{verdict(manifest.learnability)}")
     return manifest

@@ -1,4 +1,4 @@
-"""The nightly job as a Prefect flow: analyse a dataset, compare it with what it was, fail if too much changed."""
+"""The nightly audit as a Prefect flow: analyse a dataset, compare it with an earlier run, fail if too much changed."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -21,7 +21,7 @@ from tasks.run.job import Job
 
 
 def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
-    """The flow `audit`, for a dataset of which all of this is known already, or None: see `analysis_of`."""
+    """Return the flow `audit`, which uses this outlook on the dataset if it is not None; see `analysis_of`."""
 
     @flow(name="audit", flow_run_name="audit of {source}")
     @cancellable
@@ -38,27 +38,27 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
         Parameters
         ----------
         source
-            As for the flow analysis.
+            Dataset, as for the flow analysis.
         workspace
             Folder or URL (s3://, gs://, az://) for runs and shards.
         fail_if
             Gates such as learnability_drop>0.01, with any column of the table compared_runs.
         against
-            Run to compare with: an id, a path, or latest, which means the last one of this source before this one.
+            Run to compare with: an id, a path, or latest for the previous run of this source.
         settings
-            How to analyse it.
+            Settings of the run.
         run_id
-            Name of the run; by default made from the time.
+            Id of the run; by default made from the time.
 
         Returns
         -------
         Audit
-            What changed.
+            The run and its comparison with the earlier one.
 
         Raises
         ------
         GateError
-            If more changed than the gates allow; the run is finished and kept all the same.
+            If more changed than the gates allow. The run is finished and kept nevertheless.
         """
         gates = [Gate.parse(gate) for gate in fail_if]
         require_baseline(Workspace(workspace), against, settings)
@@ -67,7 +67,7 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
         try:
             found.require(gates)
         except GateError as error:
-            # As a state, so that in Prefect the sentence stands alone, without a traceback.
+            # Return a state, so that Prefect shows the sentence without a traceback.
             return cast("Audit", Failed(message=str(error), data=error))
         return found
 
@@ -76,7 +76,7 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
 
 @task(task_run_name="compare", cache_policy=NO_CACHE)
 def compare(job: Job, against: str, gates: Sequence[Gate]) -> Audit:
-    """What changed since the earlier run, in tables and as an artifact."""
+    """Compare with the earlier run, and record the changes in tables and as an artifact."""
     found = audit_run(job, against)
     if found.comparison:
         show_rows("compared", f"What changed since run {found.before}", drift_facts(found.comparison, gates))

@@ -1,4 +1,4 @@
-"""A Prefect server and Dask workers on the loopback interface, to watch runs of this machine in a browser."""
+"""Start a Prefect server and Dask workers on the loopback interface, to watch runs of this machine in a browser."""
 
 import os
 import signal
@@ -23,14 +23,14 @@ PAUSE = 0.2
 ENVIRONMENT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_METRICS_ENABLED": "true",
-    # The one that is started here, not one that the user's environment names.
+    # Use the server started here, not one that the user's environment names.
     "PREFECT_API_URL": "",
 }
 
 
 @contextmanager
 def monitoring(workers: int | None) -> Iterator[str]:
-    """Both, for the time of the block, and what to tell the user.
+    """Run both while the block runs; yields instructions for the user.
 
     Raises
     ------
@@ -43,28 +43,28 @@ def monitoring(workers: int | None) -> Iterator[str]:
             f"Runs      {server}\n"
             f"Workers   {dashboard}\n"
             f"Numbers   {server}/api/metrics and {dashboard.removesuffix('status')}metrics, for Prometheus\n\n"
-            "In another terminal, runs that are seen there:\n\n"
+            "To see runs there, start them in another terminal:\n\n"
             f"    export PREFECT_API_URL={server}/api\n"
             f"    eigenwave run SOURCE --cluster {address_of(client)}\n\n"
-            "Ctrl-C ends both.\n"
+            "Press Ctrl-C to stop both.\n"
         )
 
 
 @contextmanager
 def prefect_server() -> Iterator[str]:
-    """A Prefect server for the time of the block; gives its address.
+    """Run a Prefect server while the block runs; yields its address.
 
     Raises
     ------
     EigenwaveError
-        If it does not start.
+        If the server does not start.
     """
     port = free_port(SERVER_PORT)
     address = f"http://{LOOPBACK}:{port}"
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
     environment = os.environ | ENVIRONMENT | {"PREFECT_UI_API_URL": f"{address}/api"}
     with tempfile.TemporaryFile() as log:
-        # In a session of its own, so that Ctrl-C reaches this process alone, which then ends the server.
+        # The server has its own session, so that Ctrl-C reaches only this process, which then ends the server.
         server = subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
         try:
             _wait_for(server, f"{address}/api/health", log)
@@ -80,12 +80,14 @@ def _wait_for(server: "subprocess.Popen[bytes]", health: str, log: IO[bytes]) ->
             return
         time.sleep(PAUSE)
     log.seek(0)
-    told = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
-    raise EigenwaveError(f"The Prefect server did not start ({told[-1].strip()}); `prefect server start` tells more.")
+    lines = log.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
+    raise EigenwaveError(
+        f"The Prefect server did not start ({lines[-1].strip()}); run `prefect server start` for details."
+    )
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
-    """End the server with all that it started."""
+    """End the server and all processes that it started."""
     with suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGTERM)
     try:

@@ -1,4 +1,4 @@
-"""Bring damaged files of a finished run back, bit for bit, computing no more than they need."""
+"""Restore damaged files of a finished run bit for bit, with no more computation than they need."""
 
 from collections.abc import Collection
 
@@ -17,28 +17,28 @@ from tasks.transform.shard import bring_shard
 
 
 def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]:
-    """Bring back every damaged file of a run, and give what was wrong.
+    """Restore every damaged file of a run, and return the faults that were found.
 
-    A damaged chunk of coefficients costs its shard's transform; damaged scores or tables cost the passes after the
-    decomposition, damaged patterns the decomposition too. All is computed beside the run, and takes the place of what
-    is damaged only if it has the digest that the run's manifest names. What was said of the drift since the run before
-    follows from the two runs, and the report from the run itself.
+    For a damaged chunk of coefficients, its shard is transformed again. For damaged scores or tables, the passes after
+    the decomposition are repeated; for damaged patterns, the decomposition too. Files are computed in another folder,
+    and replace damaged ones only if they have the digests in the run's manifest. Tables of drift are computed from the
+    two runs, and the report from the run itself.
 
     Parameters
     ----------
     workspace
-        Must be locked.
+        Workspace of the run; it must be locked.
     paths
-        The run.
+        Paths of the run.
     fanout
-        Where to compute.
+        Workers that compute.
 
     Raises
     ------
     InputError
         If neither the manifest nor its copy can be read.
     EigenwaveError
-        If what is computed now is not what the run had.
+        If the files computed now differ from those of the run.
     """
     manifest, faults = sound_manifest(paths), list(verify(workspace, paths))
     damaged = {fault.path for fault in faults}

@@ -1,4 +1,4 @@
-"""The stages of a run, each continuing from what those before it have on disk: order and fan-out, without Prefect."""
+"""The order and fan-out of a run's stages, without Prefect. Stages continue from the state on disk."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -36,23 +36,23 @@ from tasks.run.worker import complaint, installed_code
 from tasks.transform.around import begin_transform, finish_transform
 from tasks.transform.shard import count_changed, transform_shard
 
-INTEGER_BYTES = 8  # at most, of a count
+INTEGER_BYTES = 8  # largest size of a count
 
-# Shows how far a stage of so many shards is; the block gets a function to call after each.
+# Shows the progress of a stage by its name and its number of shards; the block calls a function after each shard.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-# Does one step of a stage, if it is not done yet; gives whether it did, or in a sentence why it could not.
+# Does one step of a stage unless it is done; returns whether it did, or a sentence why it could not.
 Work = Callable[[Job, Fanout, Progress], bool | str]
 
 
 class Stage(NamedTuple):
-    """A stage between the plan and the report: its name, and its steps by theirs, each found when the last is done."""
+    """A stage between the plan and the report: its name, and its named steps; a step is chosen after the last one."""
 
     name: str
     steps: Callable[[Job], Iterable[tuple[str, Work]]]
 
 
 def stages_of(job: Job) -> list[Stage]:
-    """The stages of a run between the plan and the report, in their order."""
+    """List the stages of a run between the plan and the report, in order."""
     return [
         _single("transform", transform),
         Stage("decompose", _passes),
@@ -97,7 +97,7 @@ def check_workers(job: Job, fanout: Fanout) -> None:
 def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Decode and wavelet-transform all images, with the first pass of the decomposition; False if that was done.
 
-    A run that is continued starts over if images have changed since they were transformed.
+    A continued run starts over if images changed after they were transformed.
     """
     if job.paths.work.transformed.exists():
         if not _changed_images(job, fanout, progress):
@@ -114,12 +114,12 @@ def _changed_images(job: Job, fanout: Fanout, progress: Progress) -> int:
 
 
 def next_pass(job: Job) -> int | None:
-    """The next pass of the decomposition, None if there is enough to go on."""
+    """Return the next pass of the decomposition, or None if no more is needed."""
     return None if patterns_are_there(job) else open_solver(job).next_pass()
 
 
 def decompose(job: Job, fanout: Fanout, progress: Progress, number: int) -> bool:
-    """One pass of the decomposition over the fitted images."""
+    """Make one pass of the decomposition over the fitted images."""
     shards = job.plan.fitted_shards
     with progress(f"decompose pass {number}", len(shards)) as advance:
         total = fanout.map_sum(partial(share_of_shard, job, number), shards, advance, _result_bytes(job, "pass"))
@@ -128,7 +128,7 @@ def decompose(job: Job, fanout: Fanout, progress: Progress, number: int) -> bool
 
 
 def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
-    """Scores of all images on the patterns; False if that was done."""
+    """Compute the scores of all images on the patterns; False if that was done."""
     if job.paths.work.projection.exists():
         return False
     extract_patterns(job)
@@ -137,7 +137,7 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
 
 
 def scales(job: Job, fanout: Fanout, progress: Progress) -> bool:
-    """Decompose each scale on its own, as far as the settings and the number of classes allow."""
+    """Decompose each scale on its own, if the settings and the number of classes allow it."""
     if not job.plan.scale_rank(job.settings.association.permutations) or job.paths.work.scales.exists():
         return False
     shards = job.plan.fitted_shards
@@ -154,7 +154,7 @@ def scales(job: Job, fanout: Fanout, progress: Progress) -> bool:
 
 
 def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
-    """Statistics of the scores, then what takes all images to say of one, then the tables."""
+    """Summarise the scores, then judge single images by the statistics of all, then write the tables."""
     if not job.paths.work.summary.exists():
         finish_summary(job, _over_all(job, fanout, progress, "summarise", summarise_shard))
     if not job.paths.work.verdicts.exists():
@@ -165,7 +165,7 @@ def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
 
 
 def drift(job: Job, fanout: Fanout, progress: Progress) -> bool | str:
-    """How the dataset drifted since the run before; a run that cannot be compared with that goes on all the same."""
+    """Measure the drift since the run before. If the two cannot be compared, the run continues without it."""
     if job.paths.table("compared_runs").exists():
         return False
     try:
@@ -179,7 +179,7 @@ def drift(job: Job, fanout: Fanout, progress: Progress) -> bool | str:
 
 
 def over_runs(fanout: Fanout, progress: Progress = silent, result_bytes: int = 0) -> MapSum:
-    """How a comparison goes over the shards of finished runs."""
+    """Return the function by which a comparison adds up over the shards of finished runs."""
 
     def map_sum(function: Callable[[int], T], shards: range) -> T:
         with progress("drift", len(shards)) as advance:
@@ -198,14 +198,14 @@ def _result_bytes(job: Job, stage: str) -> int:
 
 
 def run_stages(job: Job, fanout: Fanout, progress: Progress = silent) -> Manifest:
-    """All stages after the plan, one after the other in this process."""
+    """Run all stages after the plan, one after the other, driven by this process."""
     compute(job, fanout, progress)
     report_run(job)
     return seal_run(job, {})
 
 
 def compute(job: Job, fanout: Fanout, progress: Progress = silent) -> None:
-    """All stages between the plan and the report."""
+    """Run all stages between the plan and the report."""
     for stage in stages_of(job):
         for _, work in stage.steps(job):
             work(job, fanout, progress)

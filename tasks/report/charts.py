@@ -1,4 +1,4 @@
-"""Charts of a run as Bokeh figures: they can be zoomed, tell their numbers under the pointer, and fit in notebooks."""
+"""Charts of a run as Bokeh figures, which zoom, show their numbers under the pointer, and work in notebooks."""
 
 from typing import Any
 
@@ -22,15 +22,15 @@ from storage.runs.run import Run
 from tasks.report.pixels import DIVERGING, palette
 from tasks.statistics.relabelling import expected_under_noise
 
-ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # told apart by any eye, on white and on black
+ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # distinct for color-blind readers too, on white and on black
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
-PARTS = "0.[0] %"  # how parts of one are written on an axis
-NAMES_SHOWN = 40  # classes that all have room on an axis
+PARTS = "0.[0] %"  # format of fractions on an axis
+NAMES_SHOWN = 40  # most classes whose names all fit on an axis
 TAPPED = "if (window.eigenwave) window.eigenwave.showPattern(Math.round(cb_obj.x))"
 
 
 def plot_map(run: Run) -> figure:
-    """Cohen's d of every class on every pattern: which class has more of a pattern than the others, or less."""
+    """Plot Cohen's d of every class on every pattern, which shows the classes with more or less of a pattern."""
     table, names = run.tables["pattern_class"], list(run.manifest.classes)
     effects = table["cohens_d"].to_numpy().astype(np.float32).reshape(-1, len(names)).T
     classes, patterns = effects.shape
@@ -61,7 +61,7 @@ def plot_map(run: Run) -> figure:
 
 
 def plot_spectrum(run: Run) -> figure:
-    """Part of the energy that each pattern holds, and all patterns up to it."""
+    """Plot the fraction of the energy that each pattern holds, and that all patterns up to it hold."""
     table = run.tables["patterns"]
     numbers = table["pattern"].to_numpy()
     plot = figure(height=300, x_axis_label="pattern", y_axis_label="part of the energy", tools=TOOLS, **_look())
@@ -78,7 +78,7 @@ def plot_spectrum(run: Run) -> figure:
 
 
 def plot_label_noise(run: Run) -> figure:
-    """Learnability that is left when a part of the labels is replaced at random, beside what to expect."""
+    """Plot the learnability when a part of the labels is replaced at random, and its expectation."""
     table, row = run.tables["label_noise"], run.manifest.learnability
     fractions, measured = table["fraction"].to_numpy(), table["measured"].to_numpy()
     plot = figure(
@@ -96,7 +96,7 @@ def plot_label_noise(run: Run) -> figure:
 
 
 def plot_scales(run: Run) -> figure:
-    """Learnability of each band on its own, coarse to fine, beside the most that shuffled labels reach."""
+    """Plot the learnability of each band on its own, coarse to fine, and the maximum under shuffled labels."""
     rows = [row for row in run.tables["scales"].to_pylist() if row["orientation"] and row["channel"] is None]
     names = [f"{row['orientation']}{row['level']}" for row in rows]
     plot = figure(
@@ -119,12 +119,12 @@ def plot_scales(run: Run) -> figure:
 
 
 def plot_drift(run: Run) -> figure:
-    """Eta squared on the patterns of the run before, of its images and of these.
+    """Plot eta squared on the patterns of the run before, for its images and for the images of this run.
 
     Raises
     ------
     EigenwaveError
-        If the run was not compared with one before.
+        If the run was not compared with an earlier one.
     """
     table = run.tables["compared_patterns"]
     plot = figure(height=300, x_axis_label="pattern of the run before", y_axis_label="η²", tools=TOOLS, **_look())

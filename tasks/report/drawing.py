@@ -1,4 +1,4 @@
-"""Figures for papers, as marks on a page that any format can be made from: lines, boxes, texts and pictures."""
+"""Figures for papers as marks on a page, from which files of any format are made: lines, boxes, texts and pictures."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
@@ -10,10 +10,10 @@ from tasks.report.pixels import diverging
 
 INK, PALE, OURS, CONTROL = "#222222", "#c9c9c9", "#d9730d", "#3b82c4"
 LEFT, TOP, RIGHT, BOTTOM = 64, 28, 14, 44  # pixels around a chart
-SMALL = 11  # pixels of letters
-SQUARES = 64  # pixels a side up to which a picture's are seen as squares
-WIDEST_NAME = 52  # pixels of the name of a bar
-CELL, SIDE, GAP = 14, 96, 10  # pixels of a cell of a map, of a picture, and between pictures
+SMALL = 11  # height of letters, in pixels
+SQUARES = 64  # largest side, in pixels, of a picture whose pixels are drawn as squares
+WIDEST_NAME = 52  # width of a bar's name, in pixels
+CELL, SIDE, GAP = 14, 96, 10  # side of a map's cell, side of a picture, and gap between pictures, in pixels
 
 
 class Line(NamedTuple):
@@ -35,7 +35,7 @@ class Box(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A line of letters; anchor is start, middle or end, y the middle of its height."""
+    """A line of text; anchor is start, middle or end, and y the middle of its height."""
 
     x: float
     y: float
@@ -44,7 +44,7 @@ class Text(NamedTuple):
 
 
 class Raster(NamedTuple):
-    """A picture of pixels (rows, columns, 1 or 3), each of them a square."""
+    """A picture (rows, columns, 1 or 3) whose pixels are drawn as squares."""
 
     x: float
     y: float
@@ -54,7 +54,7 @@ class Raster(NamedTuple):
 
 
 class Photograph(NamedTuple):
-    """A picture of pixels so small that a file may lose a little of them."""
+    """A picture whose pixels are small, so that a file may use lossy compression."""
 
     x: float
     y: float
@@ -67,7 +67,7 @@ Mark = Line | Box | Text | Raster | Photograph
 
 
 class Drawing(NamedTuple):
-    """Marks on a white page, in pixels from its upper left corner, and in words what they show."""
+    """Marks on a white page, in pixels from its upper left corner, with a title and a description."""
 
     width: float
     height: float
@@ -75,8 +75,8 @@ class Drawing(NamedTuple):
     title: str = ""
     description: str = ""
 
-    def told(self, title: str, description: str) -> Self:
-        """The same, with what it is and what it says."""
+    def titled(self, title: str, description: str) -> Self:
+        """Return the drawing with a title and a description."""
         return self._replace(title=title, description=description)
 
 
@@ -91,7 +91,7 @@ class Curve(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Axes that begin at 0: the page's size, and the values at their ends."""
+    """Axes that begin at 0, with the size of the page and the values at their ends."""
 
     width: int
     height: int
@@ -99,12 +99,12 @@ class Frame(NamedTuple):
     top: float
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Where values lie on the page."""
+        """Return the position of values on the page."""
         across, down = self.width - LEFT - RIGHT, self.height - TOP - BOTTOM
         return LEFT + across * x / self.right, TOP + down * (1 - y / self.top)
 
     def marks(self, x_label: str, y_label: str) -> list[Mark]:
-        """The axes, and the ticks of the upright one."""
+        """Draw the axes, and the ticks of the vertical one."""
         marks: list[Mark] = []
         end, bottom = self.width - RIGHT, self.height - BOTTOM
         for value in _ticks(self.top):
@@ -114,13 +114,13 @@ class Frame(NamedTuple):
         return [*marks, Text((LEFT + end) / 2, self.height - 12, x_label), Text(LEFT, 12, y_label, "start")]
 
     def legend(self, number: int, colour: str, label: str) -> list[Mark]:
-        """One of the things that are drawn, by its colour."""
+        """Draw an entry of the legend."""
         at = TOP + 12 + 16 * number
         return [Box(self.width - 130, at - 3, 12, 6, colour), Text(self.width - 112, at, label, "start")]
 
 
 def chart(curves: Sequence[Curve], x_label: str, y_label: str, width: int = 480, height: int = 300) -> Drawing:
-    """Curves on common axes."""
+    """Draw curves on common axes."""
     right, top = (float(np.nanmax(np.concatenate([getattr(curve, name) for curve in curves]))) for name in "xy")
     frame = Frame(width, height, right or 1.0, 1.05 * top or 1.0)
     marks = frame.marks(x_label, y_label)
@@ -135,7 +135,7 @@ def chart(curves: Sequence[Curve], x_label: str, y_label: str, width: int = 480,
 
 
 def bars(values: Mapping[str, tuple[float, float | None]], y_label: str) -> Drawing:
-    """A bar for each value by its name, and across it a line for what shuffled labels reach, where that is known."""
+    """Draw a bar for each value by its name, crossed by a line for the value under shuffled labels, if known."""
     width = max(480, LEFT + RIGHT + WIDEST_NAME * len(values))
     most = max(part for pair in values.values() for part in pair if part is not None)
     frame = Frame(width, 300, len(values), 1.05 * most or 1.0)
@@ -153,7 +153,7 @@ def bars(values: Mapping[str, tuple[float, float | None]], y_label: str) -> Draw
 
 
 def _ticks(end: float) -> list[float]:
-    """Some four round numbers from 0 to the end."""
+    """Return about four round numbers from 0 to the end."""
     rough = end / 4
     power = 10 ** np.floor(np.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
@@ -161,7 +161,7 @@ def _ticks(end: float) -> list[float]:
 
 
 def heat_map(values: Float64, names: Sequence[str], title: str) -> Drawing:
-    """Values (rows, columns) by the diverging map, white at 0, with a name to each row and its scale."""
+    """Draw values (rows, columns) by the diverging color map, white at 0, with the names of the rows and a scale."""
     rows, columns = values.shape
     most = float(np.nanmax(np.abs(values), initial=0)) or 1.0
     cell = max(2, min(CELL, 1600 // max(rows, columns)))
@@ -184,7 +184,7 @@ def heat_map(values: Float64, names: Sequence[str], title: str) -> Drawing:
 
 
 def sheet(pictures: Sequence[tuple[UInt8, str]], across: int = 8) -> Drawing:
-    """Pictures in rows, each with a text below."""
+    """Draw pictures in rows, each with a text below."""
     high, wide = (max(picture.shape[axis] for picture, _ in pictures) for axis in (0, 1))
     scale = SIDE / max(high, wide)
     width, height = wide * scale, high * scale

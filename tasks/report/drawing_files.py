@@ -1,4 +1,4 @@
-"""Drawings as files: SVG for papers, PNG for everything else."""
+"""Write drawings as files: SVG for papers, PNG for all other uses."""
 
 import base64
 import io
@@ -11,13 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tasks.dtypes import UInt8
 
-FONT = 12  # pixels of letters
+FONT = 12  # height of letters, in pixels
 RUNS = 3  # zlib's strategy for runs of bytes (Z_RLE): measured twice as fast on sheets, and no larger
-FINER = 3  # pixels of a PNG for one of the drawing
+FINER = 3  # pixels of a PNG per pixel of the drawing
 
 
 def to_svg(drawing: Any) -> bytes:  # noqa: ANN401 - a tasks.report.drawing.Drawing; storage knows only its shape
-    """A drawing as an SVG file; marks are told apart by the names of their kinds."""
+    """Encode a drawing as an SVG file. Marks are dispatched by the names of their types."""
     width, height, marks, title, description = drawing
     body = "\n".join(_SVG[type(mark).__name__](*mark) for mark in marks)
     return (
@@ -29,7 +29,7 @@ def to_svg(drawing: Any) -> bytes:  # noqa: ANN401 - a tasks.report.drawing.Draw
 
 
 def to_png(drawing: Any) -> bytes:  # noqa: ANN401
-    """A drawing as a PNG file, three times as fine."""
+    """Encode a drawing as a PNG file with three pixels per pixel of the drawing."""
     width, height, marks, *_ = drawing
     image = Image.new("RGB", (round(width * FINER), round(height * FINER)), "white")
     for mark in marks:
@@ -58,7 +58,7 @@ def _svg_raster(x: float, y: float, width: float, height: float, pixels: UInt8) 
 
 
 def _svg_photograph(x: float, y: float, width: float, height: float, pixels: UInt8) -> str:
-    # Without loss it would make a file that no paper takes; the PNG beside it has all.
+    # Lossless pictures would make the file too large for papers; the PNG has them without loss.
     placed = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}"'
     return _svg_image(placed, pixels, "jpeg", quality=92, subsampling=0)
 

@@ -1,4 +1,4 @@
-"""What a comparison with the run before means, in plain words."""
+"""Explain a comparison with the run before in plain words."""
 
 from collections.abc import Iterator, Sequence
 from statistics import median
@@ -6,23 +6,24 @@ from statistics import median
 from tasks.report.verdict import Check, Row
 
 KINDS = ("added", "removed", "changed", "relabelled")
-LITTLE, MUCH = 0.1, 0.25  # by custom, see `tasks.statistics.drift.population_stability`
-TURNED = 10  # degrees, of which the cosine is .985
-FALSE_ALARMS = 0.025  # part of 95 % intervals that lie below what they estimate
-NAMED = 5  # classes
+LITTLE, MUCH = 0.1, 0.25  # by convention, see `tasks.statistics.drift.population_stability`
+TURNED = 10  # degrees; the cosine is 0.985
+FALSE_ALARMS = 0.025  # fraction of 95 % intervals that lie below the value they estimate
+NAMED = 5  # classes named
 
 
 def drift_checks(found: Row, patterns: Sequence[Row], classes: Sequence[Row]) -> list[Check]:
-    """What changed and what did not.
+    """List the quantities that changed and those that did not.
 
-    From the row of the table `compared_runs`, and the rows of the tables `compared_patterns` and `compared_classes`.
+    The arguments are the row of the table `compared_runs`, and the rows of the tables `compared_patterns` and
+    `compared_classes`.
     """
     checks = [_learnability(found), _association(patterns), _scores(patterns), _spaces(patterns), _images(found)]
     return [*checks, *_classes(classes)]
 
 
 def drift_headline(checks: Sequence[Check]) -> str:
-    """All that changed, in one line."""
+    """Summarize all changes in one line."""
     claims = [check.claim for check in checks if not check.passed]
     line = ", ".join(f"{claim[0].lower()}{claim[1:]}" for claim in claims) or "nothing changed"
     return f"{line[0].upper()}{line[1:]}"
@@ -94,6 +95,6 @@ def _classes(classes: Sequence[Row]) -> Iterator[Check]:
 
 
 def _change(change: float, low: float, high: float) -> str:
-    """A difference of parts of one, in points of a hundred, with its interval."""
+    """Format a difference of fractions in percentage points, with its interval."""
     points, *ends = (f"{100 * value:+.2g}".replace("-", "\N{MINUS SIGN}") for value in (change, low, high))
     return f"{points} points (95 % interval {' to '.join(ends)})"

@@ -1,4 +1,4 @@
-"""Pictures as parts of a page: encoded, and made smaller until the page is no larger than it should be."""
+"""Encode pictures as parts of a page, and reduce them until the page is small enough."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,21 +9,21 @@ from tasks.dtypes import UInt8
 from tasks.report.picture_files import data_uri, encoded_small
 from tasks.report.pixels import reduced
 
-SQUARES = 32  # pixels a side up to which nothing may be lost: squares of colour blur
-CARD = 96  # pixels a side of pictures that are not seen larger
+SQUARES = 32  # largest side, in pixels, of pictures encoded without loss, which would blur their squares
+CARD = 96  # side, in pixels, of pictures that are not shown larger
 LEAST = 32
-# What a page may spend: on a few pictures, and on each more of them.
+# Bytes that a page may use for a few pictures, and for each further one.
 FEW_PICTURES, FEW_BYTES, MORE_BYTES = 74, 1_050_000, 3_000
 FEW_PATTERNS, THUMBNAIL_BYTES, MORE_THUMBNAIL_BYTES = 64, 1_050_000, 12_000
 
 
 def small_uri(pixels: UInt8, side: int = CARD) -> str:
-    """Pixels (height, width, channels) as an address that holds them, reduced to a card's size."""
+    """Encode pixels (height, width, channels), reduced to `side`, as a data URI."""
     return data_uri(_encoded(pixels, side))
 
 
 def fitting_uris(pictures: Sequence[UInt8]) -> list[str]:
-    """Pictures as addresses that hold them: as large as they are, or as all of them together may be."""
+    """Encode pictures as data URIs, in full size or as large as all of them together may be."""
     most = FEW_BYTES + MORE_BYTES * max(0, len(pictures) - FEW_PICTURES)
     side = max((max(picture.shape[:2]) for picture in pictures), default=LEAST)
     while True:
@@ -37,16 +37,16 @@ def fitting_uris(pictures: Sequence[UInt8]) -> list[str]:
 def fitting_rows(
     exemplars: Iterable[Mapping[str, Sequence[int]]], sizes: Mapping[int, int], first: Iterable[int]
 ) -> list[int]:
-    """Rows of the images to show: those that come first, then exemplars of all patterns by place, as many as fit.
+    """Choose the rows of the images to show: those in `first`, then exemplars of all patterns by place, while they fit.
 
     Parameters
     ----------
     exemplars
-        Rows by side, of each pattern.
+        Rows of each pattern's exemplars, by side.
     sizes
-        Bytes of each row that there is.
+        Size in bytes of each available thumbnail, by row.
     first
-        Rows that are shown in any case.
+        Rows that are always shown.
     """
     patterns = [list(sides.values()) for sides in exemplars]
     left = THUMBNAIL_BYTES + MORE_THUMBNAIL_BYTES * max(0, len(patterns) - FEW_PATTERNS)
@@ -62,7 +62,7 @@ def fitting_rows(
 
 
 def _places(patterns: Sequence[Sequence[Sequence[int]]]) -> Iterator[list[int]]:
-    """All first exemplars of each side of each pattern, all second ones, ..."""
+    """Yield all first exemplars of both sides of all patterns, then all second ones, and so on."""
     for place in range(max((len(side) for sides in patterns for side in sides), default=0)):
         yield [side[place] for sides in patterns for side in sides if place < len(side)]
 

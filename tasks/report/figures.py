@@ -1,4 +1,4 @@
-"""The pictures of the report as figures for papers."""
+"""Draw the pictures of the report as figures for papers."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -16,19 +16,19 @@ from tasks.statistics.relabelling import expected_under_noise
 
 MOST = 64  # pictures on a sheet
 SUSPECTS = 32
-LETTERS = 14  # of a name below a picture
-WITH_EXEMPLARS, EXEMPLARS = 8, 4  # patterns that are shown with images, and images on each side of them
+LETTERS = 14  # letters of a name below a picture
+WITH_EXEMPLARS, EXEMPLARS = 8, 4  # patterns shown with images, and images on each side of them
 
 Labelled = tuple[UInt8, str]
 
 
 def draw_figures(report: Report) -> list[StorePath]:
-    """Write each figure as SVG and as PNG; those that the run has nothing for are left out.
+    """Write each figure as SVG and as PNG. Figures that the run has no data for are left out.
 
     Returns
     -------
     list[StorePath]
-        What was written.
+        Paths of the written files.
     """
     written = []
     for name, draw in FIGURES.items():
@@ -52,12 +52,12 @@ def _learnability(report: Report) -> Drawing | None:
     if not known:
         return None
     drawing = bars(known, "learnability")
-    return drawing.told(report.headline, _beside_control(known))
+    return drawing.titled(report.headline, _beside_control(known))
 
 
 def _map(report: Report) -> Drawing:
     drawing = heat_map(by_pair(report.run, "cohens_d").T, report.names, "Cohen's d")
-    return drawing.told("Cohen's d of each class on each pattern", f"Rows are {', '.join(report.names)}.")
+    return drawing.titled("Cohen's d of each class on each pattern", f"Rows are {', '.join(report.names)}.")
 
 
 def _spectrum(report: Report) -> Drawing:
@@ -67,7 +67,7 @@ def _spectrum(report: Report) -> Drawing:
     )
     curves = [Curve(numbers, total, OURS, "all up to it"), Curve(numbers, share, CONTROL, "the pattern")]
     text = f"The first holds {percent(share[0])}, all {len(numbers)} together {percent(total[-1])}."
-    return chart(curves, "pattern", "part of the energy").told("Energy of the patterns", text)
+    return chart(curves, "pattern", "part of the energy").titled("Energy of the patterns", text)
 
 
 def _scales(report: Report) -> Drawing | None:
@@ -76,7 +76,7 @@ def _scales(report: Report) -> Drawing | None:
         return None
     known = {f"{row['orientation']}{row['level']}": (row["learnability"], row["shuffled_max"]) for row in rows}
     drawing = bars(known, "learnability")
-    return drawing.told("Learnability of each band on its own", _beside_control(known))
+    return drawing.titled("Learnability of each band on its own", _beside_control(known))
 
 
 def _beside_control(known: Mapping[str, tuple[float, float | None]]) -> str:
@@ -99,7 +99,7 @@ def _noise(report: Report) -> Drawing | None:
     ]
     text = ", ".join(f"{percent(left)} at {percent(part)}" for part, left in zip(fractions, measured, strict=True))
     drawing = chart(curves, "part of labels replaced", "learnability")
-    return drawing.told("Learnability when labels are replaced at random", f"{text}.")
+    return drawing.titled("Learnability when labels are replaced at random", f"{text}.")
 
 
 def _drift(report: Report) -> Drawing | None:
@@ -111,7 +111,7 @@ def _drift(report: Report) -> Drawing | None:
     )
     curves = [Curve(numbers, before, CONTROL, "before", dots=True), Curve(numbers, after, OURS, "now", dots=True)]
     drawing = chart(curves, "pattern of the run before", "η²")
-    return drawing.told(f"Association since run {report.drift.before}", f"{report.drift.headline}.")
+    return drawing.titled(f"Association since run {report.drift.before}", f"{report.drift.headline}.")
 
 
 def _patterns(report: Report) -> Drawing | None:
@@ -159,10 +159,10 @@ def _suspects(report: Report) -> Drawing | None:
 
 
 def _sheet(title: str, pictures: Iterable[Labelled], across: int | None = None) -> Drawing | None:
-    """Pictures in rows, as many as fit on a sheet; those in rows of a length of their own are all shown."""
+    """Draw pictures in rows, at most `MOST`; if the length of rows is passed as `across`, draw all."""
     shown = list(pictures) if across else list(pictures)[:MOST]
     named = [(pixels, label[:LETTERS]) for pixels, label in shown]
-    return sheet(named, across or 8).told(title, ", ".join(label for _, label in shown)) if shown else None
+    return sheet(named, across or 8).titled(title, ", ".join(label for _, label in shown)) if shown else None
 
 
 FIGURES: Mapping[str, Callable[[Report], Drawing | None]] = {

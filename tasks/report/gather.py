@@ -1,4 +1,4 @@
-"""What the report and its figures show of a run, as plain values: texts, numbers and pixels."""
+"""Collect the content of the report and its figures from a run, as plain values: texts, numbers and pixels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.reconstruct import space_of
 from tasks.report.verdict import Check, Row, checks, complete, exact, headline, word_meaning
 
-TINY = 32  # pixels a side, up to which pictures are shown as squares
-ALL_OF_A_CLASS = 32  # up to so many classes, more than one pattern of each is shown
-LISTED = 12  # patterns of a class, and classes of a pattern, that are listed
+TINY = 32  # largest side, in pixels, of pictures whose pixels are shown as squares
+ALL_OF_A_CLASS = 32  # most classes of which more than one pattern is shown
+LISTED = 12  # patterns listed for a class, and classes for a pattern
 GENERALIZED = 20
 REJECTS = 200
 
@@ -31,11 +31,12 @@ class Pictures:
     run
         The run.
     mean
-        (height, width, channels).
+        Mean image (height, width, channels) float32.
     patterns
-        (patterns, height, width, channels): images, of which sums are those of the full ones; or maps of energy.
+        Reduced images (patterns, height, width, channels) float32, whose sums are the reduced sums of the full images;
+        or maps of energy.
     linear
-        False if they are maps of energy, since the run's coefficients cannot be turned into images.
+        False if patterns are maps of energy, because the run's coefficients cannot be turned into images.
     """
 
     run: Run
@@ -45,7 +46,7 @@ class Pictures:
 
     @classmethod
     def of(cls, run: Run) -> "Pictures":
-        """Read them, a few at a time."""
+        """Read and reduce the patterns of a run, a few at a time."""
         images = run.pattern_images
         side = picture_side(images.shape[0], len(run.manifest.classes), images.shape[1:])
         step = max(1, BLOCK_BYTES // (4 * int(np.prod(images.shape[1:]))))
@@ -54,11 +55,11 @@ class Pictures:
         return cls(run, mean, np.concatenate(blocks), bool(run.coefficients.attrs["invertible"]))
 
     def drawn(self, values: Float32) -> UInt8:
-        """A pattern as pixels."""
+        """Draw a pattern as pixels (height, width, 3)."""
         return signed(values) if self.linear else energy(values)
 
     def combined(self, weights: Float64) -> UInt8:
-        """A sum of patterns with weights (patterns,), likewise."""
+        """Draw the sum of patterns with weights (patterns,) as pixels (height, width, 3)."""
         if self.linear:
             return self.drawn(np.tensordot(weights.astype(np.float32), self.patterns, 1))
         coefficients = (weights @ np.asarray(self.run.patterns[:])).astype(np.float32)
@@ -66,7 +67,7 @@ class Pictures:
 
 
 class ClassEntry(NamedTuple):
-    """A class: its own patterns as pictures, how much more it varies along them, and the patterns it stands out on."""
+    """A class: pictures of its own patterns, the ratios of its variance along them, and its most distinct patterns."""
 
     class_id: int
     name: str
@@ -80,7 +81,7 @@ class ClassEntry(NamedTuple):
 
 
 class PatternEntry(NamedTuple):
-    """A pattern: its picture, its row in the table, the classes it sets apart, its exemplars by side."""
+    """A pattern: its row in the table, its picture, its most distinct classes, and its exemplars by side."""
 
     row: Row
     picture: UInt8
@@ -89,7 +90,7 @@ class PatternEntry(NamedTuple):
 
 
 class Rebuilt(NamedTuple):
-    """An image as the growing sum of its patterns: pictures by rank, and the image itself as it was kept."""
+    """An image as the growing sum of its patterns: pictures by rank, and the stored thumbnail of the image."""
 
     key: str
     class_name: str
@@ -98,7 +99,7 @@ class Rebuilt(NamedTuple):
 
 
 class Thumbnail(NamedTuple):
-    """An image that was kept small, as a WebP file, with its name and class."""
+    """A thumbnail as a WebP file, with the image's name and class."""
 
     image: bytes
     key: str
@@ -106,7 +107,7 @@ class Thumbnail(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """What changed since the run before, by its id: in a line, one by one, and on each of its patterns."""
+    """The changes since the run before: its id, a headline, the single changes, and those on each of its patterns."""
 
     before: str
     headline: str
@@ -116,7 +117,7 @@ class Drift(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """All that the report shows; `kind` is what pictures of patterns are: colour, gray or energy."""
+    """The content of the report. `kind` says what pictures of patterns show: colour, gray or energy."""
 
     run: Run
     kind: str
@@ -138,17 +139,17 @@ class Report:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Class names."""
+        """Names of the classes."""
         return self.run.manifest.classes
 
     @property
     def tiny(self) -> bool:
-        """Whether pictures have so few pixels that they are shown as squares."""
+        """Whether pictures have so few pixels that these are shown as squares."""
         return max(self.run.manifest.plan["height"], self.run.manifest.plan["width"]) <= TINY
 
 
 def gather_report(run: Run) -> Report:
-    """Read a run: its tables, its patterns, and the small images that were kept with it."""
+    """Read the tables, patterns and thumbnails of a run."""
     manifest, pictures = run.manifest, Pictures.of(run)
     row, noise = manifest.learnability, rows_of(run, "label_noise")
     thumbnails = {entry["row"]: entry for entry in rows_of(run, "thumbnails")}
@@ -183,7 +184,7 @@ def gather_report(run: Run) -> Report:
 
 
 def rows_of(run: Run, name: str) -> list[dict[str, Any]]:
-    """Rows of a table; none if the run has no such table."""
+    """Read the rows of a table; none if the run does not have the table."""
     if not run.paths.table(name).exists():
         return []
     rows: list[dict[str, Any]] = run.tables[name].to_pylist()
@@ -191,19 +192,19 @@ def rows_of(run: Run, name: str) -> list[dict[str, Any]]:
 
 
 def growing(rank: int) -> list[int]:
-    """Numbers of patterns to sum up to show how an image grows: 0, 1, 4, 16, ... and all."""
+    """Return the numbers of patterns in the growing sums of an image: 0, 1, 4, 16, ... and all."""
     ranks = [0] + [4**power for power in range(10) if 4**power < rank]
     return [*ranks, rank]
 
 
 def by_pair(run: Run, column: str) -> Float64:
-    """A column of the table pattern_class as (patterns, classes); NaN where it is null."""
+    """Read a column of the table pattern_class as (patterns, classes) float64; NaN where it is null."""
     values: Float64 = run.tables["pattern_class"][column].to_numpy().astype(np.float64)
     return values.reshape(-1, len(run.manifest.classes))
 
 
 def _leading(values: Float64) -> list[int]:
-    """Positions of the values largest in magnitude, known ones only."""
+    """Return the positions of the known values that are largest in magnitude."""
     magnitudes = np.nan_to_num(np.abs(values), nan=-1.0)
     return [int(place) for place in np.argsort(-magnitudes, kind="stable")[:LISTED] if magnitudes[place] >= 0]
 
@@ -236,7 +237,7 @@ def _classes(run: Run, pictures: Pictures) -> list[ClassEntry]:
 
 
 def variance_ratio(angle: float | None) -> float | None:
-    """How often the variance of a class is that of the mean other class, from its angular distance."""
+    """Ratio of a class's variance to the mean variance of the other classes, from its angular distance."""
     if angle is None or angle >= np.pi / 4:
         return None
     return float(np.tan(angle + np.pi / 4) ** 2)
@@ -263,7 +264,7 @@ def _known(value: float) -> float | None:
 
 
 def _generalized(run: Run, pictures: Pictures) -> list[dict[str, Any]]:
-    """The most uneven generalized patterns, each with its picture and the classes that own it most."""
+    """Collect the most uneven generalized patterns, each with its picture and the classes with the largest shares."""
     by_number: dict[int, list[Row]] = {}
     for row in rows_of(run, "generalized_patterns"):
         if row["pattern"] < GENERALIZED and row["share"] is not None:

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that works offline, and pictures for papers."""
+"""The report of a run: one HTML file that works offline, and figures for papers."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ from tasks.report.gather import Report, gather_report
 from tasks.report.picture_files import data_uri
 from tasks.report.verdict import percent
 
-# Cards that are shown before one asks for all.
+# Cards shown before the reader asks for all.
 SHOWN_CLASSES = 20
 SHOWN_PATTERNS = 27
 SHOWN_SUSPECTS = 30
@@ -54,12 +54,12 @@ DRIFT_COLUMNS = (
 
 
 def write_report(run: Run) -> list[StorePath]:
-    """Write report.html and its figures; the same run gives the same bytes.
+    """Write report.html and its figures. For the same run, they have the same bytes.
 
     Returns
     -------
     list[StorePath]
-        What was written.
+        Paths of the written files.
     """
     report = gather_report(run)
     write_file(run.paths.report, render(report).encode("utf-8", "replace"))
@@ -67,7 +67,7 @@ def write_report(run: Run) -> list[StorePath]:
 
 
 def render(report: Report) -> str:
-    """The report as HTML."""
+    """Render the report as HTML."""
     run = report.run
     plots = {"map": plot_map(run), "spectrum": plot_spectrum(run), "noise": plot_label_noise(run)}
     if report.scales:
@@ -106,13 +106,13 @@ def render(report: Report) -> str:
 
 
 def _shown(report: Report) -> list[int]:
-    """Rows of the images that the page holds."""
+    """Choose the rows of the images on the page."""
     sizes = {row: len(thumbnail.image) for row, thumbnail in report.thumbnails.items()}
     return fitting_rows((entry.exemplars for entry in report.patterns), sizes, (row["row"] for row in report.suspects))
 
 
 def _data(report: Report, shown: Iterable[int]) -> dict[str, Any]:
-    """What the page's script needs; pictures that are on the page already are taken from there."""
+    """Return the data of the page's script, without pictures that are already on the page."""
     return {
         "names": report.names,
         "classes": [
@@ -129,12 +129,12 @@ def _data(report: Report, shown: Iterable[int]) -> dict[str, Any]:
 
 
 def _json(content: Any) -> str:  # noqa: ANN401 - anything JSON can hold
-    """JSON that is safe inside HTML."""
+    """Encode JSON that is safe inside HTML."""
     return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _item(plot: figure) -> Any:  # noqa: ANN401 - JSON
-    """A chart as JSON; its models are numbered anew, since Bokeh counts on from chart to chart."""
+    """Encode a chart as JSON, with its models numbered from the start, since Bokeh counts on from chart to chart."""
     item = json_item(plot)
     numbers: dict[str, str] = {}
 
@@ -151,13 +151,13 @@ def _item(plot: figure) -> Any:  # noqa: ANN401 - JSON
 
 @cache
 def _bokeh() -> str:
-    """Bokeh's script, to be part of the page."""
+    """Return Bokeh's script, which becomes part of the page."""
     script: str = Resources(mode="inline", components=["bokeh"]).render_js()
     return script
 
 
 def _map_text(report: Report) -> str:
-    """The class that stands out most on each of the first patterns."""
+    """Name the class with the largest effect on each of the first patterns."""
     leading = [(entry.row["pattern"], *entry.classes[0][:2]) for entry in report.patterns[:5] if entry.classes]
     return " ".join(f"On pattern {j}, {report.names[c]} stands out most, d {d:.2f}." for j, c, d in leading)
 
@@ -171,7 +171,7 @@ def _noise_text(report: Report) -> str:
 
 
 def _psnr(report: Report) -> str | None:
-    """Quality of held-out images rebuilt from all patterns."""
+    """Describe the quality of held-out images rebuilt from all patterns."""
     value = report.patterns[-1].row["psnr"]
     return None if value is None else f"{value:.1f} dB"
 
@@ -209,15 +209,15 @@ def _times(value: float | None) -> str:
 
 
 def _kept(text: str) -> str:
-    """With numbers and their units on one line."""
+    """Keep numbers and their units on one line."""
     return text.replace(" %", "\u00a0%").replace(f" {TIMES}", f"\u00a0{TIMES}")
 
 
 def rewrite_report(paths: RunPaths) -> StorePath:
-    """Write the report and its figures again, and their digests into the manifest if they have changed.
+    """Write the report and its figures again, and update their digests in the manifest if they changed.
 
-    The same version gives the same bytes, and then the manifest stays as it is. If this is interrupted in between, the
-    manifest names files that differ: doing it again mends that.
+    The same version writes the same bytes, and then the manifest does not change. If this is interrupted, the manifest
+    may name files that differ; writing the report again repairs that.
     """
     run = Run(paths)
     written = {path.relative_to(paths.folder): digest_of(path) for path in write_report(run)}

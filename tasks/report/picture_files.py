@@ -1,4 +1,4 @@
-"""Pictures for people: images in labelled rows as one PNG file, and small pictures encoded in memory."""
+"""Picture files: images in labelled rows as one PNG file, and small pictures encoded in memory."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from storage.errors import EigenwaveError
 from tasks.dtypes import UInt8
 
-SMALLEST = 96  # pixels that a small image is enlarged to, at least
+SMALLEST = 96  # least side, in pixels, that a small image is enlarged to
 TINY = 16
 WEBP_QUALITY = 80
 GAP = 8
@@ -22,14 +22,14 @@ PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
 class Picture(NamedTuple):
-    """An image (height, width, channels) with values in [0, 1], clipped to it, and what is written below."""
+    """An image (height, width, channels), clipped to [0, 1], and the label below it."""
 
     values: npt.NDArray[np.floating]
     label: str
 
 
 def write_pictures(path: Path, rows: Sequence[Sequence[Picture]]) -> None:
-    """Write rows of images of one size as a PNG; a single one without label is written as it is.
+    """Write rows of images of one size as a PNG; a single image without a label is written without a frame.
 
     Raises
     ------
@@ -45,14 +45,14 @@ def write_pictures(path: Path, rows: Sequence[Sequence[Picture]]) -> None:
 
 
 def encode_pictures(rows: Sequence[Sequence[Picture]]) -> bytes:
-    """Rows of images of one size as the bytes of a PNG file."""
+    """Encode rows of images of one size as a PNG file."""
     content = io.BytesIO()
     _sheet(rows).save(content, format="PNG", optimize=True)
     return content.getvalue()
 
 
 def encoded_small(pixels: UInt8, lossless_side: int = TINY) -> bytes:
-    """A small picture (height, width, 1 or 3) as WebP: without loss up to so many pixels a side, where loss shows."""
+    """Encode a small picture (height, width, 1 or 3) as WebP, without loss up to `lossless_side` pixels a side."""
     content = io.BytesIO()
     lossless = max(pixels.shape[:2]) <= lossless_side
     _picture(pixels).save(content, format="WEBP", lossless=lossless, quality=WEBP_QUALITY)
@@ -60,13 +60,13 @@ def encoded_small(pixels: UInt8, lossless_side: int = TINY) -> bytes:
 
 
 def decoded(encoded: bytes) -> UInt8:
-    """Pixels (height, width, 3) of what `encoded_small` gave."""
+    """Decode the result of `encoded_small` to pixels (height, width, 3)."""
     with Image.open(io.BytesIO(encoded)) as image:
         return np.asarray(image.convert("RGB"))
 
 
 def data_uri(encoded: bytes) -> str:
-    """What `encoded_small` gave, as an address that holds it."""
+    """Return the result of `encoded_small` as a data URI."""
     return f"data:image/webp;base64,{base64.b64encode(encoded).decode()}"
 
 

@@ -1,23 +1,23 @@
-"""Arrays as pictures: pixels of uint8 from images, from patterns, which have a sign, and from maps of energy."""
+"""Turn arrays into uint8 pixels: images, patterns, which have a sign, and maps of energy."""
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.dtypes import Float32, UInt8
 
-GRAY = 0.5  # what a pattern is laid on: lighter adds light to an image, darker takes it away
-CLIPPED = 99.5  # percentile of a pattern's magnitudes that is shown in full strength
+GRAY = 0.5  # value of a pattern's zero: lighter pixels add light to an image, darker ones remove it
+CLIPPED = 99.5  # percentile of a pattern's magnitudes that is shown at full strength
 
-# Blue over white to orange, and black over violet and orange to white: both rise or fall in lightness throughout, so
-# that they read alike whatever colours an eye can tell apart, and in print.
+# Blue over white to orange, and black over violet and orange to white. The lightness changes steadily from the middle
+# or from one end, so both maps work for color-blind readers and in print.
 DIVERGING = ((5, 48, 97), (67, 147, 195), (247, 247, 247), (224, 130, 20), (127, 59, 8))
 SEQUENTIAL = ((8, 8, 24), (75, 35, 115), (176, 62, 88), (240, 140, 50), (252, 246, 200))
 
 
 def reduced(images: Float32, side: int) -> Float32:
-    """Images (..., height, width, channels) of at most `side` pixels a side, by averages over areas.
+    """Reduce images (..., height, width, channels) to at most `side` pixels a side, by averages over areas.
 
-    This is linear: the reduced image of a sum is the sum of the reduced images. Smaller images stay as they are.
+    This is linear: the reduced image of a sum is the sum of the reduced images. Smaller images do not change.
     """
     height, width = images.shape[-3:-1]
     scale = min(1.0, side / max(height, width))
@@ -36,13 +36,13 @@ def _areas(old: int, new: int) -> Float32:
 
 
 def natural(image: Float32) -> UInt8:
-    """An image (height, width, channels) with values in [0, 1], clipped to it, as gray (height, width, 1) or RGB."""
+    """Turn an image (height, width, channels), clipped to [0, 1], into gray (height, width, 1) or RGB pixels."""
     result: UInt8 = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     return result
 
 
 def signed(pattern: Float32) -> UInt8:
-    """A pattern (height, width, channels) as RGB: on mid-gray if it has colours, by the diverging map if it is gray."""
+    """Turn a pattern (height, width, channels) into RGB: about mid-gray if in color, by the diverging map if gray."""
     scaled = pattern / (_strength(pattern) or 1.0)
     if pattern.shape[2] == 1:
         return diverging(scaled[:, :, 0])
@@ -50,18 +50,18 @@ def signed(pattern: Float32) -> UInt8:
 
 
 def diverging(values: npt.NDArray[np.floating]) -> UInt8:
-    """Values in [-1, 1], clipped to it, as colours (..., 3): blue below 0, white, orange above; NaN is gray."""
+    """Turn values, clipped to [-1, 1], into colours (..., 3): blue below 0, white at 0, orange above; NaN is gray."""
     return _coloured((values + 1) / 2, DIVERGING)
 
 
 def energy(pattern: Float32) -> UInt8:
-    """Where a pattern (height, width, channels) is strong, whatever its sign, as RGB from dark to light."""
+    """Map the magnitude of a pattern (height, width, channels) to RGB from dark to light."""
     strength = np.sqrt((pattern.astype(np.float64) ** 2).mean(axis=2))
     return _coloured(strength / (_strength(strength) or 1.0), SEQUENTIAL)
 
 
 def palette(anchors: tuple[tuple[int, int, int], ...], count: int = 256) -> list[str]:
-    """Colours of a map, evenly spaced, as CSS writes them."""
+    """Return evenly spaced colours of a color map in CSS notation."""
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in _coloured(np.linspace(0, 1, count), anchors)]
 
 
@@ -71,7 +71,7 @@ def _strength(values: npt.NDArray[np.floating]) -> float:
 
 
 def _coloured(values: npt.NDArray[np.floating], anchors: tuple[tuple[int, int, int], ...]) -> UInt8:
-    """Values in [0, 1] as colours (..., 3), linearly between the anchors."""
+    """Turn values in [0, 1] into colours (..., 3), linearly between the anchors."""
     places = np.linspace(0, 1, len(anchors))
     unknown = np.isnan(values)
     channels = [np.interp(np.where(unknown, 0, values), places, channel) for channel in np.array(anchors).T]

@@ -1,4 +1,4 @@
-"""An image of a finished run as the growing sum of its rank-1 patterns."""
+"""Rebuild an image of a finished run as the growing sum of its patterns."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -17,14 +17,14 @@ GRAY = 0.5
 
 
 class Reconstruction(NamedTuple):
-    """What was written: how many patterns, and the peak signal-to-noise ratio in dB, None if nothing is missing."""
+    """A written image: number of patterns, and peak signal-to-noise ratio in dB, None if the image is exact."""
 
     rank: int
     psnr: float | None
 
 
 def reconstruct_image(run: Run, key: str, rank: int | None, path: Path, *, steps: bool) -> Reconstruction:
-    """Write an image as the sum of the mean and its first patterns; with steps, how it gets there, and what it is.
+    """Write an image as the sum of the mean and its first patterns; with `steps`, the growing sums and the image too.
 
     Parameters
     ----------
@@ -33,24 +33,25 @@ def reconstruct_image(run: Run, key: str, rank: int | None, path: Path, *, steps
     key
         The image's name in its source.
     rank
-        Patterns summed up; by default all.
+        Number of patterns; by default all.
     path
-        PNG file.
+        Path of the PNG file.
     steps
-        A strip of images instead: sums of 0, 1, 2, 4, ... patterns above, what each step adds below on gray.
+        Whether to write a strip of images: sums of 0, 1, 2, 4, ... patterns above, and below, on gray, the difference
+        that each step adds.
 
     Raises
     ------
     InputError
-        If there is no such image, it was rejected, the run has fewer patterns, or images cannot be had from its
-        coefficients.
+        If the image does not exist or was rejected, the run has fewer patterns, or its coefficients cannot be turned
+        into images.
     EigenwaveError
         If the file cannot be written.
     """
     if not run.coefficients.attrs["invertible"]:
         raise InputError(
-            f"The run {run.paths.run_id} has --transform modulus, which cannot be undone: its patterns make no "
-            "image; analyse the dataset with --transform dwt."
+            f"The run {run.paths.run_id} has --transform modulus, which has no inverse, so images cannot be rebuilt "
+            "from its patterns; analyse the dataset with --transform dwt."
         )
     rank = run.pattern_images.shape[0] if rank is None else rank
     rebuilt, original = run.reconstruct(key, rank), _original(run, key)
@@ -77,12 +78,12 @@ def _range(start: int, stop: int) -> str:
 
 
 def _original(run: Run, key: str) -> Image:
-    """The image as all its coefficients have it: itself, unless some were dropped or changed."""
+    """Rebuild the image from all its coefficients; it is exact unless some bands were dropped or changed."""
     image: Image = space_of(run).inverse(np.asarray(run.coefficients[run.row(key)], np.float32)[None])[0]
     return image
 
 
 def space_of(run: Run) -> CoefficientSpace:
-    """The space that a run's images were analysed in."""
+    """Return the space in which a run's images were analysed."""
     plan, settings = run.manifest.plan, Settings.model_validate(run.manifest.settings)
     return coefficient_space(settings.coefficients, plan["height"], plan["width"], plan["channels"])

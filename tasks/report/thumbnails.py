@@ -1,4 +1,4 @@
-"""Small copies of the images that the report shows, kept so that it can be made again without the source."""
+"""Store thumbnails of the images in the report, so that the report can be made again without the dataset."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ from tasks.run.state import load_labels
 from tasks.run.tables import ResultTables
 from tasks.statistics.scatter import HELD_OUT
 
-SIDE = 64  # pixels, at most
+SIDE = 64  # largest side, in pixels
 EXAMPLES = 6
 MANY_PATTERNS = 64
 EXEMPLARS_OF_MANY = 4  # on each side of a pattern if there are many
@@ -44,7 +44,7 @@ def keep_thumbnails(job: Job) -> None:
 
 
 def _listed(job: Job) -> Iterator[int]:
-    """Rows of exemplars, fewer of each pattern if there are many, and of suspects."""
+    """Yield the rows of exemplars, fewer for each pattern if there are many patterns, and of suspects."""
     exemplars = read_table(job.paths.table("exemplars"), ["pattern", "place", "row"])
     if len(pc.unique(exemplars["pattern"])) > MANY_PATTERNS:
         exemplars = exemplars.filter(pc.less(exemplars["place"], EXEMPLARS_OF_MANY))
@@ -53,7 +53,7 @@ def _listed(job: Job) -> Iterator[int]:
 
 
 def _examples(job: Job) -> Iterator[int]:
-    """Row of the first held-out image of each of some classes."""
+    """Yield the row of the first held-out image of each of some classes."""
     classes: set[int] = set()
     for shard in range(job.plan.shards):
         labels = load_labels(job, shard)
@@ -68,7 +68,7 @@ def _examples(job: Job) -> Iterator[int]:
 
 
 def _small(job: Job, source: Source, samples: Any) -> Iterator[bytes | None]:  # noqa: ANN401 - an Arrow table
-    """Each image, reduced and encoded; None if it can no longer be read."""
+    """Yield each image, reduced and encoded; None if it can no longer be read."""
     for payload in source.read(samples):
         try:
             image = to_unit_range(decode(intact(payload), source.layout, job.form))

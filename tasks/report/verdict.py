@@ -1,4 +1,4 @@
-"""What the numbers of a run mean, in plain words."""
+"""Explain the numbers of a run in plain words."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,27 +7,27 @@ from typing import Any, NamedTuple
 Row = Mapping[str, Any]
 
 SIGNIFICANT = 0.05
-# Adjusted learnability from which on the word is used: a scale of our own, between datasets that people know
-# (docs/report.md). Handwritten digits have .56, CIFAR-10's photographs .11.
+# Least adjusted learnability for each word. The scale is our own, set between well-known datasets (docs/report.md):
+# handwritten digits have 0.56, CIFAR-10's photographs 0.11.
 WORDS = ((0.3, "strongly"), (0.05, "clearly"), (0.01, "weakly"), (0.0, "barely"))
 YARDSTICK = "handwritten digits have 56 %, the photographs of CIFAR-10 11 %"
-# Limits of the checks, ours too; each check tells its own.
-SMALL_DEVIATION = 0.03  # of learnability under label noise from its law, as part of the learnability itself
-GOOD_AGREEMENT = 0.5  # correlation of shares between images learned from and images held out
-MOSTLY_COLOUR = 0.5  # part of the learnability
+# Limits of the checks, also our own; each check shows its limit.
+SMALL_DEVIATION = 0.03  # of learnability under label noise from its expectation, relative to the learnability
+GOOD_AGREEMENT = 0.5  # correlation of shares between learned and held-out images
+MOSTLY_COLOUR = 0.5  # fraction of the learnability
 
 
 class Check(NamedTuple):
-    """A reason to trust the result, or not to.
+    """A reason to trust or to distrust the result.
 
     Attributes
     ----------
     passed
-        None if it only informs.
+        Whether the check passed; None if it only informs.
     claim
-        A few words.
+        Claim in a few words.
     evidence
-        The numbers, in a sentence.
+        Numbers for the claim, in a sentence.
     """
 
     passed: bool | None
@@ -36,7 +36,7 @@ class Check(NamedTuple):
 
 
 def headline(row: Row) -> str:
-    """The verdict in one short sentence, from the one row of the table `learnability`."""
+    """Return the verdict in one short sentence, from the single row of the table `learnability`."""
     value, shuffled = row["learnability"], row["shuffled_max"]
     if value is None:
         return "Nothing can be said about the classes."
@@ -46,7 +46,7 @@ def headline(row: Row) -> str:
 
 
 def word_meaning(row: Row) -> str | None:
-    """Where the headline's word comes from; None if it has none."""
+    """Explain the headline's word; None if it has none."""
     if row["learnability"] is None or row["learnability"] <= (row["shuffled_max"] or 0.0):
         return None
     word = _word(row)
@@ -63,7 +63,7 @@ def _word(row: Row) -> str:
 
 
 def verdict(row: Row) -> str:
-    """One plain sentence that says what the numbers mean."""
+    """Explain the numbers in one plain sentence."""
     value, shuffled = row["learnability"] or 0.0, row["shuffled_max"] or 0.0
     found = (
         f"Class labels explain {percent(value)} of what they could of how the images differ along their {row['rank']} "
@@ -78,9 +78,9 @@ def verdict(row: Row) -> str:
 
 
 def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row]) -> list[Check]:
-    """Reasons to trust the result, or not to; those that cannot be checked are left out.
+    """List reasons to trust or to distrust the result; those that cannot be checked are left out.
 
-    From the row of the table `learnability`, and the rows of the tables `held_out` and `label_noise`.
+    The arguments are the row of the table `learnability`, and the rows of the tables `held_out` and `label_noise`.
     """
     found = [
         _beyond_chance(row),
@@ -93,13 +93,13 @@ def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row]) -> list[Chec
 
 
 def exact(residual: float, tolerance: float) -> Check:
-    """Runs whose patterns are not exact are refused; this says how exact they are."""
+    """Report the largest residual of the patterns; runs with a larger one than allowed are refused."""
     evidence = f"Their largest relative residual is {percent(residual)}; {percent(tolerance)} is allowed."
     return Check(passed=True, claim="The patterns are exact", evidence=evidence)
 
 
 def complete(rejected: int, images: int) -> Check:
-    """Whether images were set aside."""
+    """Report whether images were rejected."""
     if not rejected:
         return Check(passed=True, claim="No image was set aside", evidence=f"All {images:,} could be read.")
     return Check(
@@ -127,7 +127,7 @@ def _on_held_out(held_out: Sequence[Row]) -> Check | None:
         return None
     best = max(known, key=lambda row: row["accuracy"])
     chance = max(best["chance"] or 0.0, best["shuffled_accuracy"] or 0.0)
-    # Two standard deviations of what chance alone would do.
+    # Two standard deviations of the value by chance alone.
     doubt = 2 * math.sqrt(chance * (1 - chance) / best["judged"])
     name = {"ridge": "linear", "quadratic": "quadratic"}[best["method"]]
     return Check(
@@ -183,12 +183,12 @@ def _follows_noise(row: Row, noise: Sequence[Row]) -> Check | None:
 
 
 def percent(value: float) -> str:
-    """A part of one, in percent, with three digits."""
+    """Format a fraction in percent with three digits."""
     return f"{100 * value:.3g} %"
 
 
 def with_sign(value: float) -> str:
-    """A correlation with two digits and a proper minus."""
+    """Format a correlation with two digits and a typographic minus."""
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 

@@ -32,7 +32,7 @@ def test_server_and_workers_are_where_it_says_and_end_with_it(tmp_path):
         text=True,
     )
     try:
-        told = "".join(iter(process.stdout.readline, "Ctrl-C ends both.\n"))
+        told = "".join(iter(process.stdout.readline, "Press Ctrl-C to stop both.\n"))
         runs, workers = (re.search(rf"^{name} +(\S+)$", told, re.MULTILINE)[1] for name in ("Runs", "Workers"))
         numbers = re.findall(r"http://127\.0\.0\.1:\d+\S*/metrics", told)
         assert "<title>Prefect" in answers(runs)

@@ -42,7 +42,7 @@ def test_a_chart_has_its_curves_where_they_belong():
         ],
         "x & y",
         "value",
-    ).told("A <title>", "What & why")
+    ).titled("A <title>", "What & why")
     root, texts, counts = parsed(drawing)
     assert (root.find(f"{SVG}title").text, root.find(f"{SVG}desc").text) == ("A <title>", "What & why")
     assert {"<ours>", "dots", "x & y", "value"} <= set(texts)
