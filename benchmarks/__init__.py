@@ -1,1 +1,1 @@
-"""Each stage beside its peers and its physical limit, as ratios in one run."""
+"""Benchmarks of each stage against its peers and its physical limit, as ratios within one run."""

@@ -1,7 +1,7 @@
-"""The numbers of CIFAR-10 beside the ranges they must lie in: `python -m benchmarks.cifar CIFAR-10-FOLDER`.
+"""Compare the numbers of CIFAR-10 with their accepted ranges: `python -m benchmarks.cifar CIFAR-10-FOLDER`.
 
-The folder holds class folders in train/ and test/. Everything is computed anew, in this process, one row a quantity.
-The exit status is 1 if a number is outside. What has no range of its own is held against an oracle in float64.
+The folder has class folders in train/ and test/. All numbers are computed in this process and printed one per row.
+The exit status is 1 if a number is outside its range. Numbers without a range are compared with an oracle in float64.
 """
 
 import sys
@@ -32,11 +32,11 @@ from tasks.statistics.scatter import ClassMoments, ClassScatter, parts
 from tasks.statistics.sums import grouped
 
 FLIPPED = 0.05
-BLOCK = 2500  # images whose coefficients are worked on at once
+BLOCK = 2500  # images whose coefficients are processed at once
 
 
 class Number(NamedTuple):
-    """A quantity, what it is here, and the least and most that it may be."""
+    """A quantity, its value here, and its least and largest accepted values."""
 
     quantity: str
     ours: float
@@ -45,12 +45,12 @@ class Number(NamedTuple):
 
     @property
     def inside(self) -> bool:
-        """Whether it is what it must be."""
+        """Whether the value is accepted."""
         return self.least <= self.ours <= self.most
 
 
 class Images(NamedTuple):
-    """What oracles work on: scores (n, k), labels (n,), which images are fitted (n,), ids (n,)."""
+    """The input of the oracles: scores (n, k), labels (n,), mask of fitted images (n,), ids (n,)."""
 
     scores: Float64
     labels: Int64
@@ -59,7 +59,7 @@ class Images(NamedTuple):
 
     @classmethod
     def of(cls, run: Run) -> "Images":
-        """Of a finished run."""
+        """Read the images of a finished run."""
         samples = run.tables["samples"]
         return cls(
             np.asarray(run.scores[:], np.float64),
@@ -70,14 +70,14 @@ class Images(NamedTuple):
 
 
 def analyse(source: str, workspace: Workspace, **settings: object) -> Run:
-    """A whole run, in this process."""
+    """Do a whole run in this process."""
     job = begin_run(source, Settings.model_validate(settings), workspace)
     stages.run_stages(job, InlineFanout())
     return Run(job.paths)
 
 
 def first_order(run: Run) -> Iterator[Number]:
-    """Association of class means, and what chance makes of it."""
+    """Yield the association of class means, and its values by chance."""
     row, patterns = run.tables["learnability"].to_pylist()[0], run.tables["patterns"].to_pandas()
     yield Number("learnability L", row["learnability"], 0.109, 0.113)
     yield Number("L, shuffled labels, most", row["shuffled_max"], 0, 0.0016)
@@ -95,7 +95,7 @@ def first_order(run: Run) -> Iterator[Number]:
 
 
 def second_order(run: Run) -> Iterator[Number]:
-    """Association of class variances, and what chance makes of it."""
+    """Yield the association of class variances, and its values by chance."""
     row = run.tables["learnability"].to_pylist()[0]
     yield Number("heterogeneity H", row["heterogeneity"], 0.247, 0.267)
     yield Number("H, shuffled", row["heterogeneity_shuffled"], 0, 0.02)
@@ -106,7 +106,7 @@ def second_order(run: Run) -> Iterator[Number]:
 
 
 def held_out(run: Run, wide: Run, images: Images) -> Iterator[Number]:
-    """What scores tell of images that nothing was learned from."""
+    """Yield the accuracy of classifiers on held-out images."""
     (ridge, quadratic), wide_ridge = run.tables["held_out"].to_pylist(), wide.tables["held_out"].to_pylist()[0]
     many = f"{ridge['patterns']} patterns"
     yield Number(f"ridge test accuracy, {many}", ridge["accuracy"], 0.38, 1)
@@ -116,7 +116,7 @@ def held_out(run: Run, wide: Run, images: Images) -> Iterator[Number]:
     yield Number(f"ridge test accuracy, {wide_ridge['patterns']} patterns", wide_ridge["accuracy"], 0.40, 1)
     quantity = f"the same less that of all {run.coefficients.shape[1]:,} coefficients"
     difference = wide_ridge["accuracy"] - all_coefficients_accuracy(run, images)
-    # Not below it by more than the standard error of either.
+    # At most one standard error below it.
     error = np.sqrt(wide_ridge["accuracy"] * (1 - wide_ridge["accuracy"]) / wide_ridge["judged"])
     yield Number(quantity, difference, -error, 1)
     for one, expected in ((run, 21.0), (wide, 26.5)):
@@ -126,7 +126,7 @@ def held_out(run: Run, wide: Run, images: Images) -> Iterator[Number]:
 
 
 def exactness(krylov: Run, gram: Run, images: Images) -> Iterator[Number]:
-    """The same in float64, from the coefficients and from the scores."""
+    """Yield the errors against oracles in float64, from the coefficients and from the scores."""
     yield Number("energy captured", krylov.manifest.energy, 0.867, 0.871)
     squares = np.linalg.eigvalsh(_moments(krylov, images, centred=True).cross)[::-1]
     exact = np.sqrt(np.maximum(squares, 0))
@@ -140,7 +140,7 @@ def exactness(krylov: Run, gram: Run, images: Images) -> Iterator[Number]:
 
 
 def _moments(run: Run, images: Images, *, centred: bool) -> ClassMoments:
-    """Moments of all coefficients of the fitted images, as ridge regression takes them; second ones of no class."""
+    """Compute moments of all coefficients of the fitted images for ridge regression, without class_cross."""
     classes, mean, p = len(run.manifest.classes), np.asarray(run.mean[:]), run.coefficients.shape[1]
     sums, cross = np.zeros((classes, p)), np.zeros((p, p))
     rows = np.flatnonzero(images.fitted)
@@ -154,12 +154,12 @@ def _moments(run: Run, images: Images, *, centred: bool) -> ClassMoments:
 
 
 def _coefficients(run: Run, rows: Int64) -> Float64:
-    """Coefficients of adjacent rows."""
+    """Read the coefficients of adjacent rows."""
     return np.asarray(run.coefficients[int(rows[0]) : int(rows[-1]) + 1], np.float64)
 
 
 def all_coefficients_accuracy(run: Run, images: Images) -> float:
-    """Accuracy of ridge regression on all coefficients of the images held out."""
+    """Accuracy of ridge regression on all coefficients of the held-out images."""
     ridge = Ridge.of(_moments(run, images, centred=False))
     rows = np.flatnonzero(~images.fitted)
     right = 0
@@ -170,7 +170,7 @@ def all_coefficients_accuracy(run: Run, images: Images) -> float:
 
 
 def suspicion_auroc(images: Images) -> float:
-    """How well label suspicion finds the fitted images of which a twentieth got another label, at random."""
+    """AUROC of label suspicion for fitted images, after a random twentieth of them got another label."""
     classes = int(images.labels.max()) + 1
     flipped = (uniform(images.ids, 0, "flip") < FLIPPED) & images.fitted
     others = 1 + (uniform(images.ids, 0, "to") * (classes - 1)).astype(np.int64)
@@ -185,7 +185,7 @@ def suspicion_auroc(images: Images) -> float:
 
 @single_threaded
 def numbers(source: str, workspace: Workspace, rank: int = 64, wide_rank: int = 256) -> list[Number]:
-    """All quantities."""
+    """Compute all quantities."""
     run = analyse(source, workspace, rank=rank, solver="krylov", passes=4, warm_start="none")
     wide = analyse(source, workspace, rank=wide_rank, solver="gram")
     images = Images.of(run)
@@ -193,7 +193,7 @@ def numbers(source: str, workspace: Workspace, rank: int = 64, wide_rank: int = 
 
 
 def main(source: str, rank: int = 64, wide_rank: int = 256) -> int:
-    """Print the table; 1 if a number is outside its range."""
+    """Print the table; return 1 if a number is outside its range."""
     with tempfile.TemporaryDirectory(prefix="eigenwave-numbers-") as folder:
         workspace = Workspace(folder)
         workspace.prepare()
@@ -209,5 +209,5 @@ def main(source: str, rank: int = 64, wide_rank: int = 256) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004
-        sys.exit("Give the folder of CIFAR-10 as class folders in train/ and test/.")
+        sys.exit("Pass the folder of CIFAR-10, with class folders in train/ and test/.")
     sys.exit(main(sys.argv[1]))

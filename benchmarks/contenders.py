@@ -1,7 +1,7 @@
-"""Ways to decompose the same coefficients, one a process: `python -m benchmarks.contenders NAME JOB PASSES`.
+"""Decompose the same coefficients by one of several methods: `python -m benchmarks.contenders NAME JOB PASSES`.
 
-Prints what it took and how exact it was as JSON. The job is a pickled run whose shards are transformed; beside it lie
-the exact Gram matrix and eigenvalues. Peers get the same Zarr array, centred, and one thread.
+Prints cost and error as JSON. The job is a pickled run whose shards are transformed; the exact Gram matrix and
+eigenvalues are in the same folder. Peers read the same Zarr array, centred, with one thread.
 """
 
 import json
@@ -35,7 +35,7 @@ Answer = tuple[Array, Array]  # singular values (k,), right singular vectors as 
 
 
 def ours(solver: str) -> Callable[[Job, int], Answer]:
-    """Our solver, reading every shard in every pass, the first too, which is part of the transform otherwise."""
+    """Return our solver; it reads every shard in the first pass too, which is otherwise part of the transform."""
 
     def run(job: Job, passes: int) -> Answer:
         plan = replace(job.plan, solver=solver, passes=passes)
@@ -54,7 +54,7 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
             total = fanout.map_sum(partial(opened.share, number), plan.fitted_shards, silent, 0)
             opened.finish_pass(number, total)
         vectors = opened.patterns()
-        # The scores, which a run takes anyway, give the singular values.
+        # The singular values follow from the scores, which a run computes in any case.
         return np.empty(0), vectors
 
     return run
@@ -65,7 +65,7 @@ def silent() -> None:
 
 
 def forget(job: Job) -> None:
-    """Remove what another contender left."""
+    """Remove the files of another contender."""
     left = ("basis-", "product-", "values-", "gram.", "kernel/", "weights.")
     for path in job.paths.work.folder.files():
         if path.relative_to(job.paths.work.folder).startswith(left):
@@ -73,7 +73,7 @@ def forget(job: Job) -> None:
 
 
 def limit(job: Job, passes: int) -> Answer:
-    """No decomposition: as many reads and products, and nothing else."""
+    """Only read and multiply, without a decomposition."""
     width = job.plan.block_width
     basis = np.ones((job.plan.coefficients, width), np.float32)
     for _ in range(passes):
@@ -84,7 +84,7 @@ def limit(job: Job, passes: int) -> Answer:
 
 
 def syrk(job: Job, passes: int) -> Answer:  # noqa: ARG001 - one read
-    """No decomposition: one read and the symmetric product of the columns."""
+    """Only read once and compute the symmetric product of the columns, without a decomposition."""
     total = np.zeros((job.plan.coefficients, job.plan.coefficients), np.float32)
     for rows in bare_reads(job):
         total += rows.T @ rows
@@ -92,7 +92,7 @@ def syrk(job: Job, passes: int) -> Answer:  # noqa: ARG001 - one read
 
 
 def bare_reads(job: Job) -> Iterator[Array]:
-    """The rows of each shard, read without a checksum into memory that is there."""
+    """Read the rows of each shard without a checksum, into the same memory."""
     rows = np.empty((job.plan.rows_per_shard, job.plan.coefficients), np.float32)
     for shard in job.plan.fitted_shards:
         with Path(str(chunk_path(job.paths.coefficients, shard))).open("rb", buffering=0) as file:
@@ -150,7 +150,7 @@ def dask_ml_truncated(job: Job, passes: int) -> Answer:  # noqa: ARG001
 
 
 def sklearn_randomized(job: Job, passes: int) -> Answer:  # noqa: ARG001
-    """scikit-learn's randomized_svd with two iterations, normalised as it thinks fit."""
+    """scikit-learn's randomized_svd with two iterations, normalised by its own default."""
     from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415
 
     _, values, vectors = randomized_svd(centred(job), job.plan.rank, n_iter=2, random_state=0)
@@ -166,7 +166,7 @@ def sklearn_covariance(job: Job, passes: int) -> Answer:  # noqa: ARG001
 
 
 def sklearn_incremental(job: Job, passes: int) -> Answer:  # noqa: ARG001
-    """scikit-learn's IncrementalPCA, a shard a batch."""
+    """scikit-learn's IncrementalPCA with a shard as a batch."""
     from sklearn.decomposition import IncrementalPCA  # noqa: PLC0415
 
     model = IncrementalPCA(job.plan.rank)
@@ -206,22 +206,22 @@ CONTENDERS: dict[str, Callable[[Job, int], Answer]] = {
     "scipy svds": scipy_svds,
     "fbpca": fbpca_pca,
 }
-# Times that each reads all coefficients from disk; those that load them into memory read once.
+# Number of times that a contender reads all coefficients from disk; those that load them into memory read once.
 READS = {"dask svd_compressed, default": 7, "dask svd_compressed, QR": 7, "dask-ml PCA, randomized": 8}
 
 
 def peak_memory() -> int:
-    """Peak resident bytes of this process; ru_maxrss would count those of the process that started it."""
+    """Peak resident bytes of this process; ru_maxrss would include those of its parent."""
     status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
 def main(name: str, folder: str, passes: str) -> None:
-    """Run one contender and print what it took."""
+    """Run one contender and print its cost."""
     with (Path(folder) / "job.pickle").open("rb") as file:
         job = pickle.load(file)  # noqa: S301 - our own
     with dask.config.set(scheduler="synchronous"):
-        # Once on a single shard: imports and first calls are not what is measured.
+        # Run once on a single shard first, so that imports and first calls are not measured.
         rows = min(job.plan.fitted, job.plan.rows_per_shard)
         CONTENDERS[name](replace(job, plan=replace(job.plan, fitted=rows, fitted_rows=rows)), 1)
         wall, cpu = time.perf_counter(), time.process_time()

@@ -1,4 +1,4 @@
-"""Data to measure on: CIFAR-10 if EIGENWAVE_DATA names it, else a stand-in whose spectrum falls alike."""
+"""Data for benchmarks: CIFAR-10 if EIGENWAVE_DATA names it, or else a stand-in with a similar spectrum."""
 
 import os
 import pickle
@@ -19,7 +19,7 @@ CLASSES = 10
 
 
 def images(folder: Path, count: int, side: int = 32) -> tuple[Path, str]:
-    """A folder of class folders with so many images of one size, and what they are."""
+    """Return a folder of class folders with `count` images of one size, and a description of the images."""
     real = os.environ.get("EIGENWAVE_DATA")
     if real and side == 32:  # noqa: PLR2004 - CIFAR's
         return _subset(Path(real) / "cifar10" / "train", folder / f"cifar-{count}", count), "CIFAR-10"
@@ -27,7 +27,7 @@ def images(folder: Path, count: int, side: int = 32) -> tuple[Path, str]:
 
 
 def prepare(source: Path, folder: Path, rank: int, *, exact: bool, shard_size: int = 64 * 2**20) -> Job:
-    """Transform the images; beside the workspace leave the job and, if asked for, the exact Gram matrix."""
+    """Transform the images; write the job and, if `exact`, the exact Gram matrix beside the workspace."""
     workspace = Workspace(folder / "workspace")
     workspace.prepare()
     settings = Settings(rank=rank, solver="krylov", passes=4, warm_start="none", shard_size=shard_size)
@@ -46,7 +46,7 @@ def prepare(source: Path, folder: Path, rank: int, *, exact: bool, shard_size: i
 
 
 def _subset(source: Path, folder: Path, count: int) -> Path:
-    """Links to the images; more than there are is made of the same images under further classes."""
+    """Make links to the images; if there are too few, the same images are linked again under further classes."""
     if folder.exists():
         return folder
     files = sorted(source.rglob("*.jpg"))

@@ -1,8 +1,8 @@
-"""The decomposition beside its peers and its limits, a table each: `make bench`.
+"""Compare the decomposition with its peers and its limits, in tables: `make bench`.
 
-Each contender runs in a process of its own on one thread, one after the other; CPU time leaves out imports. Error is
-the largest relative error of a singular value, deficit the part of the best possible energy that the patterns miss,
-both against float64.
+Contenders run one after the other, each in its own process on one thread. CPU time excludes imports. Error is the
+largest relative error of a singular value. Deficit is the fraction of the best possible energy that the patterns miss.
+Both are relative to float64.
 """
 
 import json
@@ -29,12 +29,12 @@ MIB = 2**20
 PASSES = 4
 LIMITS = {"krylov": "limit: reads + products", "gram": "limit: read + ssyrk"}
 REPEATS = 3
-ROUNDS = 5  # of passes on workers, whose times differ by little
-SLOW = {"dask-ml TruncatedSVD", "sklearn IncrementalPCA"}  # minutes each: once is enough
+ROUNDS = 5  # of passes on workers, whose times differ little
+SLOW = {"dask-ml TruncatedSVD", "sklearn IncrementalPCA"}  # minutes each, so they run once
 
 
 def measure(name: str, folder: Path, passes: int = PASSES) -> dict[str, float]:
-    """What one contender took, in a process of its own."""
+    """Measure one contender in its own process."""
     command = [sys.executable, "-m", "benchmarks.contenders", name, str(folder), str(passes)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -44,7 +44,7 @@ def measure(name: str, folder: Path, passes: int = PASSES) -> dict[str, float]:
 
 
 def peers(folder: Path, count: int, rank: int, repeats: int = REPEATS) -> None:
-    """Every contender on the same coefficients, in rounds: the machine's speed drifts, ratios within a round do not."""
+    """Compare all contenders on the same coefficients, in rounds, since the machine's speed drifts between rounds."""
     source, kind = images(folder, count)
     plan = prepare(source, folder, rank, exact=True).plan
     print(f"\n### Peers: {kind}, {plan.fitted:,} x {plan.coefficients:,}, k = {rank}\n")
@@ -64,7 +64,7 @@ def peers(folder: Path, count: int, rank: int, repeats: int = REPEATS) -> None:
 
 
 def scaling(folder: Path, counts: list[int], rank: int, side: int = 32) -> None:
-    """Time and memory as the images grow in number."""
+    """Measure time and memory for growing numbers of images."""
     print(f"\n### Scaling, {side} x {side} x 3, k = {rank}\n")
     print("| images | coefficients | krylov CPU s | of the limit | peak MiB | dask default CPU s | peak MiB |")
     print("|---|---|---|---|---|---|---|")
@@ -82,10 +82,10 @@ def scaling(folder: Path, counts: list[int], rank: int, side: int = 32) -> None:
 
 
 def parallel(folder: Path, count: int, rank: int) -> None:
-    """A pass in this process, on one worker and on two, in rounds; ratios are medians of those within a round."""
+    """Measure a pass in this process, on one worker and on two, in rounds; ratios are medians over the rounds."""
     job = prepare(images(folder, count)[0], folder, rank, exact=False)
     open_solver(job).begin()
-    # Of each kind the least of a few passes in a row: the others were disturbed.
+    # Take the fastest of a few passes in a row, since other work on the machine disturbs the others.
     rounds = [[_least(_passes(job, workers)) for workers in range(3)] for _ in range(ROUNDS)]
     print(f"\n### A pass on workers, {job.plan.fitted:,} images in {len(job.plan.fitted_shards)} shards\n")
     print("| | wall s | of in this process | of 1 worker | CPU s of the process that drives | of the workers |")
@@ -99,7 +99,7 @@ def parallel(folder: Path, count: int, rank: int) -> None:
 
 
 class Seconds(NamedTuple):
-    """What has passed or been used: on the wall, and of CPU by this process and by those that it started."""
+    """Seconds of wall time, and of CPU time of this process and of its children."""
 
     wall: float
     driver: float
@@ -107,14 +107,14 @@ class Seconds(NamedTuple):
 
     @classmethod
     def now(cls) -> Self:
-        """So far."""
+        """Return the times until now."""
         this = psutil.Process()
         times = [process.cpu_times() for process in this.children(recursive=True)]
         return cls(time.perf_counter(), time.process_time(), sum(found.user + found.system for found in times))
 
 
 def _passes(job: Job, workers: int) -> list[Seconds]:
-    """What passes take, after one that is not counted."""
+    """Measure passes, after one that is not counted."""
     settings = Settings(cluster="local" if workers else "inline", workers=workers or None)
     taken, size = [], result_bytes(job.plan, job.settings.association.permutations)["pass"]
     with open_fanout(settings) as fanout:
@@ -130,7 +130,7 @@ def _least(passes: list[Seconds]) -> Seconds:
 
 
 def main() -> None:
-    """All tables."""
+    """Print all tables."""
     with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
         folder = Path(name)
         peers(folder, 50_000, 64)

@@ -1,4 +1,4 @@
-"""The same images in the formats whose reading is measured."""
+"""Write the same images in each format whose reading is measured."""
 
 import io
 import pickle
@@ -27,7 +27,7 @@ class Images(NamedTuple):
 
 
 def write_folder(folder: Path, some: Images) -> None:
-    """A file an image."""
+    """Write each image to its own file."""
     for row, (file, label) in enumerate(zip(some.files, some.labels, strict=True)):
         place = folder / f"class-{label}" / f"{row:07d}.jpg"
         place.parent.mkdir(exist_ok=True)
@@ -35,7 +35,7 @@ def write_folder(folder: Path, some: Images) -> None:
 
 
 def write_webdataset(folder: Path, some: Images) -> None:
-    """A tar file of images and labels."""
+    """Write a tar file of images and labels."""
     with tarfile.open(folder / "train.tar", "w") as tar:
         for row, (file, label) in enumerate(zip(some.files, some.labels, strict=True)):
             for suffix, content in (("jpg", file), ("cls", str(label).encode())):
@@ -45,40 +45,40 @@ def write_webdataset(folder: Path, some: Images) -> None:
 
 
 def write_parquet(folder: Path, some: Images) -> None:
-    """Encoded images as Hugging Face writes them."""
+    """Write a Parquet file of encoded images, as Hugging Face does."""
     table = pa.table({"image": [{"bytes": file, "path": None} for file in some.files], "label": some.labels})
     pq.write_table(table, folder / "train.parquet", row_group_size=CHUNK)
 
 
 def write_cifar(folder: Path, some: Images) -> None:
-    """A batch of CIFAR-10 for Python; its images have 32 x 32 pixels."""
+    """Write a batch of CIFAR-10 for Python, whose images must have 32 x 32 pixels."""
     planes = np.moveaxis(some.pixels, 3, 1).reshape(len(some.pixels), -1)
     batch = {b"labels": some.labels.tolist(), b"data": planes}
     (folder / "data_batch_1").write_bytes(pickle.dumps(batch, protocol=4))
 
 
 def write_idx(folder: Path, some: Images) -> None:
-    """Bytes behind a header."""
+    """Write IDX files, which are bytes behind a header."""
     for kind, array in (("images-idx4", some.pixels), ("labels-idx1", some.labels)):
         header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
         (folder / f"train-{kind}-ubyte").write_bytes(header + array.tobytes())
 
 
 def write_numpy(folder: Path, some: Images) -> None:
-    """Two arrays."""
+    """Write two NumPy arrays."""
     np.save(folder / "images.npy", some.pixels)
     np.save(folder / "labels.npy", some.labels)
 
 
 def write_zarr(folder: Path, some: Images) -> None:
-    """A group, with zarr's own choice of a codec."""
+    """Write a Zarr group with zarr's default codec."""
     group = zarr.create_group(folder)
     group.create_array("images", data=some.pixels, chunks=(min(CHUNK, len(some.pixels)), *some.pixels.shape[1:]))
     group.create_array("labels", data=some.labels)
 
 
 def write_hdf5(folder: Path, some: Images) -> None:
-    """A file, chunks not compressed."""
+    """Write an HDF5 file with uncompressed chunks."""
     with h5py.File(folder / "train.h5", "w") as file:
         chunks = (min(CHUNK, len(some.pixels)), *some.pixels.shape[1:])
         file.create_dataset("images", data=some.pixels, chunks=chunks)

@@ -1,9 +1,9 @@
-"""What Prefect and Dask cost a run: once, and for each shard. Part of `make bench`.
+"""Measure the cost of Prefect and Dask for a run, once and for each shard. Part of `make bench`.
 
-The fixed cost is what the flow adds to the bare stages on data so small that these take next to nothing. The cost of a
-shard is that of stub work through the real fan-out, with the real progress artifacts. Both on a Prefect server that
-runs already. CPU time is that of this process, where flow and scheduler are, and of the workers; the server's is apart,
-less what it takes when nobody asks it anything.
+The fixed cost is the difference between the flow and the bare stages on very small data. The cost of a shard is that of
+stub work through the real fan-out, with the real progress artifacts. Both are measured with a running Prefect server.
+CPU time is that of this process, which has flow and scheduler, and of the workers. The server's CPU time is separate,
+without the time it takes when idle.
 """
 
 import os
@@ -39,15 +39,15 @@ from tasks.run.begin import begin_run
 
 REPEATS = 3
 SHARDS = 10_000
-RESULT = 8  # numbers that a stub shard gives
-STAGES_OVER_SHARDS = 4  # transform, project, summarise, judge; passes come to it
+RESULT = 8  # numbers in the result of a stub shard
+STAGES_OVER_SHARDS = 4  # transform, project, summarise, judge; passes are added
 SOURCE = "digits"
 IDLE_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds: of wall time, of CPU time here and on workers, of CPU time of the Prefect server."""
+    """Seconds of wall time, of CPU time of this process and its workers, and of CPU time of the Prefect server."""
 
     wall: float
     cpu: float
@@ -59,19 +59,19 @@ class Cost:
 
 @dataclass(frozen=True)
 class Clock:
-    """Measures costs beside a Prefect server, which is a process of its own, and takes so much of a core when idle."""
+    """Measures costs with a Prefect server in another process, which uses the fraction `idle` of a core when idle."""
 
     server: psutil.Process
     idle: float = 0.0
 
     def now(self) -> Cost:
-        """Time until now; workers count when they have ended, or are there."""
+        """Return the time until now, including workers that have ended or still run."""
         workers = [child for child in psutil.Process().children() if child.pid != self.server.pid]
         ours = sum(os.times()[:4]) + sum(map(_cpu, workers))
         return Cost(time.perf_counter(), ours, _cpu(self.server))
 
     def cost(self, action: Callable[[], object]) -> Cost:
-        """Of an action."""
+        """Measure an action."""
         before = self.now()
         action()
         cost = self.now() - before
@@ -84,7 +84,7 @@ def _cpu(process: psutil.Process) -> float:
 
 @contextmanager
 def served() -> Iterator[Clock]:
-    """Flows of this process report to a server of its own, for the time of the block."""
+    """Let flows of this process report to a new server while the block runs."""
     before = set(psutil.Process().children())
     with prefect_server() as address, temporary_settings({PREFECT_API_URL: f"{address}/api"}):
         (server,) = set(psutil.Process().children()) - before
@@ -94,14 +94,14 @@ def served() -> Iterator[Clock]:
 
 
 def bare(folder: Path, settings: Settings) -> None:
-    """A run without Prefect and Dask."""
+    """Do a run without Prefect and Dask."""
     workspace = Workspace(folder)
     workspace.prepare()
     stages.run_stages(begin_run(SOURCE, settings, workspace), InlineFanout())
 
 
 def fixed(folder: Path, clock: Clock, repeats: int = REPEATS) -> Cost:
-    """What Prefect adds to the bare stages; and, in the table, local workers, most of which is their start."""
+    """Measure the cost that Prefect adds to the bare stages. The table also has local workers, mostly their start."""
     inline, local = Settings(cluster="inline"), Settings(workers=2)
     rounds: dict[str, list[Cost]] = {"bare stages": [], "flow, inline": [], "flow, 2 local workers": []}
     for number in range(repeats + 1):
@@ -111,7 +111,7 @@ def fixed(folder: Path, clock: Clock, repeats: int = REPEATS) -> Cost:
         rounds["flow, 2 local workers"].append(clock.cost(partial(analysis, SOURCE, f"{place}-local", local)))
     print("\n### A run of the digits, least of some\n")
     print("| | wall s | CPU s | CPU s of the Prefect server |\n|---|---|---|---|")
-    # The first round warms up.
+    # The first round is a warm-up.
     least = {name: Cost(*np.min([astuple(cost) for cost in costs[1:]], axis=0)) for name, costs in rounds.items()}
     for name, cost in least.items():
         print(f"| {name} | {cost.wall:.2f} | {cost.cpu:.2f} | {cost.server:.2f} |", flush=True)
@@ -119,13 +119,13 @@ def fixed(folder: Path, clock: Clock, repeats: int = REPEATS) -> Cost:
 
 
 def stub(settings: Settings, shard: int) -> npt.NDArray[np.float64]:  # noqa: ARG001 - sent along, as a job is
-    """The least work a shard can be."""
+    """Do the least work of a shard."""
     return np.full(RESULT, float(shard))
 
 
 @task
 def stub_stage(fanout: Any, shards: int) -> None:  # noqa: ANN401 - Prefect looks for a schema of anything else
-    """A stage of stub work, with its progress."""
+    """Run a stage of stub work, with its progress."""
     with stage_progress("stub", shards) as advance:
         total = fanout.map_sum(partial(stub, Settings()), range(shards), advance, 8 * RESULT)
     if total[0] != shards * (shards - 1) / 2:
@@ -134,14 +134,14 @@ def stub_stage(fanout: Any, shards: int) -> None:  # noqa: ANN401 - Prefect look
 
 @flow
 def stub_flow(clock: Any, shards: int) -> Any:  # noqa: ANN401
-    """A flow of one such stage; what that cost, beyond the start of its workers."""
+    """Run a flow with one such stage; return its cost without the start of its workers."""
     with open_fanout(Settings(workers=2)) as fanout:
         fanout.map_sum(partial(stub, Settings()), range(2), lambda: None, 8 * RESULT)
         return clock.cost(partial(stub_stage, fanout, shards))
 
 
 def per_shard(clock: Clock, counts: tuple[int, ...]) -> Cost:
-    """What a shard of the largest count costs."""
+    """Measure the cost of a shard for several counts; return that for the largest."""
     print("\n### Shards of stub work through a flow, 2 workers\n")
     print("| shards | wall s | ms a shard | CPU ms a shard | CPU ms a shard of the Prefect server | peak MiB |")
     print("|---|---|---|---|---|---|")
@@ -155,7 +155,7 @@ def per_shard(clock: Clock, counts: tuple[int, ...]) -> Cost:
 
 
 def share(folder: Path, clock: Clock, count: int, once: Cost, each: Cost) -> float:
-    """What orchestration takes of a run of CIFAR-10, or of its stand-in, beyond start-up: a part of its CPU time."""
+    """Estimate the fraction of CPU time that orchestration takes in a run on CIFAR-10 or its stand-in."""
     source, kind = images(folder, count)
     whole = clock.cost(partial(analysis, str(source), str(folder / "whole"), Settings(workers=2), "run"))
     manifest = open_run(folder / "whole" / "runs" / "run").manifest
@@ -171,7 +171,7 @@ def share(folder: Path, clock: Clock, count: int, once: Cost, each: Cost) -> flo
 
 
 def main() -> None:
-    """All tables."""
+    """Print all tables."""
     with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name, served() as clock:
         once = fixed(Path(name), clock)
         each = per_shard(clock, (100, 1_000, SHARDS))

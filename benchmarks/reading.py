@@ -1,10 +1,9 @@
-"""Reading and decoding in each format beside its limit: the same bytes read and decoded by nothing else; `make bench`.
+"""Compare reading and decoding in each format with its limit: the bare reading and decoding of the bytes. `make bench`.
 
-The limit reads each file where a file is an image, and otherwise whole files in pieces as large as eigenwave's. It
-decodes while it reads, each image with simplejpeg alone; pixels that are stored as they are it takes as they are. Times
-are those of CPU, of this process on one thread; the contenders of a format take turns, ratios are medians of the ratios
-within a round. The S3 server is moto's, in a process of its own: what the server takes does not count, what the client
-takes counts for both.
+The limit reads each file if a file is an image, and otherwise whole files in pieces as large as eigenwave's. It decodes
+while it reads, each image with simplejpeg alone. Plain pixels are used as they are. Times are CPU times of this process
+on one thread. The contenders of a format take turns, and ratios are medians of the ratios within a round. The S3 server
+is moto's in another process: its time does not count, and the client's time counts for both.
 """
 
 import os
@@ -35,7 +34,7 @@ from storage.pixels.jpeg import place_for
 from storage.pixels.payloads import decoder
 
 ROUNDS = 7
-MANY = 100  # objects that are read at the same time rather than one by one
+MANY = 100  # objects; from this number on they are read at the same time
 SERVER = """
 import sys
 from moto.server import ThreadedMotoServer
@@ -49,7 +48,7 @@ Pieces = Callable[[], Iterator[bytes]]
 
 
 def measure(address: str, some: Images, pieces: Pieces, repeats: int) -> tuple[float, float]:
-    """Images a second, and times the limit, of a dataset whose files `pieces` reads."""
+    """Measure images per second, and the ratio to the limit, for a dataset whose files `pieces` reads."""
     source = open_source(address)
     samples = source.samples()
     form = ImageForm(*some.pixels.shape[1:])
@@ -84,7 +83,7 @@ def measure(address: str, some: Images, pieces: Pieces, repeats: int) -> tuple[f
 
 
 def local_pieces(paths: Sequence[str]) -> Iterator[bytes]:
-    """All files."""
+    """Read all files."""
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -98,7 +97,7 @@ def local_pieces(paths: Sequence[str]) -> Iterator[bytes]:
 
 
 def remote_pieces(store: obstore.store.ObjectStore) -> Iterator[bytes]:
-    """All objects below an address, as many requests at once as eigenwave makes where objects are small."""
+    """Read all objects below an address, with as many simultaneous requests as eigenwave makes for small objects."""
     objects = sorted((entry["path"], entry["size"]) for entries in obstore.list(store) for entry in entries)
     ranges = [
         (path, start, min(start + RemoteFiles.read_together, size))
@@ -113,7 +112,7 @@ def remote_pieces(store: obstore.store.ObjectStore) -> Iterator[bytes]:
 
 @contextmanager
 def s3() -> Iterator[str]:
-    """A bucket of a server in a process of its own; the environment says how to reach it."""
+    """Provide a bucket of a server in another process; the environment has its address and credentials."""
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER],
         stdin=subprocess.PIPE,
@@ -126,7 +125,9 @@ def s3() -> Iterator[str]:
         url = process.stdout.readline().strip() if process.stdout else ""
         os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
         os.environ |= {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
-        bucket = f"bench-{os.urandom(8).hex()}"  # no other server's: clients of an address are kept
+        bucket = (
+            f"bench-{os.urandom(8).hex()}"  # a new name for each server, since the clients of an address are cached
+        )
         client = boto3.client("s3")
         client.create_bucket(Bucket=bucket)
         client.close()
@@ -138,7 +139,7 @@ def s3() -> Iterator[str]:
 
 
 def reading(folder: Path, count: int, remote_count: int, repeats: int = ROUNDS) -> dict[str, tuple[float, float]]:
-    """The table, and from it the times of the limit: local, and from the S3 server."""
+    """Print the table; return the ratios to the limit, for local files and for the S3 server."""
     dataset, kind = images(folder, count)
     files = [path.read_bytes() for path in sorted(dataset.rglob("*.jpg"))]
     pixels = np.stack([simplejpeg.decode_jpeg(file) for file in files])
@@ -167,7 +168,7 @@ def reading(folder: Path, count: int, remote_count: int, repeats: int = ROUNDS) 
 
 
 def main() -> None:
-    """The table."""
+    """Print the table."""
     with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
         reading(Path(name), 10_000, 2_000)
 

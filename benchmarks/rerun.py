@@ -1,8 +1,8 @@
-"""What a run costs on a dataset that another run has seen before it changed here and there: part of `make bench`.
+"""Measure a run on a dataset of which an earlier run has most images. Part of `make bench`.
 
-CPU time in this process, on one thread. Bringing is what turns images into coefficients on disk: reading what looks
-otherwise, decoding, wavelets, storing, and keeping account of all images. The transform has the first pass over all
-coefficients besides, which any decomposition needs: a later run must read for it what a first run has in memory.
+Times are CPU times of this process, on one thread. "Bring" covers the steps from images to coefficients on disk: read
+changed files, decode, transform, store, and record all images. The transform also has the first pass of the
+decomposition over all coefficients. A later run must read these, while the first run has them in memory.
 """
 
 import os
@@ -37,12 +37,12 @@ CHANGED = 0.01
 
 @dataclass
 class Clock:
-    """CPU seconds by what they were spent on."""
+    """CPU seconds by activity."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     def timed(self, name: str, function: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - passed on
-        """What the function gives, and its time noted."""
+        """Call the function, record its time, and return its result."""
         start = time.process_time()
         result = function(*arguments)
         self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - start
@@ -51,7 +51,7 @@ class Clock:
 
 @contextmanager
 def watched(clock: Clock) -> Iterator[None]:
-    """Note what bringing shards takes, and reading what is there already."""
+    """Record the time to bring shards, and the time to read stored ones."""
     names = ("bring_shard", "read_chunk")
     originals = {name: getattr(transform_shard, name) for name in names}
     for name, original in originals.items():
@@ -64,7 +64,10 @@ def watched(clock: Clock) -> Iterator[None]:
 
 
 def run(source: Path, workspace: Path, *, whole: bool = False) -> dict[str, float]:
-    """CPU seconds of a run up to its transform, or of all of it; one that is not whole is forgotten with its shards."""
+    """Measure the CPU seconds of a run up to its transform, or of a whole run.
+
+    A run up to its transform is removed afterwards, with its shards.
+    """
     space, clock = Workspace(str(workspace)), Clock()
     space.prepare()
     settings = Settings(solver="krylov", permutations=2, scales=False)
@@ -84,14 +87,14 @@ def run(source: Path, workspace: Path, *, whole: bool = False) -> dict[str, floa
 
 
 def least(measured: Callable[[], dict[str, float]], repeats: int) -> dict[str, float]:
-    """The least of several times, each part by itself: what other work on the machine adds is not ours."""
+    """Return the least of several times for each part, to exclude the effect of other work on the machine."""
     every = [measured() for _ in range(repeats)]
     return {part: min(seconds[part] for seconds in every) for part in every[0]}
 
 
 @contextmanager
 def new_files(paths: list[Path], count: int) -> Iterator[None]:
-    """For the time of the block, images that came to the dataset: copies of some, which are read all the same."""
+    """Add images to the dataset while the block runs: copies of some, which must be read nevertheless."""
     added = [path.with_name(f"new-{path.name}") for path in paths[:: len(paths) // count][:count]]
     for path, place in zip(paths[:: len(paths) // count], added, strict=False):
         shutil.copy(path, place)
@@ -102,7 +105,7 @@ def new_files(paths: list[Path], count: int) -> Iterator[None]:
 
 @contextmanager
 def edited(paths: list[Path], count: int, step: int) -> Iterator[None]:
-    """For the time of the block, images that became others: one in so many."""
+    """Change `count` images while the block runs, every `step`-th of the first ones."""
     chosen = paths[: count * step : step]
     for path, other in zip(chosen, paths[1::step], strict=False):
         content = other.read_bytes()
@@ -114,10 +117,10 @@ def edited(paths: list[Path], count: int, step: int) -> Iterator[None]:
 
 
 def rerun(folder: Path, count: int, side: int = 32, repeats: int = 5) -> dict[str, dict[str, float]]:
-    """Print what each kind of change costs, beside the first run; give the seconds."""
+    """Print the cost of each kind of change beside the first run; return the seconds."""
     dataset, kind = images(folder, count, side)
     paths, some = sorted(dataset.rglob("*.jpg")), max(1, int(count * CHANGED))
-    time.sleep(max(0, stamps.MOMENT_SECONDS))  # what was written a moment ago is read again
+    time.sleep(max(0, stamps.MOMENT_SECONDS))  # files written a moment ago would be read again
     changes: dict[str, AbstractContextManager[None]] = {
         "nothing changed": nullcontext(),
         "1 % new": new_files(paths, some),
@@ -141,7 +144,7 @@ def rerun(folder: Path, count: int, side: int = 32, repeats: int = 5) -> dict[st
 
 
 def main() -> None:
-    """The tables."""
+    """Print the tables."""
     with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
         rerun(Path(name), 50_000)
         rerun(Path(name), 200_000, repeats=1)

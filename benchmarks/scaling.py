@@ -1,4 +1,4 @@
-"""What runs take on paper, from ten thousand to a billion images, as docs/operating.md has it.
+"""Estimate the cost of runs on ten thousand to a billion images, for the table in docs/operating.md.
 
 `python -m benchmarks.scaling`
 """
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def sized(images: int, side: int) -> Estimate:
-    """The estimate of a run with the smallest shards that are not too many."""
+    """Estimate a run with the smallest shards whose number is within the limit."""
     shard_size = SHARD_SIZE
     while True:
         estimate = estimate_run(Settings(shard_size=shard_size), images, (side, side, 3), classes=10)
@@ -35,7 +35,7 @@ def sized(images: int, side: int) -> Estimate:
 
 
 def row(images: int, side: int) -> tuple[str, ...]:
-    """A line of the table."""
+    """Return a line of the table."""
     estimate = sized(images, side)
     plan, outlays = estimate.plan, estimate.outlays.values()
     return (
@@ -52,7 +52,7 @@ def row(images: int, side: int) -> tuple[str, ...]:
 
 
 def table() -> str:
-    """The whole table, as Markdown."""
+    """Return the whole table as Markdown."""
     lines = [COLUMNS, ("---",) * len(COLUMNS), *(row(images, side) for side in SIDES for images in IMAGES)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

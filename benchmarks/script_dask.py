@@ -1,6 +1,6 @@
-"""What one would write without eigenwave on Dask: dask.delayed reading, a dask array, dask-ml.
+"""A script without eigenwave, on Dask: reading by dask.delayed, a dask array, dask-ml.
 
-`python script_dask.py FOLDER OUT RANK` leaves singular values and tables in OUT.
+`python script_dask.py FOLDER OUT RANK` writes singular values and tables to OUT.
 """
 
 import sys

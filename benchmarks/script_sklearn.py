@@ -1,6 +1,6 @@
-"""What one would write without eigenwave: Pillow, a PyWavelets loop, scikit-learn and pandas, all in memory.
+"""A script without eigenwave: Pillow, a PyWavelets loop, scikit-learn and pandas, all in memory.
 
-`python script_sklearn.py FOLDER OUT RANK` leaves singular values and tables in OUT.
+`python script_sklearn.py FOLDER OUT RANK` writes singular values and tables to OUT.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""The transform of images beside its peers and its limits: decoding, wavelets, storing, and all of it together.
+"""Compare the transform of images with its peers and limits: decoding, wavelets, storing, and the whole stage.
 
-Everything runs in this process on one thread, the contenders of a table in turn, round by round; times are medians of
-CPU time, ratios medians of the ratios within a round. `make bench` makes the tables.
+All contenders run in this process on one thread, and those of a table take turns in rounds. Times are medians of CPU
+time, and ratios medians of the ratios within a round. `make bench` prints the tables.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ BASIC_PARTS = 5  # of the stage
 
 
 def rounds(contenders: Contenders, count: int) -> list[dict[str, float]]:
-    """CPU seconds of each contender in each round; one round before that is not counted."""
+    """Measure the CPU seconds of each contender in each round, after a round that is not counted."""
     every = []
     for _ in range(count + 1):
         times = {}
@@ -68,7 +68,7 @@ def rounds(contenders: Contenders, count: int) -> list[dict[str, float]]:
 
 
 def table(title: str, contenders: Contenders, unit: tuple[str, float], repeats: int) -> dict[str, float]:
-    """Print contenders, ours first, with how many times as long each takes as ours; give these ratios."""
+    """Print the contenders, ours first, with the ratio of each one's time to ours; return these ratios."""
     every = rounds(contenders, repeats)
     ours = next(iter(contenders))
     name, number = unit
@@ -83,7 +83,7 @@ def table(title: str, contenders: Contenders, unit: tuple[str, float], repeats: 
 
 
 def decoding(folder: Path, count: int, repeats: int = ROUNDS) -> dict[str, float]:
-    """JPEG files from disk to pixels."""
+    """Compare the reading and decoding of JPEG files."""
     dataset, kind = images(folder, count)
     source = open_source(str(dataset))
     samples = source.samples()
@@ -119,7 +119,7 @@ def _read(path: str) -> bytes:
 
 
 def wavelets(side: int, wavelet: str = "haar", repeats: int = ROUNDS) -> dict[str, float]:
-    """Two levels of the transform of a block of colour images, each channel on its own in memory; and back."""
+    """Compare two levels of the transform, and its inverse, on a block of colour images with contiguous channels."""
     count = max(1, BLOCK_BYTES // (FLOAT32 * side * side * 3))
     batch = np.random.default_rng(0).random((count, 3, side, side), dtype=np.float32)
     space = CoefficientSpace(WaveletTransform(wavelet, "periodization", 2, side, side), 3)
@@ -158,7 +158,7 @@ def _row(bands: Sequence[Any], count: int) -> Array:
 
 
 def storing(folder: Path, rows: int, columns: int, repeats: int = ROUNDS) -> dict[str, float]:
-    """A chunk of coefficients to disk, and back; and what either is made of."""
+    """Compare the writing and reading of a chunk of coefficients, and their parts."""
     chunk = np.random.default_rng(0).random((rows, columns), dtype=np.float32)
     coefficients = Workspace(str(folder)).run("r-storing").coefficients
     path, saved = coefficients / "chunk", coefficients / "saved"
@@ -210,7 +210,7 @@ def _read_into(path: Path, values: Array) -> None:
 
 
 def whole(folder: Path, count: int, repeats: int = 3) -> float:
-    """The stage as a whole beside the sum of its parts: the first shard of a run, transformed for the first time."""
+    """Compare the whole stage with the sum of its parts, on the first shard of a new run."""
     dataset, kind = images(folder, count)
     space = Workspace(str(folder / "workspace"))
     space.prepare()
@@ -235,9 +235,9 @@ def whole(folder: Path, count: int, repeats: int = 3) -> float:
 
 
 def _parts(job: Job, local: Path) -> Contenders:
-    """The stage without what an earlier round left, and its parts by themselves.
+    """Return the stage, which removes the results of earlier rounds, and its parts as contenders.
 
-    The first five are what anybody must do who wants the result; then what comes along with the way it is kept.
+    The first five parts are needed for the result in any case. The others depend on the way it is stored.
     """
     source = open_source(job.source)
     samples = source.samples().slice(0, len(job.plan.rows(0)))
@@ -267,8 +267,8 @@ def _parts(job: Job, local: Path) -> Contenders:
 
     def stage() -> None:
         for marker in (local / "shards").rglob("*.json"):
-            marker.unlink()  # a shard without one is not complete
-        job.paths.work.part(0).unlink()  # nor does it know its images
+            marker.unlink()  # a shard without a marker is not complete
+        job.paths.work.part(0).unlink()  # so that the digests of its images are unknown
         transform_shard(job, 0)
 
     return {
@@ -284,7 +284,7 @@ def _parts(job: Job, local: Path) -> Contenders:
 
 
 def main() -> None:
-    """All tables."""
+    """Print all tables."""
     with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
         folder = Path(name)
         decoding(folder, 5_000)

@@ -1,6 +1,6 @@
-"""The whole run, start-up included, beside what one would write without eigenwave: part of `make bench`.
+"""Compare a whole run, including its start, with scripts written without eigenwave. Part of `make bench`.
 
-Wall and CPU time are those of the command with all processes that it started; peak memory is that of the largest of
+Wall and CPU time are those of the command and all processes that it started. Peak memory is that of the largest of
 them. Error is the largest relative error of a singular value against float64.
 """
 
@@ -25,7 +25,7 @@ SCRIPTS = {"Pillow, pywt, scikit-learn, pandas": "script_sklearn.py", "Pillow, p
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took: seconds of wall and CPU time, bytes of its largest process."""
+    """The cost of a command: seconds of wall time and of CPU time, and bytes of its largest process."""
 
     wall: float
     cpu: float
@@ -38,7 +38,7 @@ def cost(words: list[str], log: Path) -> Cost:
     Raises
     ------
     RuntimeError
-        If it fails, with what it printed.
+        If it fails; the message has its output.
     """
     start = time.perf_counter()
     with log.open("wb") as output:
@@ -52,7 +52,7 @@ def cost(words: list[str], log: Path) -> Cost:
 
 
 def exact_values(coefficients: Path, rank: int) -> Float64:
-    """Leading singular values of all coefficients about their mean, in float64, from the run in a workspace."""
+    """Compute the leading singular values of all coefficients about their mean in float64, from a workspace's run."""
     array = open_run(coefficients / "latest").coefficients
     rows, columns = array.chunks[0], array.shape[1]
     total, gram = np.zeros(columns), np.zeros((columns, columns))
@@ -66,13 +66,13 @@ def exact_values(coefficients: Path, rank: int) -> Float64:
 
 
 def script_lines(name: str) -> int:
-    """Lines of a script that its author had to write: neither blank nor documentation."""
+    """Count the lines of a script that are neither blank nor documentation."""
     code = (Path(__file__).parent / name).read_text().split('"""', 2)[2]
     return sum(1 for line in code.splitlines() if line.strip())
 
 
 def compare(folder: Path, count: int, rank: int) -> None:
-    """One line a contender, for so many images."""
+    """Print one line per contender, for `count` images."""
     source, kind = images(folder, count)
     workspace = folder / f"workspace-{count}"
     words = [COMMAND, "run", str(source), "--workspace", str(workspace), "--rank", str(rank)]
@@ -93,7 +93,7 @@ def compare(folder: Path, count: int, rank: int) -> None:
 
 
 def main(counts: tuple[int, ...] = (10_000, 50_000, 200_000), rank: int = 64) -> None:
-    """The table."""
+    """Print the table."""
     print("\n### The whole run\n")
     print("| data | images | | wall s | CPU s | peak MiB | error | lines |\n|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name:
