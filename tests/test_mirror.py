@@ -11,6 +11,8 @@ STAGES = "tests/flows/test_stages.py"
 REPORT = "tests/flows/test_report.py"
 # Modules that are tested with others, by the test that would fail.
 COVERED = {
+    "storage/datasets/zarr_files.py": "tests/storage/formats/test_bad_inputs.py",
+    "storage/formats/zarr_codecs.py": "tests/storage/formats/test_bad_inputs.py",
     "eigenwave/__main__.py": "tests/test_other_systems.py",
     "eigenwave/results.py": "tests/eigenwave/test_api.py",
     "tasks/children.py": "tests/flows/workers/test_client.py",
@@ -101,7 +103,6 @@ COVERED = {
     "storage/runs/garbage.py": "tests/faults/test_garbage.py",
     "storage/runs/manifest.py": "tests/storage/runs/test_earlier_runs.py",
     "storage/runs/run.py": "tests/storage/runs/test_earlier_runs.py",
-    "storage/runs/verify.py": "tests/faults/test_flips.py",
     "storage/runs/work.py": "tests/storage/runs/test_workspace.py",
     "storage/setting_groups.py": "tests/storage/test_settings.py",
     "storage/stores/checked_json.py": "tests/storage/runs/test_earlier_runs.py",

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from storage.credentials import EITHER, REFUSAL
 from storage.datasets.files import Files
 from storage.datasets.labels import class_ids
-from storage.datasets.remote_files import remote_files
+from storage.datasets.remote_files import WEB, remote_files
 from storage.datasets.source import FIRST_SPLIT, SPLIT_WORDS, ListedSource, Source, numbered, to_samples, train_first
+from storage.datasets.web import read_web
 from storage.errors import BadImageError, InputError
 from storage.formats.arrays import LABEL_WORDS
 
@@ -121,8 +122,10 @@ class ListSource(ListedSource):
         for place, paths in groupby((key[:length] for key, length in named), _place):
             if place is None:
                 yield from self._files.read_many(paths)
+            elif WEB.match(place):
+                yield from read_web(paths, self._files.access)
             else:
-                yield from remote_files(place).read_many(path[len(place) + 1 :] for path in paths)
+                yield from remote_files(place, self._files.access).read_many(path[len(place) + 1 :] for path in paths)
 
 
 def _place(path: str) -> str | None:

@@ -76,7 +76,9 @@ def verify(workspace: Workspace, paths: RunPaths) -> Iterator[Fault]:
 def _files(paths: RunPaths, manifest: Manifest) -> Iterator[Fault]:
     for name, digest in manifest.files.items():
         path = paths.folder / name
-        if not path.exists():
+        if name.startswith("/") or ".." in name.split("/"):
+            yield Fault(paths.manifest, DAMAGED)  # it names a file of another place, which is not read
+        elif not path.exists():
             yield Fault(path, MISSING)
         elif digest_of(path) != digest:
             yield Fault(path, DAMAGED)
