@@ -40,8 +40,10 @@ class Check(Shown):
 
     Attributes
     ----------
-    source, images, ignored
-        The dataset, its images, and its files that are not images.
+    version
+        Version of these entries; docs/check-json.md describes them.
+    source, images
+        The dataset, and its images that a run would use.
     classes
         Images of each class in each split.
     modes, sizes
@@ -52,20 +54,25 @@ class Check(Shown):
         Images that repeat others, with the keys and classes of each group.
     run
         What a run would be; None if it would be refused.
+    warnings, notes, ignored
+        What may make results wrong, what was decided, and what is not read: kind, text and count of each.
     problems
-        Why a run would fail, in sentences; empty if it would not.
+        Why a run would fail, likewise; empty if it would not.
     """
 
+    version: int
     source: str
     images: int
-    ignored: int
     classes: Mapping[str, Mapping[str, int]]
     modes: Mapping[str, int]
     sizes: Sequence[Mapping[str, int]]
     bad: Sequence[Mapping[str, str]]
     duplicates: Mapping[str, Any]
     run: Mapping[str, Any] | None
-    problems: Sequence[str]
+    warnings: Sequence[Mapping[str, Any]]
+    notes: Sequence[Mapping[str, Any]]
+    ignored: Sequence[Mapping[str, Any]]
+    problems: Sequence[Mapping[str, Any]]
 
     @classmethod
     def of(cls, report: "SourceCheck") -> Self:

@@ -126,7 +126,7 @@ def _stages_on(fanout: Fanout, job: Job, seconds: dict[str, float]) -> None:
 @task(task_run_name="plan", cache_policy=NO_CACHE)
 def plan(source: str, settings: Settings, workspace: Workspace, run_id: str | None, outlook: Outlook | None) -> Job:
     """List the dataset, check the settings, and begin the run."""
-    job = begin_run(source, settings, workspace, run_id, outlook)
+    job = begin_run(source, settings, workspace, run_id, outlook, tell=get_run_logger().info)
     show_facts("plan", plan_facts(job))
     return job
 

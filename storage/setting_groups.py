@@ -165,6 +165,16 @@ class Association(Group):
     permutations: int = Field(20, ge=1, le=10_000, description="Shuffle the labels this many times for the control.")
 
 
+class Reading(Group):
+    """How the files of a dataset are read, where they do not say so themselves."""
+
+    format: str | None = Field(None, description="Read the dataset in this format, if it can be read in several ways.")
+    split: str | None = Field(None, description="Fit patterns on this split; by default on the one called train.")
+    join_classes: Literal["never", "casefold"] = Field(
+        "never", description="Join classes whose names differ only in case, blanks or Unicode spelling (casefold)."
+    )
+
+
 class Dataset(Group):
     """Which images are accepted, and how they are laid out in rows and shards."""
 

@@ -17,7 +17,16 @@ from pydantic_core import CoreSchema, ErrorDetails, to_json
 
 from storage.credentials import redacted
 from storage.errors import InputError
-from storage.setting_groups import Access, Association, Coefficients, Dataset, Decomposition, Execution, Group
+from storage.setting_groups import (
+    Access,
+    Association,
+    Coefficients,
+    Dataset,
+    Decomposition,
+    Execution,
+    Group,
+    Reading,
+)
 
 ENVIRONMENT_PREFIX = "EIGENWAVE_"
 
@@ -30,6 +39,7 @@ class Settings(Group):
     coefficients: Coefficients = Field(Coefficients(), title="From images to coefficients")
     decomposition: Decomposition = Field(Decomposition(), title="From coefficients to patterns")
     association: Association = Field(Association(), title="Patterns and classes")
+    reading: Reading = Field(Reading(), title="Files of the dataset")
     dataset: Dataset = Field(Dataset(), title="Images, rows and shards")
     access: Access = Field(Access(), title="What may be read")
     execution: Execution = Field(Execution(), title="Where and how fast")
@@ -91,10 +101,11 @@ class Settings(Group):
 
     def result_part(self) -> str:
         """Canonical JSON of the settings that a run's numbers depend on; it is the content of settings.json."""
-        groups = (group for _, group in self if not isinstance(group, Execution | Access))
-        # These came later. A run whose images needed none of them is still found by what it was called then.
-        access = self.access.model_dump(exclude_defaults=True)
-        return to_json(_flat(groups) | access, indent=2).decode()
+        later = (self.access, self.reading)
+        groups = (group for _, group in self if not isinstance(group, Execution) and group not in later)
+        # These came later. A run whose dataset needed none of them is still found by what it was called then.
+        chosen = {name: value for group in later for name, value in group.model_dump(exclude_defaults=True).items()}
+        return to_json(_flat(groups) | chosen, indent=2).decode()
 
 
 def setting_fields() -> Iterator[tuple[str, str, FieldInfo]]:

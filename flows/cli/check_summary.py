@@ -1,5 +1,6 @@
 """What `eigenwave check` found, as tables for people and as JSON."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,6 +10,7 @@ from rich.text import Text
 from tasks.dtypes import MIB
 from tasks.planning.check import SourceCheck
 
+JSON_VERSION = 2  # raised whenever an entry of the JSON is renamed or removed
 MOST_CLASSES = 30  # shown; all are in the JSON
 MOST_COUNTED = 8
 MOST_NAMED = 20
@@ -21,17 +23,18 @@ def check_summary(report: SourceCheck) -> RenderableType:
         parts += [Text(), _bad(report)]
     if report.duplicates.groups:
         parts += [Text(), _duplicates(report)]
-    verdict = report.problems or ["A run would take this dataset as it is."]
+    parts += [Text(f"\n{finding.text}") for finding in report.findings]
+    verdict = [problem.text for problem in report.problems] or ["A run would take this dataset as it is."]
     return Group(*parts, Text(), *(Text(sentence, style="bold") for sentence in verdict))
 
 
 def check_json(report: SourceCheck) -> dict[str, Any]:
-    """Everything that was found."""
+    """Everything that was found; docs/check-json.md describes it."""
     keys, looked = report.keys, report.looked
     return {
+        "version": JSON_VERSION,
         "source": report.source,
         "images": report.images,
-        "ignored": report.ignored,
         "classes": report.classes,
         "modes": dict(looked.modes.most_common()),
         "sizes": [{"width": width, "height": height, "images": count} for (width, height), count in _sizes(report)],
@@ -45,8 +48,8 @@ def check_json(report: SourceCheck) -> dict[str, Any]:
             ],
         },
         "run": report.run,
-        "notes": [{"text": text, "images": count} for text, count in looked.notes.most_common()],
-        "problems": report.problems,
+        **{name: [asdict(finding) for finding in listed] for name, listed in vars(report.findings).items()},
+        "problems": [asdict(problem) for problem in report.problems],
     }
 
 
@@ -75,10 +78,8 @@ def _facts(report: SourceCheck) -> Table:
     table = Table(show_header=False, box=None)
     table.add_row("modes", _counted([(mode, count) for mode, count in report.looked.modes.most_common()]))
     table.add_row("sizes", _counted([(f"{width} x {height}", count) for (width, height), count in _sizes(report)]))
-    table.add_row("passed over", f"{report.ignored:,} files without the ending of an image format")
+    table.add_row("not read", f"{report.findings.skipped:,} files or images")
     table.add_row("bad", f"{len(report.looked.bad):,} of {report.images:,} images")
-    if report.looked.notes:
-        table.add_row("notes", _counted(report.looked.notes.most_common()))
     table.add_row(
         "repeated",
         f"{report.duplicates.images:,} images have the bytes of an earlier one, "

@@ -43,7 +43,7 @@ def check(
     else:
         Console().print(check_summary(report))
     if report.problems:
-        raise EigenwaveError(f"A run on {source} would fail: {report.problems[0]}")
+        raise EigenwaveError(f"A run on {source} would fail: {report.problems[0].text}")
 
 
 def plan(  # noqa: PLR0913 - each is a word of the command

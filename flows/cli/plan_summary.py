@@ -32,7 +32,9 @@ def estimate_summary(estimate: Estimate) -> RenderableType:
     }
     for name, value in rows.items():
         table.add_row(name, value)
-    return Group(table, Text(), _costs(estimate), Text(), _outlays(estimate))
+    findings = estimate.findings if isinstance(estimate, Outlook) else ()
+    said = (Text(f"\n{finding.text}") for finding in findings)
+    return Group(table, Text(), _costs(estimate), Text(), _outlays(estimate), *said)
 
 
 def _found(estimate: Estimate) -> dict[str, str]:
@@ -41,7 +43,7 @@ def _found(estimate: Estimate) -> dict[str, str]:
         return {}
     return {
         "fitted on": f"{estimate.plan.fitted:,} images of split {estimate.fitted_split}",
-        "passed over": f"{estimate.ignored:,} files without the ending of an image format",
+        "not read": f"{estimate.findings.skipped:,} files or images",
     }
 
 

@@ -154,6 +154,8 @@ def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) 
     outlook = plan_run(source, settings)
     space = Workspace(workspace)
     space.prepare()
+    for finding in outlook.findings:
+        _say(finding.text)
     _say("starting Prefect and Dask ...")
     load_prefect()
     return space, outlook

@@ -16,7 +16,8 @@ from storage.errors import BadImageError, EigenwaveError, InputError
 from storage.setting_groups import Access
 from storage.stores.retrying import AWAY, is_transient, tried_again
 
-HIDDEN = (".", "__")  # how names of folders begin that no dataset means, such as .git and __MACOSX
+HIDDEN = "."  # how names begin that no dataset means, such as .git, .DS_Store and ._1.png
+HIDDEN_FOLDERS = frozenset({"__MACOSX", "__pycache__", "@eaDir"})  # made by macOS, Python and Synology
 ESCAPED = re.compile(r"\\\\|\\x([0-9a-f]{2})")
 
 
@@ -49,7 +50,7 @@ class Files(Protocol):
         ...
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
-        """Paths of all files below a folder, however deep, in no order, hidden ones apart, each with its stamp."""
+        """Paths of all files below a folder, however deep and hidden, in no order, each with its stamp."""
         ...
 
     def stamp(self, path: str) -> bytes | None:
@@ -74,6 +75,10 @@ class Files(Protocol):
 
     def local(self, path: str) -> Path | None:
         """The file's path on this machine, if it lies there."""
+        ...
+
+    def inside(self, folder: str) -> "Files":
+        """The files in a folder, by their paths in it."""
         ...
 
     def zarr(self) -> Any:  # noqa: ANN401 - anything that zarr opens
@@ -107,13 +112,11 @@ class LocalFiles:
         """See `Files`."""
         top, settled = self._path(folder), settled_before()
         seen: set[tuple[int, int]] = set()
-        for parent, below, names in os.walk(top, followlinks=True):
+        for parent, _, names in os.walk(top, followlinks=True):
             _refuse_circle(parent, seen)
-            below[:] = [name for name in below if visible(name)]
             start = parent[len(self._folder) :].lstrip("/")
             for name in names:
-                if not name.startswith("."):
-                    yield _escape(f"{start}/{name}" if start else name), _stamp(f"{parent}/{name}", settled)
+                yield _escape(f"{start}/{name}" if start else name), _stamp(f"{parent}/{name}", settled)
 
     def stamp(self, path: str) -> bytes | None:
         """See `Files`."""
@@ -172,6 +175,10 @@ class LocalFiles:
             return Path(self._path(path))
         return None
 
+    def inside(self, folder: str) -> "LocalFiles":
+        """See `Files`."""
+        return LocalFiles(Path(self._path(folder)), self.access)
+
     def zarr(self) -> Any:  # noqa: ANN401 - see Files
         """See `Files`."""
         from storage.datasets.zarr_files import RegularStore  # noqa: PLC0415 - slow to import
@@ -201,7 +208,7 @@ def unreadable(error: OSError) -> BadImageError:
 
 def visible(name: str) -> bool:
     """Whether a file or folder of this name belongs to a dataset."""
-    return not name.startswith(HIDDEN)
+    return not name.startswith(HIDDEN) and name not in HIDDEN_FOLDERS
 
 
 def _stamp(path: str, settled: float) -> bytes | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.datasets.names import natural
 from storage.errors import InputError
 
 Naming = Callable[[int], str]
@@ -39,11 +40,18 @@ def class_ids(
     if names is not None and pa.types.is_integer(kind):
         _require(pc.and_(pc.greater_equal(labels, 0), pc.less(labels, len(names))), labels, where, _range(names))
         return tuple(names), labels.cast(pa.int32())
-    known = pa.array(names, pa.string()) if names is not None else pc.unique(labels).sort()
+    known = pa.array(names, pa.string()) if names is not None else _in_order(pc.unique(labels))
     labels = labels.cast(known.type)
     if names is not None:
         _require(pc.is_in(labels, known), labels, where, _range(names))
     return tuple(str(name) for name in known.to_pylist()), pc.index_in(labels, known).cast(pa.int32())
+
+
+def _in_order(labels: pa.Array) -> pa.Array:
+    """Different labels sorted, numbers in names as numbers."""
+    if pa.types.is_string(labels.type):
+        return pa.array(sorted(labels.to_pylist(), key=natural), pa.string())
+    return labels.sort()
 
 
 def _whole(labels: pa.ChunkedArray, where: Naming) -> pa.ChunkedArray:

@@ -45,8 +45,7 @@ class RemoteFiles:
         """See `Files`."""
         settled = settled_before()
         for entry in self._store.files(folder.strip("/")):
-            if all(map(visible, entry.key.split("/"))):
-                yield entry.key, object_stamp(entry, settled)
+            yield entry.key, object_stamp(entry, settled)
 
     def stamp(self, path: str) -> bytes | None:
         """See `Files`; what web servers say is not relied on."""
@@ -86,6 +85,10 @@ class RemoteFiles:
     def local(self, path: str) -> Path | None:  # noqa: ARG002 - never here
         """See `Files`."""
         return None
+
+    def inside(self, folder: str) -> "RemoteFiles":
+        """See `Files`."""
+        return remote_files(f"{self}/{folder}", self.access)
 
     def zarr(self) -> Any:  # noqa: ANN401 - see Files
         """See `Files`."""

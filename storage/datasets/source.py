@@ -1,6 +1,5 @@
 """What a dataset is to the pipeline: samples in a stable order, and their stored bytes."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.datasets.findings import Findings, Reporting
+from storage.datasets.splits import in_order
 from storage.errors import BadImageError
 from storage.pixels.layout import PixelLayout
 from storage.pixels.payloads import is_gray, look
@@ -18,13 +19,6 @@ from storage.tables.schemas import SPLIT, STAMP
 
 PROBES = 1000
 LISTED_AT_ONCE = 2**16  # samples that are Python objects at the same time while a dataset is listed
-FIRST_SPLIT = "train"
-SPLIT_WORDS = {
-    **{word: word for word in ("train", "test", "val", "valid", "validation", "dev")},
-    "training": "train",
-    "testing": "test",
-    "t10k": "test",  # MNIST's name
-}
 
 # A dataset's samples, one a row. Keys are unique and survive the growth of the dataset; `offset` and `length` say where
 # a sample lies in its file if its key alone does not (bytes; null otherwise). As long as `stamp` stays the same, so do
@@ -61,8 +55,8 @@ class Source(Protocol):
     def layout(self) -> PixelLayout | None: ...  # noqa: D102
 
     @property
-    def ignored(self) -> int:
-        """Files that lie in the dataset but are not images by their name."""
+    def findings(self) -> Findings:
+        """What was noticed and what is not read; complete once the samples were listed."""
         ...
 
     def samples(self) -> pa.Table:
@@ -83,7 +77,7 @@ class Source(Protocol):
         ...
 
 
-class ListedSource:
+class ListedSource(Reporting):
     """What sources have in common whose classes are known once their samples are listed."""
 
     @cached_property
@@ -200,18 +194,23 @@ def numbered(samples: pa.Table) -> pa.Table:
     return pa.Table.from_arrays([columns.get(name, samples[name]) for name in SAMPLES.names], schema=SAMPLES)
 
 
-def split_of(path: str) -> str:
-    """The split that words in a file's path name, the last of them if there are several; `train` if none does."""
-    words = [SPLIT_WORDS[word] for word in re.split(r"[^a-z0-9]+", path.lower()) if word in SPLIT_WORDS]
-    return words[-1] if words else FIRST_SPLIT
-
-
 def train_first(samples: pa.Table, *, sort: bool = False) -> pa.Table:
-    """Order samples by split, `train` first; within a split as they are, or sorted by class and key."""
-    split = samples["split"].cast(pa.string())
-    columns = {"other": pc.not_equal(split, FIRST_SPLIT), "split": split}
+    """Order samples by split: train, val, test, others; within a split as they are, or sorted by class and key."""
+    splits = samples["split"].combine_chunks()
+    names = splits.dictionary.to_pylist()
+    ranks = {name: rank for rank, name in enumerate(sorted(names, key=in_order))}
+    columns = {"split": pa.array([ranks[name] for name in names], pa.int32()).take(splits.indices)}
     if sort:
         columns |= {"class_id": samples["class_id"], "key": samples["key"]}
     columns["row"] = pa.array(np.arange(len(samples)))
     order = pc.sort_indices(pa.table(columns), sort_keys=[(name, "ascending") for name in columns])
     return samples.take(order)
+
+
+def split_first(samples: pa.Table, split: str) -> pa.Table:
+    """Samples, in which those of a split lie together, with those of one split first."""
+    splits = samples["split"].cast(pa.string())
+    if splits[0].as_py() == split:
+        return samples
+    here = pc.equal(splits, split)
+    return pa.concat_tables([samples.filter(here), samples.filter(pc.invert(here))]).combine_chunks()

@@ -1,6 +1,5 @@
 """What all datasets have in common whose images are rows of an array: IDX, NumPy, Zarr, HDF5, CIFAR."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.datasets.files import Files, unreadable
+from storage.datasets.findings import Reporting
 from storage.datasets.labels import class_ids, one_a_sample
-from storage.datasets.source import FIRST_SPLIT, LISTED_AT_ONCE, SPLIT_WORDS, to_samples
+from storage.datasets.source import LISTED_AT_ONCE, to_samples
+from storage.datasets.splits import TRAIN, in_order, split_word, words_of
 from storage.errors import BadImageError, InputError
 from storage.pixels.layout import PixelLayout
 
@@ -52,7 +53,7 @@ class Split:
     labels: Callable[[], npt.NDArray[Any]]
 
 
-class ArraySource:
+class ArraySource(Reporting):
     """Rows of one or more splits; keys are SPLIT/ROW.
 
     Parameters
@@ -69,8 +70,6 @@ class ArraySource:
         Counts what is odd about the arrays, once they are listed.
     """
 
-    ignored = 0
-
     def __init__(
         self,
         address: str,
@@ -82,7 +81,7 @@ class ArraySource:
         self.layout = layout
         self.notes = Counter() if notes is None else notes
         self._address = address
-        self._splits = {name: splits[name] for name in sorted(splits, key=lambda name: (name != FIRST_SPLIT, name))}
+        self._splits = {name: splits[name] for name in sorted(splits, key=in_order)}
         self._names = names
 
     @property
@@ -159,12 +158,12 @@ def find_arrays(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     for name in sorted(names):
-        words = re.split(r"[-_./\s]+|(?<=[a-z])(?=[A-Z])", name)
-        split = [SPLIT_WORDS[word.lower()] for word in words if word.lower() in SPLIT_WORDS]
-        others = {word.lower() for word in words if word.lower() not in SPLIT_WORDS}
+        words = words_of(name)
+        splits = {split for split in map(split_word, words) if split}
+        others = {word for word in words if not split_word(word)}
         kind = "images" if others <= IMAGE_WORDS else "labels" if others <= LABEL_WORDS else None
-        if kind and others and len(split) <= 1:
-            found.setdefault(split[0] if split else FIRST_SPLIT, {}).setdefault(kind, name)
+        if kind and others and len(splits) <= 1:
+            found.setdefault(splits.pop() if splits else TRAIN, {}).setdefault(kind, name)
     return {split: (kinds["images"], kinds["labels"]) for split, kinds in found.items() if len(kinds) == 2}  # noqa: PLR2004
 
 

@@ -1,5 +1,6 @@
 """CIFAR-10 and CIFAR-100, in their binary version and as pickles for Python."""
 
+import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -26,8 +27,16 @@ BATCHES = {**{f"data_batch_{number}": "train" for number in range(1, 6)}, "test_
 BATCHES_100 = {"train": "train", "test": "test"}
 NAMES, NAMES_100 = "batches.meta.txt", "fine_label_names.txt"
 META, META_100 = "batches.meta", "meta"
+FILES = frozenset(
+    {*BATCHES, *BATCHES_100, *(f"{batch}.bin" for batch in (*BATCHES, *BATCHES_100)), NAMES, NAMES_100, META, META_100}
+)
 LARGEST = 2**30  # bytes of a pickle that is read
 BLOCK = 1000  # images whose labels are read together
+
+
+def knows(name: str) -> bool:
+    """Whether a file belongs to the format, by its name."""
+    return posixpath.basename(name) in FILES
 
 
 def find_cifar(files: Files, names: Sequence[str]) -> Source | None:
@@ -108,7 +117,6 @@ class PickleSource(ListedSource):
     """
 
     layout = LAYOUT
-    ignored = 0
 
     def __init__(self, files: Files, batches: dict[str, str], meta: str | None) -> None:
         self._files, self._batches, self._meta = files, batches, meta

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from storage.datasets.findings import Reporting
 from storage.datasets.source import to_samples, train_first
 from storage.pixels.layout import PixelLayout
 
@@ -19,12 +20,11 @@ LEVELS = 16  # pixels count from 0 to 16
 HELD_OUT_OF_256 = 51  # one image in five is the test split
 
 
-class DigitsSource:
+class DigitsSource(Reporting):
     """The bundled digits, every fifth or so held out as split `test`, chosen by a hash of the row number."""
 
     classes = tuple("0123456789")
     layout = PixelLayout(SIDE, SIDE, 1, white=LEVELS)
-    ignored = 0
 
     @cached_property
     def _table(self) -> npt.NDArray[np.uint8]:

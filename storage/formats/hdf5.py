@@ -8,10 +8,15 @@ from typing import Any
 from storage.datasets.files import Files
 from storage.datasets.source import Source
 from storage.errors import InputError
-from storage.formats.arrays import array_source, attribute_names, find_arrays, named_pairs
+from storage.formats.arrays import array_source, attribute_names, named_pairs
 from storage.formats.rows import SlicedArray
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+
+def knows(name: str) -> bool:
+    """Whether a file belongs to the format, by its name."""
+    return name.endswith(SUFFIXES)
 
 
 def find_hdf5(files: Files, names: Sequence[str]) -> Source | None:
@@ -36,8 +41,6 @@ def find_hdf5(files: Files, names: Sequence[str]) -> Source | None:
         names_in_file = names_in_file or attribute_names(file.attrs)
         prefix = f"{name.rsplit('.', 1)[0]}/" if len(found) > 1 else ""
         arrays |= {prefix + path: item for path, item in _datasets(file, f"{files}/{name}", h5py).items()}
-    if files.folders() and not find_arrays(arrays):
-        return None
     pairs = {
         split: (_array(f"{files}, {images}", arrays[images]), _array(f"{files}, {labels}", arrays[labels]))
         for split, (images, labels) in named_pairs(str(files), arrays).items()

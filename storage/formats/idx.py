@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import posixpath
 import re
 import struct
 import zlib
@@ -13,34 +14,54 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from storage.datasets.files import Files
+from storage.datasets.findings import named
 from storage.datasets.source import Source
+from storage.datasets.splits import TRAIN, split_word, words_of
 from storage.errors import InputError
-from storage.formats.arrays import array_source, class_names
+from storage.formats.arrays import CLASSES_FILE, array_source, class_names
 from storage.formats.rows import FileArray
 from storage.formats.unpacking import Unpacked
 
 # The third byte of the header (http://yann.lecun.com/exdb/mnist/).
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 IMAGES_NAME = re.compile(r"(?P<prefix>.*?)[-_.]?images[-_.]idx(?P<dimensions>[34])-ubyte(\.gz)?")
+FILE = re.compile(r"idx[1-4]-ubyte(\.gz)?$")
 GZIP_MAGIC = b"\x1f\x8b"
 LARGEST_HEADER = 4 + 4 * 4
 
 
+def knows(name: str) -> bool:
+    """Whether a file belongs to the format, by its name."""
+    return FILE.search(name) is not None or posixpath.basename(name) == CLASSES_FILE
+
+
 def find_idx(files: Files, names: Sequence[str]) -> Source | None:
     """The dataset, if image files in IDX format are among some names in a folder."""
-    images: dict[str, str] = {}
-    for name in names:
-        match = IMAGES_NAME.fullmatch(name)
-        if match:
-            prefix = match["prefix"] or "train"
-            # MNIST calls its test split t10k. The same file packed and unpacked side by side is one dataset.
-            images.setdefault("test" if prefix in {"t10k", "test"} else prefix, name)
-    if not images:
+    datasets: dict[str, dict[str, str]] = {}
+    for name in sorted(names):
+        if match := IMAGES_NAME.fullmatch(posixpath.basename(name)):
+            of, split = _dataset_and_split(match["prefix"])
+            # The same file packed and unpacked side by side is one.
+            datasets.setdefault(of, {}).setdefault(split, name)
+    if not datasets:
         return None
+    if len(datasets) > 1:
+        raise InputError(
+            f"{files} holds the IDX files of {len(datasets)} datasets ({named(sorted(datasets))}); put those of each "
+            "into a folder of its own and give one of them."
+        )
+    ((_, images),) = datasets.items()
     pairs = {
         split: (open_idx(files, name), open_idx(files, _labels_beside(files, name))) for split, name in images.items()
     }
     return array_source(str(files), pairs, class_names(files, names))
+
+
+def _dataset_and_split(prefix: str) -> tuple[str, str]:
+    """What the beginning of a name says, such as (emnist letters, train); MNIST calls its test split t10k."""
+    words = words_of(prefix)
+    splits = [split for split in map(split_word, words) if split]
+    return " ".join(word for word in words if not split_word(word)), splits[-1] if splits else TRAIN
 
 
 def _labels_beside(files: Files, images: str) -> str:

@@ -14,7 +14,8 @@ from storage.credentials import EITHER, REFUSAL
 from storage.datasets.files import Files
 from storage.datasets.labels import class_ids
 from storage.datasets.remote_files import WEB, remote_files
-from storage.datasets.source import FIRST_SPLIT, SPLIT_WORDS, ListedSource, Source, numbered, to_samples, train_first
+from storage.datasets.source import ListedSource, Source, numbered, to_samples, train_first
+from storage.datasets.splits import TRAIN, split_called
 from storage.datasets.web import read_web
 from storage.errors import BadImageError, InputError
 from storage.formats.arrays import LABEL_WORDS
@@ -38,8 +39,14 @@ DELIMITERS = {".csv": ",", ".tsv": "\t", ".parquet": ""}
 URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+")
 
 
-def find_list(files: Files, name: str) -> Source | None:
+def knows(name: str) -> bool:
+    """Whether a file belongs to the format, by its name."""
+    return name.endswith(tuple(DELIMITERS))
+
+
+def find_list(files: Files, names: Sequence[str]) -> Source | None:
     """The dataset, if a file is a list of images."""
+    (name,) = names
     suffix = next((suffix for suffix in DELIMITERS if name.endswith(suffix)), None)
     return None if suffix is None else ListSource(files, name, suffix)
 
@@ -56,7 +63,6 @@ class ListSource(ListedSource):
     """
 
     layout = None
-    ignored = 0
 
     def __init__(self, files: Files, name: str, suffix: str) -> None:
         self._files, self._name, self._suffix = files, name, suffix
@@ -79,7 +85,7 @@ class ListSource(ListedSource):
                 {
                     "key": path.cast(pa.string()).combine_chunks(),
                     "class_id": ids.combine_chunks(),
-                    "split": FIRST_SPLIT if split is None else _splits(split),
+                    "split": TRAIN if split is None else _splits(split),
                     "stamp": [self._stamp(name) for name in path.cast(pa.string()).to_pylist()],
                 }
             ]
@@ -137,5 +143,5 @@ def _place(path: str) -> str | None:
 def _splits(column: pa.ChunkedArray) -> pa.Array:
     """Names of splits, as other formats have them."""
     names = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    known = [SPLIT_WORDS.get(name.lower(), name) for name in names.dictionary.to_pylist()]
-    return pa.array(known, pa.string()).take(names.indices).fill_null(FIRST_SPLIT)
+    known = [split_called(name) for name in names.dictionary.to_pylist()]
+    return pa.array(known, pa.string()).take(names.indices).fill_null(TRAIN)

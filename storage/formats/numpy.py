@@ -1,6 +1,7 @@
 """NumPy files: `.npy` files beside each other, or `.npz` archives, with images and labels by their usual names."""
 
 import io
+import posixpath
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from storage.datasets.files import Files
 from storage.datasets.source import Source
 from storage.errors import InputError
-from storage.formats.arrays import array_source, class_names, find_arrays, named_pairs
+from storage.formats.arrays import CLASSES_FILE, array_source, class_names, named_pairs
 from storage.formats.rows import FileArray
 from storage.formats.unpacking import Unpacked
 
@@ -25,6 +26,11 @@ LOCAL_HEADER = 30  # bytes of a member's header in a zip file, before its name
 LENGTHS = slice(26, 30)  # in it, the lengths of the name and of what follows it
 
 
+def knows(name: str) -> bool:
+    """Whether a file belongs to the format, by its name."""
+    return name.endswith((".npy", ".npz")) or posixpath.basename(name) == CLASSES_FILE
+
+
 def find_numpy(files: Files, names: Sequence[str]) -> Source | None:
     """The dataset, if NumPy files of images and labels are among some names in a folder."""
     archives = [name for name in names if name.endswith(".npz")]
@@ -32,7 +38,7 @@ def find_numpy(files: Files, names: Sequence[str]) -> Source | None:
     for archive in archives:
         prefix = f"{archive.removesuffix('.npz')}/" if len(archives) > 1 else ""
         arrays |= {prefix + member: partial(_npz, files, archive, member) for member in _members(files, archive)}
-    if not arrays or (files.folders() and not find_arrays(arrays)):
+    if not arrays:
         return None
     pairs = {
         split: (arrays[images](), arrays[labels]())

@@ -1,60 +1,119 @@
-"""Which source an address names."""
+"""Which dataset an address names, and in which format it is."""
 
 import os
+import posixpath
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from storage.credentials import require_plain
 from storage.datasets.access import DEFAULT
 from storage.datasets.files import Files, LocalFiles
+from storage.datasets.findings import Finding, named
 from storage.datasets.known import DATASETS, known_folder
-from storage.datasets.source import SPLIT_WORDS, Source
+from storage.datasets.listing import Listing, list_dataset
+from storage.datasets.source import Source
 from storage.errors import InputError
-from storage.formats.cifar import find_cifar
+from storage.formats import cifar, hdf5, idx, numpy, parquet, tar, zarr
+from storage.formats import list as lists
 from storage.formats.digits import DigitsSource
 from storage.formats.folder import FolderSource
-from storage.formats.hdf5 import find_hdf5
-from storage.formats.idx import find_idx
-from storage.formats.list import find_list
-from storage.formats.numpy import find_numpy
-from storage.formats.parquet import find_parquet
-from storage.formats.tar import find_tar
-from storage.formats.zarr import find_zarr
 from storage.setting_groups import Access
+from storage.settings import Settings
 
-# Each looks at the names of the files in a folder, or at the one that was named, and gives a source if it knows them.
-FINDERS: Sequence[Callable[[Files, Sequence[str]], Source | None]] = (
-    find_zarr,
-    find_idx,
-    find_cifar,
-    find_parquet,
-    find_tar,
-    find_numpy,
-    find_hdf5,
-)
-INNER_FOLDERS = frozenset({*SPLIT_WORDS, "data", "default"})  # where the files of a dataset may lie instead
+DIGITS = "digits"
+FOLDERS, OUTER_FOLDERS = "folders", "outer-folders"
 
 
-def open_source(address: str, access: Access = DEFAULT) -> Source:
+class Format(NamedTuple):
+    """How datasets of a format are found.
+
+    Attributes
+    ----------
+    knows
+        Whether a file belongs to the format, by its name.
+    find
+        Opens the dataset of such files, given by their paths; None if they are no dataset. It raises InputError if
+        they are damaged, or lack something that a dataset must have.
+    together
+        Whether all files must lie in one folder, whose paths they are then given by.
+    """
+
+    knows: Callable[[str], bool]
+    find: Callable[[Files, Sequence[str]], Source | None]
+    together: bool = True
+
+
+# What a folder is as a whole comes before the class folders in it, and those before files that lie beside them.
+WHOLE: dict[str, Format] = {
+    "zarr": Format(zarr.knows, zarr.find_zarr),
+}
+FORMATS: dict[str, Format] = {
+    "idx": Format(idx.knows, idx.find_idx),
+    "cifar": Format(cifar.knows, cifar.find_cifar),
+    "parquet": Format(parquet.knows, parquet.find_parquet, together=False),
+    "tar": Format(tar.knows, tar.find_tar, together=False),
+    "numpy": Format(numpy.knows, numpy.find_numpy),
+    "hdf5": Format(hdf5.knows, hdf5.find_hdf5),
+}
+LISTS: dict[str, Format] = {"list": Format(lists.knows, lists.find_list)}  # only if the file itself is given
+NAMES = (FOLDERS, OUTER_FOLDERS, *WHOLE, *FORMATS, *LISTS)
+
+
+class Found(NamedTuple):
+    """A dataset, and the name of its format."""
+
+    format: str
+    source: Source
+
+
+def list_source(source: str, settings: Settings) -> tuple[Found, Listing]:
+    """Open and list the dataset that a user named.
+
+    Raises
+    ------
+    InputError
+        If there is nothing that can be read as a dataset, or it is damaged as a whole.
+    """
+    address = address_of(source)
+    found = find_source(address, settings.access, settings.reading.format)
+    listing = list_dataset(found.source, source, settings)
+    if address != source and source in {DIGITS, *DATASETS}:
+        text = f"Read the folder {address}. For the dataset that is known as {source}, run in another folder."
+        listing.findings.notes.append(Finding("folder of a known name", text, 1))
+    return found, listing
+
+
+def open_source(address: str, access: Access = DEFAULT, format_name: str | None = None) -> Source:
+    """Open the dataset at an address; see `find_source`."""
+    return find_source(address, access, format_name).source
+
+
+def find_source(address: str, access: Access = DEFAULT, format_name: str | None = None) -> Found:
     """Open the dataset at `address`: a known name, or a folder or file on this machine or at a URL.
 
     Parameters
     ----------
     address
-        Of the dataset.
+        As `address_of` gives it.
     access
-        What it may make this machine read.
+        What the dataset may make this machine read.
+    format_name
+        One of `NAMES`: the format, if it is known or the user chose it.
 
     Raises
     ------
     InputError
         If there is nothing there that can be read as a dataset, or the address holds what may be a password.
     """
-    if address == "digits":
-        return DigitsSource()
+    if address == DIGITS:
+        return Found(DIGITS, DigitsSource())
     require_plain(address)
+    if format_name not in {None, *NAMES}:
+        raise InputError(f"There is no format {format_name}; pass --format with one of {', '.join(NAMES)}.")
     try:
-        return _find(str(known_folder(address)) if address in DATASETS else address, access)
+        files, name = _place(str(known_folder(address)) if address in DATASETS else address, access)
+        return _of_folder(files, format_name) if name is None else _of_file(files, name, format_name)
     except FileNotFoundError:
         raise InputError(
             f"There is no dataset {address}: give a folder, a file, a URL, or a known name such as digits; "
@@ -65,23 +124,13 @@ def open_source(address: str, access: Access = DEFAULT) -> Source:
 
 
 def address_of(source: str) -> str:
-    """The address of a dataset as workers see it: paths are absolute, a trailing slash is dropped."""
-    if source == "digits" or source in DATASETS:
+    """The address of a dataset as workers see it: paths are absolute, and a trailing slash is dropped.
+
+    A folder or file of this name in the working directory comes before the known dataset of the same name.
+    """
+    if (source == DIGITS or source in DATASETS) and not os.path.exists(source):  # noqa: PTH110 - as below
         return source
     return source.rstrip("/") if "://" in source else os.path.abspath(source)  # noqa: PTH100 - keeps links as they are
-
-
-def _find(address: str, access: Access) -> Source:
-    files, name = _place(address, access)
-    names = _names(files) if name is None else [name]
-    for find in FINDERS:
-        source = find(files, names)
-        if source is not None:
-            return source
-    source = FolderSource(files) if name is None else find_list(files, name)
-    if source is None:
-        raise InputError(f"{address} is in no format that is known; eigenwave run --help names them.")
-    return source
 
 
 def _place(address: str, access: Access) -> tuple[Files, str | None]:
@@ -104,7 +153,62 @@ def _place(address: str, access: Access) -> tuple[Files, str | None]:
     return (LocalFiles(path, access), None) if path.is_dir() else (LocalFiles(path.parent, access), path.name)
 
 
-def _names(files: Files) -> list[str]:
-    names = files.names()
-    inner = [folder for folder in files.folders() if folder in INNER_FOLDERS]
-    return names + [f"{folder}/{name}" for folder in inner for name in files.names(folder)]
+def _of_file(files: Files, name: str, format_name: str | None) -> Found:
+    """The dataset in one file."""
+    formats = WHOLE | FORMATS | LISTS
+    for known in formats if format_name is None else [format_name]:
+        if known in formats and (format_name or formats[known].knows(name)):
+            source = formats[known].find(files, [name])
+            if source is not None:
+                return Found(known, source)
+    raise InputError(f"{files}/{name} is in no format that is known; docs/inputs.md names them.")
+
+
+def _of_folder(files: Files, format_name: str | None) -> Found:
+    """The dataset in a folder."""
+    top = files.names()
+    for known, each in WHOLE.items():
+        if format_name in {None, known}:
+            source = each.find(files, top)
+            if source is not None:
+                return Found(known, source)
+    folders = FolderSource(files, outermost=format_name == OUTER_FOLDERS)
+    if format_name in {FOLDERS, OUTER_FOLDERS}:
+        return Found(format_name, folders)
+    if format_name is None and len(folders.classes) > 1:
+        return Found(FOLDERS, folders)
+    return _of_files(files, folders, format_name)
+
+
+def _of_files(files: Files, folders: FolderSource, format_name: str | None) -> Found:
+    """The dataset that files other than images hold; if none does, that of the images."""
+    found: list[tuple[Found, list[str]]] = []
+    reasons = []
+    for known in FORMATS if format_name is None else [format_name]:
+        mine = [name for name in folders.others if known in FORMATS and FORMATS[known].knows(name)]
+        try:
+            source = _opened(files, mine, FORMATS[known]) if mine else None
+        except InputError as error:
+            reasons.append(error)
+        else:
+            found += [(Found(known, source), mine)] if source else []
+    if len(found) > 1:
+        read = ", ".join(f"as {each.format} ({named(mine)})" for each, mine in found)
+        raise InputError(f"{files} can be read in {len(found)} ways: {read}. Pass --format to choose one.")
+    if found:
+        ((chosen, mine),) = found
+        folders.report_beside(chosen.source.findings, mine)
+        return chosen
+    if folders.images and format_name is None:
+        return Found(FOLDERS, folders)
+    if reasons:
+        raise reasons[0]
+    what = f"no files of the format {format_name}" if format_name else "no images, and no files that hold images"
+    raise InputError(f"{files} holds {what}; docs/inputs.md shows what datasets look like.")
+
+
+def _opened(files: Files, mine: Sequence[str], each: Format) -> Source | None:
+    folders = {posixpath.dirname(name) for name in mine}
+    if each.together and len(folders) == 1 and (folder := folders.pop()):
+        return each.find(files.inside(folder), [posixpath.basename(name) for name in mine])
+    return each.find(files, mine)

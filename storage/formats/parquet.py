@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from storage.datasets.files import Files
 from storage.datasets.labels import class_ids
-from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, split_of, to_samples, train_first
+from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, to_samples, train_first
+from storage.datasets.splits import split_of
 from storage.errors import BadImageError, InputError
 from storage.formats.arrays import IMAGE_WORDS, LABEL_WORDS
 
@@ -26,6 +27,11 @@ GONE = BadImageError("unreadable", "the file does not have this row any more")
 LABEL_COLUMNS = ("label", "labels", "fine_label")
 
 Int64 = npt.NDArray[np.int64]
+
+
+def knows(name: str) -> bool:
+    """Whether a file belongs to the format, by its name."""
+    return name.endswith(".parquet")
 
 
 def find_parquet(files: Files, names: Sequence[str]) -> Source | None:
@@ -80,7 +86,6 @@ class ParquetSource(ListedSource):
     """
 
     layout = None
-    ignored = 0
 
     def __init__(self, files: Files, paths: Sequence[str], column: str, schema: pa.Schema) -> None:
         self._files = files

@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.datasets.files import Files
+from storage.datasets.findings import Tally
 from storage.datasets.labels import class_ids
 from storage.datasets.ranges import read_ranges
-from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, numbered, split_of, to_samples, train_first
+from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, numbered, to_samples, train_first
+from storage.datasets.splits import split_of
 from storage.errors import BadImageError, InputError
 from storage.formats.tar_cache import Label, Labelled, kept
 from storage.formats.tar_index import Member, tar_members
@@ -29,6 +31,11 @@ LABEL_SUFFIXES = frozenset({".cls", ".json"})
 LABEL_BYTES = 2**16  # of a file with a label, at most
 READ_AHEAD = 2**14
 LINK = "a link in a tar file, which is not followed"
+
+
+def knows(name: str) -> bool:
+    """Whether a file belongs to the format, by its name."""
+    return name.endswith((".tar", ".tar.gz", ".tgz"))
 
 
 def find_tar(files: Files, names: Sequence[str]) -> Source | None:
@@ -53,19 +60,14 @@ class TarSource(ListedSource):
 
     def __init__(self, files: Files, shards: Sequence[str]) -> None:
         self._files, self._shards = files, sorted(shards)
-        self._ignored = 0
-
-    @property
-    def ignored(self) -> int:
-        """Members that are neither images nor labels."""
-        self.samples()
-        return self._ignored
+        self._others = Tally()
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
         """The different labels; and all images, train first, in the order of the tar files and their members."""
         labels: list[pa.Array] = []
         found = numbered(to_samples(self._batches(labels)))
+        self.findings.ignore("other files", self._others, "member that is no image and no label")
         classes, ids = class_ids(_of_one_type(labels), None, lambda row: f"{self._files}/{found['key'][row]}")
         return classes, train_first(found.set_column(found.column_names.index("class_id"), "class_id", ids))
 
@@ -87,7 +89,8 @@ class TarSource(ListedSource):
     def _is_image(self, member: Member) -> bool:
         """Whether the name says so; counts the others."""
         image = _suffix(member) in SUFFIXES
-        self._ignored += not image
+        if not image:
+            self._others.add(member.name)
         return image
 
     def _labelled(self, shard: str, stamp: bytes | None) -> Iterator[Labelled]:

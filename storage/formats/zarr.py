@@ -21,6 +21,11 @@ CODECS = frozenset(
 )
 
 
+def knows(name: str) -> bool:
+    """Whether a file is that of a Zarr group, by its name."""
+    return name == METADATA
+
+
 def find_zarr(files: Files, names: Sequence[str]) -> Source | None:
     """The dataset, if a folder is a Zarr group."""
     if METADATA not in names and not _is_version_2(files, names):

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from storage.datasets.findings import Finding, Findings, counted
+from storage.datasets.listing import Listing
 from storage.datasets.source import Source, intact
-from storage.errors import BadImageError, EigenwaveError, InputError
+from storage.errors import BadImageError, EigenwaveError
 from storage.formats.arrays import ArraySource
-from storage.formats.open import address_of, open_source
+from storage.formats.open import address_of, list_source, open_source
 from storage.pixels.images import ImageForm
 from storage.pixels.payloads import decode, is_gray, look
 from storage.setting_groups import Access
@@ -66,8 +68,8 @@ class SourceCheck:
 
     Attributes
     ----------
-    source, images, ignored
-        Address of the dataset, number of images, and number of skipped files.
+    source, images
+        Address of the dataset, and number of images that a run would use.
     classes
         Number of images of each class in each split.
     looked
@@ -78,20 +80,22 @@ class SourceCheck:
         Keys and class ids of the samples, in their order.
     run
         Plan and cost of a run, or None if it would be refused.
+    findings
+        What was noticed in the dataset, and what is not read.
     problems
         Reasons why a run would fail; empty if it would not.
     """
 
     source: str
     images: int
-    ignored: int
     classes: dict[str, dict[str, int]]
     looked: Look
     duplicates: Duplicates
     keys: pa.ChunkedArray
     class_ids: pa.ChunkedArray
     run: dict[str, Any] | None
-    problems: list[str]
+    findings: Findings
+    problems: list[Finding]
 
 
 def check_source(source: str, settings: Settings) -> SourceCheck:
@@ -102,16 +106,13 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
     InputError
         If the dataset cannot be read at all.
     """
-    address = address_of(source)
-    opened = open_source(address, settings.access)
-    samples = opened.samples()
-    if not len(samples):
-        raise InputError(f"{source} holds no images; {opened.ignored} files there have no ending of an image format.")
+    found, listing = list_source(source, settings)
+    samples = listing.samples
     looked = Look()
-    if isinstance(opened, ArraySource):
-        looked.notes += opened.notes
+    if isinstance(found.source, ArraySource):
+        looked.notes += found.source.notes
     digests = bytearray()
-    for piece in _looks(address, samples, settings):
+    for piece in _looks((address_of(source), found.format), samples, settings):
         digests += piece.digests
         looked.modes += piece.modes
         looked.sizes += piece.sizes
@@ -125,25 +126,25 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
         # The bad images were already counted above.
         run = _estimate(source, settings.but(max_bad_fraction=1.0), looked.seconds)
     except EigenwaveError as error:
-        problems.append(str(error))
+        problems.append(Finding("refused", str(error), len(samples)))
     return SourceCheck(
         source=source,
         images=len(samples),
-        ignored=opened.ignored,
-        classes=_by_class(opened, samples),
+        classes=_by_class(listing),
         looked=looked,
         duplicates=duplicates,
         keys=samples["key"],
         class_ids=samples["class_id"],
         run=run,
+        findings=listing.findings + _decoding_notes(looked),
         problems=problems,
     )
 
 
-def _looks(address: str, samples: pa.Table, settings: Settings) -> Iterator[Look]:
+def _looks(place: tuple[str, str], samples: pa.Table, settings: Settings) -> Iterator[Look]:
     """Yield the findings on each piece of the dataset, in order."""
     pieces = (
-        (address, samples.take(np.arange(start, min(start + AT_ONCE, len(samples)))), settings)
+        (place, samples.take(np.arange(start, min(start + AT_ONCE, len(samples)))), settings)
         for start in range(0, len(samples), AT_ONCE)
     )
     processes = settings.execution.workers or os.cpu_count() or 1
@@ -169,10 +170,10 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
             pool.shutdown(cancel_futures=True)
 
 
-def look_at(address: str, samples: pa.Table, settings: Settings) -> Look:
-    """Decode some images."""
+def look_at(place: tuple[str, str], samples: pa.Table, settings: Settings) -> Look:
+    """Decode some images of the dataset at a place: its address, and the name of its format."""
     start = time.process_time()
-    source, look_ = _source(address, settings.access), Look()
+    source, look_ = _source(*place, settings.access), Look()
     digests = bytearray()
     for key, payload in zip(samples["key"].to_pylist(), source.read(samples), strict=True):
         digests += image_digest(payload)
@@ -194,27 +195,34 @@ def _decode(source: Source, payload: bytes, looked: Look, value_range: tuple[flo
 
 
 @lru_cache(maxsize=1)
-def _source(address: str, access: Access) -> Source:
-    return open_source(address, access)
+def _source(address: str, format_name: str, access: Access) -> Source:
+    return open_source(address, access, format_name)
 
 
-def _problems(images: int, looked: Look, duplicates: Duplicates, settings: Settings) -> list[str]:
+def _decoding_notes(looked: Look) -> Findings:
+    return Findings(notes=[Finding("decoded images", text, count) for text, count in looked.notes.most_common()])
+
+
+def _problems(images: int, looked: Look, duplicates: Duplicates, settings: Settings) -> list[Finding]:
     problems = []
     if len(looked.bad) > settings.dataset.max_bad_fraction * images:
-        problems.append(
+        text = (
             f"{len(looked.bad)} of {images} images cannot be used, more than --max-bad-fraction "
             f"{settings.dataset.max_bad_fraction} allows."
         )
+        problems.append(Finding("bad images", text, len(looked.bad)))
     if duplicates.images and settings.dataset.duplicates == "refuse":
-        problems.append(f"{duplicates.images} images repeat others, which --duplicates refuse does not allow.")
+        repeats = "repeats another" if duplicates.images == 1 else "repeat others"
+        text = f"{counted(duplicates.images, 'image')} {repeats}, which --duplicates refuse does not allow."
+        problems.append(Finding("repeated images", text, duplicates.images))
     return problems
 
 
-def _by_class(source: Source, samples: pa.Table) -> dict[str, dict[str, int]]:
-    counted = samples.group_by(["split", "class_id"]).aggregate([([], "count_all")]).to_pylist()
-    found: dict[str, dict[str, int]] = {name: {} for name in source.classes}
-    for row in counted:
-        found[source.classes[row["class_id"]]][row["split"]] = row["count_all"]
+def _by_class(listing: Listing) -> dict[str, dict[str, int]]:
+    counts = listing.samples.group_by(["split", "class_id"]).aggregate([([], "count_all")]).to_pylist()
+    found: dict[str, dict[str, int]] = {name: {} for name in listing.classes}
+    for row in counts:
+        found[listing.classes[row["class_id"]]][row["split"]] = row["count_all"]
     return found
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.datasets.findings import Findings
 from storage.datasets.source import bad_images, probe
 from storage.errors import InputError
-from storage.formats.open import address_of, open_source
+from storage.formats.open import list_source
 from storage.settings import Settings
 from tasks.planning.cost import Cost
 from tasks.planning.limits import allowed, require_few
@@ -59,14 +60,17 @@ class Outlook(Estimate):
         Class names and samples of the dataset.
     fitted_split
         Split that patterns are fitted on.
-    ignored
-        Number of skipped files.
+    format
+        Name of the dataset's format.
+    findings
+        What was noticed in the dataset, and what is not read.
     """
 
     classes: tuple[str, ...]
     samples: pa.Table
     fitted_split: str
-    ignored: int
+    format: str
+    findings: Findings
 
 
 def plan_run(source: str, settings: Settings) -> Outlook:
@@ -79,15 +83,12 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     EigenwaveError
         If too many images have headers that cannot be read.
     """
-    opened = open_source(address_of(source), settings.access)
-    samples = opened.samples()
-    if not len(samples):
-        raise InputError(f"{source} holds no images; {opened.ignored} files there have no ending of an image format.")
-    fitted_split = samples["split"][0].as_py()
+    (format_name, opened), listing = list_source(source, settings)
+    samples, fitted_split = listing.samples, listing.fitted_split
     labels = samples.filter(pc.equal(samples["split"].cast(pa.string()), fitted_split))["class_id"]
     if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
         raise InputError(
-            f"{source} has images of only one class ({opened.classes[labels[0].as_py()]}, split {fitted_split}); "
+            f"{source} has images of only one class ({listing.classes[labels[0].as_py()]}, split {fitted_split}); "
             "association needs two or more."
         )
     looked = probe(opened, samples)
@@ -100,17 +101,18 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     size = settings.coefficients.size
     width, height = (size, size) if size else _only_size(source, looked.sizes)
     shape = (height, width, looked.channels)
-    estimate = estimate_run(settings, len(samples), shape, len(opened.classes), fitted=len(labels))
+    estimate = estimate_run(settings, len(samples), shape, len(listing.classes), fitted=len(labels))
     try:
         require_memory(estimate.plan, settings.association.permutations, estimate.memory_limit)
     except ValueError as error:
         raise InputError(str(error)) from None
     return Outlook(
         **vars(estimate),
-        classes=opened.classes,
+        classes=listing.classes,
         samples=samples,
         fitted_split=fitted_split,
-        ignored=opened.ignored,
+        format=format_name,
+        findings=listing.findings,
     )
 
 

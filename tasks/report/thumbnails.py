@@ -29,7 +29,7 @@ def keep_thumbnails(job: Job) -> None:
     """Write the table `thumbnails`: exemplars, suspects, and held-out examples of some classes."""
     examples = set(_examples(job))
     rows = np.array(sorted(examples | set(_listed(job))), np.int64)
-    source = open_source(job.source, job.settings.access)
+    source = open_source(job.source, job.settings.access, job.format)
     kept: list[dict[str, Any]] = []
     for shard in np.unique(rows // job.plan.rows_per_shard).tolist():
         mine = job.plan.rows(shard)

@@ -3,7 +3,9 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,10 +28,17 @@ from tasks.run.rows import find_rows
 from tasks.statistics.relabelling import sample_ids
 
 DIGESTED_AT_ONCE = 2**16
+LOGGER = logging.getLogger(__name__)
 
 
-def begin_run(
-    source: str, settings: Settings, workspace: Workspace, run_id: str | None = None, outlook: Outlook | None = None
+def begin_run(  # noqa: PLR0913 - the last three are not needed
+    source: str,
+    settings: Settings,
+    workspace: Workspace,
+    run_id: str | None = None,
+    outlook: Outlook | None = None,
+    *,
+    tell: Callable[[str], None] = LOGGER.info,
 ) -> Job:
     """Begin a run, or continue the interrupted run with the same settings and samples.
 
@@ -45,6 +54,8 @@ def begin_run(
         Id of the run; by default that of the interrupted run, or a new one.
     outlook
         Result of `plan_run` for this source and these settings; by default it is computed here.
+    tell
+        Gets a sentence for each thing that was noticed in the dataset, or that is not read.
 
     Raises
     ------
@@ -53,6 +64,8 @@ def begin_run(
     """
     source = address_of(source)
     outlook = outlook or plan_run(source, settings)
+    for finding in outlook.findings:
+        tell(finding.text)
     layout = Layout(source, outlook.fitted_split, outlook.classes, outlook.plan, _digest(outlook.samples))
     rows = find_rows(workspace, settings, layout, outlook.samples)
     plan = outlook.plan.keeping(rows.rows_per_shard, rows.masked, _last_fitted(rows.samples, outlook.fitted_split))
@@ -74,6 +87,7 @@ def begin_run(
         settings=settings,
         plan=plan,
         fitted_split=layout.fitted_split,
+        format=outlook.format,
         warm_start=layout.warm_start,
         rows_of=layout.rows_of,
         compared_with=layout.compared_with,

@@ -36,6 +36,8 @@ class Job:
         Settings and plan of the run.
     fitted_split
         Split that patterns are fitted on.
+    format
+        Name of the dataset's format, so that workers need not find it again.
     warm_start
         Folder of a finished run whose patterns the decomposition starts from, or None.
     rows_of
@@ -54,6 +56,7 @@ class Job:
     settings: Settings
     plan: Plan
     fitted_split: str
+    format: str
     warm_start: str | None
     rows_of: str | None
     compared_with: str | None

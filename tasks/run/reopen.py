@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError
-from storage.formats.open import open_source
+from storage.formats.open import list_source
 from storage.runs.manifest import Manifest
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
@@ -33,6 +33,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
     """
     # Read every image again, since stored stamps and digests may be damaged.
     settings, layout = Settings.model_validate(manifest.settings | {"rehash": True}), manifest.layout
+    found, listing = list_source(manifest.source, settings)
     job = Job(
         source=manifest.source,
         folder=str(workspace.folder),
@@ -40,6 +41,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
         settings=settings,
         plan=Plan(**vars(layout.plan)),
         fitted_split=manifest.fitted_split,
+        format=found.format,
         warm_start=layout.warm_start,
         rows_of=layout.rows_of,
         compared_with=None,
@@ -47,7 +49,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
         runs=FOLDER,
     )
     remove_folder(job.paths.folder)
-    samples = open_source(job.source, job.settings.access).samples()
+    samples = listing.samples
     if job.rows_of:
         samples = ordered_as(samples, RunPaths(open_path(job.rows_of)))
     lay_out(job, samples, (settings.result_part().encode(), layout.encoded()))

@@ -63,7 +63,7 @@ def finish_transform(job: Job, result: FirstPass) -> None:
 
 def _mean_of_some(job: Job) -> Float64:
     """Return the mean coefficients of a few evenly spaced fitted images, or zeros if none of them can be used."""
-    source = open_source(job.source, job.settings.access)
+    source = open_source(job.source, job.settings.access, job.format)
     samples = _some_fitted(job)
     total, count = np.zeros(job.plan.coefficients), 0
     for _, coefficients, _ in transformed_blocks(job, source, source.read(samples), len(samples)):

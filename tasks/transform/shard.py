@@ -128,13 +128,13 @@ def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, 
 
 
 def _source(job: Job) -> Source:
-    return _opened(job.source, job.settings.access, job.attempt)
+    return _opened(job.source, job.settings.access, job.format, job.attempt)
 
 
 @lru_cache(maxsize=1)
-def _opened(address: str, access: Access, attempt: str) -> Source:  # noqa: ARG001 - part of the cache's key
+def _opened(address: str, access: Access, format_name: str, attempt: str) -> Source:  # noqa: ARG001 - part of the cache's key
     """Open the dataset once per attempt, since it may have changed since the last one."""
-    return open_source(address, access)
+    return open_source(address, access, format_name)
 
 
 def _transformed(

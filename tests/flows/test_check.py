@@ -26,7 +26,8 @@ def test_check_tells_people_what_is_there_and_what_is_wrong(eigenwave, spoilt):
         "class train cat 12 dog 12 fish 0 3 classes 24",
         "modes RGB (23)",
         "sizes 8 x 8 (23)",
-        "passed over 1 files",
+        "not read 1 files or images",
+        "Skipped 1 file without the ending of an image: .txt (1).",
         "bad 1 of 24 images",
         "repeated 1 images have the bytes of an earlier one, 1 of them under another class",
         "cat/000.png empty the file has no bytes",
@@ -46,15 +47,17 @@ def test_check_gives_everything_as_json(eigenwave, spoilt):
     assert found["bad"] == [{"key": "cat/000.png", "reason": "empty", "detail": "the file has no bytes"}]
     assert found["duplicates"]["groups"] == [{"keys": ["cat/001.png", "dog/001.png"], "classes": ["cat", "dog"]}]
     assert found["run"]["images"] == 24
-    assert found["problems"] == []
+    assert found["problems"] == found["warnings"] == found["notes"] == []
+    skipped = "Skipped 1 file without the ending of an image: .txt (1)."
+    assert found["ignored"] == [{"kind": "other files", "text": skipped, "count": 1}]
 
 
 def test_what_a_run_would_refuse_is_a_problem(eigenwave, spoilt):
     write_images(spoilt / "dog" / "large", shape=(9, 9, 3), classes=("x",), count=1)
     printed = eigenwave("check", spoilt, "--json", "--duplicates", "refuse", "--max-bad-fraction", "0.1")
     assert printed.returncode == 1
-    repeated, sizes = json.loads(printed.stdout)["problems"]
-    assert repeated == "1 images repeat others, which --duplicates refuse does not allow."
+    repeated, sizes = (problem["text"] for problem in json.loads(printed.stdout)["problems"])
+    assert repeated == "1 image repeats another, which --duplicates refuse does not allow."
     assert "different sizes: 8 x 8 (23), 9 x 9 (1)" in sizes
     assert eigenwave("check", spoilt / "nowhere").returncode == 2
 

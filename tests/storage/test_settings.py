@@ -95,6 +95,11 @@ CHANGED_RESULT = """{
   ]
 }"""
 OTHERS = {"transform": "modulus", "energy": 0.9}  # what does not go together with those of CHANGED
+OTHERS |= {
+    "format": "folders",
+    "split": "val",
+    "join_classes": "casefold",
+}  # of a group that is written as far as chosen
 
 
 def test_layers_override_each_other(tmp_path, monkeypatch):

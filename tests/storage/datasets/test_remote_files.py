@@ -81,13 +81,13 @@ def test_what_a_tar_file_holds_is_kept_until_it_changes(bucket, images, tmp_path
     monkeypatch.setattr(source_remote, "settled_before", lambda: time.time() + 60)
     upload(FORMATS["tar-of-folders"](tmp_path / "data", images), bucket)
     source = open_source(bucket)
-    samples, ignored = source.samples(), source.ignored
+    samples, ignored = source.samples(), source.findings
     (kept, *others) = (tmp_path / "cache" / "tar").iterdir()
     assert len(others) == 1  # a file for each of two shards
 
     requests = Requests(monkeypatch)
     again = open_source(bucket)
-    assert (again.samples(), again.classes, again.ignored) == (samples, source.classes, ignored)
+    assert (again.samples(), again.classes, again.findings) == (samples, source.classes, ignored)
     assert not requests.made["get_range"]
 
     kept.write_bytes(kept.read_bytes()[:-30])

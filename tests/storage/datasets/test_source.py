@@ -70,7 +70,10 @@ def test_folder_without_splits_is_for_training_and_counts_other_files(class_fold
     assert {split for _, _, split in rows_of(source)} == {"train"}
     assert len(source.samples()) == 24
     assert ("cat/more/first.PNG", 0, "train") in rows_of(source)
-    assert source.ignored == 1
+    assert [(found.kind, found.count) for found in source.findings.ignored] == [("other files", 1), ("hidden files", 1)]
+    assert [found.text for found in source.findings.notes] == [
+        "1 image in folders inside a class folder belong to that class (such as cat/more)."
+    ]
 
 
 def test_folder_keeps_empty_classes_and_names_dangling_links(class_folders):
@@ -99,14 +102,8 @@ def test_odd_names_of_files_and_classes_round_trip(class_folders, name, key):
     assert key in source.classes
 
 
-def test_folder_that_mixes_splits_and_classes_is_refused(class_folders):
-    (class_folders / "train").mkdir()
-    with pytest.raises(InputError, match="split folders train and beside them cat, dog"):
-        open_source(str(class_folders))
-
-
-def test_folder_without_class_folders_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no class folders"):
+def test_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no images, and no files that hold images"):
         open_source(str(tmp_path))
 
 
@@ -182,7 +179,8 @@ def test_probe_finds_colour_and_sizes_and_passes_over_bad_images(tmp_path):
     write_images(tmp_path / "data", shape=(8, 6), count=3)
     source = open_source(str(tmp_path / "data"))
     assert probe(source, source.samples()).channels == 1
-    write_images(tmp_path / "data" / "more", shape=(5, 5, 3), count=1)
+    for name in ("cat", "dog"):
+        write_images(tmp_path / "data" / name, classes=(f"more-{name}",), shape=(5, 5, 3), count=1)
     (tmp_path / "data" / "cat" / "bad.png").write_bytes(b"no")
     source = open_source(str(tmp_path / "data"))
     looked = probe(source, source.samples())

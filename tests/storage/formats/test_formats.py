@@ -30,7 +30,7 @@ def test_every_format_gives_the_same_samples(name, source, images):
     assert samples["class_id"].to_pylist() == [image.label for image in images]
     assert samples["split"].to_pylist() == [image.split for image in images]
     assert len(set(samples["key"].to_pylist())) == len(images)
-    assert source.ignored == 0
+    assert not list(source.findings)
     assert (source.layout is None) == (name in ENCODED)
 
 

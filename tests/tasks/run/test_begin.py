@@ -11,10 +11,8 @@ from tasks.run.begin import begin_run
 @pytest.mark.parametrize("known", [False, True])
 def test_a_dataset_that_was_looked_at_is_not_listed_again(class_folders, tmp_path, monkeypatch, known):
     outlook = module.plan_run(str(class_folders), Settings()) if known else None
-    opened, open_source = [], module.open_source
-    monkeypatch.setattr(
-        module, "open_source", lambda address, access: opened.append(address) or open_source(address, access)
-    )
+    opened, list_source = [], module.list_source
+    monkeypatch.setattr(module, "list_source", lambda *words: opened.append(words[0]) or list_source(*words))
     workspace = Workspace(tmp_path / "workspace")
     workspace.prepare()
     job = begin_run(str(class_folders), Settings(), workspace, outlook=outlook)

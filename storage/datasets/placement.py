@@ -1,0 +1,296 @@
+"""Which split and class each folder of images means: decided from the names of folders alone, whatever they lie in.
+
+A folder is a path with forward slashes; its images are counted, not listed. Files on a disk, objects in a bucket and
+members of an archive are placed alike.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from storage.datasets.findings import named
+from storage.datasets.splits import TRAIN, in_order, split_named, words_of
+from storage.errors import InputError
+
+# Folders between a class and its images, and folders whose images describe other images.
+HOLDERS = frozenset({"image", "images", "imgs", "img", "jpg", "jpeg", "jpegs", "png", "pngs", "pictures", "photos"})
+DESCRIBING = frozenset({"mask", "masks", "segmentation", "segmentations", "annotations", "annotation", "trimaps"})
+ASIDE = frozenset({"old", "backup", "backups", "bak", "archive", "trash", "deleted", "tmp", "temp", "copy"})
+NO_CLASS = frozenset({"test", "testing", "val", "validation"})  # no class is called so, though one may be called train
+
+Why = Literal["", "loose images", "images beside the splits", "masks", "copies"]
+
+
+class Place(NamedTuple):
+    """What a folder's own images are.
+
+    Attributes
+    ----------
+    split, label
+        Their split and class; no class means that they have no label.
+    why
+        Why they are not read; empty if they are.
+    """
+
+    split: str
+    label: str | None
+    why: Why = ""
+
+
+@dataclass
+class Folder:
+    """A folder in which images lie, at some depth."""
+
+    name: str
+    path: str
+    images: int = 0
+    inside: dict[str, "Folder"] = field(default_factory=dict)
+
+    @cached_property
+    def leaves(self) -> frozenset[str]:
+        """Folders below this one that hold images themselves, by their path from here."""
+        start = len(self.path) + 1 if self.path else 0
+        return frozenset(folder.path[start:] for folder in self.walk() if folder.images and folder is not self)
+
+    def walk(self) -> Iterator["Folder"]:
+        """The folder itself and all below it."""
+        waiting = [self]
+        while waiting:
+            folder = waiting.pop()
+            yield folder
+            waiting += folder.inside.values()
+
+    @property
+    def folders(self) -> list["Folder"]:
+        """The folders directly inside, by name."""
+        return [self.inside[name] for name in sorted(self.inside)]
+
+
+class Placement(NamedTuple):
+    """Where all images belong.
+
+    Attributes
+    ----------
+    places
+        Of the images in each folder.
+    bases
+        Folders whose folders are classes.
+    """
+
+    places: dict[str, Place]
+    bases: list[str]
+
+
+def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = False) -> Placement:
+    """Split and class of the images in each folder.
+
+    Parameters
+    ----------
+    images
+        Images that lie directly in each folder; the folder of all is the empty path.
+    where
+        To name the dataset to users.
+    outermost
+        Whether the user said that the outermost folders are the classes.
+
+    Raises
+    ------
+    InputError
+        If the folders can be read in two ways; the sentence names both.
+    """
+    root, made = _grown(images), Placement({}, [])
+    if outermost:
+        _place_classes(root, TRAIN, made)
+        return made
+    base = _base(root, where)
+    splits = _splits(base, where)
+    inner = {} if splits else _inner_splits(base)
+    if splits:
+        for split, folders in _by_split(splits).items():
+            known = {place.label for place in made.places.values() if place.label is not None}
+            for folder in folders:
+                _place_group(_inner(folder, known), split, made)
+        _unlabel_unknown(made.places)
+    elif inner:
+        for folder in base.folders:
+            for part in folder.folders:
+                _put(part, inner[part.name], folder.name, made.places)
+    else:
+        _refuse_two_readings(base, where)
+        _place_group(base, TRAIN, made)
+    outside: Why = "images beside the splits" if splits else "loose images"
+    return Placement({path: made.places.get(path) or Place(TRAIN, None, outside) for path in images}, made.bases)
+
+
+def _grown(images: Mapping[str, int]) -> Folder:
+    """The folders as a tree; only those in which images lie."""
+    root = Folder("", "")
+    for path in sorted(images):
+        folder = root
+        for name in path.split("/") if path else ():
+            if name not in folder.inside:
+                folder.inside[name] = Folder(name, f"{folder.path}/{name}" if folder.path else name)
+            folder = folder.inside[name]
+        folder.images = images[path]
+    return root
+
+
+def _base(root: Folder, where: str) -> Folder:
+    """The folder whose folders are splits or classes: the outermost one that holds more than a single folder."""
+    folder = _inner(root)
+    if _splits(folder, where):
+        return folder
+    below = [inner for inner in _topmost(folder, where) if inner is not folder]
+    if len(below) > 1:
+        names = named([inner.path for inner in below])
+        raise InputError(f"{where} holds {len(below)} datasets with splits of their own: {names}. Give one of them.")
+    return below[0] if below else folder
+
+
+def _topmost(folder: Folder, where: str) -> Iterator[Folder]:
+    """Folders whose folders are splits of class folders, none of them inside another."""
+    waiting = [folder]
+    while waiting:
+        each = waiting.pop(0)
+        if any(inner.inside for inner in _splits(each, where).values()):
+            yield each
+        else:
+            waiting += each.folders
+
+
+def _inner(folder: Folder, known: Collection[str] = ()) -> Folder:
+    """The folder itself, or the one folder in it if that is nothing but a wrapper around others, and no known class."""
+    while not folder.images:
+        inside = [inner for name, inner in folder.inside.items() if not _describes(name, folder)]
+        if len(inside) != 1 or not inside[0].inside or _holders(inside[0].inside) or inside[0].name in known:
+            break
+        if split_named(inside[0].name) and not split_named(folder.name):
+            break
+        folder = inside[0]
+    return folder
+
+
+def _holders(names: Mapping[str, Folder]) -> bool:
+    """Whether folders hold a class's images and what describes them, and are no classes themselves."""
+    lower = {name.lower() for name in names}
+    return bool(lower & HOLDERS) and lower <= HOLDERS | DESCRIBING
+
+
+def _splits(folder: Folder, where: str) -> dict[str, Folder]:
+    """The folders in a folder that are splits, by name; none if a class may be called like one."""
+    like = {name: inner for name, inner in folder.inside.items() if split_named(name)}
+    others = [inner for name, inner in folder.inside.items() if name not in like]
+    deep = [inner for inner in like.values() if inner.inside and not _holders(inner.inside)]
+    if not like or not others:
+        return like
+    if not deep:
+        alike = any(other.leaves == inner.leaves for other in others for inner in like.values())
+        if alike and len(others) > 1 and (held := [name for name in like if name.lower() in NO_CLASS]):
+            raise InputError(_either(where, folder, held[0]))
+        return {} if alike else like
+    same = [other for other in others if other.leaves == deep[0].leaves and not _aside(other)]
+    if same and len(like) == 1:
+        raise InputError(_either(where, folder, deep[0].name))
+    return like
+
+
+def _either(where: str, folder: Folder, name: str) -> str:
+    path = folder.inside[name].path
+    return (
+        f"{where} can be read in two ways: it holds {named(sorted(folder.inside))}, which are alike. If {name} is a "
+        f"class, pass --format outer-folders; if it is a split, move it away or give {path} alone."
+    )
+
+
+def _by_split(splits: Mapping[str, Folder]) -> dict[str, list[Folder]]:
+    """Folders of each split, train first."""
+    found: dict[str, list[Folder]] = {}
+    for name in sorted(splits):
+        found.setdefault(split_named(name) or name, []).append(splits[name])
+    return {split: found[split] for split in sorted(found, key=in_order)}
+
+
+def _place_group(folder: Folder, split: str, made: Placement) -> None:
+    """The images of a split: folders are classes, or there are none and the images have no labels."""
+    if not folder.inside or (_holders(folder.inside) and not any(inner.inside for inner in folder.folders)):
+        for inner in folder.walk():
+            described = inner is not folder and _describes(inner.name, folder)
+            made.places[inner.path] = Place(split, None, "masks" if described else "")
+    else:
+        _place_classes(folder, split, made)
+
+
+def _place_classes(base: Folder, split: str, made: Placement) -> None:
+    made.bases.append(base.path)
+    made.places[base.path] = Place(split, None, "loose images")
+    for folder in base.folders:
+        copied = set(folder.inside) & set(base.inside) - {folder.name}
+        copies = len(copied) > 1 or (copied and _aside(folder))
+        if copies or _describes(folder.name, base):
+            why: Why = "copies" if copies else "masks"
+            made.places.update((inner.path, Place(split, None, why)) for inner in folder.walk())
+        else:
+            _put(folder, split, folder.name, made.places)
+
+
+def _put(folder: Folder, split: str, label: str, placed: dict[str, Place]) -> None:
+    """A folder of a class, with all folders in it but those of masks beside images."""
+    placed[folder.path] = Place(split, label)
+    for name, inner in folder.inside.items():
+        place = Place(split, None, "masks") if _describes(name, folder) else Place(split, label)
+        placed.update((each.path, place) for each in inner.walk())
+
+
+def _describes(name: str, folder: Folder) -> bool:
+    """Whether a folder in another holds masks of the images beside it."""
+    return name.lower() in DESCRIBING and _holders(folder.inside)
+
+
+def _aside(folder: Folder) -> bool:
+    return bool(set(words_of(folder.name)) & ASIDE)
+
+
+def _unlabel_unknown(placed: dict[str, Place]) -> None:
+    """A split whose one folder is no class of the training split has no labels, as in test/unknown/1.png."""
+    classes: dict[str, set[str]] = {}
+    for place in placed.values():
+        if place.label is not None:
+            classes.setdefault(place.split, set()).add(place.label)
+    known = classes.get(TRAIN, set())
+    for split, labels in classes.items():
+        if split != TRAIN and len(known) > 1 and len(labels) == 1 and not labels & known:
+            for path, place in placed.items():
+                if place.split == split and place.label in labels:
+                    placed[path] = Place(split, None)
+
+
+def _inner_splits(base: Folder) -> dict[str, str]:
+    """Splits by the names of folders if each class holds them, as in cat/train/1.png; else nothing."""
+    names = {name for folder in base.inside.values() for name in folder.inside}
+    named = {name: split for name in names if (split := split_named(name))}
+    everywhere = all(folder.inside and not folder.images for folder in base.inside.values())
+    flat = not any(part.inside for folder in base.inside.values() for part in folder.inside.values())
+    return named if len(base.inside) > 1 and names and len(named) == len(names) and everywhere and flat else {}
+
+
+def _refuse_two_readings(base: Folder, where: str) -> None:
+    """Folders that hold folders of the same names may be splits, or classes.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    holding = [folder for folder in base.folders if folder.inside and not _holders(folder.inside)]
+    counts = Counter(leaf for folder in holding for leaf in folder.leaves)
+    shared = sorted(leaf for leaf, count in counts.items() if count > 1)
+    if len(shared) < 2:  # noqa: PLR2004 - one may be a part of each class
+        return
+    outer = [folder.path for folder in holding if folder.leaves & set(shared)]
+    raise InputError(
+        f"{where} can be read in two ways: {named(outer)} hold the same folders {named(shared)}. If the outer "
+        "folders are the classes, pass --format outer-folders; if the inner ones are, give one of the outer folders, "
+        "or name them train and test."
+    )

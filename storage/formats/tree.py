@@ -1,0 +1,224 @@
+"""Datasets whose images lie in folders of their classes, on a disk, in a bucket or in an archive."""
+
+import posixpath
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.datasets.files import visible
+from storage.datasets.findings import Finding, Findings, Tally, counted, shown
+from storage.datasets.names import natural
+from storage.datasets.placement import HOLDERS, Place, Placement, place_folders
+from storage.datasets.source import LISTED_AT_ONCE, SAMPLES, ListedSource, numbered, train_first
+from storage.pixels.images import SUFFIXES
+from storage.tables.schemas import SPLIT
+
+NO_ENDING = "(no ending)"
+MANY = frozenset({".txt", ".xml", ".json"})  # files that may lie beside each image
+KEPT = 1000  # of them, whose paths are kept
+WHY = {
+    "loose images": "image outside the class folders",
+    "images beside the splits": "image in folders beside those of the splits",
+    "masks": "image in folders of masks",
+    "copies": "image in folders that repeat the class folders beside them",
+}
+
+
+class Entry(NamedTuple):
+    """A file of a tree.
+
+    Attributes
+    ----------
+    path
+        Where it lies, for deciding split and class.
+    key
+        The key of its sample.
+    offset, length, stamp
+        As in `storage.datasets.source.SAMPLES`.
+    """
+
+    path: str
+    key: str
+    offset: int | None
+    length: int | None
+    stamp: bytes | None
+
+
+class TreeSource(ListedSource):
+    """Images whose class and split are told by the folders that they lie in.
+
+    Parameters
+    ----------
+    where
+        To name the dataset to users.
+    outermost
+        Whether the outermost folders are the classes, whatever they are called.
+    """
+
+    layout = None
+
+    def __init__(self, where: str, *, outermost: bool = False) -> None:
+        self._where, self._outermost = where, outermost
+
+    @abstractmethod
+    def _entries(self) -> Iterator[Entry]:
+        """All files, hidden ones too, in any order."""
+
+    def _empty_folders(self, base: str, full: set[str]) -> list[str]:  # noqa: ARG002 - archives have none
+        """Names of folders directly in one that hold no files, so that none of them is in `full`."""
+        return []
+
+    @cached_property
+    def _walked(self) -> tuple["Walked", pa.Table]:
+        walked = Walked()
+        return walked, pa.Table.from_batches(walked.images(self._entries()), IMAGES)
+
+    @property
+    def images(self) -> int:
+        """Files with the ending of an image, whether they are read or not."""
+        return len(self._walked[1])
+
+    @property
+    def others(self) -> list[str]:
+        """Paths of files without the ending of an image, hidden ones apart."""
+        return sorted(self._walked[0].others)
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
+        """Class names in their natural order; and all images, train first, by class and key."""
+        walked, images = self._walked
+        counts = dict.fromkeys(walked.names, 0)
+        for entry in images["folder"].value_counts().to_pylist():
+            counts[walked.names[entry["values"]]] = entry["counts"]
+        placed = place_folders(counts, self._where, outermost=self._outermost)
+        self._report(walked, counts, placed)
+        labels = {place.label for place in placed.places.values() if place.label is not None}
+        for base in placed.bases:
+            labels |= set(self._empty_folders(base, walked.full))
+        classes = tuple(sorted(labels, key=natural))
+        return classes, _placed(images, [placed.places[name] for name in walked.names], classes)
+
+    def _report(self, walked: "Walked", counts: Mapping[str, int], placed: Placement) -> None:
+        tallies = {why: Tally() for why in WHY}
+        inside = Tally()
+        for folder, place in placed.places.items():
+            name = posixpath.basename(folder)
+            if place.why:
+                tallies[place.why].add(folder or "directly in the dataset", counts[folder])
+            elif place.label not in {None, name} and name.lower() not in HOLDERS:
+                inside.add(folder, counts[folder])
+        for why, tally in tallies.items():
+            self.findings.ignore(why, tally, WHY[why])
+        if inside.count:
+            text = f"{counted(inside.count, 'image')} in folders inside a class folder belong to that class"
+            self.findings.notes.append(Finding("nested folders", f"{text}{inside.examples}.", inside.count))
+        walked.report(self.findings)
+
+    def report_beside(self, findings: Findings, read: Collection[str]) -> None:
+        """Report all files but those that are read, as what lies beside a dataset in another format."""
+        walked, images = self._walked
+        walked.report(findings, read)
+        if len(images):
+            tally = Tally()
+            tally.add(images["key"][0].as_py(), len(images))
+            findings.ignore("images beside", tally, "image beside the files of the dataset")
+
+
+IMAGES = pa.schema(
+    {
+        "key": pa.string(),
+        "folder": pa.int32(),
+        "offset": pa.int64(),
+        "length": pa.int64(),
+        "stamp": SAMPLES.field("stamp").type,
+    }
+)
+
+
+class Walked:
+    """What one pass over the files of a tree finds: images in columns, all else as counts.
+
+    Attributes
+    ----------
+    folders
+        The number of each folder with images.
+    full
+        Folders in which files lie, and all around them.
+    hidden
+        Files whose name, or that of a folder around them, begins with a dot.
+    others
+        Paths of files without the ending of an image, as far as they are kept.
+    endings
+        All files without the ending of an image, by their ending.
+    """
+
+    def __init__(self) -> None:
+        self.folders: dict[str, int] = {}
+        self.full: set[str] = set()
+        self.hidden = Tally()
+        self.others: list[str] = []
+        self.endings: Counter[str] = Counter()
+
+    @property
+    def names(self) -> list[str]:
+        """Folders with images, by number."""
+        return list(self.folders)
+
+    def images(self, entries: Iterable[Entry]) -> Iterator[pa.RecordBatch]:
+        """The images among some files (schema `IMAGES`), some at a time."""
+        found = (entry for entry in entries if self._is_image(entry.path))
+        while some := list(islice(found, LISTED_AT_ONCE)):
+            columns = {name: [getattr(entry, name) for entry in some] for name in ("key", "offset", "length", "stamp")}
+            columns["folder"] = [self._folder(posixpath.dirname(entry.path)) for entry in some]
+            yield pa.RecordBatch.from_pydict(columns, IMAGES)
+
+    def _folder(self, folder: str) -> int:
+        return self.folders.setdefault(folder, len(self.folders))
+
+    def _is_image(self, path: str) -> bool:
+        if not all(map(visible, path.split("/"))):
+            self.hidden.add(path)
+            return False
+        self._fill(posixpath.dirname(path))
+        ending = posixpath.splitext(path)[1].lower()
+        if ending in SUFFIXES:
+            return True
+        self.endings[ending or NO_ENDING] += 1
+        if ending not in MANY or self.endings[ending] <= KEPT:
+            self.others.append(path)
+        return False
+
+    def report(self, findings: Findings, read: Collection[str] = ()) -> None:
+        """Report the files that are not read."""
+        rest = self.endings - Counter(posixpath.splitext(path)[1].lower() or NO_ENDING for path in read)
+        if count := rest.total():
+            text = f"Skipped {counted(count, 'file')} without the ending of an image: {shown(rest)}."
+            findings.ignored.append(Finding("other files", text, count))
+        findings.ignore("hidden files", self.hidden, "hidden file")
+
+    def _fill(self, folder: str) -> None:
+        while folder not in self.full:
+            self.full.add(folder)
+            folder = posixpath.dirname(folder)
+
+
+def _placed(images: pa.Table, places: Sequence[Place], classes: Sequence[str]) -> pa.Table:
+    """Samples of the images in folders that are read (schema `SAMPLES`)."""
+    numbers = {name: number for number, name in enumerate(classes)}
+    folder = images["folder"].combine_chunks()
+    splits = pa.array([place.split for place in places], pa.string()).dictionary_encode().cast(SPLIT)
+    ids = pa.array([None if place.label is None else numbers[place.label] for place in places], pa.int32())
+    columns = {
+        "class_id": ids.take(folder),
+        "split": splits.take(folder),
+        **{name: images[name] for name in ("key", "offset", "length", "stamp")},
+    }
+    read = pa.array([not place.why for place in places], pa.bool_()).take(folder)
+    samples = pa.Table.from_arrays([columns[name] for name in SAMPLES.names], schema=SAMPLES).combine_chunks()
+    return train_first(numbered(samples.filter(pc.fill_null(read, fill_value=False))), sort=True)
