@@ -17,7 +17,8 @@ from storage.pixels.layout import PixelLayout
 from storage.pixels.payloads import is_gray, look
 from storage.tables.schemas import SPLIT, STAMP
 
-PROBES = 1000
+PROBED = 5000  # images whose headers decide colour and size: all of a dataset that has no more
+AT_ONCE = 1000
 LISTED_AT_ONCE = 2**16  # samples that are Python objects at the same time while a dataset is listed
 
 # A dataset's samples, one a row. Keys are unique and survive the growth of the dataset; `offset` and `length` say where
@@ -105,12 +106,14 @@ class Probe:
 
 
 def probe(source: Source, samples: pa.Table) -> Probe:
-    """Look at the headers of up to `PROBES` samples, evenly spread; at one if all must be alike.
+    """Read the headers of all samples, or of `PROBED` of them drawn at random; of one if all must be alike.
 
-    The bad ones among them are given by name.
+    The draw depends on the number of samples alone. Even steps would miss what repeats in a dataset at that step.
+    The bad images among those that are read are given by name.
     """
-    step = -(-len(samples) // PROBES) or 1
-    positions = np.arange(0, len(samples), step) if source.layout is None else np.arange(min(1, len(samples)))
+    positions = np.arange(len(samples) if source.layout is None else min(1, len(samples)))
+    if len(positions) > PROBED:
+        positions = np.sort(np.random.default_rng(len(samples)).choice(len(samples), PROBED, replace=False))
     sizes: Counter[tuple[int, int]] = Counter()
     colour, bad = False, []
     looked = samples.take(positions)
@@ -128,8 +131,8 @@ def probe(source: Source, samples: pa.Table) -> Probe:
 def bad_images(source: Source, samples: pa.Table, most: int) -> list[tuple[str, BadImageError]]:
     """Images whose header cannot be read, by name; no more are looked for once there are more than `most`."""
     bad: list[tuple[str, BadImageError]] = []
-    for start in range(0, len(samples), PROBES):
-        some = samples.slice(start, PROBES)
+    for start in range(0, len(samples), AT_ONCE):
+        some = samples.slice(start, AT_ONCE)
         for key, payload in zip(some["key"].to_pylist(), source.read(some), strict=True):
             try:
                 look(intact(payload), source.layout)

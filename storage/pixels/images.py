@@ -30,6 +30,7 @@ BACKGROUND = "white"  # what shows through transparent pixels
 PNM_WHITE = 2**16 - 1  # Pillow spreads more than 8 bits of a PNM file over 16, in a mode of 32
 
 ORIENTATION_TAG = 0x0112
+QUARTER_TURNS = frozenset({5, 6, 7, 8})  # orientations that swap width and height (Exif 2.32, tag 0x0112)
 JPEG_MAGIC = b"\xff\xd8\xff"
 
 
@@ -119,6 +120,17 @@ def decode_file(payload: bytes, form: ImageForm, notes: Counter[str] | None = No
         if image.format == "PNG":
             png.require_all_rows(payload, image)
         return pixels(image, form)
+
+
+def upright_size(image: Image.Image, payload: bytes) -> tuple[int, int]:
+    """Width and height of an image that was opened but not decoded, once its Exif rotation is applied."""
+    # Pillow decodes a whole PNG to learn that it has no Exif.
+    has_exif = b"eXIf" in payload or b"Raw profile type exif" in payload if image.format == "PNG" else True
+    try:
+        turned = has_exif and image.getexif().get(ORIENTATION_TAG, 1) in QUARTER_TURNS
+    except Exception:  # noqa: BLE001 - damaged metadata raises anything; decoding decides whether the image is good
+        turned = False
+    return (image.height, image.width) if turned else image.size
 
 
 def to_image(stored: npt.NDArray[np.generic]) -> Image.Image:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from storage.pixels.images import GRAY_MODES, ImageForm, Pixels, in_size, open_image, pixels, to_image
+from storage.pixels.images import GRAY_MODES, ImageForm, Pixels, in_size, open_image, pixels, to_image, upright_size
 from storage.pixels.jpeg import ImageDecoder
 from storage.pixels.layout import PixelLayout, unit_range
 
@@ -19,7 +19,7 @@ LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow weighs red, gr
 
 
 def look(payload: bytes, layout: PixelLayout | None) -> tuple[str, tuple[int, int]]:
-    """Mode and size (width, height) of an image, from its header.
+    """Mode and size (width, height) of an image as it is decoded, from its header and Exif.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def look(payload: bytes, layout: PixelLayout | None) -> tuple[str, tuple[int, in
     if layout is not None:
         return layout.mode, (layout.width, layout.height)
     image = open_image(payload)
-    return image.mode, image.size
+    return image.mode, upright_size(image, payload)
 
 
 def is_gray(mode: str) -> bool:

@@ -4,6 +4,7 @@ import struct
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from storage.datasets.source import probe
@@ -186,6 +187,33 @@ def test_probe_finds_colour_and_sizes_and_passes_over_bad_images(tmp_path):
     looked = probe(source, source.samples())
     assert looked.channels == 3
     assert looked.sizes == {(6, 8): 6, (5, 5): 2}
+
+
+def test_what_is_rare_or_repeats_at_a_step_decides_all_the_same(tmp_path):
+    """Every third image of the second class has colour, where an even step would take the others."""
+    gray, colour = (np.zeros(shape, np.uint8) for shape in ((8, 8), (8, 8, 3)))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for row in range(600):
+            pixels = colour if name == "b" and row % 3 == 1 else gray
+            Image.fromarray(pixels).save(tmp_path / name / f"{row:03d}.png")
+    source = open_source(str(tmp_path))
+    assert probe(source, source.samples()).channels == 3
+
+
+@pytest.mark.parametrize(("kind", "orientation", "size"), [
+    ("JPEG", 6, (6, 8)), ("JPEG", 3, (8, 6)), ("PNG", 8, (6, 8)), ("PNG", 1, (8, 6)), ("WEBP", 5, (6, 8)),
+])  # fmt: skip
+def test_sizes_are_those_after_the_rotation_that_decoding_applies(tmp_path, kind, orientation, size):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 6)).save(tmp_path / name / f"0.{kind.lower()}", kind, exif=exif)
+    source = open_source(str(tmp_path))
+    assert probe(source, source.samples()).sizes == {size: 2}
+    (payload, _) = source.read(source.samples())
+    assert decode(payload, None, ImageForm(size[1], size[0], 3)).shape == (size[1], size[0], 3)
 
 
 class Chunked:
