@@ -55,6 +55,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.rerun
 	$(BIN)/python -m benchmarks.orchestration
 	$(BIN)/python -m benchmarks.whole
+	$(BIN)/python -m benchmarks.startup
 
 # Write the locks again, after a change to the dependencies. Needs uv.
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

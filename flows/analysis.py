@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from prefect import Flow, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -101,7 +102,7 @@ def _fan_out(job: Job, seconds: dict[str, float]) -> None:
     lost = False
     for wait in (*RECONNECT_SECONDS, None):
         try:
-            with open_fanout(job.settings, get_run_logger().log) as fanout:
+            with open_fanout(job.settings, get_run_logger().log, stages.seconds_of(job)) as fanout:
                 show_dashboard(fanout.dashboard)
                 stages.check_workers(job, fanout)
                 _stages_on(fanout, job, seconds)
@@ -173,7 +174,7 @@ SHOWN: dict[str, Callable[[Job, str, float], None]] = {
 @task(task_run_name="report", cache_policy=NO_CACHE)
 def report(job: Job) -> None:
     """Write the report with its figures."""
-    report_run(job)
+    report_run(job, partial(stage_progress, unit="step"))
 
 
 @task(task_run_name="seal", cache_policy=NO_CACHE)

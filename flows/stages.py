@@ -27,7 +27,9 @@ from tasks.decompose.scales import (
     share_of_scales,
 )
 from tasks.planning.memory import require_memory, result_bytes
-from tasks.report.page import write_report
+from tasks.planning.outlay import outlays
+from tasks.planning.place import work_seconds
+from tasks.report.page import STEPS, write_report
 from tasks.report.thumbnails import keep_thumbnails
 from tasks.run.begin import start_over
 from tasks.run.job import Job
@@ -38,7 +40,7 @@ from tasks.transform.shard import count_changed, transform_shard
 
 INTEGER_BYTES = 8  # largest size of a count
 
-# Shows the progress of a stage by its name and its number of shards; the block calls a function after each shard.
+# Shows the progress of a stage by its name and its number of shards, or of steps; the block calls a function after each.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 # Does one step of a stage unless it is done; returns whether it did, or a sentence why it could not.
 Work = Callable[[Job, Fanout, Progress], bool | str]
@@ -49,6 +51,12 @@ class Stage(NamedTuple):
 
     name: str
     steps: Callable[[Job], Iterable[tuple[str, Work]]]
+
+
+def seconds_of(job: Job) -> float:
+    """Projected seconds that one worker takes for all stages that workers share."""
+    settings = job.settings
+    return work_seconds(outlays(job.plan, settings.association.permutations, settings.decomposition.fixed_passes))
 
 
 def stages_of(job: Job) -> list[Stage]:
@@ -211,9 +219,10 @@ def compute(job: Job, fanout: Fanout, progress: Progress = silent) -> None:
             work(job, fanout, progress)
 
 
-def report_run(job: Job) -> None:
+def report_run(job: Job, progress: Progress = silent) -> None:
     """Write the report, the last file before the manifest."""
-    write_report(Run(job.paths, describe_run(job)))
+    with progress("report", STEPS) as advance:
+        write_report(Run(job.paths, describe_run(job)), advance)
 
 
 def tabulate_images(job: Job) -> None:

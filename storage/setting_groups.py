@@ -213,9 +213,10 @@ class Execution(Group):
         default=False, description="Read every image, even if its file looks the same as when the last run read it."
     )
     cluster: str = Field(
-        "local",
-        description="Compute in processes of this machine (local), in this process (inline), on the scheduler at an "
-        "address (tls://host:8786), or on a cluster of a class such as dask_jobqueue.SLURMCluster.",
+        "auto",
+        description="Compute in processes of this machine (local), in this process (inline), in whichever of both is "
+        "quicker (auto), on the scheduler at an address (tls://host:8786), or on a cluster of a class such as "
+        "dask_jobqueue.SLURMCluster.",
         json_schema_extra={"pattern": PLAIN},
     )
     cluster_options: dict[str, Any] = Field(
@@ -245,10 +246,10 @@ class Execution(Group):
                 "the address has a user or a query, which would be stored with the flow; use tls:// and --tls"
             )
         address = name.startswith(("tcp://", "tls://"))
-        if name not in {"local", "inline"} and not address and not CLUSTER_CLASS.fullmatch(name):
+        if name not in {"auto", "local", "inline"} and not address and not CLUSTER_CLASS.fullmatch(name):
             raise ValueError(
-                f"{name!r} is neither local, nor inline, nor an address such as tcp://127.0.0.1:8786, nor a class such "
-                "as dask_jobqueue.SLURMCluster"
+                f"{name!r} is neither auto, nor local, nor inline, nor an address such as tcp://127.0.0.1:8786, nor "
+                "a class such as dask_jobqueue.SLURMCluster"
             )
         return name
 

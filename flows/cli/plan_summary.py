@@ -29,6 +29,7 @@ def estimate_summary(estimate: Estimate) -> RenderableType:
         "solver": _solver(estimate),
         "memory": _memory(estimate),
         "driver": _driver(estimate),
+        "computed": estimate.place,
     }
     for name, value in rows.items():
         table.add_row(name, value)

@@ -17,18 +17,18 @@ UPDATE_SECONDS = 2.0  # a request to the server each time
 
 
 @contextmanager
-def stage_progress(stage: str, shards: int) -> Iterator[Callable[[], None]]:
-    """Show a stage's progress; the block gets a function to call after each shard.
+def stage_progress(stage: str, shards: int, unit: str = "shard") -> Iterator[Callable[[], None]]:
+    """Show a stage's progress; the block gets a function to call after each shard, or other unit of the work.
 
     Prefect hears of a stage that is done at once only when it is.
     """
-    key, description = stage.replace(" ", "-"), f"{stage}: {shards:,} shard{'s' if shards > 1 else ''}"
+    key, description = stage.replace(" ", "-"), f"{stage}: {shards:,} {unit}{'s' if shards > 1 else ''}"
     create = partial(create_progress_artifact, key=key, description=description)
     columns = (
         TextColumn("{task.description:18}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("shards"),
+        TextColumn(f"{unit}s"),
         TimeElapsedColumn(),
     )
     artifact: UUID | None = None

@@ -212,6 +212,7 @@ def serve(listening: socket.socket, database: Path, lifeline: _Lifeline, *, whol
 def main() -> None:
     """Serve on the socket that the starter listens on, from a database in the folder it names."""
     place, descriptor, kind = sys.argv[1:]
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # until there is a server to stop: the lifeline removes what it made
     lifeline = _Lifeline()
     listening = socket.socket(fileno=int(descriptor))
     with contextlib.suppress(OSError):

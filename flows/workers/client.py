@@ -49,7 +49,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
     """
     wanted = settings.execution
     with dask.config.set(CONFIG):
-        if wanted.cluster == "local":
+        if wanted.cluster in {"auto", "local"}:
             with local_cluster(wanted) as cluster, _connected(cluster, None) as client:
                 yield client
         elif "://" in wanted.cluster:

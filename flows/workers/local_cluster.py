@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dask
 from distributed import LocalCluster, Nanny
@@ -53,15 +52,15 @@ def local_cluster(wanted: Execution) -> Iterator[Cluster]:
     with (
         script_left_alone(),
         scratch_folder() as folder,
-        dask.config.set(LOCAL_CONFIG),
-        _started(wanted, wanted.fewest_workers or workers, folder) as cluster,
+        dask.config.set({**LOCAL_CONFIG, "temporary-directory": str(folder)}),
+        _started(wanted, wanted.fewest_workers or workers) as cluster,
     ):
         if wanted.fewest_workers:
             cluster.adapt(minimum=wanted.fewest_workers, maximum=workers)
         yield cluster
 
 
-def _started(wanted: Execution, workers: int, folder: Path) -> Cluster:
+def _started(wanted: Execution, workers: int) -> Cluster:
     try:
         return LocalCluster(
             n_workers=workers,
@@ -70,7 +69,6 @@ def _started(wanted: Execution, workers: int, folder: Path) -> Cluster:
             worker_class=LastingNanny,
             preload=[ENTRANCE, *dask.config.get("distributed.worker.preload")],
             host=LOOPBACK,
-            local_directory=str(folder),
             dashboard_address=f"{LOOPBACK}:{free_port(DASHBOARD_PORT)}",
             silence_logs=logging.CRITICAL,  # the terminal is for the bars; the log of the run has all of it
         )

@@ -1,16 +1,18 @@
 """Which fan-out the settings name."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from flows.workers.fanout import Fanout, InlineFanout
 from storage.settings import Settings
+from tasks.planning.place import in_this_process
 
 Tell = Callable[[int, str], None]
 
 
 @contextmanager
-def open_fanout(settings: Settings, tell: Tell | None = None) -> Iterator[Fanout]:
+def open_fanout(settings: Settings, tell: Tell | None = None, seconds: float = math.inf) -> Iterator[Fanout]:
     """The fan-out that the settings name, for the time of the block.
 
     Parameters
@@ -19,8 +21,10 @@ def open_fanout(settings: Settings, tell: Tell | None = None) -> Iterator[Fanout
         The settings.
     tell
         Called with level and text of what workers have to say, in another thread.
+    seconds
+        What the work takes one worker, which decides where the settings leave it open.
     """
-    if settings.execution.cluster == "inline":
+    if in_this_process(settings.execution, seconds):
         yield InlineFanout()
         return
     from flows.workers.client import open_client  # noqa: PLC0415

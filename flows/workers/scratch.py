@@ -9,9 +9,11 @@ from pathlib import Path
 
 PREFIX = "eigenwave-"
 # Waits for the end of its input, which is a pipe that only its starter holds. Workers may write for a moment longer.
+# A starter that ends what it has started is not to end this.
 WATCH = """
-import shutil, sys, time
+import shutil, signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 sys.stdin.read()
 for _ in range(40):
     shutil.rmtree(sys.argv[1], ignore_errors=True)

@@ -18,6 +18,7 @@ from tasks.planning.cost import Cost
 from tasks.planning.limits import allowed, require_few
 from tasks.planning.memory import require_memory, stage_memory
 from tasks.planning.outlay import Outlay, outlays
+from tasks.planning.place import described, local_workers, work_seconds
 from tasks.planning.plan import Plan
 from tasks.planning.space import coefficient_space
 
@@ -40,6 +41,8 @@ class Estimate:
         Projected peak bytes of a process in each stage.
     memory_limit
         Bytes that a process may use.
+    place
+        Where the run computes, and why there.
     """
 
     plan: Plan
@@ -48,6 +51,7 @@ class Estimate:
     outlays: Mapping[str, Outlay]
     memory: Mapping[str, int]
     memory_limit: int
+    place: str
 
 
 @dataclass(frozen=True)
@@ -150,13 +154,15 @@ def estimate_run(
         )
     except ValueError as error:
         raise InputError(str(error)) from None
+    taken = outlays(plan, settings.association.permutations, passes)
     return Estimate(
         plan=plan,
         energy=settings.decomposition.energy,
         costs=plan.costs(passes),
-        outlays=outlays(plan, settings.association.permutations, passes),
+        outlays=taken,
         memory=stage_memory(plan, settings.association.permutations),
         memory_limit=settings.execution.memory_limit or machine_memory() // _processes(settings),
+        place=described(settings.execution, work_seconds(taken)),
     )
 
 
@@ -166,7 +172,7 @@ def machine_memory() -> int:
 
 
 def _processes(settings: Settings) -> int:
-    return (settings.execution.workers or os.cpu_count() or 1) if settings.execution.cluster == "local" else 1
+    return local_workers(settings.execution) if settings.execution.cluster in {"auto", "local"} else 1
 
 
 def _only_size(source: str, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:

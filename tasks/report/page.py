@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import PurePath
 from typing import Any
@@ -24,6 +24,7 @@ from tasks.report.gather import Report, gather_report
 from tasks.report.picture_files import data_uri
 from tasks.report.verdict import percent
 
+STEPS = 3  # of writing a report: its content, the page, the figures
 # Cards shown before the reader asks for all.
 SHOWN_CLASSES = 20
 SHOWN_PATTERNS = 27
@@ -53,8 +54,15 @@ DRIFT_COLUMNS = (
 )
 
 
-def write_report(run: Run) -> list[StorePath]:
+def write_report(run: Run, advance: Callable[[], None] = lambda: None) -> list[StorePath]:
     """Write report.html and its figures. For the same run, they have the same bytes.
+
+    Parameters
+    ----------
+    run
+        The run.
+    advance
+        Called after each of the `STEPS`.
 
     Returns
     -------
@@ -62,8 +70,12 @@ def write_report(run: Run) -> list[StorePath]:
         Paths of the written files.
     """
     report = gather_report(run)
+    advance()
     write_file(run.paths.report, render(report).encode("utf-8", "replace"))
-    return [run.paths.report, *draw_figures(report)]
+    advance()
+    figures = draw_figures(report)
+    advance()
+    return [run.paths.report, *figures]
 
 
 def render(report: Report) -> str:

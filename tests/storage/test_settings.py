@@ -119,7 +119,7 @@ def test_layers_override_each_other(tmp_path, monkeypatch):
         ({"mode": "mirror"}, "mode = mirror .*choose from zero, constant"),
         ({"rank": 0}, "rank = 0 .*greater than or equal to 1"),
         ({"shard_size": "64 parsecs"}, "shard_size = 64 parsecs"),
-        ({"cluster": "127.0.0.1"}, "neither local, nor inline, nor an address"),
+        ({"cluster": "127.0.0.1"}, "neither auto, nor local, nor inline, nor an address"),
         ({"bands": "LL,XX"}, "bands = LL,XX .*not a list of bands such as LL,HH1,2; a band is"),
         ({"bands": ""}, "not a list of bands such as"),
         ({"weights": "LL=0"}, "weights = LL=0 .*not a list of bands such as LL=0.5,1=2"),

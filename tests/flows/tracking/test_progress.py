@@ -35,3 +35,10 @@ def test_a_short_stage_is_shown_once(shown):
     with progress.stage_progress("judge", 1) as advance:
         advance()
     assert shown == [(100, {"key": "judge", "description": "judge: 1 shard"})]
+
+
+def test_another_unit_than_shards_is_named(shown):
+    with progress.stage_progress("report", 3, unit="step") as advance:
+        for _ in range(3):
+            advance()
+    assert shown[-1] == (100, {"key": "report", "description": "report: 3 steps"})

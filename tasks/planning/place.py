@@ -1,0 +1,49 @@
+"""Where a run computes that leaves it open: worker processes take a while to start, and small runs do without."""
+
+import os
+from collections.abc import Mapping
+
+from storage.setting_groups import Execution
+from tasks.planning.outlay import Outlay
+
+WORKERS_START = 3.0  # seconds until local worker processes have started and compute, on two cores
+
+
+def work_seconds(outlays: Mapping[str, Outlay]) -> float:
+    """What all stages that workers share take one of them."""
+    return sum(outlay.seconds for outlay in outlays.values())
+
+
+def local_workers(wanted: Execution) -> int:
+    """How many processes a local cluster has at most."""
+    return wanted.workers or os.cpu_count() or 1
+
+
+def in_this_process(wanted: Execution, seconds: float) -> bool:
+    """Whether to compute in this process.
+
+    Parameters
+    ----------
+    wanted
+        The settings. With `auto` this is so if workers would save less time than they take to start; a wish that only
+        worker processes can fulfil, such as a number of them, decides against it.
+    seconds
+        What the work takes one worker.
+    """
+    if wanted.cluster != "auto":
+        return wanted.cluster == "inline"
+    return not _asks_for_workers(wanted) and seconds * (1 - 1 / local_workers(wanted)) < WORKERS_START
+
+
+def described(wanted: Execution, seconds: float) -> str:
+    """Where a run computes and why there, for people; the parameters are those of `in_this_process`."""
+    if wanted.cluster != "auto":
+        return {"inline": "in this process", "local": "by workers on this machine"}.get(wanted.cluster, wanted.cluster)
+    if in_this_process(wanted, seconds):
+        return "in this process: workers would take longer to start than they save"
+    why = "as the settings ask" if _asks_for_workers(wanted) else "which save more time than they take to start"
+    return f"by {local_workers(wanted)} workers on this machine, {why}"
+
+
+def _asks_for_workers(wanted: Execution) -> bool:
+    return bool(wanted.workers or wanted.fewest_workers or wanted.memory_limit)
