@@ -40,7 +40,7 @@ from tasks.transform.shard import count_changed, transform_shard
 
 INTEGER_BYTES = 8  # largest size of a count
 
-# Shows the progress of a stage by its name and its number of shards, or of steps; the block calls a function after each.
+# Shows the progress of a stage by its name and its number of shards or steps; the block calls a function after each.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 # Does one step of a stage unless it is done; returns whether it did, or a sentence why it could not.
 Work = Callable[[Job, Fanout, Progress], bool | str]
