@@ -72,7 +72,7 @@ licences: install
 	$(BIN)/python deploy/licences.py > docs/licences.md.new
 	mv docs/licences.md.new docs/licences.md
 
-# The schema that the Prefect server of a run begins with: after a new lock is installed.
+# Write the schema that the Prefect server of a run begins with again, after a new lock is installed.
 database: install
 	$(BIN)/python deploy/prefect_database.py
 

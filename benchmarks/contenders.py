@@ -119,7 +119,7 @@ def centred(job: Job) -> Array:
 
 
 def dask_compressed(iterator: str) -> Callable[[Job, int], Answer]:
-    """dask.array.linalg.svd_compressed with two power iterations, its default, or with QR in between."""
+    """dask.array.linalg.svd_compressed with two power iterations, plain (the default) or with QR in between."""
 
     def run(job: Job, passes: int) -> Answer:  # noqa: ARG001
         _, values, vectors = da.linalg.svd_compressed(

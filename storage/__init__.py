@@ -1,1 +1,1 @@
-"""Bytes: datasets, stores, arrays, tables and runs. Knows nothing of what is computed from them: no tasks."""
+"""Bytes: datasets, stores, arrays, tables and runs. Imports no tasks, which compute from them."""

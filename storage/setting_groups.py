@@ -29,7 +29,7 @@ class Group(BaseModel):
 
 
 class Coefficients(Group):
-    """How an image becomes wavelet coefficients. After a change here, every image is transformed again."""
+    """Settings of the wavelet transform. After a change of one, every image is transformed again."""
 
     wavelet: str = Field("haar", description="Transform with this discrete wavelet, by its PyWavelets name.")
     mode: str = Field("periodization", description="Continue an image over its edges in this way.")
@@ -109,7 +109,7 @@ class Coefficients(Group):
 
 
 class Decomposition(Group):
-    """How many patterns to keep, and how to compute them."""
+    """Settings for the number of patterns, and for the solver."""
 
     rank: int | None = Field(
         None,
@@ -157,7 +157,7 @@ class Decomposition(Group):
 
 
 class Association(Group):
-    """How patterns are compared with the classes, and with shuffled labels as a control."""
+    """Settings of the comparison of patterns with classes, and with shuffled labels as a control."""
 
     seed: int = Field(
         0, ge=0, lt=2**63, description="Draw everything random (the solver's start, shuffled labels) from this seed."
@@ -176,7 +176,7 @@ class Reading(Group):
 
 
 class Dataset(Group):
-    """Which images are accepted, and how they are laid out in rows and shards."""
+    """Settings for the images to accept, and for their rows and shards."""
 
     compact: bool = Field(
         default=False, description="Number the images anew, instead of keeping the rows of the last run of this source."
@@ -193,7 +193,7 @@ class Dataset(Group):
 
 
 class Access(Group):
-    """What a dataset may make this machine read."""
+    """Limits on the files and addresses that a dataset may have this machine read."""
 
     max_image_bytes: ByteSize = Field(
         ByteSize(64 * 2**20), ge=1, description="Set aside images whose encoded file is larger, without reading it."
@@ -207,7 +207,7 @@ class Access(Group):
 
 
 class Execution(Group):
-    """Where and how fast a run computes. Nothing here changes a bit of the result."""
+    """Settings for the place and speed of a run. They do not change a bit of the result."""
 
     rehash: bool = Field(
         default=False, description="Read every image, even if its file looks the same as when the last run read it."

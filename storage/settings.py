@@ -103,7 +103,7 @@ class Settings(Group):
         """Canonical JSON of the settings that a run's numbers depend on; it is the content of settings.json."""
         later = (self.access, self.reading)
         groups = (group for _, group in self if not isinstance(group, Execution) and group not in later)
-        # These came later. A run whose dataset needed none of them is still found by what it was called then.
+        # These groups were added later. With defaults left out, runs that did not use them have the same JSON.
         chosen = {name: value for group in later for name, value in group.model_dump(exclude_defaults=True).items()}
         return to_json(_flat(groups) | chosen, indent=2).decode()
 
@@ -132,7 +132,7 @@ def _placed(values: Mapping[str, Any]) -> dict[Place, Any]:
         else:
             found = {_PLACES.get(name, (name,)): value}
         if twice := placed.keys() & found.keys():
-            raise ValueError(f"{min(twice)[-1]} is given twice, in its group and by its name; give it once")
+            raise ValueError(f"{min(twice)[-1]} is set twice, in its group and by its name; set it once")
         placed |= found
     return placed
 

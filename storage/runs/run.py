@@ -16,7 +16,7 @@ from storage.stores.open import SCHEMES, open_path
 from storage.stores.store import StorePath
 
 if TYPE_CHECKING:
-    # At run time these are imported when first used: reading a manifest needs neither.
+    # At run time these are imported on first use, since a manifest can be read without them.
     import pyarrow as pa
     import zarr
 

@@ -232,7 +232,7 @@ class Workspace:
         Raises
         ------
         InputError
-            If another process holds it.
+            If another process holds the lock.
         """
         return self.folder.store.lock("lock")
 

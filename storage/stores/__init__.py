@@ -1,1 +1,1 @@
-"""Where bytes lie: folders and object stores, whole-file writes, locks and retries."""
+"""Storage of bytes in folders and object stores: whole-file writes, locks and retries."""

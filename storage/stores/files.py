@@ -10,7 +10,7 @@ from storage.stores.store import PART_BYTES, StorePath
 
 
 def replacing(path: StorePath) -> AbstractContextManager[Path]:
-    """A temporary local path whose content takes the place of `path` when the block ends without an error.
+    """Provide a temporary local path whose content replaces that of `path` when the block ends without an error.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def write_parts(path: StorePath, parts: Iterable[bytes | memoryview]) -> None:
 
 
 def remove_folder(path: StorePath) -> None:
-    """Remove a folder with all that is in it."""
+    """Remove a folder with its content."""
     path.store.delete_folder(path.key)
 
 
@@ -45,7 +45,7 @@ def remove_partials(folder: StorePath) -> None:
 
 
 def digest_of(path: StorePath) -> str:
-    """Hexadecimal BLAKE3 of a file's content."""
+    """Compute the hexadecimal BLAKE3 of a file's content."""
     digest = blake3()
     with path.open() as file:
         while part := file.read(PART_BYTES):

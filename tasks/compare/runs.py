@@ -251,7 +251,7 @@ def _by_class(before: Run, after: Run, then: Fitted, now: Fitted) -> dict[str, A
 
 def _learnability(before: Run, after: Run) -> dict[str, float]:
     rows = [run.tables["learnability"].to_pylist()[0] for run in (before, after)]
-    # Adjusted learnability does not depend on the number of images, and the interval is an interval of it.
+    # The expectation of adjusted learnability does not depend on the number of images, and the interval covers it.
     names = ("learnability_adjusted", "ci_low", "ci_high")
     pair = [tuple(np.array(np.nan if row[name] is None else row[name]) for name in names) for row in rows]
     low, high = interval_of_change(pair[0], pair[1])  # type: ignore[arg-type]

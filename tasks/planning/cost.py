@@ -59,7 +59,7 @@ def costs(*, images: int, coefficients: int, width: int, passes: int | None, sha
     estimates = {
         # Each pass multiplies by the block and by its transpose.
         "krylov": (passes - 1, 4 * n * p * width * passes, None),
-        # A symmetric product of the columns, taken while transforming.
+        # A symmetric product of the columns, computed during the transform.
         "gram": (0, n * p * p, f"{p} coefficients, above {LARGEST_GRAM}" if p > LARGEST_GRAM else None),
         # A symmetric product of the rows, every pair of shards, and one pass to turn its vectors into patterns.
         "dual": (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PIXEL_RATE = 4e7  # pixel values decoded from JPEG and transformed
 WRITE_RATE = 1e9  # bytes to disk or page cache
 SCORE_RATE = 1e8  # scores summed under one labelling
-DRIVER_RATE = 1e5  # images listed, digested and tabulated by the process that drives the run
+DRIVER_RATE = 1e5  # images listed, digested and tabulated by the driver, the process that runs the flow
 LISTED_BYTES = 300  # held by this process for each image, with a key as long as a path
 TASK_BYTES = 16_000  # held by scheduler and driver for each shard of a stage
 

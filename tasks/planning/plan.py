@@ -14,7 +14,7 @@ from tasks.wavelet.transform import deepest_level
 
 DEFAULT_RANK = 64
 MOST_PASSES = 10  # when passes end at the tolerance
-MOST_PATTERNS = 16  # of a scale: few, so that scales with few columns compare with those that have many
+MOST_PATTERNS = 16  # of a scale; few, so that scales with few and with many columns can be compared
 
 
 @dataclass(frozen=True)

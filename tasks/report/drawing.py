@@ -81,7 +81,7 @@ class Drawing(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Values to draw over x, as a line or as dots."""
+    """A curve y over x, drawn as a line or as dots."""
 
     x: Float64
     y: Float64

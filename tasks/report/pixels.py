@@ -27,7 +27,7 @@ def reduced(images: Float32, side: int) -> Float32:
 
 
 def _areas(old: int, new: int) -> Float32:
-    """Weights (new, old) of the mean over each of `new` equal parts of `old` pixels."""
+    """Weights (new, old) that average `old` pixels over `new` equal parts."""
     edges = np.linspace(0, old, new + 1)
     starts = np.arange(old)
     overlap = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)

@@ -15,8 +15,8 @@ Z95 = 1.959963984540054  # two-sided 95 % of a normal distribution
 def principal_angles(first: Float64, second: Float64) -> Float64:
     """Angles between two pattern spaces in degrees, smallest first; all 0 if one space contains the other.
 
-    Small angles are taken from sines, large ones from cosines, so that both are exact (Björck and Golub 1973; Knyazev
-    and Argentati 2002).
+    Small angles are computed from sines, large ones from cosines, so that both are exact (Björck and Golub 1973;
+    Knyazev and Argentati 2002).
 
     Parameters
     ----------

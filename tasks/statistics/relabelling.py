@@ -95,7 +95,7 @@ def _hashes(ids: UInt64, seed: int, stream_name: int | str) -> UInt64:
 
 
 def _mixed(values: UInt64) -> UInt64:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every input bit changes half of the output bits."""
+    """Apply the finaliser of SplitMix64 (Steele, Lea and Flood 2014): an input bit changes half of the output bits."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

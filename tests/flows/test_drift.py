@@ -91,7 +91,7 @@ def test_what_was_damaged_comes_back_and_the_report_without_the_run_before(runs,
     repair(copy, paths, InlineFanout())
     assert digest_of(paths.report) == good[paths.report]
     write_file(drift[0], b"damaged")
-    with pytest.raises(InputError, match="The run run-2, that run run-3 is compared with, is gone"):
+    with pytest.raises(InputError, match="The run run-2 no longer exists, so the drift from it to run run-3"):
         repair(copy, paths, InlineFanout())
 
 

@@ -56,6 +56,6 @@ def test_server_and_workers_are_where_it_says_and_end_with_it(tmp_path):
 
 def test_a_server_that_does_not_start_is_told_in_one_sentence(monkeypatch):
     monkeypatch.setenv("PREFECT_SERVER_API_PORT", "nonsense")
-    message = r"The Prefect server did not start \(.+\); `prefect server start`"
+    message = r"The Prefect server did not start \(.+\); run `prefect server start`"
     with pytest.raises(EigenwaveError, match=message), monitoring(1):
         pass

@@ -129,7 +129,7 @@ def test_layers_override_each_other(tmp_path, monkeypatch):
         ({"rnak": 4}, "no setting rnak .in the command line.; eigenwave run --help"),
         ({"execution": {"rank": 4}}, "no setting execution.rank .in the command line"),
         ({"decomposition": 4, "rank": 4}, "decomposition = 4 .from the command line. is not allowed: input should be"),
-        ({"decomposition": {"rank": 4}, "rank": 4}, "the command line are not allowed: rank is given twice"),
+        ({"decomposition": {"rank": 4}, "rank": 4}, "the command line are not allowed: rank is set twice"),
         ({"rank": 4, "energy": 0.5}, "do not go together: rank and energy both set how many patterns to keep"),
     ],
 )

@@ -140,7 +140,7 @@ def test_unusable_stores_are_refused(s3_server, monkeypatch):
         open_store("s3://nowhere/x").require_usable()
     with pytest.raises(InputError, match="is not a local path and begins with none of s3://"):
         open_store("ftp://host/x")
-    with pytest.raises(EigenwaveError, match="make the bucket"):
+    with pytest.raises(EigenwaveError, match="create the bucket"):
         write_file(open_path("s3://nowhere/x") / "file", b"x")
 
 
