@@ -1,5 +1,7 @@
-# All targets use .venv, which is made from the hashed lock. They need only Python 3.11 and make.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# All targets use .venv, which is made from the hashed lock. They need only Python 3.11 to 3.13 and make. The first Python
+# that starts is taken, or the one that `make PYTHON=python3.13` names.
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13; do $$each -c '' 2>/dev/null && echo $$each && exit; \
+  done; echo python3)
 BIN := .venv/bin
 
 .PHONY: install install-dev demo test test-all lint format bench lock licences database clean
@@ -8,7 +10,7 @@ install: .venv/.installed
 install-dev: .venv/.installed-dev
 
 .venv/.installed: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eigenwave needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eigenwave needs Python 3.11 or newer: make PYTHON=/path/to/python3.13")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	# Install by path: Dask puts its workers' folders, which have one called storage, before what an import hook finds.
@@ -58,8 +60,9 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.startup
 
 # Write the locks again, after a change to the dependencies. Needs uv.
-LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-annotate --no-header --quiet
+# One version of a package for every Python: the same tests, the same bits, the same addresses of shards.
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header --quiet
 lock:
 	$(LOCK) --extra build --extra server --output-file requirements.lock
 	$(LOCK) --extra build --extra hdf5 --extra server --extra dev --extra bench --constraint requirements.lock --output-file requirements-dev.lock

@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from eigenwave.api import check, compare, plan, run
+    from storage.errors import EigenwaveError, InputError
     from storage.runs.run import Run, open_run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "check", "compare", "open_run", "plan", "run"]
+__all__ = ["EigenwaveError", "InputError", "Run", "__version__", "check", "compare", "open_run", "plan", "run"]
+
+_HOMES = {
+    "EigenwaveError": "storage.errors",
+    "InputError": "storage.errors",
+    "Run": "storage.runs.run",
+    "open_run": "storage.runs.run",
+}
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import_module("eigenwave.installed")
-    value: object = getattr(import_module("storage.runs.run" if name in {"Run", "open_run"} else "eigenwave.api"), name)
+    value: object = getattr(import_module(_HOMES.get(name, "eigenwave.api")), name)
     globals()[name] = value
     return value
 

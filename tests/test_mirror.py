@@ -102,7 +102,6 @@ COVERED = {
     "storage/pixels/payloads.py": "tests/storage/pixels/test_jpeg.py",
     "storage/runs/garbage.py": "tests/faults/test_garbage.py",
     "storage/runs/manifest.py": "tests/storage/runs/test_earlier_runs.py",
-    "storage/runs/run.py": "tests/storage/runs/test_earlier_runs.py",
     "storage/runs/work.py": "tests/storage/runs/test_workspace.py",
     "storage/setting_groups.py": "tests/storage/test_settings.py",
     "storage/stores/checked_json.py": "tests/storage/runs/test_earlier_runs.py",

@@ -64,6 +64,13 @@ def test_the_page_has_an_example_of_each_name_and_no_other():
         assert re.search(rf"^    .*\b{'run' if name == 'Run' else name}\b", text, re.MULTILINE), name
 
 
+def test_errors_can_be_caught_by_their_public_names():
+    assert eigenwave.InputError is InputError
+    assert issubclass(eigenwave.InputError, eigenwave.EigenwaveError)
+    with pytest.raises(eigenwave.EigenwaveError, match="There is no folder 9"):
+        eigenwave.open_run("9")
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_parameter_is_described_and_there_is_an_example(name):
     function = getattr(eigenwave, name)
@@ -84,7 +91,7 @@ def test_check_shows_what_the_command_shows(class_folders):
     found = check(class_folders)
     assert repr(found).split() == command("check", class_folders).split()
     assert found._repr_html_().startswith("<pre>")
-    assert (found.images, found.bad, found.problems) == (24, [], [])
+    assert (found.images, found.bad, found.notes, found.problems) == (24, [], [], [])
     assert found.classes == {"cat": {"train": 12}, "dog": {"train": 12}}
     (class_folders / "cat" / "000.png").write_bytes(b"")
     assert check(class_folders).bad == [{"key": "cat/000.png", "reason": "empty", "detail": "the file has no bytes"}]
