@@ -23,7 +23,7 @@ import numpy.typing as npt
 import psutil
 from prefect import flow, task
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from benchmarks.data import images
 from flows import stages
@@ -85,12 +85,13 @@ def _cpu(process: psutil.Process) -> float:
 @contextmanager
 def served() -> Iterator[Clock]:
     """Let flows of this process report to a new server while the block runs."""
-    before = set(psutil.Process().children())
-    with prefect_server() as address, temporary_settings({PREFECT_API_URL: f"{address}/api"}):
-        (server,) = set(psutil.Process().children()) - before
-        alone = Clock(server).cost(partial(time.sleep, IDLE_SECONDS))
-        yield Clock(server, alone.server / alone.wall)
-        APILogWorker.drain_all(timeout=5)
+    with prefect_server() as started:
+        started.wait()
+        with temporary_settings({PREFECT_API_URL: started.api, PREFECT_API_AUTH_STRING: started.password}):
+            server = psutil.Process(started.pid)
+            alone = Clock(server).cost(partial(time.sleep, IDLE_SECONDS))
+            yield Clock(server, alone.server / alone.wall)
+            APILogWorker.drain_all(timeout=5)
 
 
 def bare(folder: Path, settings: Settings) -> None:

@@ -4,15 +4,20 @@ import sys
 
 from eigenwave import __version__
 
+INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+
 
 def main() -> None:
     """Run the command line and exit with its status."""
     try:
         import eigenwave.installed  # noqa: F401 - before anything of flows
+        from flows.cli import command
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except ImportError as error:
-        sys.exit(f"eigenwave: {error}")
-    from flows.cli import command
-
+        if "--debug" in sys.argv:
+            raise
+        sys.exit(f"eigenwave: {error}{'' if str(error).endswith('.') else '; install eigenwave again.'}")
     command.main(__version__)
 
 

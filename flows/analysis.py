@@ -23,6 +23,7 @@ from flows.tracking.facts import (
     transform_facts,
 )
 from flows.tracking.form import RunIdField, SettingsField, SourceField, WorkspaceField
+from flows.tracking.plain import plain_logs, run_name
 from flows.tracking.progress import stage_progress
 from flows.workers.fanout import Fanout
 from flows.workers.open import open_fanout
@@ -39,13 +40,16 @@ from tasks.run.seal import seal_run
 RECONNECT_SECONDS = (10, 30, 90)  # Kubernetes restarts a scheduler within a minute
 
 
+plain_logs()
+
+
 def analysis_of(outlook: Outlook | None) -> "Flow[..., str]":
     """Return the flow `analysis`, which uses this outlook on the dataset if it is not None.
 
     The outlook is not a parameter of the flow, because Prefect stores parameters and shows them in its pages and forms.
     """
 
-    @flow(name="analysis", flow_run_name="{source}")
+    @flow(name="analysis", flow_run_name=run_name)
     @cancellable
     def analysis(
         source: SourceField,

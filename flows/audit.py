@@ -12,6 +12,7 @@ from flows.tracking.artifacts import show_rows, show_text
 from flows.tracking.cancellation import cancellable
 from flows.tracking.facts import drift_facts
 from flows.tracking.form import AgainstField, GatesField, RunIdField, SettingsField, SourceField, WorkspaceField
+from flows.tracking.plain import audit_name
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
 from tasks.compare.audit import LATEST, Audit, GateError, audit_run, require_baseline
@@ -23,7 +24,7 @@ from tasks.run.job import Job
 def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
     """Return the flow `audit`, which uses this outlook on the dataset if it is not None; see `analysis_of`."""
 
-    @flow(name="audit", flow_run_name="audit of {source}")
+    @flow(name="audit", flow_run_name=audit_name)
     @cancellable
     def audit(  # noqa: PLR0913, PLR0917 - each is a field of the form
         source: SourceField,

@@ -1,97 +1,74 @@
 """Start a Prefect server and Dask workers on the loopback interface, to watch runs of this machine in a browser."""
 
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import IO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
 
-from flows.workers.client import address_of, open_client
+from flows.tracking.own_server import OwnServer, own_server
+from flows.workers.dashboard import watched_workers
 from flows.workers.local_cluster import LOOPBACK, free_port
-from storage.errors import EigenwaveError
-from storage.settings import Settings
+from flows.workers.scratch import scratch_folder
+from storage.stores.private import write_private
 
 SERVER_PORT = 4200
-SERVER_SECONDS = 120
-END_SECONDS = 15
-PAUSE = 0.2
-ENVIRONMENT = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_METRICS_ENABLED": "true",
-    # Use the server started here, not one that the user's environment names.
-    "PREFECT_API_URL": "",
-}
 
 
 @contextmanager
-def monitoring(workers: int | None) -> Iterator[str]:
+def monitoring(workers: int | None, tell: Callable[[str], None] = lambda _: None) -> Iterator[str]:
     """Run both while the block runs; yields instructions for the user.
+
+    Both ask for a password that is made for this block. Runs find it, and the certificates of the workers, in files
+    that only this user can read, and that go with this process.
+
+    Parameters
+    ----------
+    workers
+        Worker processes; by default one a core.
+    tell
+        Called with a sentence on what is waited for.
 
     Raises
     ------
     EigenwaveError
         If one of them does not start.
     """
-    with prefect_server() as server, open_client(Settings(workers=workers)) as client:
-        dashboard = client.dashboard_link
+    with (
+        scratch_folder() as folder,
+        prefect_server() as server,
+        watched_workers(workers, server.password, folder) as (scheduler, dashboard),
+    ):
+        server.wait(tell)
+        hand_over = _handed_over(folder, server, scheduler)
         yield (
-            f"Runs      {server}\n"
+            f"Runs      {server.address}\n"
             f"Workers   {dashboard}\n"
-            f"Numbers   {server}/api/metrics and {dashboard.removesuffix('status')}metrics, for Prometheus\n\n"
+            f"Numbers   {server.api}/metrics and {dashboard.removesuffix('status')}metrics, for Prometheus\n"
+            f"Password  {server.password} (user and password, which all of them ask for)\n\n"
             "To see runs there, start them in another terminal:\n\n"
-            f"    export PREFECT_API_URL={server}/api\n"
-            f"    eigenwave run SOURCE --cluster {address_of(client)}\n\n"
+            f"    . {quote(str(hand_over))}\n"
+            "    eigenwave run SOURCE\n\n"
             "Press Ctrl-C to stop both.\n"
         )
 
 
+def _handed_over(folder: Path, server: OwnServer, scheduler: str) -> Path:
+    """A file for a shell, with all that a run must know."""
+    variables = {
+        "PREFECT_API_URL": server.api,
+        "PREFECT_API_AUTH_STRING": server.password,
+        "EIGENWAVE_CLUSTER": scheduler,
+        "EIGENWAVE_TLS": str(folder),
+    }
+    path = folder / "environment"
+    write_private(path, "".join(f"export {name}={quote(value)}\n" for name, value in variables.items()))
+    return path
+
+
 @contextmanager
-def prefect_server() -> Iterator[str]:
-    """Run a Prefect server while the block runs; yields its address.
-
-    Raises
-    ------
-    EigenwaveError
-        If the server does not start.
-    """
+def prefect_server() -> Iterator[OwnServer]:
+    """A Prefect server with pages and numbers, for the time of the block; it may still be starting."""
     port = free_port(SERVER_PORT)
-    address = f"http://{LOOPBACK}:{port}"
-    words = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
-    environment = os.environ | ENVIRONMENT | {"PREFECT_UI_API_URL": f"{address}/api"}
-    with tempfile.TemporaryFile() as log:
-        # The server has its own session, so that Ctrl-C reaches only this process, which then ends the server.
-        server = subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
-        try:
-            _wait_for(server, f"{address}/api/health", log)
-            yield address
-        finally:
-            _end(server)
-
-
-def _wait_for(server: "subprocess.Popen[bytes]", health: str, log: IO[bytes]) -> None:
-    deadline = time.monotonic() + SERVER_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        with suppress(OSError), urllib.request.urlopen(health):  # noqa: S310 - our own address
-            return
-        time.sleep(PAUSE)
-    log.seek(0)
-    lines = log.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
-    raise EigenwaveError(
-        f"The Prefect server did not start ({lines[-1].strip()}); run `prefect server start` for details."
-    )
-
-
-def _end(server: "subprocess.Popen[bytes]") -> None:
-    """End the server and all processes that it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(server.pid, signal.SIGTERM)
-    try:
-        server.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+    more = {"PREFECT_SERVER_METRICS_ENABLED": "true", "PREFECT_UI_API_URL": f"http://{LOOPBACK}:{port}/api"}
+    with own_server(port, whole=True, more=more) as server:
+        yield server

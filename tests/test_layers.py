@@ -9,6 +9,7 @@ from tests.structure import ROOT, arrows, between_rooms, circles, counted, files
 
 # Bottom up: a room imports only rooms that stand before it.
 ORDER = (
+    "storage.printable",
     "storage.errors",
     "storage.credentials",
     "storage.setting_groups",

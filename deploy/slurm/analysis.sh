@@ -20,9 +20,12 @@ openssl req -x509 -newkey rsa:3072 -nodes -days 7 -subj /CN=eigenwave \
 cp "$tls/tls.crt" "$tls/ca.crt"
 keys=(--tls-ca-file "$tls/ca.crt" --tls-cert "$tls/tls.crt" --tls-key "$tls/tls.key")
 
+# Dask puts its temporary folder in front of what Python imports from: one that nobody else can write, on each machine.
+private='export DASK_TEMPORARY_DIRECTORY="$(mktemp --directory)"; exec dask "$@"'
+
 host="$(hostname --fqdn)"
-dask scheduler --protocol tls --host "$host" --port "$port" --no-dashboard "${keys[@]}" &
-srun dask worker "tls://$host:$port" --nthreads 1 --no-dashboard "${keys[@]}" &
+bash -c "$private" dask scheduler --protocol tls --host "$host" --port "$port" --no-dashboard "${keys[@]}" &
+srun bash -c "$private" dask worker "tls://$host:$port" --nthreads 1 --no-dashboard "${keys[@]}" &
 
 eigenwave run "$@" --cluster "tls://$host:$port" --tls "$tls" &
 run=$!

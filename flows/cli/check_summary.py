@@ -7,6 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flows.cli.terminal import grid
+from storage.printable import printable
 from tasks.dtypes import MIB
 from tasks.planning.check import SourceCheck
 
@@ -18,14 +20,15 @@ MOST_NAMED = 20
 
 def check_summary(report: SourceCheck) -> RenderableType:
     """Counts, modes, sizes, every bad image, duplicates, and the run that would follow."""
-    parts: list[RenderableType] = [Text(f"\n{report.source}", style="bold"), _classes(report), Text(), _facts(report)]
+    title = Text(f"\n{printable(report.source)}", style="bold")
+    parts: list[RenderableType] = [title, _classes(report), Text(), _facts(report)]
     if report.looked.bad:
         parts += [Text(), _bad(report)]
     if report.duplicates.groups:
         parts += [Text(), _duplicates(report)]
-    parts += [Text(f"\n{finding.text}") for finding in report.findings]
+    parts += [Text(f"\n{printable(finding.text)}") for finding in report.findings]
     verdict = [problem.text for problem in report.problems] or ["A run would take this dataset as it is."]
-    return Group(*parts, Text(), *(Text(sentence, style="bold") for sentence in verdict))
+    return Group(*parts, Text(), *(Text(printable(sentence), style="bold") for sentence in verdict))
 
 
 def check_json(report: SourceCheck) -> dict[str, Any]:
@@ -64,9 +67,9 @@ def _classes_of(report: SourceCheck, group: tuple[int, ...]) -> list[str]:
 
 def _classes(report: SourceCheck) -> Table:
     splits = sorted({split for counts in report.classes.values() for split in counts}, key=lambda s: (s != "train", s))
-    table = Table("class", *splits, box=None)
+    table = grid("class", *map(printable, splits))
     for name, counts in list(report.classes.items())[:MOST_CLASSES]:
-        table.add_row(Text(name), *(f"{counts.get(split, 0):,}" for split in splits))
+        table.add_row(printable(name), *(f"{counts.get(split, 0):,}" for split in splits))
     if len(report.classes) > MOST_CLASSES:
         table.add_row(f"... {len(report.classes) - MOST_CLASSES:,} more", *("" for _ in splits))
     totals = (sum(counts.get(split, 0) for counts in report.classes.values()) for split in splits)
@@ -75,7 +78,7 @@ def _classes(report: SourceCheck) -> Table:
 
 
 def _facts(report: SourceCheck) -> Table:
-    table = Table(show_header=False, box=None)
+    table = grid("", "", header=False)
     table.add_row("modes", _counted([(mode, count) for mode, count in report.looked.modes.most_common()]))
     table.add_row("sizes", _counted([(f"{width} x {height}", count) for (width, height), count in _sizes(report)]))
     table.add_row("not read", f"{report.findings.skipped:,} files or images")
@@ -102,19 +105,19 @@ def _counted(counts: list[tuple[str, int]]) -> str:
 
 
 def _bad(report: SourceCheck) -> Table:
-    table = Table("bad image", "reason", "found", box=None)
+    table = grid("bad image", "reason", "found")
     for key, reason, detail in report.looked.bad:
-        table.add_row(Text(key, overflow="fold"), reason, Text(detail, overflow="fold"))
+        table.add_row(printable(key), reason, printable(detail))
     return table
 
 
 def _duplicates(report: SourceCheck) -> Table:
-    table = Table("the same image", "classes", box=None)
+    table = grid("the same image", "classes")
     # Those with more than one class first: one of their labels is wrong.
     groups = sorted(report.duplicates.groups, key=lambda group: len(_classes_of(report, group)) < 2)  # noqa: PLR2004
     for group in groups[:MOST_NAMED]:
-        keys = Text(", ".join(report.keys[row].as_py() for row in group), overflow="fold")
-        table.add_row(keys, Text(", ".join(_classes_of(report, group))))
+        keys = printable(", ".join(report.keys[row].as_py() for row in group))
+        table.add_row(keys, printable(", ".join(_classes_of(report, group))))
     if len(groups) > MOST_NAMED:
         table.add_row(f"... {len(groups) - MOST_NAMED:,} more; --json names all", "")
     return table

@@ -2,21 +2,20 @@
 
 import logging
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError
-from pydantic import ValidationError
+from cyclopts import App
 
 from flows.cli import inputs as command_inputs
 from flows.cli import run as command_run
 from flows.cli import upkeep as command_upkeep
-from flows.cli.ending import INTERRUPTED, INTERRUPTION
+from flows.cli.boundary import status_of
+from flows.cli.terminal import Shown, display, open_streams, say
 from flows.cli.upkeep import Folder
-from storage.errors import EigenwaveError, InputError
+from storage.errors import InputError
 from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
-from storage.settings import settings_error
 
 if TYPE_CHECKING:
     from storage.runs.manifest import Manifest
@@ -44,13 +43,11 @@ for verb in (
 @app.command(name="list")
 def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
     """Show the runs in a workspace."""
-    from rich.console import Console  # noqa: PLC0415
-
     from flows.cli.summary import list_summary  # noqa: PLC0415
 
     space = Workspace(workspace)
     runs = space.runs()
-    Console().print(
+    display(
         list_summary(((paths.run_id, _state(paths)) for paths in runs), space.latest_id())
         if runs
         else f"The workspace {workspace} has no runs; eigenwave run SOURCE makes one."
@@ -78,12 +75,10 @@ def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> No
     run
         A run id, a path, or: latest.
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from flows.cli.summary import run_summary  # noqa: PLC0415
     from storage.runs.run import Run  # noqa: PLC0415
 
-    Console().print(run_summary(Run(Workspace(workspace).find(run))))
+    display(run_summary(Run(Workspace(workspace).find(run))))
 
 
 @app.command
@@ -100,7 +95,7 @@ def report(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> 
     space = Workspace(workspace)
     with space.lock():
         path = rewrite_report(space.find(run))
-    sys.stdout.write(f"{path}\n")
+    say(str(path))
 
 
 @app.command
@@ -135,7 +130,7 @@ def reconstruct(  # noqa: PLR0913 - each is a word of the command
     path = output or Path(f"{Path(sample).stem}-{'steps' if steps else 'sum'}.png")
     found = reconstruct_image(Run(Workspace(workspace).find(run)), sample, rank, path, steps=steps)
     quality = "exactly" if found.psnr is None else f"{found.psnr:.1f} dB"
-    sys.stdout.write(f"{path}: {sample} from {found.rank} patterns, {quality}\n")
+    say(f"{path}: {sample} from {found.rank} patterns, {quality}")
 
 
 def main(version: str) -> None:
@@ -146,31 +141,14 @@ def main(version: str) -> None:
     version
         What --version prints.
     """
+    open_streams()
     app.version = version
     words = sys.argv[1:]
     debug = "--debug" in words
-    downloads = logging.getLogger("eigenwave")
-    downloads.addHandler(logging.StreamHandler())
+    words = [word for word in words if word != "--debug"]
+    downloads, lines = logging.getLogger("eigenwave"), logging.StreamHandler()
+    lines.setFormatter(Shown())
+    downloads.addHandler(lines)
     downloads.setLevel(logging.INFO)
-    sys.exit(_status([word for word in words if word != "--debug"], debug=debug))
-
-
-def _status(words: list[str], *, debug: bool) -> int:
-    try:
-        app(words, exit_on_error=False, print_error=False, result_action="return_value")
-    except (EigenwaveError, CycloptsError) as error:
-        if debug:
-            traceback.print_exc()
-        told = _as_ours(error) if isinstance(error, CycloptsError) else error
-        sys.stderr.write(f"eigenwave: {told}\n")
-        return told.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write(INTERRUPTION)
-        return INTERRUPTED
-    return 0
-
-
-def _as_ours(error: CycloptsError) -> EigenwaveError:
-    if isinstance(error.__cause__, ValidationError):
-        return settings_error(error.__cause__, {})
-    return InputError(" ".join(str(error).split()))
+    command = partial(app, words, exit_on_error=False, print_error=False, result_action="return_value")
+    sys.exit(status_of(command, debug=debug))

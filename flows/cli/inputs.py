@@ -1,12 +1,11 @@
 """The commands that tell beforehand what a dataset holds and what a run would take."""
 
-import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from flows.cli.flags import Config, Flags, chosen_settings
+from flows.cli.terminal import display, say_json
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings
 
@@ -31,17 +30,15 @@ def check(
     source
         As for run.
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from flows.cli.check_summary import check_json, check_summary  # noqa: PLC0415
     from tasks.planning.check import check_source  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
     report = check_source(source, chosen)
     if json_:
-        sys.stdout.write(json.dumps(check_json(report), indent=2) + "\n")
+        say_json(check_json(report))
     else:
-        Console().print(check_summary(report))
+        display(check_summary(report))
     if report.problems:
         raise EigenwaveError(f"A run on {source} would fail: {report.problems[0].text}")
 
@@ -72,12 +69,10 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     classes
         Instead of a source: of the images.
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from flows.cli.plan_summary import estimate_summary  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
-    Console().print(estimate_summary(estimate(source, chosen, images, image_size, channels, classes)))
+    display(estimate_summary(estimate(source, chosen, images, image_size, channels, classes)))
 
 
 def estimate(  # noqa: PLR0913, PLR0917 - those of plan

@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from flows.cli.terminal import grid
 from tasks.dtypes import FLOAT32, MIB
 from tasks.planning.outlay import driver_memory, driver_seconds
 from tasks.planning.outlook import Estimate, Outlook
@@ -16,7 +17,7 @@ UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 def estimate_summary(estimate: Estimate) -> RenderableType:
     """What a run would do and take, on a dataset that was looked at or on one that need not exist."""
     plan = estimate.plan
-    table = Table(show_header=False, box=None)
+    table = grid("", "", header=False)
     rows = {
         "images": f"{plan.images:,} of {plan.width} x {plan.height} pixels, {plan.channels} channel(s), "
         f"{plan.classes:,} classes",
@@ -78,7 +79,7 @@ def _solver(estimate: Estimate) -> str:
 
 def _costs(estimate: Estimate) -> Table:
     numbers = [Column(name, justify="right") for name in ("reads after\nthe transform", "\noperations", "\none worker")]
-    table = Table("\nsolver", *numbers, "", box=None)
+    table = grid("\nsolver", *numbers, "")
     for cost in estimate.costs:
         verdict = cost.obstacle or ("taken" if cost.solver == estimate.plan.solver else "")
         table.add_row(cost.solver, f"{cost.reads:g}", f"{cost.flops:.2g}", duration(cost.seconds), verdict)
@@ -87,7 +88,7 @@ def _costs(estimate: Estimate) -> Table:
 
 def _outlays(estimate: Estimate) -> Table:
     numbers = [Column(name, justify="right") for name in ("tasks", "reads", "writes", "one worker")]
-    table = Table("stage", *numbers, box=None)
+    table = grid("stage", *numbers)
     for stage, outlay in estimate.outlays.items():
         read, written = (size(count) if count else "" for count in (outlay.read, outlay.written))
         table.add_row(stage, f"{outlay.tasks:,}", read, written, duration(outlay.seconds))

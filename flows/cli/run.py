@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.cli.ending import interruptible, leave
 from flows.cli.flags import Config, Flags, chosen_settings
+from flows.cli.terminal import display, note
 from flows.cli.upkeep import Folder, GateFlags
 from flows.tracking.session import load_prefect, prefect_session
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
@@ -47,8 +48,6 @@ def run(
     run_id
         Name of the run; by default made from the time.
     """
-    from rich.console import Console  # noqa: PLC0415
-
     chosen = chosen_settings(settings, config)
     with interruptible(), prefect_session() as session:
         space, outlook = _ready(source, workspace, chosen, run_id)
@@ -57,15 +56,15 @@ def run(
 
         before = space.latest_id()
         try:
-            with session.reporting(_say), loss_told():
+            with session.reporting(note), loss_told():
                 finished = analysis_of(outlook)(source, workspace, chosen, run_id)
         except ServerLostError as error:
             newest = space.latest_id()
             if newest is not None and newest != before:
-                Console().print(_summary(space, newest))
+                display(_summary(space, newest))
                 leave(f"eigenwave: the run is finished, but Prefect does not know: {error}\n", 0)
             leave(f"eigenwave: {error}\n", error.exit_code)
-        Console().print(_summary(space, finished))
+        display(_summary(space, finished))
 
 
 def audit(  # noqa: PLR0913 - each is a word of the command
@@ -90,8 +89,6 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     run_id
         Name of the run; by default made from the time.
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from flows.cli.summary import comparison_summary  # noqa: PLC0415
     from tasks.compare.audit import GateError, require_baseline  # noqa: PLC0415
     from tasks.compare.gates import Gate  # noqa: PLC0415
@@ -107,17 +104,17 @@ def audit(  # noqa: PLR0913 - each is a word of the command
 
         failure = None
         try:
-            with session.reporting(_say), loss_told():
+            with session.reporting(note), loss_told():
                 found = audit_of(outlook)(source, workspace, fail_if, against, chosen, run_id)
         except GateError as error:
             failure, found = error, error.audit
         except ServerLostError as error:
             leave(f"eigenwave: {error}\n", error.exit_code)
-    Console().print(_summary(space, found.run_id))
+    display(_summary(space, found.run_id))
     if found.comparison and found.before and found.folder:
-        Console().print(comparison_summary(found.before, found.run_id, found.comparison, found.folder))
+        display(comparison_summary(found.before, found.run_id, found.comparison, found.folder))
     else:
-        Console().print("\nThere is no earlier run of this source to compare with.")
+        display("\nThere is no earlier run of this source to compare with.")
     if failure:
         raise failure
 
@@ -135,7 +132,7 @@ def monitor(*, workers: int | None = None) -> None:
     ended = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: ended.set())
-    with monitoring(workers) as told:
+    with monitoring(workers, note) as told:
         sys.stdout.write(told)
         sys.stdout.flush()
         ended.wait()
@@ -155,16 +152,10 @@ def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) 
     space = Workspace(workspace)
     space.prepare()
     for finding in outlook.findings:
-        _say(finding.text)
-    _say("starting Prefect and Dask ...")
+        note(finding.text)
+    note("starting Prefect and Dask ...")
     load_prefect()
     return space, outlook
-
-
-def _say(text: str) -> None:
-    from rich.console import Console  # noqa: PLC0415
-
-    Console(stderr=True).print(text, style="dim")
 
 
 def _summary(space: Workspace, run_id: str) -> "RenderableType":

@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from flows.cli.terminal import grid
+from storage.printable import printable
 from storage.runs.manifest import Manifest
 from storage.runs.run import Run
 from storage.runs.workspace import RunPaths
@@ -25,7 +27,7 @@ def run_summary(run: Run) -> RenderableType:
     """Learnability beside its null and its control, the leading patterns, where everything lies, what it means."""
     manifest = run.manifest
     return Group(
-        Text(f"\n{manifest.run_id}  {manifest.source}", style="bold"),
+        Text(printable(f"\n{manifest.run_id}  {manifest.source}", keep="\n"), style="bold"),
         Text(_counts(manifest)),
         _learnability(run),
         Text(),
@@ -40,7 +42,7 @@ def run_summary(run: Run) -> RenderableType:
 def list_summary(runs: Iterable[tuple[str, Manifest | str]], latest: str | None) -> RenderableType:
     """One line a run, with what keeps it from having a manifest if it has none; the latest is marked."""
     whole, folded = Column("run", no_wrap=True), Column("source", overflow="fold")
-    table = Table(whole, folded, "sealed (UTC)", "images", "rank", "learnability", "shuffled", "", box=None)
+    table = grid(whole, folded, "sealed (UTC)", "images", "rank", "learnability", "shuffled", "")
     for run_id, manifest in runs:
         if isinstance(manifest, str):
             table.add_row(run_id, manifest)
@@ -80,7 +82,7 @@ def _decomposition(manifest: Manifest) -> str:
 
 def _learnability(run: Run) -> Table:
     row, quadratic = run.manifest.learnability, run.tables["held_out"].to_pylist()[1]
-    table = Table("", "\nlabels", "expected\nby chance", "shuffled,\nmean", "shuffled,\nmost", box=None)
+    table = grid("", "\nlabels", "expected\nby chance", "shuffled,\nmean", "shuffled,\nmost")
     table.add_row(
         "learnability",
         *(_number(row[name]) for name in ("learnability", "expected_null", "shuffled_mean", "shuffled_max")),
@@ -105,9 +107,7 @@ def _learnability(run: Run) -> Table:
 
 
 def _patterns(run: Run) -> Table:
-    table = Table(
-        "\npattern", "singular\nvalue", "\nenergy", "eta\nsquared", "shuffled,\nmost", "\nq", "\nclass", box=None
-    )
+    table = grid("\npattern", "singular\nvalue", "\nenergy", "eta\nsquared", "shuffled,\nmost", "\nq", "\nclass")
     for row in run.tables["patterns"].slice(0, LEADING_PATTERNS).to_pylist():
         table.add_row(
             str(row["pattern"]),
@@ -122,7 +122,7 @@ def _patterns(run: Run) -> Table:
 
 
 def _places(paths: RunPaths) -> Table:
-    table = Table(show_header=False, box=None)
+    table = grid("", "", header=False)
     for path, what in (
         (paths.report, "what a person reads: the verdict, and the patterns as pictures"),
         (paths.tables, "patterns, class_patterns, exemplars, samples ... (Parquet)"),
@@ -144,7 +144,7 @@ def comparison_summary(
 ) -> RenderableType:
     """What changed between two runs, and the folder with its tables if they were written."""
     found = comparison.summary
-    table = Table("", "", "95 % interval", box=None, show_header=True)
+    table = grid("", "", "95 % interval")
     interval = f"{found['learnability_drop_low']:.4f} to {found['learnability_drop_high']:.4f}"
     table.add_row("learnability_drop", f"{found['learnability_drop']:.4f}", interval)
     for name in ("largest_angle", "largest_psi", "largest_eta_squared_drop"):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from flows.cli.terminal import display, say
 from storage.errors import EigenwaveError
 from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
 from tasks.dtypes import MIB
@@ -27,13 +28,13 @@ def verify(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> 
     space, paths = _located(workspace, run)
     faults = list(find_faults(space, paths))
     for fault in faults:
-        print(f"{fault.problem}  {fault.path}")  # noqa: T201 - the command's output
+        say(f"{fault.problem}  {fault.path}")
     if faults:
         raise EigenwaveError(
             f"{len(faults)} files of run {paths.run_id} are not as they were written; "
             f"eigenwave repair {run} brings back what can be."
         )
-    print(f"All {len(sound_manifest(paths).files):,} files of run {paths.run_id} are as they were written.")  # noqa: T201
+    say(f"All {len(sound_manifest(paths).files):,} files of run {paths.run_id} are as they were written.")
 
 
 def repair(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
@@ -51,8 +52,8 @@ def repair(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> 
     with space.lock():
         mended = bring_back(space, paths, InlineFanout())
     for fault in mended:
-        print(f"was {fault.problem}  {fault.path}")  # noqa: T201
-    print(f"Run {paths.run_id} is whole: {len(mended)} files were brought back.")  # noqa: T201
+        say(f"was {fault.problem}  {fault.path}")
+    say(f"Run {paths.run_id} is whole: {len(mended)} files were brought back.")
 
 
 def gc(
@@ -71,9 +72,9 @@ def gc(
             lease.require()  # who looked for so long that another took over knows no more what is needed
             collect(space, entries)
     for entry in entries:
-        print(entry.key)  # noqa: T201
+        say(entry.key)
     would = "would be " if dry_run else ""
-    print(f"{len(entries):,} files, {sum(entry.size for entry in entries) / MIB:,.1f} MiB, {would}removed.")  # noqa: T201
+    say(f"{len(entries):,} files, {sum(entry.size for entry in entries) / MIB:,.1f} MiB, {would}removed.")
 
 
 def compare(
@@ -91,8 +92,6 @@ def compare(
     first, second
         Run ids, paths, or: latest.
     """
-    from rich.console import Console  # noqa: PLC0415
-
     from flows.cli.summary import comparison_summary  # noqa: PLC0415
     from flows.stages import over_runs  # noqa: PLC0415
     from flows.workers.fanout import InlineFanout  # noqa: PLC0415
@@ -106,7 +105,7 @@ def compare(
     comparison = compare_runs(before, after, over_runs(InlineFanout()))
     ids = before.manifest.run_id, after.manifest.run_id
     write_comparison(space.comparison(*ids), comparison, dict(zip(("first", "second"), ids, strict=True)))
-    Console().print(comparison_summary(*ids, comparison, space.comparison(*ids)))
+    display(comparison_summary(*ids, comparison, space.comparison(*ids)))
     if failure := gate_failure(gates, comparison.summary, *ids):
         raise EigenwaveError(failure)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from flows.tracking.server import show
+from storage.printable import printable
 
 
 def show_dashboard(address: str | None) -> None:
@@ -27,12 +28,13 @@ def show_facts(stage: str, facts: Mapping[str, str]) -> None:
 def show_rows(key: str, description: str, rows: Sequence[Mapping[str, str]]) -> None:
     """A table, unless it is empty; Prefect shows no column without a name."""
     if rows:
-        table = [dict(row) for row in rows]
+        table = [{printable(name): printable(value) for name, value in row.items()} for row in rows]
         show(lambda: create_table_artifact(table, key=key.replace(" ", "-"), description=description))
 
 
 def show_text(key: str, text: str, pictures: Mapping[str, bytes] | None = None) -> None:
     """Text in Markdown, and below it pictures (PNG) by their captions; the file lies in the text itself."""
+    text = printable(text, keep="\n")
     drawn = [
         f"{caption}\n\n![{caption}](data:image/png;base64,{base64.b64encode(content).decode()})"
         for caption, content in (pictures or {}).items()

@@ -1,21 +1,22 @@
 """The Dask cluster that the settings name: started here, run elsewhere, or started by a class such as SLURMCluster.
 
-Dask itself listens on every interface and believes whoever connects. Here a cluster that other machines can reach must
-speak TLS, unless the settings allow otherwise in so many words.
+Dask runs what it is sent, whoever connects. So a cluster that is started here accepts only those who have its key, and
+one that other machines can reach must speak TLS, unless the settings allow otherwise.
 """
 
 import importlib
 import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import dask
 from distributed import Client, Security
 from distributed.deploy.cluster import Cluster
 
+from flows.workers.certificates import new_security, read_security
 from flows.workers.local_cluster import local_cluster, root_of
+from flows.workers.scratch import scratch_folder
 from storage.credentials import from_environment
 from storage.errors import ClusterLostError, InputError
 from storage.setting_groups import Execution
@@ -23,7 +24,6 @@ from storage.settings import Settings
 
 CONNECT_SECONDS = 10
 FIRST_WORKER_SECONDS = 60
-TLS_FILES = ("ca.crt", "tls.crt", "tls.key")  # as Kubernetes mounts them from a secret
 CONFIG = {
     # Dask looks at what its workers do a hundred times a second, which takes a twentieth of their time.
     "distributed.worker.profile.interval": "100ms",
@@ -48,12 +48,12 @@ def open_client(settings: Settings) -> Iterator[Client]:
         If it has no workers.
     """
     wanted = settings.execution
-    with dask.config.set(CONFIG):
+    with cluster_settings():
         if wanted.cluster in {"auto", "local"}:
-            with local_cluster(wanted) as cluster, _connected(cluster, None) as client:
+            with local_cluster(wanted, new_security()) as cluster, _connected(cluster, None) as client:
                 yield client
         elif "://" in wanted.cluster:
-            security = tls_security(wanted.tls)
+            security = read_security(wanted.tls)
             require_safe(wanted.cluster, allow=wanted.allow_unencrypted)
             with _connected(wanted.cluster, security) as client:
                 _wait_for_worker(client)
@@ -61,6 +61,14 @@ def open_client(settings: Settings) -> Iterator[Client]:
         else:
             with _started(wanted) as cluster, _connected(cluster, None) as client:
                 yield client
+
+
+@contextmanager
+def cluster_settings() -> Iterator[None]:
+    """Dask's settings for a cluster that is started, and for its client, for the time of the block."""
+    # Dask puts its temporary folder in front of what Python imports from: nobody else may write there.
+    with scratch_folder() as folder, dask.config.set(CONFIG | {"temporary-directory": str(folder)}):
+        yield
 
 
 def require_safe(address: str, *, allow: bool) -> None:
@@ -77,28 +85,6 @@ def require_safe(address: str, *, allow: bool) -> None:
     raise InputError(
         f"The Dask scheduler at {address} would run whatever anybody in its network sends it, unencrypted: start it "
         "with TLS and give a tls:// address and --tls, or accept that with --allow-unencrypted."
-    )
-
-
-def tls_security(folder: Path | None) -> Security:
-    """Certificates from a folder; without one, those that Dask's own configuration names.
-
-    Raises
-    ------
-    InputError
-        If a file is missing.
-    """
-    if folder is None:
-        return Security()
-    missing = [name for name in TLS_FILES if not (folder / name).is_file()]
-    if missing:
-        raise InputError(f"The folder {folder} (--tls) has no {' and no '.join(missing)}.")
-    authority, certificate, key = (str(folder / name) for name in TLS_FILES)
-    return Security(
-        require_encryption=True,
-        tls_ca_file=authority,
-        **{f"tls_{role}_cert": certificate for role in ("client", "scheduler", "worker")},
-        **{f"tls_{role}_key": key for role in ("client", "scheduler", "worker")},
     )
 
 
@@ -129,7 +115,7 @@ def _started(wanted: Execution) -> Iterator[Cluster]:
         raise InputError(f"{name} is no Dask cluster class; give one such as dask_jobqueue.SLURMCluster.")
     options = from_environment(wanted.cluster_options)
     if wanted.tls:
-        options["security"] = tls_security(wanted.tls)
+        options["security"] = read_security(wanted.tls)
     try:
         cluster = kind(**options)
     except Exception as error:  # noqa: BLE001 - each class has errors of its own

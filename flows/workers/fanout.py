@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol, Self, TypeVar
 
 from storage.arrays.scratch import drop_scratch, keep_freed_memory
-from storage.errors import EigenwaveError
+from storage.errors import EigenwaveError, UnexpectedError
 from storage.stores.retrying import tried_again
 
 
@@ -88,7 +88,7 @@ def branches(shards: range) -> list[range]:
 
 
 def compute(function: Callable[[int], T], shard: int) -> T:
-    """What the function gives for a shard; an error that was not made for users is told as one that names the shard.
+    """What the function gives for a shard; an error that was not made for users becomes one that names the shard.
 
     Where a network disk was away for a moment, all of the shard is computed again.
     """
@@ -98,7 +98,7 @@ def compute(function: Callable[[int], T], shard: int) -> T:
     except EigenwaveError:
         raise
     except Exception as error:
-        raise EigenwaveError(f"Shard {shard} failed with {type(error).__name__}: {error}") from error
+        raise UnexpectedError.of(error, f"Shard {shard} failed with") from error
 
 
 class InlineFanout:

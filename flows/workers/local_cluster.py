@@ -1,26 +1,30 @@
-"""Dask workers on this machine: a process a core, reached through the loopback interface only."""
+"""Dask workers on this machine: a process a core, on the loopback interface, for those who have their key only."""
 
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dask
-from distributed import LocalCluster, Nanny
+from distributed import LocalCluster, Nanny, Security
 from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
-from flows.workers.scratch import scratch_folder
 from storage.errors import EigenwaveError
 from storage.setting_groups import Execution
 from tasks.children import ENTRANCE, script_left_alone
 
 LOOPBACK = "127.0.0.1"
-DASHBOARD_PORT = 8787
 STARTS = 5  # of a worker process that dies as soon as it is there
-# A worker that has not come back by then is given up with its nanny, even if that is about to start it once more.
-LOCAL_CONFIG = {"distributed.deploy.lost-worker-timeout": "10 minutes"}
+LOCAL_CONFIG = {
+    # A worker that has not come back by then is given up with its nanny, even if that is about to start it once more.
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
+    # Dask's pages ask for no password, and show names of files and call stacks.
+    "distributed.worker.http.routes": [],
+}
+UNSEEN = {"distributed.scheduler.http.routes": [], "distributed.dashboard.link": ""}
 
 
 class LastingNanny(Nanny):
@@ -39,8 +43,19 @@ class LastingNanny(Nanny):
 
 
 @contextmanager
-def local_cluster(wanted: Execution) -> Iterator[Cluster]:
+def local_cluster(
+    wanted: Execution, security: Security, watched: Callable[..., Cluster] | None = None
+) -> Iterator[Cluster]:
     """A cluster of this machine's cores, for the time of the block.
+
+    Parameters
+    ----------
+    wanted
+        How many workers, and how much memory each may take.
+    security
+        The certificates that clients must have.
+    watched
+        Makes a cluster with a dashboard of its own; by default there is none.
 
     Raises
     ------
@@ -48,30 +63,31 @@ def local_cluster(wanted: Execution) -> Iterator[Cluster]:
         If its workers do not start.
     """
     workers = wanted.workers or os.cpu_count() or 1
+    options = {
+        "n_workers": wanted.fewest_workers or workers,
+        "threads_per_worker": 1,
+        "memory_limit": wanted.memory_limit or "auto",
+        "worker_class": LastingNanny,
+        "preload": [ENTRANCE, *dask.config.get("distributed.worker.preload")],
+        "host": LOOPBACK,
+        "security": security,
+        "silence_logs": logging.CRITICAL,  # the terminal is for the bars; the log of the run has all of it
+    }
+    configured, kind = (LOCAL_CONFIG, watched) if watched else (LOCAL_CONFIG | UNSEEN, _unseen)
     # To the end of the block, since workers that die are started again.
-    with (
-        script_left_alone(),
-        scratch_folder() as folder,
-        dask.config.set({**LOCAL_CONFIG, "temporary-directory": str(folder)}),
-        _started(wanted, wanted.fewest_workers or workers) as cluster,
-    ):
+    with script_left_alone(), dask.config.set(configured), _started(kind, options) as cluster:
         if wanted.fewest_workers:
             cluster.adapt(minimum=wanted.fewest_workers, maximum=workers)
         yield cluster
 
 
-def _started(wanted: Execution, workers: int) -> Cluster:
+def _unseen(**options: Any) -> Cluster:  # noqa: ANN401 - as LocalCluster takes them
+    return LocalCluster(dashboard_address=f"{LOOPBACK}:0", scheduler_kwargs={"dashboard": False}, **options)
+
+
+def _started(kind: Callable[..., Cluster], options: dict[str, Any]) -> Cluster:
     try:
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=wanted.memory_limit or "auto",
-            worker_class=LastingNanny,
-            preload=[ENTRANCE, *dask.config.get("distributed.worker.preload")],
-            host=LOOPBACK,
-            dashboard_address=f"{LOOPBACK}:{free_port(DASHBOARD_PORT)}",
-            silence_logs=logging.CRITICAL,  # the terminal is for the bars; the log of the run has all of it
-        )
+        return kind(**options)
     except (RuntimeError, OSError) as error:
         raise EigenwaveError(
             f"Dask's worker processes did not start on this machine ({root_of(error)}); use fewer --workers, or "

@@ -9,6 +9,8 @@ from distributed import Client
 from distributed.client import ClosedClientError
 from distributed.diagnostics.plugin import ForwardLoggingPlugin
 
+from storage.printable import printable
+
 Event = tuple[float, Mapping[str, Any]]
 
 
@@ -27,7 +29,7 @@ def relayed(client: Client, tell: Callable[[int, str], None]) -> Iterator[None]:
 
     def warned(event: Event) -> None:
         _, record = event
-        tell(record["levelno"], f"{record['name']}: {record['msg']}")
+        tell(record["levelno"], printable(f"{record['name']}: {record['msg']}", keep="\n"))
 
     def moved(event: Event) -> None:
         _, what = event

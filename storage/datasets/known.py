@@ -9,6 +9,7 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import InputError
+from storage.stores.private import open_lock
 
 CACHE_VARIABLE = "EIGENWAVE_CACHE"
 ATTEMPTS = 8
@@ -124,7 +126,7 @@ def _alone(folder: Path) -> Iterator[None]:
     """Be the only process of this machine that fills a folder; wait while another does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("wb")
+        lock = open_lock(folder / ".lock")
     except OSError as error:
         raise InputError(
             f"The cache {folder} cannot be written: {error.strerror}; let {CACHE_VARIABLE} name another folder."
@@ -248,6 +250,6 @@ def take_out(archive: Path, members: tuple[str, ...], folder: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     partial.write_bytes(content)
     partial.replace(path)

@@ -1,5 +1,6 @@
 """A local folder as a store. Files are written under a temporary name, synced to disk, and renamed."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.errors import EigenwaveError, InputError
+from storage.stores.private import open_lock
 from storage.stores.store import PART_BYTES, Entry
 
 PARTIAL_SUFFIX = ".partial"
@@ -146,8 +148,10 @@ class LocalStore:
     def lock(self, key: str) -> Iterator[KernelLease]:
         """Lock the file. The kernel releases the lock when its owner dies, so a killed run needs no cleanup."""
         try:
-            opened = (self.folder / key).open("a+", encoding="utf-8")
+            opened = open_lock(self.folder / key)
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise InputError(f"The lock {self.folder / key} is a link; remove it and run again.") from None
             raise self._unusable(error) from None
         with opened as file:
             try:

@@ -12,6 +12,7 @@ from bokeh.plotting import figure
 from bokeh.resources import Resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from storage.printable import printable
 from storage.runs.manifest import write_manifest
 from storage.runs.run import Run
 from storage.runs.workspace import RunPaths
@@ -188,6 +189,11 @@ def _psnr(report: Report) -> str | None:
     return None if value is None else f"{value:.1f} dB"
 
 
+def _as_seen(value: object) -> object:
+    """What stands for a name in the page: with control characters, it could be read as another name."""
+    return printable(value, keep="\n") if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -196,6 +202,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_as_seen,
     )
     environment.filters |= {"percent": _percent, "number": _number, "short": _short, "times": _times, "kept": _kept}
     environment.filters |= {"uri": small_uri, "webp": data_uri}

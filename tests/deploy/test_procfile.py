@@ -22,7 +22,7 @@ import psutil
 import pytest
 from distributed import Client
 
-from flows.workers.client import tls_security
+from flows.workers.certificates import read_security
 from storage.runs.run import open_run
 from tests.flows.test_stages import analyse
 
@@ -66,6 +66,7 @@ class Site:
         return dict(lines) | {
             "EIGENWAVE_WORKSPACE": self.folder / "workspace",
             "EIGENWAVE_TLS": self.folder / "postgres" / "tls",
+            "DASK_TEMPORARY_DIRECTORY": self.folder / "scratch",
             "POSTGRES_FOLDER": self.folder / "postgres" / "database",
             "PREFECT_HOME": self.folder / "prefect",
             "PREFECT_WORKER_QUERY_SECONDS": 1,  # instead of 10: nobody wants to wait here
@@ -247,7 +248,7 @@ def test_prometheus_gets_its_numbers(site, finished):  # noqa: ARG001 - after th
     numbers = {"Prefect server": site.get("metrics")}
     client = Client(
         site.variables["EIGENWAVE_CLUSTER"],
-        security=tls_security(site.variables["EIGENWAVE_TLS"]),
+        security=read_security(site.variables["EIGENWAVE_TLS"]),
         set_as_default=False,
     )
     with client:

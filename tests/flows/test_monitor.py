@@ -1,61 +1,134 @@
 """eigenwave monitor as a real process: what it prints is there, and gone when it is ended."""
 
+import base64
 import os
 import re
 import signal
 import socket
+import stat
 import subprocess
+import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
 
-from flows.monitor import monitoring
-from storage.errors import EigenwaveError
 from tests.conftest import EIGENWAVE
+from tests.second_user import as_second_user
 
 
-def answers(address):
-    with urllib.request.urlopen(address) as answer:  # noqa: S310
-        return answer.read().decode()
+def answers(address, login=None):
+    """What an address answers, or the status by which it refuses to."""
+    request = urllib.request.Request(address)  # noqa: S310
+    if login:
+        request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
+    try:
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            return answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
 pytestmark = pytest.mark.slow
 
 
-def test_server_and_workers_are_where_it_says_and_end_with_it(tmp_path):
+@pytest.fixture(scope="module")
+def monitor(tmp_path_factory):
+    """A running monitor: its process, and what it prints."""
+    home = tmp_path_factory.mktemp("monitor")
     process = subprocess.Popen(
         [EIGENWAVE, "monitor", "--workers", "1"],
-        env=os.environ | {"PREFECT_HOME": str(tmp_path)},
+        env=os.environ | {"EIGENWAVE_CACHE": str(home), "TMPDIR": str(home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        told = "".join(iter(process.stdout.readline, "Press Ctrl-C to stop both.\n"))
-        runs, workers = (re.search(rf"^{name} +(\S+)$", told, re.MULTILINE)[1] for name in ("Runs", "Workers"))
-        numbers = re.findall(r"http://127\.0\.0\.1:\d+\S*/metrics", told)
-        assert "<title>Prefect" in answers(runs)
-        assert "Dask" in answers(workers)
-        assert all("# HELP" in answers(address) for address in numbers)
-        assert len(numbers) == 2
-        assert answers(re.search(r"PREFECT_API_URL=(\S+)", told)[1] + "/health") == "true"
-        started = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
-        errors = process.communicate(timeout=60)[1]
+        told = ""
+        while not told.endswith("Press Ctrl-C to stop both.\n") and (line := process.stdout.readline()):
+            told += line
+        assert line, process.stderr.read()
+        yield process, told
     finally:
-        process.kill()
-    assert (process.returncode, errors) == (0, "")
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def named(told, name):
+    """What is printed under a name."""
+    return re.search(rf"^{name} +(\S+)", told, re.MULTILINE)[1]
+
+
+def handed_over(told):
+    """The variables of the file that monitor names, and the file."""
+    path = Path(re.search(r"^ +\. (\S+)$", told, re.MULTILINE)[1])
+    return dict(line.removeprefix("export ").split("=", 1) for line in path.read_text().splitlines()), path
+
+
+def test_server_and_workers_are_where_it_says(monitor):
+    told = monitor[1]
+    runs, login = named(told, "Runs"), named(told, "Password")
+    numbers = re.findall(r"http://127\.0\.0\.1:\d+\S*/metrics", told)
+    assert "<title>Prefect" in answers(runs)
+    assert "Dask" in answers(named(told, "Workers"), login)
+    assert all("# HELP" in answers(address, login) for address in numbers)
+    assert len(numbers) == 2
+    assert answers(f"{handed_over(told)[0]['PREFECT_API_URL']}/admin/version", login).strip('"')
+
+
+def test_nobody_is_let_in_without_the_password(monitor):
+    told = monitor[1]
+    api, workers = handed_over(told)[0]["PREFECT_API_URL"], named(told, "Workers")
+    for login in (None, "eigenwave:guessed"):
+        for address in (f"{api}/admin/version", f"{api}/flow_runs/count", f"{api}/metrics", workers):
+            assert answers(address, login) == 401
+    assert named(told, "Password") not in " ".join(psutil.Process(monitor[0].pid).cmdline())
+
+
+def test_a_run_finds_both_by_the_file_that_is_handed_over(monitor, tmp_path):
+    variables, path = handed_over(monitor[1])
+    words = (
+        f". {path} && exec {EIGENWAVE} run digits --workspace {tmp_path / 'w'} --rank 2 --permutations 2 --no-scales"
+    )
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)  # noqa: S607
+    assert done.returncode == 0, done.stderr
+    body = urllib.request.Request(f"{variables['PREFECT_API_URL']}/flow_runs/count", b"{}")  # noqa: S310
+    body.add_header("Content-Type", "application/json")
+    body.add_header(
+        "Authorization", f"Basic {base64.b64encode(variables['PREFECT_API_AUTH_STRING'].encode()).decode()}"
+    )
+    with urllib.request.urlopen(body) as answer:  # noqa: S310
+        assert answer.read() == b"1"
+
+
+def test_only_its_user_reads_what_is_handed_over(monitor):
+    variables, path = handed_over(monitor[1])
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
+    ask = """
+for path in sys.argv[1:]:
+    try:
+        print("read", len(open(path).read()))
+    except OSError as error:
+        print(type(error).__name__)
+"""
+    files = [path, f"{variables['EIGENWAVE_TLS']}/tls.key", f"/proc/{monitor[0].pid}/environ"]
+    assert as_second_user("import sys", ask, *files).split() == ["PermissionError"] * 3
+
+
+def test_both_end_with_it_and_leave_nothing(monitor):
+    process, told = monitor
+    folder = handed_over(told)[1].parent
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=60)[1]
+    assert (process.returncode, "Traceback" in errors) == (0, False)
     left = psutil.wait_procs(started, timeout=5)[1]
     assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
-    for address in (runs, workers, re.search(r"--cluster (\S+)", told)[1]):
+    for address in (named(told, "Runs"), named(told, "Workers")):
         port = int(re.search(r":(\d+)", address.split("//")[1])[1])
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def test_a_server_that_does_not_start_is_told_in_one_sentence(monkeypatch):
-    monkeypatch.setenv("PREFECT_SERVER_API_PORT", "nonsense")
-    message = r"The Prefect server did not start \(.+\); run `prefect server start`"
-    with pytest.raises(EigenwaveError, match=message), monitoring(1):
-        pass
+    assert not folder.exists()

@@ -1,0 +1,154 @@
+"""Where every error ends: one sentence for people, the full text in a private file, and an exit status."""
+
+import errno
+import logging
+import os
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cyclopts import CycloptsError
+from pydantic import ValidationError
+
+from flows.cli.ending import INTERRUPTED, INTERRUPTION
+from flows.cli.terminal import drop_output
+from storage.credentials import redacted
+from storage.errors import EigenwaveError, InputError, UnexpectedError, origin
+from storage.printable import printable
+from storage.settings import settings_error
+from storage.stores.private import private_folder, write_private
+
+PIPE_CLOSED = 141  # what it reports for one whose reader is gone, such as head
+KEPT = 20  # texts of errors
+AGAIN = "run the same command again, and if it fails again report it"
+
+
+def status_of(command: Callable[[], None], *, debug: bool) -> int:
+    """Run a command; gives its exit status.
+
+    Parameters
+    ----------
+    command
+        Does everything, and prints its answer.
+    debug
+        Print the traceback of an error too.
+    """
+    if not debug:
+        _keep_quiet()
+    try:
+        command()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write(INTERRUPTION)
+        return INTERRUPTED
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException as error:  # noqa: BLE001 - the one place where every error ends
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return PIPE_CLOSED
+        if debug:
+            traceback.print_exc()
+        told = sentence(error)
+        sys.stderr.write(f"eigenwave: {told}\n")
+        return told.exit_code
+    return 0
+
+
+def sentence(error: BaseException) -> EigenwaveError:
+    """Any error as one that says in a sentence what happened, where, and what to do."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, CycloptsError):
+        return _wrong_usage(error)
+    if isinstance(error, UnexpectedError):
+        return _kept(str(error), AGAIN, error.full_text)
+    if isinstance(error, EigenwaveError):
+        return error
+    told = " ".join(str(error).split()) or "it has no message"
+    what = f"{type(error).__name__} at {origin(error)}: {redacted(told)}"
+    return _kept(what, _advice(error), "".join(traceback.format_exception(error)))
+
+
+def _wrong_usage(error: CycloptsError) -> EigenwaveError:
+    if isinstance(error.__cause__, ValidationError):
+        return settings_error(error.__cause__, {})
+    return InputError(" ".join(str(error).split()))
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about an error of this kind."""
+    if isinstance(error, MemoryError):
+        return "memory ran out: use fewer --workers or a smaller --shard-size, and run again"
+    if isinstance(error, ImportError):
+        return "a part of the installation is missing: install eigenwave again"
+    if isinstance(error, OSError):
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return "the disk is full: make room and run again, finished work is kept"
+        if isinstance(error, FileNotFoundError) and not _folder_is_there():
+            return "the current folder was removed: change to one that exists and run again"
+    return AGAIN
+
+
+def _folder_is_there() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - asks the system
+    except OSError:
+        return False
+    return True
+
+
+def _kept(what: str, advice: str, full_text: str) -> EigenwaveError:
+    """The sentence, with the file that has the full text."""
+    place = keep_text(full_text)
+    return EigenwaveError(f"{what}; {advice}. {place}")
+
+
+def keep_text(full_text: str) -> str:
+    """Write the full text of an error to a private file; says where it is, or why it is nowhere."""
+    try:
+        folder = _folder()
+        path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.getpid()}.txt"
+        lines = [redacted(line) for line in full_text.splitlines()]
+        write_private(path, printable("\n".join(lines), keep="\n") + "\n")
+        for old in sorted(folder.glob("*.txt"))[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except (OSError, EigenwaveError, MemoryError) as error:
+        return f"The full text could not be written ({error}); --debug shows it."
+    return f"The full text is in {path}."
+
+
+def _folder() -> Path:
+    """A folder in the user's cache, or a temporary one if there is no writing there."""
+    from storage.datasets.known import cache_folder  # noqa: PLC0415 - takes time that only errors need
+
+    try:
+        return private_folder(cache_folder() / "errors")
+    except EigenwaveError:
+        return Path(tempfile.mkdtemp(prefix="eigenwave-"))
+
+
+def _nobody_reads() -> bool:
+    """Whether the reader of standard output is gone, rather than another connection."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
+        return True
+    return False
+
+
+def _keep_quiet() -> None:
+    """No traceback from threads, destructors and logs of libraries: none of them ends the command."""
+    threading.excepthook = lambda arguments: _put_away(arguments.exc_value)
+    sys.unraisablehook = lambda arguments: _put_away(arguments.exc_value)
+    # Without a handler logging prints what libraries log, with its traceback.
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def _put_away(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        keep_text("".join(traceback.format_exception(error)))

@@ -1,0 +1,107 @@
+"""What the commands print, on terminals of any width and encoding, or none."""
+
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.table import Column, Table
+from rich.text import Text
+
+from storage.printable import printable
+
+STANDARD = (0, 1, 2)
+
+
+class Terminal(Console):
+    """A console that shows names from a dataset as they are.
+
+    Square brackets and colons in a name are no markup and no pictures, and control characters are escaped.
+
+    Parameters
+    ----------
+    stderr
+        Write to standard error.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as rich has it
+        """Text from a string, as wide as it is shown."""
+        return super().render_str(printable(text, keep="\n"), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Pieces of text and style; whatever a renderable holds, no text in it steers the terminal."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text, keep="\n"), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command."""
+        raise  # noqa: PLE0704 - rich calls this while it handles the error
+
+
+def display(renderable: RenderableType) -> None:
+    """Print tables and text for people."""
+    Terminal().print(renderable)
+
+
+def note(text: str) -> None:
+    """Print a line about the progress of a command to standard error."""
+    Terminal(stderr=True).print(text, style="dim")
+
+
+def say(line: str) -> None:
+    """Print a line as it is, however wide the terminal is."""
+    sys.stdout.write(f"{printable(line)}\n")
+
+
+def say_json(content: object) -> None:
+    """Print JSON in ASCII, without any character that steers a terminal."""
+    # json escapes all control characters but this one.
+    sys.stdout.write(json.dumps(content, indent=2).replace("\x7f", "\\u007f") + "\n")
+
+
+def grid(*columns: str | Column, header: bool = True) -> Table:
+    """A table without lines, whose cells are folded where the terminal is narrow: nothing is cut off."""
+    made = [Column(column) if isinstance(column, str) else column for column in columns]
+    for column in made:
+        column.overflow = "fold"
+    return Table(*made, box=None, show_header=header)
+
+
+class Shown(logging.Formatter):
+    """A line of a log as people may see it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message alone."""
+        return printable(record.getMessage(), keep="\n")
+
+
+def open_streams() -> None:
+    """Make sure that there are standard streams, and that they can write every letter.
+
+    Where a shell has closed one, the next file that is opened would get its number, and what is printed would be
+    written into that file. A letter that the terminal's encoding does not have is escaped.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) in STANDARD:
+        os.set_inheritable(opened, True)  # noqa: FBT003 - its only way
+    os.close(opened)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for good
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Let what is still to be written to standard output go nowhere: its reader is gone."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
