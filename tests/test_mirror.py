@@ -91,7 +91,6 @@ COVERED = {
     "storage/formats/open.py": FORMATS,
     "storage/formats/parquet.py": FORMATS,
     "storage/formats/rows.py": FORMATS,
-    "storage/formats/tar.py": FORMATS,
     "storage/formats/tar_cache.py": "tests/storage/datasets/test_remote_files.py",
     "storage/formats/tar_index.py": "tests/storage/datasets/test_remote_files.py",
     "storage/formats/unpacking.py": "tests/storage/formats/test_bad_inputs.py",

@@ -103,7 +103,7 @@ def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = Fa
     root, made = _grown(images), Placement({}, [])
     if outermost:
         _place_classes(root, TRAIN, made)
-        return made
+        return Placement({path: made.places[path] for path in images}, made.bases)
     base = _base(root, where)
     splits = _splits(base, where)
     inner = {} if splits else _inner_splits(base)

@@ -7,29 +7,34 @@ name of its folder.
 import io
 import json
 import posixpath
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby, islice
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.datasets.files import Files
+from storage.datasets.files import Files, visible
 from storage.datasets.findings import Tally
 from storage.datasets.labels import class_ids
+from storage.datasets.placement import place_folders
 from storage.datasets.ranges import read_ranges
 from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, numbered, to_samples, train_first
-from storage.datasets.splits import split_of
+from storage.datasets.splits import TRAIN, split_of
 from storage.errors import BadImageError, InputError
 from storage.formats.tar_cache import Label, Labelled, kept
 from storage.formats.tar_index import Member, tar_members
+from storage.formats.tree import report_places
 from storage.pixels.images import SUFFIXES
 
 LABEL_KEYS = ("label", "cls", "class", "class_id", "class_name")
 LABEL_SUFFIXES = frozenset({".cls", ".json"})
 LABEL_BYTES = 2**16  # of a file with a label, at most
 READ_AHEAD = 2**14
+IN_SHARD = r"(?s)^.*?\.tar/"
 LINK = "a link in a tar file, which is not followed"
 
 
@@ -60,16 +65,41 @@ class TarSource(ListedSource):
 
     def __init__(self, files: Files, shards: Sequence[str]) -> None:
         self._files, self._shards = files, sorted(shards)
-        self._others = Tally()
+        self._others, self._hidden = Tally(), Tally()
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
         """The different labels; and all images, train first, in the order of the tar files and their members."""
         labels: list[pa.Array] = []
         found = numbered(to_samples(self._batches(labels)))
-        self.findings.ignore("other files", self._others, "member that is no image and no label")
-        classes, ids = class_ids(_of_one_type(labels), None, lambda row: f"{self._files}/{found['key'][row]}")
+        if labels and all(part.null_count == len(part) for part in labels):
+            found, names = self._by_folder(found)
+        else:
+            names = _of_one_type(labels)
+        self.findings.ignore("other files", self._others, "member without an image or a label")
+        self.findings.ignore("hidden files", self._hidden, "file with a hidden name")
+        classes, ids = class_ids(names, None, lambda row: f"{self._files}/{found['key'][row]}")
         return classes, train_first(found.set_column(found.column_names.index("class_id"), "class_id", ids))
+
+    def _by_folder(self, found: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
+        """Images that are read, with their split, and the classes of their folders."""
+        folders = pc.replace_substring_regex(pc.replace_substring_regex(found["key"], IN_SHARD, ""), r"/?[^/]*$", "")
+        folders = folders.combine_chunks().dictionary_encode()
+        names, counts = folders.dictionary.to_pylist(), np.bincount(folders.indices.to_numpy())
+        paths = [clean(name) for name in names]
+        images: Counter[str] = Counter()
+        for path, count in zip(paths, counts.tolist(), strict=True):
+            images[path] += count
+        placed = place_folders(images, str(self._files)).places
+        report_places(self.findings, images, placed)
+        places = [placed[path] for path in paths]
+        if {place.split for place in places} != {TRAIN}:
+            splits = pa.array([place.split for place in places], pa.string()).take(folders.indices)
+            splits = splits.dictionary_encode().cast(found.schema.field("split").type)
+            found = found.set_column(found.column_names.index("split"), "split", splits)
+        read = pa.array([not place.why for place in places]).take(folders.indices)
+        labels = pa.array([place.label for place in places], pa.string()).take(folders.indices)
+        return found.filter(read), pa.chunked_array([labels.filter(read)])
 
     def _batches(self, labels: list[pa.Array]) -> Iterator[dict[str, Any]]:
         for shard in self._shards:
@@ -88,6 +118,9 @@ class TarSource(ListedSource):
 
     def _is_image(self, member: Member) -> bool:
         """Whether the name says so; counts the others."""
+        if not all(map(visible, clean(member.name).split("/"))):
+            self._hidden.add(member.name)
+            return False
         image = _suffix(member) in SUFFIXES
         if not image:
             self._others.add(member.name)
@@ -108,7 +141,6 @@ class TarSource(ListedSource):
                 yield from (Labelled(member, label) for member in members if _suffix(member) not in LABEL_SUFFIXES)
 
     def _label(self, file: BinaryIO, shard: str, members: Iterable[Member]) -> Label:
-        name = ""
         for member in members:
             name, suffix = member.name, _suffix(member)
             if suffix in LABEL_SUFFIXES and member.length is not None:
@@ -122,11 +154,16 @@ class TarSource(ListedSource):
                     ) from None
                 if label is not None:
                     return label
-        return posixpath.basename(posixpath.dirname(name)) or None
+        return None
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """The bytes of each member, neighbours in one read."""
         return read_ranges(self._files, samples, _shards, LINK)
+
+
+def clean(name: str) -> str:
+    """The path of a member without what would lead out of the archive: a slash in front, and dots as folders."""
+    return "/".join(part for part in name.split("/") if part not in {"", ".", ".."})
 
 
 def _shards(keys: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -18,7 +18,7 @@ from storage.stores.files import replacing
 from storage.stores.local import LocalStore
 from storage.stores.store import StorePath
 
-FOLDER = "tar"
+FOLDER = "tar-2"  # another name whenever labels are taken otherwise
 STAMP = b"stamp"
 MEMBERS = pa.schema({"name": pa.string(), "offset": pa.int64(), "length": pa.int64(), "label": pa.string()})
 

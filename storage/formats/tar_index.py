@@ -16,6 +16,7 @@ MOST_EXTRA = 2**20  # bytes of a long name or of pax records
 MOST_SIZE = 2**62
 REGULAR = frozenset({b"0", b"\0", b"7"})
 LINKS = frozenset({b"1", b"2"})
+SPARSE, PAX_SPARSE = b"S", b"GNU.sparse."  # files with holes, of which only the rest is stored
 LONG_NAME, LONG_LINK, PAX, PAX_GLOBAL = b"L", b"K", b"x", b"g"
 NAME, SIZE, CHECKSUM, TYPE, MAGIC, PREFIX = (
     slice(0, 100), slice(124, 136), slice(148, 156), slice(156, 157), slice(257, 262), slice(345, 500)
@@ -44,7 +45,7 @@ def tar_members(file: BinaryIO, where: str) -> Iterator[Member]:
     Raises
     ------
     InputError
-        If it is no tar file, is damaged, or is cut short.
+        If it is no tar file, is damaged, is cut short, or holds sparse files.
     """
     position, count = 0, 0
     size = file.seek(0, 2)
@@ -64,6 +65,11 @@ def tar_members(file: BinaryIO, where: str) -> Iterator[Member]:
             if kind in {LONG_NAME, PAX}:
                 extra |= _extra(file, start, length, kind, where)
             continue
+        if kind == SPARSE or any(name.startswith(PAX_SPARSE) for name in extra):
+            raise InputError(
+                f"{where} holds {_name(header, extra)} as a sparse file, which cannot be read in place; "
+                "make the archive again without --sparse (-S)."
+            )
         if kind in REGULAR | LINKS:
             count += 1
             yield Member(_name(header, extra), start, length if kind in REGULAR else None)

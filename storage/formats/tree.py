@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from storage.datasets.files import visible
 from storage.datasets.findings import Finding, Findings, Tally, counted, shown
 from storage.datasets.names import natural
-from storage.datasets.placement import HOLDERS, Place, Placement, place_folders
+from storage.datasets.placement import HOLDERS, Place, place_folders
 from storage.datasets.source import LISTED_AT_ONCE, SAMPLES, ListedSource, numbered, train_first
 from storage.pixels.images import SUFFIXES
 from storage.tables.schemas import SPLIT
@@ -97,28 +97,13 @@ class TreeSource(ListedSource):
         for entry in images["folder"].value_counts().to_pylist():
             counts[walked.names[entry["values"]]] = entry["counts"]
         placed = place_folders(counts, self._where, outermost=self._outermost)
-        self._report(walked, counts, placed)
+        report_places(self.findings, counts, placed.places)
+        walked.report(self.findings)
         labels = {place.label for place in placed.places.values() if place.label is not None}
         for base in placed.bases:
             labels |= set(self._empty_folders(base, walked.full))
         classes = tuple(sorted(labels, key=natural))
         return classes, _placed(images, [placed.places[name] for name in walked.names], classes)
-
-    def _report(self, walked: "Walked", counts: Mapping[str, int], placed: Placement) -> None:
-        tallies = {why: Tally() for why in WHY}
-        inside = Tally()
-        for folder, place in placed.places.items():
-            name = posixpath.basename(folder)
-            if place.why:
-                tallies[place.why].add(folder or "directly in the dataset", counts[folder])
-            elif place.label not in {None, name} and name.lower() not in HOLDERS:
-                inside.add(folder, counts[folder])
-        for why, tally in tallies.items():
-            self.findings.ignore(why, tally, WHY[why])
-        if inside.count:
-            text = f"{counted(inside.count, 'image')} in folders inside a class folder belong to that class"
-            self.findings.notes.append(Finding("nested folders", f"{text}{inside.examples}.", inside.count))
-        walked.report(self.findings)
 
     def report_beside(self, findings: Findings, read: Collection[str]) -> None:
         """Report all files but those that are read, as what lies beside a dataset in another format."""
@@ -139,6 +124,23 @@ IMAGES = pa.schema(
         "stamp": SAMPLES.field("stamp").type,
     }
 )
+
+
+def report_places(findings: Findings, images: Mapping[str, int], places: Mapping[str, Place]) -> None:
+    """Report images that are not read, and those whose class is not the folder they lie in."""
+    tallies = {why: Tally() for why in WHY}
+    inside = Tally()
+    for folder, place in places.items():
+        name = posixpath.basename(folder)
+        if place.why:
+            tallies[place.why].add(folder or "directly in the dataset", images[folder])
+        elif place.label not in {None, name} and name.lower() not in HOLDERS:
+            inside.add(folder, images[folder])
+    for why, tally in tallies.items():
+        findings.ignore(why, tally, WHY[why])
+    if inside.count:
+        text = f"{counted(inside.count, 'image')} in folders inside a class folder belong to that class"
+        findings.notes.append(Finding("nested folders", f"{text}{inside.examples}.", inside.count))
 
 
 class Walked:
@@ -200,7 +202,7 @@ class Walked:
         if count := rest.total():
             text = f"Skipped {counted(count, 'file')} without the ending of an image: {shown(rest)}."
             findings.ignored.append(Finding("other files", text, count))
-        findings.ignore("hidden files", self.hidden, "hidden file")
+        findings.ignore("hidden files", self.hidden, "file with a hidden name")
 
     def _fill(self, folder: str) -> None:
         while folder not in self.full:

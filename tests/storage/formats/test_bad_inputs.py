@@ -151,7 +151,7 @@ def test_dangling_links_are_named_and_circles_refused(class_folders):
 def test_a_tar_file_never_leaves_the_place_it_is_in(tmp_path, class_folders):
     payload = (class_folders / "cat" / "000.png").read_bytes()
     with tarfile.open(tmp_path / "odd.tar", "w") as tar:
-        for name in ("../../escape/cat/1.png", "/etc/dog/2.png"):
+        for name in ("../../cat/1.png", "/dog/2.png"):
             add(tar, name, payload)
         link = tarfile.TarInfo("dog/3.png")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
