@@ -20,6 +20,7 @@ FAMILIES = 3  # largest number of families of scales
 PROCESS = 352 * MIB  # Python with all libraries, Prefect's included
 KEPT_BYTES = 32 * MIB  # of stored images held between their digest and their decoding
 IMAGES = 40 * MIB + KEPT_BYTES  # stored images, and a block of them being decoded and transformed
+DECODING_BYTES = 24  # of each pixel of an image that is decoded: WebP with transparency; other formats take 4 to 16
 SUMS = 5  # large results held while they are added along the tree: one per level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # of small results added together
 COPIES = 8  # copies of a shard's scores, while they are binned, ranked and judged
@@ -73,7 +74,7 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     }
 
 
-def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
+def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str, int]:
     """Project the peak bytes of a process that runs only one stage, for each stage.
 
     Parameters
@@ -82,6 +83,8 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         The plan.
     permutations
         Number of label shuffles.
+    largest
+        Number of pixels of the largest image that is decoded.
     """
     n, p, k, width = plan.fitted, plan.coefficients, plan.rank, plan.block_width
     # Coefficients stored as float16 are held in memory together with their float32 copy.
@@ -94,7 +97,7 @@ def stage_memory(plan: "Plan", permutations: int) -> dict[str, int]:
         "gram": 2 * FLOAT32 * p * (p + min(GRAM_BLOCK, plan.rows_per_shard)),
         "dual": 0,
     }[plan.solver]
-    stages = {"transform": chunk + IMAGES + 2 * masked + operands + sums["transform"]}
+    stages = {"transform": chunk + IMAGES + DECODING_BYTES * largest + 2 * masked + operands + sums["transform"]}
     r = plan.passes * width
     if plan.solver == "krylov":
         stages["pass"] = chunk + masked + operands + sums["pass"]
@@ -149,7 +152,7 @@ def _scale_memory(plan: "Plan", rank: int, rows: int, sums: dict[str, int]) -> d
     }
 
 
-def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
+def require_memory(plan: "Plan", permutations: int, limit: int, largest: int = 0) -> None:
     """Refuse a plan that needs more memory than `limit` bytes.
 
     Raises
@@ -157,13 +160,15 @@ def require_memory(plan: "Plan", permutations: int, limit: int) -> None:
     ValueError
         If a stage needs more. The message has the stage, both numbers and the setting to change.
     """
-    stages = stage_memory(plan, permutations)
+    stages = stage_memory(plan, permutations, largest)
     stage = max(stages, key=lambda name: stages[name])
     if stages[stage] <= limit:
         return
     chunk = FLOAT32 * plan.rows_per_shard * plan.coefficients
     if limit < PROCESS + IMAGES:
         advice = "raise --memory-limit"
+    elif stage == "transform" and 2 * DECODING_BYTES * largest > stages[stage] - PROCESS:
+        advice = f"make images smaller than {largest:,} pixels"
     elif 2 * chunk > stages[stage] - PROCESS:
         advice = f"lower --shard-size below {chunk // MIB} MiB"
     elif "scale" in stage:

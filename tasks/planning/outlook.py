@@ -105,9 +105,10 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     size = settings.coefficients.size
     width, height = (size, size) if size else _only_size(source, looked.sizes)
     shape = (height, width, looked.channels)
-    estimate = estimate_run(settings, len(samples), shape, len(listing.classes), fitted=len(labels))
+    largest = max(across * down for across, down in looked.sizes)
+    estimate = estimate_run(settings, len(samples), shape, len(listing.classes), fitted=len(labels), largest=largest)
     try:
-        require_memory(estimate.plan, settings.association.permutations, estimate.memory_limit)
+        require_memory(estimate.plan, settings.association.permutations, estimate.memory_limit, largest)
     except ValueError as error:
         raise InputError(str(error)) from None
     return Outlook(
@@ -120,8 +121,14 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     )
 
 
-def estimate_run(
-    settings: Settings, images: int, shape: tuple[int, int, int], classes: int, fitted: int | None = None
+def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
+    settings: Settings,
+    images: int,
+    shape: tuple[int, int, int],
+    classes: int,
+    *,
+    fitted: int | None = None,
+    largest: int | None = None,
 ) -> Estimate:
     """Estimate a run on a dataset from its counts. The dataset need not exist.
 
@@ -135,12 +142,15 @@ def estimate_run(
         Height, width and channels of every image.
     fitted
         Number of images to fit on; by default all.
+    largest
+        Number of pixels of the largest image as it is stored; by default that of `shape`.
 
     Raises
     ------
     InputError
         If the settings do not fit the images.
     """
+    largest = shape[0] * shape[1] if largest is None else largest
     passes = settings.decomposition.fixed_passes
     try:
         plan = Plan.make(
@@ -160,7 +170,7 @@ def estimate_run(
         energy=settings.decomposition.energy,
         costs=plan.costs(passes),
         outlays=taken,
-        memory=stage_memory(plan, settings.association.permutations),
+        memory=stage_memory(plan, settings.association.permutations, largest),
         memory_limit=settings.execution.memory_limit or machine_memory() // _processes(settings),
         place=described(settings.execution, work_seconds(taken)),
     )

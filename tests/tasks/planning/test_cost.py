@@ -52,3 +52,11 @@ def test_memory_that_is_not_there_is_refused_with_both_numbers_and_the_setting()
         require_memory(plan(), 20, 100 * MIB)
     with pytest.raises(ValueError, match="set --solver krylov"):
         require_memory(plan(solver="gram", shard_size=4 * MIB), 20, 500 * MIB)
+
+
+def test_memory_for_decoding_the_largest_image_is_part_of_the_transform():
+    small, large = (stage_memory(plan(), 20, pixels) for pixels in (32 * 32, 2**26))
+    assert large["transform"] - small["transform"] == 24 * (2**26 - 32 * 32)
+    assert {**large, "transform": 0} == {**small, "transform": 0}
+    with pytest.raises(ValueError, match=f"stage transform needs .*make images smaller than {2**26:,} pixels"):
+        require_memory(plan(), 20, 1000 * MIB, 2**26)

@@ -11,7 +11,7 @@ COLUMN = 10 * 3072 * 4  # of a block, read by each of ten shards
 
 
 def estimate(images=50_000, side=32, fitted=None, **settings):
-    return estimate_run(Settings(**settings), images, (side, side, 3), 10, fitted)
+    return estimate_run(Settings(**settings), images, (side, side, 3), 10, fitted=fitted)
 
 
 def of_all(found, what):
