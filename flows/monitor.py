@@ -24,9 +24,9 @@ def monitoring(workers: int | None, tell: Callable[[str], None] = lambda _: None
     Parameters
     ----------
     workers
-        Worker processes; by default one a core.
+        Number of worker processes; by default one per core.
     tell
-        Called with a sentence on what is waited for.
+        Function called with a sentence on what the command waits for.
 
     Raises
     ------

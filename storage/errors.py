@@ -35,10 +35,10 @@ class UnexpectedError(EigenwaveError):
 
     @classmethod
     def of(cls, error: BaseException, beginning: str) -> Self:
-        """The error as a sentence that begins so, and says the kind of error and where it came from."""
-        told = " ".join(str(error).split()) or "no message"
+        """Describe an error in a sentence that starts with `beginning`, and has the error's type and origin."""
+        message = " ".join(str(error).split()) or "no message"
         return cls(
-            f"{beginning} {type(error).__name__}: {told} (at {origin(error)})",
+            f"{beginning} {type(error).__name__}: {message} (at {origin(error)})",
             "".join(traceback.format_exception(error)),
         )
 

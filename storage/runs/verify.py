@@ -77,7 +77,7 @@ def _files(paths: RunPaths, manifest: Manifest) -> Iterator[Fault]:
     for name, digest in manifest.files.items():
         path = paths.folder / name
         if name.startswith("/") or ".." in name.split("/"):
-            yield Fault(paths.manifest, DAMAGED)  # it names a file of another place, which is not read
+            yield Fault(paths.manifest, DAMAGED)  # it names a file outside the run's folder, which is not read
         elif not path.exists():
             yield Fault(path, MISSING)
         elif digest_of(path) != digest:

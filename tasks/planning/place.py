@@ -1,4 +1,4 @@
-"""Where a run computes that leaves it open: worker processes take a while to start, and small runs do without."""
+"""Choose the place of a run with --cluster auto: worker processes take time to start, and small runs do without."""
 
 import os
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ WORKERS_START = 3.0  # seconds until local worker processes have started and com
 
 
 def work_seconds(outlays: Mapping[str, Outlay]) -> float:
-    """What all stages that workers share take one of them."""
+    """Seconds of one worker for all stages that workers share."""
     return sum(outlay.seconds for outlay in outlays.values())
 
 
 def local_workers(wanted: Execution) -> int:
-    """How many processes a local cluster has at most."""
+    """Largest number of processes of a local cluster."""
     return wanted.workers or os.cpu_count() or 1
 
 
@@ -25,10 +25,10 @@ def in_this_process(wanted: Execution, seconds: float) -> bool:
     Parameters
     ----------
     wanted
-        The settings. With `auto` this is so if workers would save less time than they take to start; a wish that only
-        worker processes can fulfil, such as a number of them, decides against it.
+        Settings of the execution. With `auto`, the run computes here if workers would save less time than they take to
+        start. A setting that needs worker processes, such as their number, decides for workers.
     seconds
-        What the work takes one worker.
+        Time of one worker for the work, in seconds.
     """
     if wanted.cluster != "auto":
         return wanted.cluster == "inline"
@@ -36,7 +36,7 @@ def in_this_process(wanted: Execution, seconds: float) -> bool:
 
 
 def described(wanted: Execution, seconds: float) -> str:
-    """Where a run computes and why there, for people; the parameters are those of `in_this_process`."""
+    """Explain where a run computes and why; the parameters are those of `in_this_process`."""
     if wanted.cluster != "auto":
         return {"inline": "in this process", "local": "by workers on this machine"}.get(wanted.cluster, wanted.cluster)
     if in_this_process(wanted, seconds):

@@ -190,7 +190,7 @@ def _psnr(report: Report) -> str | None:
 
 
 def _as_seen(value: object) -> object:
-    """What stands for a name in the page: with control characters, it could be read as another name."""
+    """Escape control characters of a name for the page, since with them it could be read as another name."""
     return printable(value, keep="\n") if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

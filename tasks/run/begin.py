@@ -55,7 +55,7 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
     outlook
         Result of `plan_run` for this source and these settings; by default it is computed here.
     tell
-        Gets a sentence for each thing that was noticed in the dataset, or that is not read.
+        Function called with one sentence for each finding: an oddity of the dataset, or a part that is not read.
 
     Raises
     ------
