@@ -66,9 +66,9 @@ def run(
         space.prepare()
         load_prefect()
         from flows.analysis import analysis_of
-        from flows.tracking.server import loss_told
+        from flows.tracking.server import server_loss_explained
 
-        with session.reporting(), loss_told():
+        with session.reporting(), server_loss_explained():
             return Run(space.run(analysis_of(outlook)(str(source), str(workspace), chosen, run_id)))
 
 

@@ -1,4 +1,4 @@
-"""Where every error ends: one sentence for people, the full text in a private file, and an exit status."""
+"""Turn every error into one sentence for the user, its full text in a private file, and an exit status."""
 
 import errno
 import logging
@@ -22,20 +22,20 @@ from storage.printable import printable
 from storage.settings import settings_error
 from storage.stores.private import private_folder, write_private
 
-PIPE_CLOSED = 141  # what it reports for one whose reader is gone, such as head
-KEPT = 20  # texts of errors
+PIPE_CLOSED = 141  # the status that a shell reports if the reader of a pipe, such as head, has exited
+KEPT = 20  # newest error texts; older ones are deleted
 AGAIN = "run the same command again, and if it fails again report it"
 
 
 def status_of(command: Callable[[], None], *, debug: bool) -> int:
-    """Run a command; gives its exit status.
+    """Run a command and return its exit status.
 
     Parameters
     ----------
     command
-        Does everything, and prints its answer.
+        Runs the command line and prints its output.
     debug
-        Print the traceback of an error too.
+        Also print the traceback of an error.
     """
     if not debug:
         _keep_quiet()
@@ -52,14 +52,14 @@ def status_of(command: Callable[[], None], *, debug: bool) -> int:
             return PIPE_CLOSED
         if debug:
             traceback.print_exc()
-        told = sentence(error)
-        sys.stderr.write(f"eigenwave: {told}\n")
-        return told.exit_code
+        shown = sentence(error)
+        sys.stderr.write(f"eigenwave: {shown}\n")
+        return shown.exit_code
     return 0
 
 
 def sentence(error: BaseException) -> EigenwaveError:
-    """Any error as one that says in a sentence what happened, where, and what to do."""
+    """Convert any error to one whose message is a sentence: what happened, where, and what to do."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, CycloptsError):
@@ -68,8 +68,8 @@ def sentence(error: BaseException) -> EigenwaveError:
         return _kept(str(error), AGAIN, error.full_text)
     if isinstance(error, EigenwaveError):
         return error
-    told = " ".join(str(error).split()) or "it has no message"
-    what = f"{type(error).__name__} at {origin(error)}: {redacted(told)}"
+    message = " ".join(str(error).split()) or "it has no message"
+    what = f"{type(error).__name__} at {origin(error)}: {redacted(message)}"
     return _kept(what, _advice(error), "".join(traceback.format_exception(error)))
 
 
@@ -80,7 +80,7 @@ def _wrong_usage(error: CycloptsError) -> EigenwaveError:
 
 
 def _advice(error: BaseException) -> str:
-    """What to do about an error of this kind."""
+    """Advice for the user on an error of this kind."""
     if isinstance(error, MemoryError):
         return "memory ran out: use fewer --workers or a smaller --shard-size, and run again"
     if isinstance(error, ImportError):
@@ -89,7 +89,7 @@ def _advice(error: BaseException) -> str:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return "the disk is full: make room and run again, finished work is kept"
         if isinstance(error, FileNotFoundError) and not _folder_is_there():
-            return "the current folder was removed: change to one that exists and run again"
+            return "the current folder was removed: change to a folder that exists and run again"
     return AGAIN
 
 
@@ -102,13 +102,13 @@ def _folder_is_there() -> bool:
 
 
 def _kept(what: str, advice: str, full_text: str) -> EigenwaveError:
-    """The sentence, with the file that has the full text."""
+    """An error with the sentence, the advice and the path of the full text."""
     place = keep_text(full_text)
     return EigenwaveError(f"{what}; {advice}. {place}")
 
 
 def keep_text(full_text: str) -> str:
-    """Write the full text of an error to a private file; says where it is, or why it is nowhere."""
+    """Write the full text of an error to a private file; return a sentence with its path, or why it was not written."""
     try:
         folder = _folder()
         path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.getpid()}.txt"
@@ -122,7 +122,7 @@ def keep_text(full_text: str) -> str:
 
 
 def _folder() -> Path:
-    """A folder in the user's cache, or a temporary one if there is no writing there."""
+    """A folder in the user's cache, or a temporary one if the cache is not writable."""
     from storage.datasets.known import cache_folder  # noqa: PLC0415 - takes time that only errors need
 
     try:
@@ -132,7 +132,7 @@ def _folder() -> Path:
 
 
 def _nobody_reads() -> bool:
-    """Whether the reader of standard output is gone, rather than another connection."""
+    """Whether the broken pipe is standard output, rather than another connection."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -142,10 +142,10 @@ def _nobody_reads() -> bool:
 
 
 def _keep_quiet() -> None:
-    """No traceback from threads, destructors and logs of libraries: none of them ends the command."""
+    """Keep tracebacks of threads, destructors and library logs off the terminal: none of them ends the command."""
     threading.excepthook = lambda arguments: _put_away(arguments.exc_value)
     sys.unraisablehook = lambda arguments: _put_away(arguments.exc_value)
-    # Without a handler logging prints what libraries log, with its traceback.
+    # Without a handler, logging prints library messages with their tracebacks.
     logging.getLogger().addHandler(logging.NullHandler())
 
 

@@ -1,4 +1,4 @@
-"""What `eigenwave check` found, as tables for people and as JSON."""
+"""The findings of `eigenwave check`, as tables for people and as JSON."""
 
 from dataclasses import asdict
 from typing import Any
@@ -19,7 +19,7 @@ MOST_NAMED = 20
 
 
 def check_summary(report: SourceCheck) -> RenderableType:
-    """Counts, modes, sizes, every bad image, duplicates, and the run that would follow."""
+    """Tables of counts, modes, sizes, bad images, duplicates, and the run that would follow."""
     title = Text(f"\n{printable(report.source)}", style="bold")
     parts: list[RenderableType] = [title, _classes(report), Text(), _facts(report)]
     if report.looked.bad:
@@ -32,7 +32,7 @@ def check_summary(report: SourceCheck) -> RenderableType:
 
 
 def check_json(report: SourceCheck) -> dict[str, Any]:
-    """Everything that was found; docs/check-json.md describes it."""
+    """All findings as JSON values; docs/check-json.md describes them."""
     keys, looked = report.keys, report.looked
     return {
         "version": JSON_VERSION,
@@ -113,7 +113,7 @@ def _bad(report: SourceCheck) -> Table:
 
 def _duplicates(report: SourceCheck) -> Table:
     table = grid("the same image", "classes")
-    # Those with more than one class first: one of their labels is wrong.
+    # Groups with more than one class come first: at least one of their labels is wrong.
     groups = sorted(report.duplicates.groups, key=lambda group: len(_classes_of(report, group)) < 2)  # noqa: PLR2004
     for group in groups[:MOST_NAMED]:
         keys = printable(", ".join(report.keys[row].as_py() for row in group))

@@ -1,4 +1,4 @@
-"""The command line. Prefect and Dask are imported only by what runs them: everything else answers at once."""
+"""The command line. Only commands that run Prefect and Dask import them, so all other commands start quickly."""
 
 import logging
 import sys
@@ -55,15 +55,15 @@ def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
 
 
 def _state(paths: RunPaths) -> "Manifest | str":
-    """The manifest of a run, or what keeps it from having one."""
+    """The manifest of a run, or the reason why it has none."""
     from storage.runs.verify import sound_manifest  # noqa: PLC0415
 
     if not paths.finished:
-        return "unfinished, or under way: the same eigenwave run command continues it"
+        return "unfinished, or still running: the same eigenwave run command continues it"
     try:
         return sound_manifest(paths)
     except InputError:
-        return "its manifest and the copy are damaged: run again"
+        return "its manifest and the copy of it are damaged: run again"
 
 
 @app.command
@@ -118,11 +118,11 @@ def reconstruct(  # noqa: PLR0913 - each is a word of the command
     sample
         The image's key, as in the table samples.
     rank
-        Patterns summed up; by default all.
+        Number of patterns to sum; by default all.
     steps
-        A strip instead: how the sum grows, and what each step adds.
+        Write a strip instead that shows how the sum grows and what each step adds.
     output
-        The file; by default named after the image, in this folder.
+        The file to write; by default named after the image, in the current folder.
     """
     from storage.runs.run import Run  # noqa: PLC0415
     from tasks.report.reconstruct import reconstruct_image  # noqa: PLC0415
@@ -139,7 +139,7 @@ def main(version: str) -> None:
     Parameters
     ----------
     version
-        What --version prints.
+        The version that --version prints.
     """
     open_streams()
     app.version = version

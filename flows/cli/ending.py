@@ -1,4 +1,4 @@
-"""How a command ends that a signal ends: in words, soon, and with nothing left behind."""
+"""End a command on a signal: with a message, within seconds, and without leaving processes behind."""
 
 import os
 import signal
@@ -12,15 +12,15 @@ from typing import NoReturn
 INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
 GRACE_SECONDS = 4.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
-STATUS = 128  # and the number of the signal is what a shell reports
+INTERRUPTED = 130  # the status that a shell reports for a command ended by Ctrl-C
+STATUS = 128  # a shell reports this plus the number of the signal
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C, a request to end and a terminal that closes end the block: in order if that is quick, otherwise at once.
+    """End the block on Ctrl-C, SIGTERM, or SIGHUP (a closed terminal): in order if that is quick, otherwise at once.
 
-    Nothing on disk is lost either way. The process ends with the block, with the status that a shell gives the signal.
+    Nothing on disk is lost either way. The process then exits with the status that a shell reports for the signal.
     """
     received: list[int] = []
 
@@ -28,13 +28,13 @@ def interruptible() -> Iterator[None]:
         if received:
             leave(INTERRUPTION, STATUS + number)
         received.append(number)
-        # Prefect would go on asking a server that is gone for minutes.
+        # If its server is gone, Prefect would retry for minutes.
         deadline = threading.Timer(GRACE_SECONDS, leave, (INTERRUPTION, STATUS + number))
         deadline.daemon = True
         deadline.start()
         raise KeyboardInterrupt
 
-    # What the caller ignores, as nohup does, stays ignored.
+    # A signal that the caller ignores, as nohup does, stays ignored.
     before = {each: signal.getsignal(each) for each in SIGNALS if signal.getsignal(each) != signal.SIG_IGN}
     for each in before:
         signal.signal(each, interrupt)
@@ -50,7 +50,7 @@ def interruptible() -> Iterator[None]:
 
 
 def leave(text: str, status: int) -> NoReturn:
-    """End the command at once, with all processes that it started."""
+    """End the command and all processes that it started at once."""
     import psutil  # noqa: PLC0415 - slow to import
 
     sys.stdout.flush()

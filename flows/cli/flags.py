@@ -1,4 +1,4 @@
-"""Settings as flags of a command: `--rank 8`, shown in the groups that the settings have."""
+"""Settings as flags of a command, such as `--rank 8`; help shows them in the groups of the settings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ FIRST = (
 
 
 def _flags() -> dict[str, Any]:
-    """The fields of a model without groups; the help shows its flags in groups all the same."""
+    """The fields of a model without nested groups, each annotated with its group in the help."""
     first = Group("Settings to begin with", sort_key=1)
     held = enumerate(Settings.model_fields.items(), 2)
     groups = {name: Group(field.title or name, sort_key=order) for order, (name, field) in held}
@@ -39,7 +39,7 @@ def _flags() -> dict[str, Any]:
 if TYPE_CHECKING:
     GivenFlags = BaseModel
 else:
-    # Values are only parsed here; `Settings.load` checks them together with those from a file and the environment.
+    # This model only parses values. `Settings.load` checks them together with those of the file and the environment.
     GivenFlags = create_model("GivenFlags", **_flags())
 
 Flags = Annotated[GivenFlags | None, Parameter(name="*")]

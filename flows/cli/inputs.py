@@ -1,4 +1,4 @@
-"""The commands that tell beforehand what a dataset holds and what a run would take."""
+"""The commands check and plan: what a dataset holds, and what a run would cost, before the run."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,18 +12,18 @@ from storage.settings import Settings
 if TYPE_CHECKING:
     from tasks.planning.outlook import Estimate
 
-LARGEST = 1e15  # whatever is counted
+LARGEST = 1e15  # for --images, --image-size and --classes alike
 
 
 def check(
     source: str,
     /,
     *,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print all that was found as JSON.")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print all findings as JSON.")] = False,
     config: Config = None,
     settings: Flags = None,
 ) -> None:
-    """Decode every image as a run would and tell what is there and what is wrong; exit status 1 if a run would fail.
+    """Decode every image as a run would and report contents and problems; exit status 1 if a run would fail.
 
     Parameters
     ----------
@@ -54,20 +54,20 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     config: Config = None,
     settings: Flags = None,
 ) -> None:
-    """Show what a run would do and take: shards, passes, bytes, memory, time; computes nothing.
+    """Show what a run would do and cost: shards, passes, bytes, memory, time. Computes nothing.
 
     Parameters
     ----------
     source
-        As for run; or none, and --images and --image-size.
+        As for run. Leave it out to plan for --images of --image-size.
     images
-        Instead of a source: how many images there would be, such as 1e9.
+        Instead of a source: number of images, such as 1e9.
     image_size
-        Instead of a source: pixels of a side of the images.
+        Instead of a source: width and height of the images in pixels.
     channels
-        Instead of a source: of the images.
+        Instead of a source: channels of the images.
     classes
-        Instead of a source: of the images.
+        Instead of a source: number of classes.
     """
     from flows.cli.plan_summary import estimate_summary  # noqa: PLC0415
 
@@ -83,7 +83,7 @@ def estimate(  # noqa: PLR0913, PLR0917 - those of plan
     channels: Literal[1, 3],
     classes: int,
 ) -> "Estimate":
-    """What a run would take, on a source or on a dataset that need not exist.
+    """Estimate the cost of a run on a source, or on a dataset of given size that need not exist.
 
     Raises
     ------
@@ -101,6 +101,6 @@ def estimate(  # noqa: PLR0913, PLR0917 - those of plan
 
 
 def _whole(name: str, number: float) -> int:
-    if not (2 <= number < LARGEST and number == int(number)):  # noqa: PLR2004 - of anything, to be compared
+    if not (2 <= number < LARGEST and number == int(number)):  # noqa: PLR2004 - a comparison needs at least two
         raise InputError(f"{name} {number:g} is not possible: give a whole number from 2 to {LARGEST:g}.")
     return int(number)

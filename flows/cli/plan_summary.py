@@ -1,4 +1,4 @@
-"""What a run would do and take, for people to read."""
+"""The work and the cost of a run, as tables for people."""
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
@@ -10,12 +10,12 @@ from tasks.planning.outlay import driver_memory, driver_seconds
 from tasks.planning.outlook import Estimate, Outlook
 from tasks.report.verdict import percent
 
-MOST_SHARDS = 100_000  # for scheduler and driver, by what 40,000 took of them: docs/operating.md
+MOST_SHARDS = 100_000  # for scheduler and driver, extrapolated from 40,000 measured: docs/operating.md
 UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def estimate_summary(estimate: Estimate) -> RenderableType:
-    """What a run would do and take, on a dataset that was looked at or on one that need not exist."""
+    """Tables of what a run would do and cost, on a real dataset or on one that need not exist."""
     plan = estimate.plan
     table = grid("", "", header=False)
     rows = {
@@ -40,7 +40,7 @@ def estimate_summary(estimate: Estimate) -> RenderableType:
 
 
 def _found(estimate: Estimate) -> dict[str, str]:
-    """What only a look at the dataset tells."""
+    """Rows that are known only if there is a dataset."""
     if not isinstance(estimate, Outlook):
         return {}
     return {
@@ -98,12 +98,12 @@ def _outlays(estimate: Estimate) -> Table:
 
 
 def size(count: float) -> str:
-    """Bytes in the unit that suits them."""
+    """A number of bytes as text, in a suitable unit."""
     power = next((power for power in (50, 40, 30) if count >= 2**power), 20)
     return f"{count / 2**power:,.1f} {'MGTP'[power // 10 - 2]}iB"
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit that suits them."""
+    """A number of seconds as text, in a suitable unit."""
     length, unit = next((it for it in UNITS if seconds >= 2 * it[0]), UNITS[-1])
     return f"{seconds / length:,.1f} {unit}"

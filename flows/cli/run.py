@@ -38,7 +38,7 @@ def run(
     run_id: str | None = None,
     settings: Flags = None,
 ) -> None:
-    """Analyse a dataset; a run that was interrupted continues where it was.
+    """Analyse a dataset; an interrupted run continues where it stopped.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def run(
     with interruptible(), prefect_session() as session:
         space, outlook = _ready(source, workspace, chosen, run_id)
         from flows.analysis import analysis_of  # noqa: PLC0415
-        from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
+        from flows.tracking.server import ServerLostError, server_loss_explained  # noqa: PLC0415
 
         before = space.latest_id()
         try:
-            with session.reporting(note), loss_told():
+            with session.reporting(note), server_loss_explained():
                 finished = analysis_of(outlook)(source, workspace, chosen, run_id)
         except ServerLostError as error:
             newest = space.latest_id()
@@ -78,14 +78,14 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     run_id: str | None = None,
     settings: Flags = None,
 ) -> None:
-    """Analyse a dataset and tell how it drifted since an earlier run; a gate sets the exit status.
+    """Analyse a dataset and report how it drifted since an earlier run; a gate sets the exit status.
 
     Parameters
     ----------
     source
         As for run.
     against
-        Run to compare with: an id, a path, or latest, the last one of this source.
+        Run to compare with: an id, a path, or latest, which is the last run of this source.
     run_id
         Name of the run; by default made from the time.
     """
@@ -100,11 +100,11 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     with interruptible(), prefect_session() as session:
         space, outlook = _ready(source, workspace, chosen, run_id)
         from flows.audit import audit_of  # noqa: PLC0415
-        from flows.tracking.server import ServerLostError, loss_told  # noqa: PLC0415
+        from flows.tracking.server import ServerLostError, server_loss_explained  # noqa: PLC0415
 
         failure = None
         try:
-            with session.reporting(note), loss_told():
+            with session.reporting(note), server_loss_explained():
                 found = audit_of(outlook)(source, workspace, fail_if, against, chosen, run_id)
         except GateError as error:
             failure, found = error, error.audit
@@ -120,7 +120,7 @@ def audit(  # noqa: PLR0913 - each is a word of the command
 
 
 def monitor(*, workers: int | None = None) -> None:
-    """Start a Prefect server and Dask workers on this machine, and say where to watch runs and how to send them there.
+    """Start a Prefect server and Dask workers on this machine, and print how to send runs there and watch them.
 
     Parameters
     ----------
@@ -132,16 +132,16 @@ def monitor(*, workers: int | None = None) -> None:
     ended = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: ended.set())
-    with monitoring(workers, note) as told:
-        sys.stdout.write(told)
+    with monitoring(workers, note) as instructions:
+        sys.stdout.write(instructions)
         sys.stdout.flush()
         ended.wait()
 
 
 def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) -> tuple[Workspace, "Outlook"]:
-    """The workspace and what a run would do, with all set for a flow.
+    """Plan the run, prepare the workspace and load Prefect.
 
-    Wrong input is told at once, before Prefect and Dask take their time to start.
+    Wrong input is refused first, before the slow start of Prefect and Dask.
     """
     from storage.runs.workspace import checked_run_id  # noqa: PLC0415
     from tasks.planning.outlook import plan_run  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What a run found, for people to read."""
+"""Summaries of runs and comparisons, as tables for people."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,14 +17,14 @@ from storage.stores.store import StorePath
 from tasks.report.verdict import SIGNIFICANT, percent, verdict
 
 if TYPE_CHECKING:
-    # At run time it would bring in what only `plan` needs.
+    # At run time this would import modules that only `plan` needs.
     from tasks.compare.runs import Comparison
 
 LEADING_PATTERNS = 10
 
 
 def run_summary(run: Run) -> RenderableType:
-    """Learnability beside its null and its control, the leading patterns, where everything lies, what it means."""
+    """Summary of a run: learnability beside chance and shuffled labels, leading patterns, files, and the verdict."""
     manifest = run.manifest
     return Group(
         Text(printable(f"\n{manifest.run_id}  {manifest.source}", keep="\n"), style="bold"),
@@ -40,7 +40,7 @@ def run_summary(run: Run) -> RenderableType:
 
 
 def list_summary(runs: Iterable[tuple[str, Manifest | str]], latest: str | None) -> RenderableType:
-    """One line a run, with what keeps it from having a manifest if it has none; the latest is marked."""
+    """A table with one line per run: its manifest, or the reason why it has none. The latest run is marked."""
     whole, folded = Column("run", no_wrap=True), Column("source", overflow="fold")
     table = grid(whole, folded, "sealed (UTC)", "images", "rank", "learnability", "shuffled", "")
     for run_id, manifest in runs:
@@ -124,7 +124,7 @@ def _patterns(run: Run) -> Table:
 def _places(paths: RunPaths) -> Table:
     table = grid("", "", header=False)
     for path, what in (
-        (paths.report, "what a person reads: the verdict, and the patterns as pictures"),
+        (paths.report, "the report to read first: the verdict, and the patterns as pictures"),
         (paths.tables, "patterns, class_patterns, exemplars, samples ... (Parquet)"),
         (paths.pattern_images, "the patterns, as images"),
         (paths.scores, "how much of each pattern is in each image"),
@@ -142,7 +142,7 @@ def _short(path: StorePath) -> str:
 def comparison_summary(
     first: str, second: str, comparison: "Comparison", folder: StorePath | None = None
 ) -> RenderableType:
-    """What changed between two runs, and the folder with its tables if they were written."""
+    """A table of what changed between two runs, and the folder of the tables if they were written."""
     found = comparison.summary
     table = grid("", "", "95 % interval")
     interval = f"{found['learnability_drop_low']:.4f} to {found['learnability_drop_high']:.4f}"

@@ -1,4 +1,4 @@
-"""What the commands print, on terminals of any width and encoding, or none."""
+"""Printing for the commands, on terminals of any width and encoding, or to a file or pipe."""
 
 import io
 import json
@@ -22,7 +22,7 @@ STANDARD = (0, 1, 2)
 class Terminal(Console):
     """A console that shows names from a dataset as they are.
 
-    Square brackets and colons in a name are no markup and no pictures, and control characters are escaped.
+    Square brackets in a name are not markup, colons are not emoji codes, and control characters are escaped.
 
     Parameters
     ----------
@@ -34,16 +34,16 @@ class Terminal(Console):
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as rich has it
-        """Text from a string, as wide as it is shown."""
+        """Text from a string, with control characters escaped before its width is measured."""
         return super().render_str(printable(text, keep="\n"), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Pieces of text and style; whatever a renderable holds, no text in it steers the terminal."""
+        """Segments of a renderable, with the control characters in its text escaped."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text, keep="\n"), segment.style)
 
     def on_broken_pipe(self) -> None:
-        """Leave it to the command."""
+        """Raise the error again, for the command to handle."""
         raise  # noqa: PLE0704 - rich calls this while it handles the error
 
 
@@ -58,18 +58,18 @@ def note(text: str) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line as it is, however wide the terminal is."""
+    """Print a line without wrapping it to the width of the terminal."""
     sys.stdout.write(f"{printable(line)}\n")
 
 
 def say_json(content: object) -> None:
-    """Print JSON in ASCII, without any character that steers a terminal."""
-    # json escapes all control characters but this one.
+    """Print JSON in ASCII, with all control characters escaped."""
+    # json escapes all control characters except DEL.
     sys.stdout.write(json.dumps(content, indent=2).replace("\x7f", "\\u007f") + "\n")
 
 
 def grid(*columns: str | Column, header: bool = True) -> Table:
-    """A table without lines, whose cells are folded where the terminal is narrow: nothing is cut off."""
+    """A table without lines that folds its cells on a narrow terminal, so that nothing is cut off."""
     made = [Column(column) if isinstance(column, str) else column for column in columns]
     for column in made:
         column.overflow = "fold"
@@ -77,18 +77,18 @@ def grid(*columns: str | Column, header: bool = True) -> Table:
 
 
 class Shown(logging.Formatter):
-    """A line of a log as people may see it."""
+    """Formats a log record as its message alone, with control characters escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The message alone."""
+        """The message of a record."""
         return printable(record.getMessage(), keep="\n")
 
 
 def open_streams() -> None:
-    """Make sure that there are standard streams, and that they can write every letter.
+    """Make sure that the standard streams are open and can write every character.
 
-    Where a shell has closed one, the next file that is opened would get its number, and what is printed would be
-    written into that file. A letter that the terminal's encoding does not have is escaped.
+    If a shell closed a stream, the next opened file would get its descriptor, and printed text would be written into
+    that file. A character that the terminal's encoding lacks is escaped.
     """
     while (opened := os.open(os.devnull, os.O_RDWR)) in STANDARD:
         os.set_inheritable(opened, True)  # noqa: FBT003 - its only way
@@ -102,6 +102,6 @@ def open_streams() -> None:
 
 
 def drop_output() -> None:
-    """Let what is still to be written to standard output go nowhere: its reader is gone."""
+    """Discard the rest of standard output, because its reader is gone."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,7 +15,7 @@ GateFlags = Annotated[tuple[str, ...], Parameter(help="Fail if, for example, lea
 
 
 def verify(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
-    """Read every file of a run and tell which are not as they were written.
+    """Verify that every file of a run is intact, and list those that are not.
 
     Parameters
     ----------
@@ -31,45 +31,45 @@ def verify(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> 
         say(f"{fault.problem}  {fault.path}")
     if faults:
         raise EigenwaveError(
-            f"{len(faults)} files of run {paths.run_id} are not as they were written; "
-            f"eigenwave repair {run} brings back what can be."
+            f"{len(faults)} files of run {paths.run_id} are damaged or missing; "
+            f"eigenwave repair {run} restores those that can be restored."
         )
-    say(f"All {len(sound_manifest(paths).files):,} files of run {paths.run_id} are as they were written.")
+    say(f"All {len(sound_manifest(paths).files):,} files of run {paths.run_id} are intact.")
 
 
 def repair(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
-    """Bring damaged files of a run back, bit for bit, computing no more than they need.
+    """Restore damaged files of a run bit for bit, computing only what they need.
 
     Parameters
     ----------
     run
         A run id, a path, or: latest.
     """
-    from flows.repair import repair as bring_back  # noqa: PLC0415
+    from flows.repair import repair as restore  # noqa: PLC0415
     from flows.workers.fanout import InlineFanout  # noqa: PLC0415
 
     space, paths = _located(workspace, run)
     with space.lock():
-        mended = bring_back(space, paths, InlineFanout())
-    for fault in mended:
+        restored = restore(space, paths, InlineFanout())
+    for fault in restored:
         say(f"was {fault.problem}  {fault.path}")
-    say(f"Run {paths.run_id} is whole: {len(mended)} files were brought back.")
+    say(f"Run {paths.run_id} is intact: {len(restored)} files were restored.")
 
 
 def gc(
     *,
     workspace: Folder = DEFAULT_WORKSPACE,
-    grace: Annotated[float, Parameter(help="Hours that files are kept though nothing needs them.")] = 24.0,
-    dry_run: Annotated[bool, Parameter(help="Only tell what would be removed.")] = False,
+    grace: Annotated[float, Parameter(help="Hours to keep a file that nothing needs.")] = 24.0,
+    dry_run: Annotated[bool, Parameter(help="List the files to remove, but remove nothing.")] = False,
 ) -> None:
-    """Remove what no run needs: shards that no run names, and what killed runs left."""
+    """Remove files that no run needs: shards that no run names, and leftovers of killed runs."""
     from storage.runs.garbage import collect, garbage  # noqa: PLC0415
 
     space = Workspace(workspace)
     with space.lock() as lease:
         entries = garbage(space, timedelta(hours=grace))
         if not dry_run:
-            lease.require()  # who looked for so long that another took over knows no more what is needed
+            lease.require()  # if another process took the lock over meanwhile, the list may be out of date
             collect(space, entries)
     for entry in entries:
         say(entry.key)
@@ -85,7 +85,7 @@ def compare(
     fail_if: GateFlags = (),
     workspace: Folder = DEFAULT_WORKSPACE,
 ) -> None:
-    """Tell how a dataset drifted between two runs; a gate sets the exit status.
+    """Report how a dataset drifted between two runs; a gate sets the exit status.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a run shows in Prefect beside its states and its log: a link, tables, and text with pictures."""
+"""Artifacts of a run in Prefect: a link, tables, and text with pictures."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from storage.printable import printable
 
 
 def show_dashboard(address: str | None) -> None:
-    """Link to Dask's dashboard, if there is one."""
+    """Show a link to Dask's dashboard, if there is one."""
     if address:
         show(
             lambda: create_link_artifact(
@@ -20,20 +20,20 @@ def show_dashboard(address: str | None) -> None:
 
 
 def show_facts(stage: str, facts: Mapping[str, str]) -> None:
-    """A table of what a stage did."""
+    """Show a table of what a stage did."""
     rows = [{"fact": name, stage: value} for name, value in facts.items()]
     show_rows(f"{stage}-facts", f"What the stage *{stage}* did", rows)
 
 
 def show_rows(key: str, description: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """A table, unless it is empty; Prefect shows no column without a name."""
+    """Show a table, unless it is empty. Each column needs a name, or Prefect does not show it."""
     if rows:
         table = [{printable(name): printable(value) for name, value in row.items()} for row in rows]
         show(lambda: create_table_artifact(table, key=key.replace(" ", "-"), description=description))
 
 
 def show_text(key: str, text: str, pictures: Mapping[str, bytes] | None = None) -> None:
-    """Text in Markdown, and below it pictures (PNG) by their captions; the file lies in the text itself."""
+    """Show Markdown text, and below it PNG pictures with captions; the pictures are embedded in the text."""
     text = printable(text, keep="\n")
     drawn = [
         f"{caption}\n\n![{caption}](data:image/png;base64,{base64.b64encode(content).decode()})"

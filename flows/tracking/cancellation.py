@@ -1,7 +1,7 @@
-"""A run that is cancelled in Prefect stops, also one that no worker of Prefect watches over.
+"""Stop a run that is cancelled in Prefect, also if no Prefect worker started it.
 
-A worker of Prefect kills the process of a run that is cancelled. A run that was started by hand has no worker: it looks
-itself, every few seconds, what Prefect says of it.
+A Prefect worker kills the process of a cancelled run. A run that was started by hand has no such worker, so it reads
+its own state from Prefect every few seconds.
 """
 
 import os
@@ -21,18 +21,18 @@ from storage.errors import EigenwaveError
 
 LOOK_SECONDS = 2.0
 SIGNAL = signal.SIGUSR2
-TOLD = "The run was cancelled in Prefect; the same command continues it, finished work is kept."
+CANCELLED_MESSAGE = "The run was cancelled in Prefect; the same command continues it, finished work is kept."
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class RunCancelled(BaseException):
-    """Raised wherever the main thread is; no Exception, so that nothing on the way takes it for its own."""
+    """Raised in the main thread. It is not an Exception, so that no handler on the way catches it."""
 
 
 def cancellable(function: Callable[P, T]) -> Callable[P, T]:
-    """A flow's function that ends as cancelled soon after its run is cancelled in Prefect."""
+    """Make a flow's function end as cancelled soon after its run is cancelled in Prefect."""
 
     @wraps(function)
     def watched(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -40,7 +40,7 @@ def cancellable(function: Callable[P, T]) -> Callable[P, T]:
             with _watched():
                 return function(*args, **kwargs)
         except RunCancelled:
-            return cast("T", Cancelled(message=TOLD, data=EigenwaveError(TOLD)))
+            return cast("T", Cancelled(message=CANCELLED_MESSAGE, data=EigenwaveError(CANCELLED_MESSAGE)))
 
     return watched
 
@@ -52,7 +52,7 @@ def _watched() -> Iterator[None]:
         yield
         return
     before, ended = signal.signal(SIGNAL, _stop), threading.Event()
-    # The client that the flow has, or else Prefect would start another server where it has started one for the run.
+    # This is the client of the flow. Another one could make Prefect start a second temporary server.
     with get_client(sync_client=True) as client:
         run = UUID(runtime.flow_run.id)
         watcher = threading.Thread(target=_watch, args=(client, run, ended), daemon=True)
@@ -68,7 +68,7 @@ def _watched() -> Iterator[None]:
 def _watch(client: SyncPrefectClient, run: UUID, ended: threading.Event) -> None:
     while not ended.wait(LOOK_SECONDS):
         if _is_cancelled(client, run):
-            # To the thread: one that waits for a lock would not notice otherwise.
+            # The signal goes to the main thread itself: if it waits for a lock, it would not notice otherwise.
             signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
             return
 
@@ -82,4 +82,4 @@ def _is_cancelled(client: SyncPrefectClient, run: UUID) -> bool:
 
 
 def _stop(*_: object) -> None:
-    raise RunCancelled(TOLD)
+    raise RunCancelled(CANCELLED_MESSAGE)

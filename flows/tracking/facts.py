@@ -1,4 +1,4 @@
-"""What a stage did, for people who watch a run: a few facts in words and numbers, and pictures of what was found."""
+"""Facts about a stage for people who watch a run: text, numbers, and pictures of the results."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ Facts = dict[str, str]
 
 
 def plan_facts(job: Job) -> Facts:
-    """What is going to be done."""
+    """Facts of the plan: what the run is going to do."""
     plan, energy = job.plan, job.settings.decomposition.energy
     return {
         "images": f"{plan.images:,} of {plan.width} x {plan.height} x {plan.channels}",
@@ -39,7 +39,7 @@ def plan_facts(job: Job) -> Facts:
 
 
 def transform_facts(job: Job, seconds: float) -> Facts:
-    """How fast images became coefficients, and how many were rejected; `seconds` of wall time."""
+    """Speed of the transform in `seconds` of wall time, and the number of rejected images."""
     totals = read_totals(job)
     return {
         "images a second": f"{job.plan.images / seconds:,.0f}",
@@ -52,7 +52,7 @@ def transform_facts(job: Job, seconds: float) -> Facts:
 
 
 def rejects(job: Job) -> list[dict[str, str]]:
-    """How many images were rejected for each reason, and the first of them by name; empty if none was."""
+    """Count rejected images for each reason, and name the first ones; empty if none was rejected."""
     reasons: Counter[str] = Counter()
     first: list[dict[str, str]] = []
     for shard in range(job.plan.shards):
@@ -65,7 +65,7 @@ def rejects(job: Job) -> list[dict[str, str]]:
 
 
 def pass_facts(job: Job, seconds: float) -> Facts:
-    """How fast a pass over the fitted images was; `seconds` of wall time."""
+    """Speed of a pass over the fitted images in `seconds` of wall time."""
     size = FLOAT32 * job.plan.fitted * job.plan.coefficients
     return {
         "shards": f"{len(job.plan.fitted_shards):,}",
@@ -75,7 +75,7 @@ def pass_facts(job: Job, seconds: float) -> Facts:
 
 
 def projection_facts(job: Job, seconds: float) -> Facts:
-    """How exact the patterns are, and what they hold; `seconds` of wall time."""
+    """Accuracy and energy of the patterns; the projection took `seconds` of wall time."""
     projected, totals = load_state(job.paths.work.projection, Projected), read_totals(job)
     return {
         "patterns": f"{len(projected.squares)}",
@@ -86,7 +86,7 @@ def projection_facts(job: Job, seconds: float) -> Facts:
 
 
 def learnability_facts(job: Job) -> list[dict[str, str]]:
-    """Learnability and its like, each beside what chance and shuffled labels give."""
+    """Learnability and related measures, each beside its values by chance and with shuffled labels."""
     row = read_table(job.paths.table("learnability")).to_pylist()[0]
     table = {
         "learnability": ("learnability", "expected_null", "shuffled_mean", "shuffled_max"),
@@ -108,7 +108,7 @@ def learnability_facts(job: Job) -> list[dict[str, str]]:
 
 
 def drift_facts(comparison: Comparison, gates: Sequence[Gate]) -> list[dict[str, str]]:
-    """What changed since an earlier run, each kind of change beside the gates on it."""
+    """Changes since an earlier run, each beside its gates."""
     names = {"new_classes": comparison.new_classes, "vanished_classes": comparison.vanished_classes}
     return [
         {
@@ -123,7 +123,7 @@ def drift_facts(comparison: Comparison, gates: Sequence[Gate]) -> list[dict[str,
 
 
 def _change(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value + 0.0:.4g}"  # no minus before 0
+    return f"{value:,}" if isinstance(value, int) else f"{value + 0.0:.4g}"  # + 0.0 turns -0 into 0
 
 
 def _passed(each: Sequence[bool]) -> str:
@@ -131,7 +131,7 @@ def _passed(each: Sequence[bool]) -> str:
 
 
 def draw_patterns(job: Job) -> bytes:
-    """The leading patterns as a PNG, drawn as in the report: with their signs, or as maps of where they are strong."""
+    """Draw the leading patterns as a PNG, as in the report: with signs, or as maps of their strength."""
     run, total = Run(job.paths), read_totals(job).energy
     squares = load_state(job.paths.work.projection, Projected).squares[:DRAWN]
     images = [(run.pattern_image(j), f"{j}: {share:.1%}") for j, share in enumerate(squares / total)]
@@ -139,7 +139,10 @@ def draw_patterns(job: Job) -> bytes:
 
 
 def draw_classes(job: Job) -> bytes:
-    """What sets each class apart from the rest, as a PNG; empty if no class has such a pattern, or it is no image."""
+    """Draw the pattern that best separates each class from the rest, as a PNG.
+
+    Empty if no class has such a pattern, or if patterns cannot be drawn as images.
+    """
     if not job.space.invertible:
         return b""
     run = Run(job.paths)

@@ -1,4 +1,4 @@
-"""Parameters of the flows as fields of a form: what Prefect's pages say of each."""
+"""Parameters of the flows as fields of a form, with the descriptions that Prefect's pages show."""
 
 from typing import Annotated
 
@@ -10,11 +10,11 @@ from storage.settings import Settings
 
 
 def _says(text: str, **more: str) -> FieldInfo:
-    # Prefect reads descriptions from docstrings of another style than ours, and overrides those that pydantic has.
+    # Prefect reads descriptions from docstrings of another style than ours, and overrides those of pydantic.
     return Field(json_schema_extra={"description": text, **more})  # type: ignore[no-any-return]
 
 
-# Prefect keeps parameters, so it must refuse what may hold a password before it does.
+# Prefect stores parameters, so the form must refuse an address that may contain a password.
 SourceField = Annotated[
     str, _says("A folder, a file or a URL of a dataset, or the name of one, such as digits.", pattern=PLAIN)
 ]

@@ -1,7 +1,7 @@
-"""Prefect's server for the time of a command, where the user has none: on the loopback interface, behind a password.
+"""A Prefect server for the duration of a command, if the user has none: on the loopback interface, behind a password.
 
-Starting it takes a few seconds, so it is started first and waited for last. Nothing here imports Prefect, which takes
-as long again.
+It takes a few seconds to start, so a command starts it first and waits for it last. This module does not import
+Prefect, which would take a few seconds more.
 """
 
 import os
@@ -24,16 +24,16 @@ HOST = "127.0.0.1"
 FOLDER = "prefect"  # in the cache
 USER = "eigenwave"
 END_SECONDS = 5.0
-QUIET_SECONDS = 5.0  # before a user hears what is waited for
-STALLED_SECONDS = 120.0  # without any work done, until a server is given up
+QUIET_SECONDS = 5.0  # of waiting before a message says why
+STALLED_SECONDS = 120.0  # without CPU use, before a server is given up
 PAUSE = 0.05
-LINES = 200  # of what it says, kept for when it fails
+LINES = 200  # newest lines of its output, kept in case it fails
 
-# The server takes nothing from the user's Prefect: no profile, no setting and no database that could be in its way.
+# The server uses no profile, setting or database of the user's Prefect, since those could keep it from starting.
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",  # made up to date before
+    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",  # flows.tracking.serve has done that
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # runs have none
     "PREFECT_LOGGING_LEVEL": "WARNING",
@@ -48,16 +48,16 @@ class OwnServer:
     address
         Of the server, such as http://127.0.0.1:40123; the API is below it at /api.
     password
-        User and password with a colon between them, made for this server.
+        User and password, joined by a colon, made for this server.
 
     Parameters
     ----------
     port
-        Wanted on the loopback interface; 0 for any.
+        Port on the loopback interface; 0 for any free port.
     whole
-        With the pages for a browser and all services, as `prefect server start` has them.
+        Serve pages for a browser and run all services, as `prefect server start` does.
     more
-        Further variables of its environment.
+        Further variables for its environment.
     """
 
     def __init__(self, port: int = 0, *, whole: bool = False, more: Mapping[str, str] | None = None) -> None:
@@ -71,21 +71,21 @@ class OwnServer:
             self._process = subprocess.Popen(  # noqa: S603
                 [*words, serve.WHOLE if whole else "brief"],
                 env={**_environment(folder, self.password), **(more or {})},
-                cwd="/",  # where no .env and no prefect.toml is
+                cwd="/",  # a folder without .env and prefect.toml
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
                 pass_fds=[listening.fileno()],
-                start_new_session=True,  # Ctrl-C is for the command, which ends the server
+                start_new_session=True,  # Ctrl-C goes to the command only, which then ends the server
             )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     @property
     def pid(self) -> int:
-        """Number of its process."""
+        """Id of the server process."""
         return self._process.pid
 
     @property
@@ -94,20 +94,20 @@ class OwnServer:
         return f"{self.address}/api"
 
     def wait(self, tell: Callable[[str], None] = lambda _: None) -> None:
-        """Until it answers, as long as it lives and works.
+        """Wait until the server answers, as long as its process is alive and working.
 
         Parameters
         ----------
         tell
-            Called with a sentence if that takes a while, and for each further step.
+            Called with a sentence if that takes a while, and again for each further step.
 
         Raises
         ------
         EigenwaveError
-            If it ended, or stopped working.
+            If the server ended or stopped working.
         """
         start = worked = time.monotonic()
-        seconds, told = 0.0, ""
+        seconds, announced = 0.0, ""
         while self._step != serve.READY:
             if not self._listener.is_alive() or self._process.poll() is not None:
                 self._listener.join(END_SECONDS)
@@ -116,13 +116,13 @@ class OwnServer:
             worked, seconds = (now, taken) if taken > seconds else (worked, seconds)
             if now - worked > STALLED_SECONDS:
                 raise self._failure(f"did nothing for {STALLED_SECONDS:.0f} seconds")
-            if now - start > QUIET_SECONDS and self._step not in {told, serve.READY}:
-                told = self._step
-                tell(f"waiting for Prefect's server ({told}) ...")
+            if now - start > QUIET_SECONDS and self._step not in {announced, serve.READY}:
+                announced = self._step
+                tell(f"waiting for Prefect's server ({announced}) ...")
             time.sleep(PAUSE)
 
     def stop(self) -> None:
-        """End it, after what it is writing."""
+        """End the server, after it has finished its current writes."""
         if self._process.stdin:
             self._process.stdin.close()
         try:
@@ -153,7 +153,7 @@ class OwnServer:
 
 @contextmanager
 def own_server(port: int = 0, *, whole: bool = False, more: Mapping[str, str] | None = None) -> Iterator[OwnServer]:
-    """A server that starts now and is there for the time of the block; see `OwnServer`."""
+    """Start a server for the duration of the block; see `OwnServer`."""
     server = OwnServer(port, whole=whole, more=more)
     try:
         yield server
@@ -167,7 +167,7 @@ def _environment(folder: Path, password: str) -> dict[str, str]:
 
 
 def _seconds(number: int) -> float:
-    """Processor time of a process and those it started."""
+    """CPU time in seconds of a process and the processes that it started."""
     import psutil  # noqa: PLC0415 - slow to import
 
     try:

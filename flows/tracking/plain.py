@@ -1,4 +1,4 @@
-"""What Prefect keeps and shows of a run holds no control characters, and no traceback of an error made for users."""
+"""Keep control characters, and tracebacks of errors made for users, out of the logs and names of runs in Prefect."""
 
 import logging
 
@@ -14,7 +14,7 @@ class _Plain(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, EigenwaveError) and not isinstance(error, UnexpectedError):
-            # The sentence says all; the traceback would only hide it.
+            # The sentence says everything; a traceback would only bury it.
             record.exc_info = record.exc_text = None
         record.msg, record.args = printable(record.getMessage(), keep="\n"), None
         return True
@@ -24,7 +24,7 @@ _plain = _Plain()
 
 
 def plain_logs() -> None:
-    """Keep the logs of runs plain, in this process, from now on."""
+    """Filter the logs of all runs in this process from now on."""
     for name in LOGGERS:
         logging.getLogger(name).addFilter(_plain)
 

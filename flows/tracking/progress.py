@@ -1,4 +1,4 @@
-"""How far a stage is: a bar in the terminal, and a progress artifact in Prefect."""
+"""Progress of a stage: a bar in the terminal, and a progress artifact in Prefect."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ UPDATE_SECONDS = 2.0  # a request to the server each time
 def stage_progress(stage: str, shards: int, unit: str = "shard") -> Iterator[Callable[[], None]]:
     """Show a stage's progress; the block gets a function to call after each shard, or other unit of the work.
 
-    Prefect hears of a stage that is done at once only when it is.
+    Prefect gets no artifact before the first update is due, so a quick stage is shown only once, when it is done.
     """
     key, description = stage.replace(" ", "-"), f"{stage}: {shards:,} {unit}{'s' if shards > 1 else ''}"
     create = partial(create_progress_artifact, key=key, description=description)

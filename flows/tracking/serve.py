@@ -1,8 +1,8 @@
 """Prefect's server as a process that ends with the process that started it.
 
-`flows.tracking.own_server` runs this file by its path: it imports nothing of eigenwave, so that no folder of the user's
-can take the place of what it needs. Its standard input is a pipe that only the starter holds: when that closes, however
-the starter ended, the server ends. It tells how far it is by lines on its standard output.
+`flows.tracking.own_server` runs this file by its path. The file imports nothing of eigenwave, so that no folder of the
+user can shadow a module that it needs. Its standard input is a pipe that only the starter holds. When the pipe closes,
+however the starter ended, the server ends. It reports its progress by lines on its standard output.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-STEP = "step: "  # before what the server does next; the last is READY
+STEP = "step: "  # prefix of a line that names the server's next step; the last step is READY
 READY = "ready"
 WHOLE = "whole"
 SCHEMA = Path(__file__).with_name("database.sql")
 NEEDED_BYTES = 64 * 2**20  # of free space
-LARGEST_BYTES = 256 * 2**20  # a history that has grown beyond this is begun anew
-END_SECONDS = 3.0  # to write what is under way, once nobody needs the server any more
+LARGEST_BYTES = 256 * 2**20  # a larger database is replaced by a new one, without its history
+END_SECONDS = 3.0  # for the server to finish its writes, once its starter has ended
 PRIVATE = 0o077
 
 
@@ -43,9 +43,9 @@ class _Lifeline:
     Attributes
     ----------
     folder
-        What goes with the process.
+        Temporary folder to remove when the process ends.
     server
-        What is stopped first.
+        Server to stop first.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class _Lifeline:
         self.end()
 
     def end(self) -> NoReturn:
-        """End, with a migration that may be under way."""
+        """End this process, and a migration that may be running."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         if os.getpgrp() == os.getpid():
@@ -71,16 +71,16 @@ class _Lifeline:
 
 
 def say(step: str) -> None:
-    """Tell the starter what this process does next."""
-    # A starter that has ended hears nothing, and the lifeline ends this process.
+    """Report this process's next step to the starter."""
+    # If the starter has ended, writing fails. The lifeline then ends this process.
     with contextlib.suppress(OSError):
         os.write(1, f"{STEP}{step}\n".encode())
 
 
 def claim_database(folder: Path) -> tuple[Path, int]:
-    """The database of this Prefect on this machine, made if there is none, and a lock that tells others it is in use.
+    """Find or make the database for this version of Prefect on this machine, and lock it as in use.
 
-    Another machine may have the same home folder, where SQLite cannot share a database.
+    Each machine has its own database: machines may share a home folder, and SQLite cannot share a database there.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def claim_database(folder: Path) -> tuple[Path, int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Another process makes the database, or uses it.
+            # Another process is making or using the database.
             fcntl.flock(lock, fcntl.LOCK_SH)
         else:
             if not _usable(path):
@@ -114,7 +114,7 @@ def claim_database(folder: Path) -> tuple[Path, int]:
 
 
 def _usable(path: Path) -> bool:
-    """Whether a database is there, can be read, and is not too large; nobody else may use it now."""
+    """Whether a database exists, can be read, and is not too large. No other process may use it meanwhile."""
     if not path.exists() or path.stat().st_size > LARGEST_BYTES:
         return False
     try:
@@ -126,7 +126,7 @@ def _usable(path: Path) -> bool:
 
 
 def _replace(path: Path) -> None:
-    """Put a new database in the place, whole or not at all."""
+    """Replace the database by a new one, completely or not at all."""
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
@@ -142,8 +142,9 @@ def _replace(path: Path) -> None:
 def make_database(path: Path) -> None:
     """Make the database of the installed Prefect in an empty file.
 
-    Prefect's own migrations take fifteen seconds of processor time. They were run once, for one version, and left the
-    schema beside this file; another version adds its own migrations to it, or makes all of them if it does not know it.
+    Prefect's own migrations take fifteen seconds of CPU time. The file database.sql has the schema that they made for
+    one version of Prefect. Another version runs its later migrations on that schema, or all migrations on an empty file
+    if it does not know the schema's revision.
     """
     script = SCHEMA.read_text(encoding="utf-8")
     version, revision = (noted(script, name) for name in ("prefect", "revision"))
@@ -152,14 +153,14 @@ def make_database(path: Path) -> None:
             database.executescript(script)
     if version != metadata.version("prefect"):
         say("preparing its database, once for this version of Prefect")
-        # In a process of its own: Prefect reads where its database is only once.
+        # Migrations run in another process, since Prefect reads the address of its database only once per process.
         words = [sys.executable, "-P", "-m", "prefect", "server", "database", "upgrade", "--yes"]
         environment = os.environ | {"PREFECT_SERVER_DATABASE_CONNECTION_URL": _address(path)}
         subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, stdout=2, check=True)  # noqa: S603
 
 
 def noted(script: str, name: str) -> str:
-    """What a comment at the head of a script says of a name."""
+    """The value that a comment at the head of a script gives for a name."""
     found = re.search(rf"^-- {name} (\S+)$", script, re.MULTILINE)
     return found[1] if found else ""
 
@@ -186,11 +187,11 @@ def serve(listening: socket.socket, database: Path, lifeline: _Lifeline, *, whol
     database
         Up to date with the installed Prefect.
     whole
-        With the pages for a browser and all services, as `prefect server start` has them.
+        Serve pages for a browser and run all services, as `prefect server start` does.
     """
     os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = _address(database)
     say("importing Prefect")
-    import asyncio  # noqa: PLC0415 - the starter, which needs some names of this file, is quicker without
+    import asyncio  # noqa: PLC0415 - the starter imports this file for some names and does not need asyncio
 
     import uvicorn  # noqa: PLC0415 - after the environment is set
     from prefect.server.api.server import create_app  # noqa: PLC0415
@@ -212,7 +213,8 @@ def serve(listening: socket.socket, database: Path, lifeline: _Lifeline, *, whol
 def main() -> None:
     """Serve on the socket that the starter listens on, from a database in the folder it names."""
     place, descriptor, kind = sys.argv[1:]
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # until there is a server to stop: the lifeline removes what it made
+    # Until uvicorn handles SIGTERM, only the lifeline ends this process: it removes the temporary folder.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     lifeline = _Lifeline()
     listening = socket.socket(fileno=int(descriptor))
     with contextlib.suppress(OSError):
@@ -221,7 +223,7 @@ def main() -> None:
     try:
         database, _ = claim_database(Path(place))
     except (OSError, sqlite3.Error) as error:
-        # Without a history then, but the run goes on.
+        # The run continues, with a temporary database that keeps no history.
         sys.stderr.write(f"The folder {place} cannot hold a database ({error}).\n")
         lifeline.folder = tempfile.mkdtemp(prefix="eigenwave-prefect-")
         database, _ = claim_database(Path(lifeline.folder))

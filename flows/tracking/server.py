@@ -1,4 +1,4 @@
-"""Prefect's server may be out of reach: a run goes on unseen, and is not lost by it."""
+"""Requests to a Prefect server that may be out of reach: the run continues without it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +16,8 @@ from storage.errors import EigenwaveError
 T = TypeVar("T")
 
 REFUSALS = (401, 403)
-TRIES_TO_SHOW = 1  # beyond the first, a few seconds in all: what is only shown must not hold a run up
-SILENCE_SECONDS = 120.0  # before a server that did not answer is shown something again
+TRIES_TO_SHOW = 1  # retries, which take a few seconds: showing progress must not delay a run
+SILENCE_SECONDS = 120.0  # without requests after the server did not answer
 
 
 class ServerLostError(EigenwaveError):
@@ -25,7 +25,7 @@ class ServerLostError(EigenwaveError):
 
 
 class _Audience:
-    """Prefect's server, as far as a run only shows it something."""
+    """Prefect's server as the receiver of artifacts, which a run can do without."""
 
     def __init__(self) -> None:
         self._silent_until = 0.0
@@ -33,7 +33,7 @@ class _Audience:
         self._impatient: Settings | None = None
 
     def show(self, send: Callable[[], T]) -> T | None:
-        """What the server answers; None if it is out of reach, or was a moment ago."""
+        """Send a request and return the answer; None if the server is out of reach, or was a moment ago."""
         if time.monotonic() < self._silent_until:
             return None
         try:
@@ -45,7 +45,7 @@ class _Audience:
             return None
 
     def _few_tries(self) -> SettingsContext:
-        """Prefect's settings as they are, but for the number of tries; kept, since Prefect takes .1 s to change one."""
+        """Prefect's current settings with fewer retries; they are cached, since changing one takes Prefect .1 s."""
         current = get_settings_context()
         if self._impatient is None or self._usual is not current.settings:
             self._usual = current.settings
@@ -57,13 +57,13 @@ show = _Audience().show
 
 
 @contextmanager
-def loss_told() -> Iterator[None]:
-    """Tell in a sentence that a flow ended because the server did not answer, however long it was asked.
+def server_loss_explained() -> Iterator[None]:
+    """Convert errors of an unreachable server to one sentence, after Prefect's retries have failed.
 
     Raises
     ------
     ServerLostError
-        If so.
+        If a flow ended because the server did not answer.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which server of Prefect a run reports to: the user's, if there is one, otherwise one for the time of the run."""
+"""Choose the Prefect server that a run reports to: the user's, if there is one, otherwise one for this run."""
 
 import logging
 import os
@@ -20,11 +20,11 @@ NO = {"", "0", "false", "no"}
 LOOPBACKS = (HOST, "localhost", "::1")
 
 QUIET = {
-    # The terminal belongs to the progress bars and the summary; Prefect's log goes to its server all the same.
+    # The terminal shows the progress bars and the summary. Prefect's log still goes to its server.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    # Nor does the terminal hear of each event that a server which is gone was not told of.
+    # If the server is gone, Prefect would log each event that it could not send.
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
-    # What deploy/automations.yaml waits for.
+    # The automation in deploy/automations.yaml waits for these heartbeats.
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
 }
 
@@ -35,7 +35,7 @@ class Session:
     Parameters
     ----------
     stack
-        Ends what is started.
+        Stops the server that the session starts, if any.
     """
 
     def __init__(self, stack: ExitStack) -> None:
@@ -47,7 +47,7 @@ class Session:
 
     @contextmanager
     def reporting(self, tell: Tell = lambda _: None) -> Iterator[None]:
-        """Flows called in the block report to the server; waits until it answers.
+        """Wait until the server answers, and let flows called in the block report to it.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class Session:
 
 @contextmanager
 def prefect_session() -> Iterator[Session]:
-    """A session for the time of the block; a server that is needed starts at once, and nothing waits for it yet."""
+    """Open a session for the duration of the block. A server that is needed starts at once, without a wait for it."""
     prepare_environment()
     with ExitStack() as stack:
         yield Session(stack)
@@ -99,8 +99,8 @@ def _reporting_to(server: OwnServer) -> Iterator[None]:
         try:
             yield
         finally:
-            # Before the server ends, and for a later run in this process, which has another server. In a thread: where
-            # an event loop runs, as in a notebook, Prefect would only promise to do it.
+            # Send what is queued before the server ends, since a later run in this process has another server. Use a
+            # thread: where an event loop runs, as in a notebook, Prefect would return before it is sent.
             for worker in (APILogWorker, EventsWorker):
                 drain = threading.Thread(target=worker.drain_all, kwargs={"timeout": DRAIN_SECONDS})
                 drain.start()
@@ -116,22 +116,22 @@ def load_prefect() -> None:
         If it refuses its settings.
     """
     before = logging.root.manager.disable
-    logging.disable()  # what Prefect logs when it fails is said below, once
+    logging.disable()  # the errors below say once what Prefect would log here
     try:
         import prefect.main  # noqa: F401, PLC0415
     except ValidationError as error:
         raise InputError(_refusal(error)) from error
     except Exception as error:
         raise InputError(
-            f"Prefect cannot be loaded ({type(error).__name__}: {error}); look at the variables whose names begin with "
-            "PREFECT_, and at its profile."
+            f"Prefect cannot be loaded ({type(error).__name__}: {error}); check the variables whose names begin with "
+            "PREFECT_, and its profile."
         ) from error
     finally:
         logging.disable(before)
 
 
 def _refusal(error: ValidationError) -> str:
-    """The first setting that Prefect refuses, with the variable that has its value."""
+    """A sentence on the first setting that Prefect refuses, with the variable that has its value."""
     problem = error.errors(include_url=False)[0]
     value, field = str(problem["input"]), ".".join(map(str, problem["loc"]))
     held = (name for name, text in os.environ.items() if name.startswith("PREFECT_") and text.upper() == value.upper())
@@ -139,7 +139,7 @@ def _refusal(error: ValidationError) -> str:
 
 
 def may_have_server() -> bool:
-    """Whether something may name a server of the user's, without importing Prefect, which knows for certain."""
+    """Whether a variable or file may name a server of the user; only Prefect knows, but it is slow to import."""
     if os.environ.get("PREFECT_API_URL"):
         return True
     home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
@@ -158,10 +158,10 @@ def _mentions_server(path: Path) -> bool:
 
 
 def prepare_environment() -> None:
-    """Set what Prefect reads when it is imported, as far as the user has not."""
+    """Set variables that Prefect reads when it is imported, unless the user has set them."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    # A command that starts Prefect unasked must not call home.
+    # A user who did not ask for Prefect must not send usage data to its makers.
     if os.environ.get("DO_NOT_TRACK", "unset").lower() not in NO:
         os.environ["DO_NOT_TRACK"] = "1"
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -169,7 +169,7 @@ def prepare_environment() -> None:
 
 
 def pass_proxies() -> None:
-    """No proxy stands between processes of this machine."""
+    """Keep requests between processes of this machine away from proxies."""
     listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     names = [name.strip() for name in listed.split(",") if name.strip()]
     missing = [name for name in LOOPBACKS if name not in names]

@@ -1,1 +1,1 @@
-"""Fan-out over shards, in this process or on a Dask cluster. The only room that imports Dask."""
+"""Fan-out over shards, in this process or on a Dask cluster. Only this room imports Dask."""

@@ -1,8 +1,8 @@
-"""Certificates of one Dask cluster: whoever has them may use it, and nobody else.
+"""Certificates of one Dask cluster: only their holders may use it.
 
-Dask runs what it is sent, and every user of a machine can connect to its loopback interface. So scheduler, workers and
-client prove to each other that they have the key of this cluster. The key is made for the cluster and kept in memory:
-workers get it through the pipe by which they are started.
+Dask runs any code that a client sends, and every user of a machine can connect to its loopback interface. So scheduler,
+workers and client prove to each other that they have the key of this cluster. The key is made for the cluster and kept
+in memory. Workers get it through the pipe that starts them.
 """
 
 import ssl
@@ -25,9 +25,9 @@ SKEW = timedelta(days=1)  # a clock may be set back while the cluster lives
 
 
 def new_security() -> Security:
-    """A new key with a certificate that it signed itself, for all roles of one cluster, in memory only.
+    """Make a new key and a self-signed certificate for all roles of one cluster, in memory only.
 
-    An elliptic curve (P-256): making a key takes .3 ms of CPU, where Dask's own temporary RSA key takes 50 ms.
+    The key is of an elliptic curve (P-256), which takes .3 ms of CPU to make. Dask's own temporary RSA key takes 50 ms.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "eigenwave")])
@@ -56,7 +56,7 @@ def write_security(security: Security, folder: Path) -> None:
 
 
 def read_security(folder: Path | None) -> Security:
-    """Certificates from a folder; without one, those that Dask's own configuration names.
+    """Read certificates from a folder, or without one the certificates that Dask's own configuration names.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The Dask cluster that the settings name: started here, run elsewhere, or started by a class such as SLURMCluster.
 
-Dask runs what it is sent, whoever connects. So a cluster that is started here accepts only those who have its key, and
-one that other machines can reach must speak TLS, unless the settings allow otherwise.
+Dask runs any code that a client sends. So a cluster that is started here accepts only clients that have its key. A
+cluster that other machines can reach must use TLS, unless the settings allow otherwise.
 """
 
 import importlib
@@ -25,25 +25,25 @@ from storage.settings import Settings
 CONNECT_SECONDS = 10
 FIRST_WORKER_SECONDS = 60
 CONFIG = {
-    # Dask looks at what its workers do a hundred times a second, which takes a twentieth of their time.
+    # By default Dask profiles its workers a hundred times a second, which takes a twentieth of their time.
     "distributed.worker.profile.interval": "100ms",
-    # And it asks each process fifty times a second whether it still answers, which takes a hundredth.
+    # By default Dask checks each event loop fifty times a second, which takes a hundredth of the time.
     "distributed.admin.tick.interval": "200ms",
-    # When a worker dies, every task it was given is charged: enough deaths to tell the guilty from their neighbours.
+    # When a worker dies, Dask counts a failure of every task it had. Several deaths separate the cause from the others.
     "distributed.scheduler.allowed-failures": 5,
-    # A run whose workers are gone for good must not wait for ever.
+    # Without a limit, a run whose workers never come back would wait for ever.
     "distributed.scheduler.no-workers-timeout": "10 minutes",
 }
 
 
 @contextmanager
 def open_client(settings: Settings) -> Iterator[Client]:
-    """A client of the cluster that the settings name, for the time of the block.
+    """Open a client of the cluster that the settings name, for the duration of the block.
 
     Raises
     ------
     InputError
-        If the cluster cannot be had, or would be open to others.
+        If the cluster does not start or answer, or would be open to others.
     ClusterLostError
         If it has no workers.
     """
@@ -65,8 +65,8 @@ def open_client(settings: Settings) -> Iterator[Client]:
 
 @contextmanager
 def cluster_settings() -> Iterator[None]:
-    """Dask's settings for a cluster that is started, and for its client, for the time of the block."""
-    # Dask puts its temporary folder in front of what Python imports from: nobody else may write there.
+    """Set Dask's configuration for a cluster and its client, for the duration of the block."""
+    # Dask puts its temporary folder first in Python's import path, so no other user may write there.
     with scratch_folder() as folder, dask.config.set(CONFIG | {"temporary-directory": str(folder)}):
         yield
 
@@ -83,7 +83,7 @@ def require_safe(address: str, *, allow: bool) -> None:
     if allow or parts.scheme in {"tls", "inproc"} or _is_loopback(parts.hostname or ""):
         return
     raise InputError(
-        f"The Dask scheduler at {address} would run whatever anybody in its network sends it, unencrypted: start it "
+        f"The Dask scheduler at {address} is not encrypted and would run code from anybody in its network: start it "
         "with TLS and give a tls:// address and --tls, or accept that with --allow-unencrypted."
     )
 
@@ -93,9 +93,9 @@ def _connected(cluster: str | Cluster, security: Security | None) -> Iterator[Cl
     try:
         client = Client(cluster, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TypeError) as error:
-        # Dask tells missing certificates by a TypeError.
+        # Dask raises a TypeError if certificates are missing.
         raise InputError(
-            f"No Dask scheduler answers at {cluster} ({root_of(error)}); start one, look at --tls, or "
+            f"No Dask scheduler answers at {cluster} ({root_of(error)}); start one, check --tls, or "
             "leave --cluster out."
         ) from None
     with client, client.as_current():
@@ -110,16 +110,16 @@ def _started(wanted: Execution) -> Iterator[Cluster]:
     try:
         kind = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise InputError(f"The cluster class {name} cannot be imported: {error}; install what brings it.") from None
+        raise InputError(f"The cluster class {name} cannot be imported: {error}; install its package.") from None
     if not (isinstance(kind, type) and issubclass(kind, Cluster)):
-        raise InputError(f"{name} is no Dask cluster class; give one such as dask_jobqueue.SLURMCluster.")
+        raise InputError(f"{name} is not a Dask cluster class; give one such as dask_jobqueue.SLURMCluster.")
     options = from_environment(wanted.cluster_options)
     if wanted.tls:
         options["security"] = read_security(wanted.tls)
     try:
         cluster = kind(**options)
     except Exception as error:  # noqa: BLE001 - each class has errors of its own
-        raise InputError(f"The cluster {name} did not start: {root_of(error)}; look at --cluster-options.") from None
+        raise InputError(f"The cluster {name} did not start: {root_of(error)}; check --cluster-options.") from None
     with cluster:
         require_safe(cluster.scheduler_address, allow=wanted.allow_unencrypted)
         _adapt(cluster, wanted)

@@ -1,4 +1,4 @@
-"""Dask's dashboard and metrics behind a password: by itself Dask shows them to everybody who connects."""
+"""Dask's dashboard and metrics behind a password; without it, Dask shows them to everybody who connects."""
 
 import base64
 import hmac
@@ -23,7 +23,7 @@ PORT = 8787
 
 @contextmanager
 def watched_workers(count: int | None, login: str, folder: Path) -> Iterator[tuple[str, str]]:
-    """Workers of this machine, for the time of the block; gives the addresses of their scheduler and dashboard.
+    """Start workers on this machine for the duration of the block; yields the addresses of scheduler and dashboard.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def watched_workers(count: int | None, login: str, folder: Path) -> Iterator[tup
     login
         User and password of the dashboard, joined by a colon.
     folder
-        Where to write the certificates of those who may send work.
+        Folder for the certificates that clients need to send work.
     """
     security = new_security()
     write_security(security, folder)
@@ -42,7 +42,7 @@ def watched_workers(count: int | None, login: str, folder: Path) -> Iterator[tup
 
 
 class WatchedCluster(LocalCluster):
-    """A cluster of this machine whose dashboard asks for user and password.
+    """A cluster on this machine whose dashboard asks for user and password.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ class _WatchedScheduler(Scheduler):
 
     def start_http_server(self, *words: Any, **options: Any) -> None:  # noqa: ANN401
         super().start_http_server(*words, **options)  # type: ignore[no-untyped-call]
-        # The event loop has not run since the server began to listen: nobody was answered yet.
+        # The event loop has not run since the server began to listen, so no request was answered without a password.
         self.http_server.request_callback = _Door(self.http_application, self._login)
 
 
 class _Door(Router):
-    """Hands requests with the right login on to an application, and refuses all others."""
+    """Passes requests with the right login to an application and refuses all others."""
 
     def __init__(self, application: Application, login: str) -> None:
         self._application, self._refusal = application, Application([(".*", _Refusal)])
@@ -92,4 +92,4 @@ class _Refusal(RequestHandler):
     def prepare(self) -> None:
         self.set_status(401)
         self.set_header("WWW-Authenticate", 'Basic realm="eigenwave monitor", charset="UTF-8"')
-        self.finish("eigenwave monitor says user and password.\n")
+        self.finish("eigenwave monitor prints user and password.\n")

@@ -1,4 +1,4 @@
-"""Fan-out to Dask workers: one task a shard, and one for each few sums of the tree."""
+"""Fan-out to Dask workers: one task per shard, and one per group of additions in the tree."""
 
 import operator
 from collections.abc import Callable, Iterator
@@ -18,11 +18,11 @@ from storage.errors import ClusterLostError, EigenwaveError
 from tasks.planning.memory import ADDED_AT_ONCE
 from tasks.run.worker import installed_code
 
-ROUNDS = 3  # of a stage whose workers die for no shard's fault
+ROUNDS = 3  # attempts at a stage whose workers die although no shard is the cause
 
 
 class DaskFanout:
-    """One Dask task a shard, and one for each few sums of the tree.
+    """Compute one Dask task per shard, and one per group of additions in the tree.
 
     Parameters
     ----------
@@ -42,20 +42,22 @@ class DaskFanout:
 
     @property
     def worker_memory(self) -> int | None:
-        """Bytes that a task may use on the smallest worker; None if no worker has a limit."""
+        """Memory in bytes that a task may use on the smallest worker; None if no worker has a limit."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         shares = [worker["memory_limit"] // worker["nthreads"] for worker in workers if worker["memory_limit"]]
         return min(shares, default=None)
 
     def check(self, complaint: Callable[[], str | None]) -> None:
         """See `flows.workers.fanout.Fanout`."""
-        with self._loss_told():
+        with self._loss_explained():
             found = {f"The worker {name}": it for name, it in self._client.run(complaint, on_error="return").items()}
             found[f"The scheduler {self._address}"] = self._ask_scheduler()
         for process, answer in found.items():
             if isinstance(answer, BaseException):
-                raise EigenwaveError(f"{process} has no such eigenwave ({answer}); install the same one everywhere.")
-            if answer:
+                raise EigenwaveError(
+                    f"{process} has another eigenwave, or none ({answer}); install the same version everywhere."
+                )
+            if answer:  # the predicate of a sentence, such as "runs other code"
                 raise EigenwaveError(f"{process} {answer}.")
 
     def _ask_scheduler(self) -> str | Exception | None:
@@ -74,25 +76,25 @@ class DaskFanout:
                 counted.add(shard)
                 advance()
 
-        with self._loss_told():
+        with self._loss_explained():
             for _ in range(ROUNDS):
                 try:
                     return self._sum(function, shards, count, result_bytes)
                 except _DeathsError as deaths:
                     self._require_innocent(function, deaths)
         raise EigenwaveError(
-            "Worker processes died again and again in the middle of a stage, though each shard can be computed alone: "
-            "most likely memory is short; use fewer --workers and run again: finished shards are kept."
+            "Worker processes died several times during a stage, although each shard can be computed alone. "
+            "Most likely memory is short; use fewer --workers and run again: finished shards are kept."
         )
 
     def _sum(self, function: Callable[[int], T], shards: range, count: Callable[[int], None], result_bytes: int) -> T:
-        # All at once: each message to the scheduler takes time from the workers beside it.
+        # All shards are submitted at once, since each message to the scheduler takes time from the workers beside it.
         name = getattr(getattr(function, "func", function), "__name__", "shard")  # what the dashboard shows
         futures = self._client.map(partial(self._compute, function), shards, key=name, pure=False)
         total = self._tree(futures, range(len(futures)), max(1, ADDED_AT_ONCE // max(1, result_bytes)))
         names = {future.key: shard for future, shard in zip(futures, shards, strict=True)}
         waiting = as_completed(futures)
-        # Nothing here holds on to the results: workers release them as soon as they are summed.
+        # This process keeps no references to the results, so workers release each as soon as it is added.
         del futures
         for future in waiting:
             if future.status == "error":
@@ -109,13 +111,13 @@ class DaskFanout:
         try:
             result: T = total.result()
         except KilledWorker as error:
-            # A result that died with its worker is computed once more, and that may end workers too.
+            # Dask computes a result again if it was lost with its worker, and that may kill further workers.
             raise _DeathsError([names[error.task]] if error.task in names else [], error) from None
         return result
 
     @contextmanager
-    def _loss_told(self) -> Iterator[None]:
-        """Tell that scheduler or workers are gone in one kind of error: another attempt can help."""
+    def _loss_explained(self) -> Iterator[None]:
+        """Convert Dask's errors of a lost scheduler or lost workers to ClusterLostError: another attempt can help."""
         try:
             yield
         except (CancelledError, ClosedClientError, NoWorkerError, CommClosedError) as error:
@@ -125,16 +127,16 @@ class DaskFanout:
             ) from None
 
     def _require_innocent(self, function: Callable[[int], T], deaths: "_DeathsError") -> None:
-        """Name the shard that ended its workers; none did if each can be computed alone.
+        """Raise an error that names the shard that killed its workers; return if each can be computed alone.
 
-        A worker that dies is given the next task already, which is charged with its death as well, and whoever ends
-        workers from outside has every task charged.
+        Dask counts a worker's death against every task it had, also against those that were only queued there. So the
+        suspects may all be innocent, for example if somebody killed the workers.
         """
         for shard in deaths.suspects:
             if self._kills(function, shard):
                 raise EigenwaveError(
-                    f"Shard {shard} ended its worker process {deaths.allowed + 1} times, most likely for want of "
-                    "memory; lower --shard-size, or look at its images, and run again: finished shards are kept."
+                    f"Shard {shard} ended its worker process {deaths.allowed + 1} times, most likely for lack of "
+                    "memory; lower --shard-size, or check its images, and run again: finished shards are kept."
                 )
 
     def _kills(self, function: Callable[[int], T], shard: int) -> bool:
@@ -146,13 +148,13 @@ class DaskFanout:
             return futures[positions[0]]
         total, *others = [self._tree(futures, branch, at_once) for branch in branches(positions)]
         for start in range(0, len(others), at_once):
-            # A task costs milliseconds, an addition of small results much less.
+            # Several small results are added in one task: a task costs milliseconds, such an addition much less.
             total = self._client.submit(_add, total, *others[start : start + at_once], pure=False, priority=1)
         return total
 
 
 class _DeathsError(Exception):
-    """Workers died while they were to compute these shards, more often than is allowed."""
+    """Workers died more often than allowed while these shards were assigned to them."""
 
     def __init__(self, suspects: list[int], error: KilledWorker) -> None:
         super().__init__(suspects)
@@ -160,12 +162,12 @@ class _DeathsError(Exception):
 
 
 def _add(*results: T) -> T:
-    """The sum from left to right."""
+    """Sum of the results from left to right."""
     return reduce(operator.add, results)
 
 
 def _compute_alike(code: str, function: Callable[[int], T], shard: int) -> T:
-    """What the function gives for a shard, on a worker that may have joined after all others were checked."""
+    """Compute a shard after checking this worker's code, since the worker may have joined after the others' check."""
     if installed_code() != code:
         raise EigenwaveError(f"A worker that joined late runs other code ({installed_code()}) than the run ({code}).")
     return compute(function, shard)

@@ -1,7 +1,7 @@
-"""Fan-out over shards: one small interface, so that the same run computes the same bits in one process or on a cluster.
+"""Fan-out over shards: one small interface, so that a run computes the same bits in one process or on a cluster.
 
-A function is mapped over shards and the results are added up along a tree that depends on nothing but the number of
-shards. Floating-point sums depend on their order: with a fixed tree they do not depend on who computes what when.
+A function is mapped over shards, and the results are added along a tree that depends only on the number of shards.
+Floating-point sums depend on their order. With a fixed tree they do not depend on when and where a shard is computed.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from storage.stores.retrying import tried_again
 
 
 class Summable(Protocol):
-    """What a shard gives: something that can be added up."""
+    """The result of a shard, which can be added to others."""
 
     def __add__(self, other: Self, /) -> Self:
-        """Both together."""
+        """Sum of both."""
         ...
 
 
@@ -36,21 +36,22 @@ class Fanout(Protocol):
 
     @property
     def worker_memory(self) -> int | None:
-        """Bytes that computing a shard may take; None if that is not known."""
+        """Memory in bytes that computing a shard may take; None if that is not known."""
         ...
 
     def check(self, complaint: Callable[[], str | None]) -> None:
-        """Ask every process that takes part whether it can, and refuse those that cannot.
+        """Check that every process that takes part can do the work.
 
         Parameters
         ----------
         complaint
-            Gives what is wrong, to follow the process's name, or None; must be picklable.
+            Called in each process; returns None, or what is wrong as the rest of a sentence that begins with the
+            process's name. Must be picklable.
 
         Raises
         ------
         EigenwaveError
-            If a process has something to complain about; the sentence names it.
+            If a process has a problem; the sentence names the process.
         """
         ...
 
@@ -60,13 +61,13 @@ class Fanout(Protocol):
         Parameters
         ----------
         function
-            Must be picklable, and give the same result whenever it is called again.
+            Must be picklable, and return the same result for a shard on every call.
         shards
             At least one.
         advance
             Called after each shard.
         result_bytes
-            Size of one result: small ones may be added many at a time.
+            Size of one result; small results may be added many at a time.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class Fanout(Protocol):
 def branches(shards: range) -> list[range]:
     """The branches of the tree at a node, summed from left to right.
 
-    There are many, so that the tree is low: while it is walked, one sum is held for each of its levels.
+    There are many branches, so that the tree has few levels: the walk holds one sum per level in memory.
     """
     size = 1
     while size * BRANCHES < len(shards):
@@ -88,9 +89,9 @@ def branches(shards: range) -> list[range]:
 
 
 def compute(function: Callable[[int], T], shard: int) -> T:
-    """What the function gives for a shard; an error that was not made for users becomes one that names the shard.
+    """Compute the function for a shard; an unexpected error becomes one that names the shard.
 
-    Where a network disk was away for a moment, all of the shard is computed again.
+    If a network disk was away for a moment, the whole shard is computed again.
     """
     keep_freed_memory()
     try:
@@ -102,7 +103,7 @@ def compute(function: Callable[[int], T], shard: int) -> T:
 
 
 class InlineFanout:
-    """Compute in this process, one shard after the other; at most one sum a level of the tree is held."""
+    """Compute in this process, one shard after the other, and hold at most one sum per level of the tree."""
 
     dashboard: str | None = None
     worker_memory: int | None = None

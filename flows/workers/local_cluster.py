@@ -1,4 +1,4 @@
-"""Dask workers on this machine: a process a core, on the loopback interface, for those who have their key only."""
+"""Dask workers on this machine: one process per core, on the loopback interface, only for clients with their key."""
 
 import logging
 import os
@@ -17,24 +17,24 @@ from storage.setting_groups import Execution
 from tasks.children import ENTRANCE, script_left_alone
 
 LOOPBACK = "127.0.0.1"
-STARTS = 5  # of a worker process that dies as soon as it is there
+STARTS = 5  # attempts to start a worker process that dies at once
 LOCAL_CONFIG = {
-    # A worker that has not come back by then is given up with its nanny, even if that is about to start it once more.
+    # After this time Dask gives up a lost worker and its nanny, even if the nanny is about to start it again.
     "distributed.deploy.lost-worker-timeout": "10 minutes",
-    # Dask's pages ask for no password, and show names of files and call stacks.
+    # Dask's pages have no password, and they show file names and call stacks.
     "distributed.worker.http.routes": [],
 }
 UNSEEN = {"distributed.scheduler.http.routes": [], "distributed.dashboard.link": ""}
 
 
 class LastingNanny(Nanny):
-    """One that replaces a worker even if it dies in its first moments, as it does when its first task ends it.
+    """A nanny that also replaces a worker that dies while starting, as when its first task kills it.
 
-    Dask takes that for a worker that cannot start, and leaves its place empty.
+    Dask's own nanny treats that as a worker that cannot start, and does not replace it.
     """
 
     async def instantiate(self) -> Status:
-        """Start a worker process; another if it dies at once, unless that is wanted."""
+        """Start a worker process, and another one if it dies at once, unless the nanny is closing."""
         for _ in range(STARTS):
             status = await super().instantiate()
             if status != Status.stopped or self.status not in {Status.init, Status.starting, Status.running}:
@@ -46,16 +46,16 @@ class LastingNanny(Nanny):
 def local_cluster(
     wanted: Execution, security: Security, watched: Callable[..., Cluster] | None = None
 ) -> Iterator[Cluster]:
-    """A cluster of this machine's cores, for the time of the block.
+    """Start a cluster on this machine's cores, for the duration of the block.
 
     Parameters
     ----------
     wanted
-        How many workers, and how much memory each may take.
+        Number of workers, and memory that each may take.
     security
         The certificates that clients must have.
     watched
-        Makes a cluster with a dashboard of its own; by default there is none.
+        Makes a cluster with a dashboard; by default the cluster has none.
 
     Raises
     ------
@@ -71,10 +71,10 @@ def local_cluster(
         "preload": [ENTRANCE, *dask.config.get("distributed.worker.preload")],
         "host": LOOPBACK,
         "security": security,
-        "silence_logs": logging.CRITICAL,  # the terminal is for the bars; the log of the run has all of it
+        "silence_logs": logging.CRITICAL,  # the terminal shows the progress bars; the log of the run has all messages
     }
     configured, kind = (LOCAL_CONFIG, watched) if watched else (LOCAL_CONFIG | UNSEEN, _unseen)
-    # To the end of the block, since workers that die are started again.
+    # These settings apply until the end of the block, since workers that die are started again.
     with script_left_alone(), dask.config.set(configured), _started(kind, options) as cluster:
         if wanted.fewest_workers:
             cluster.adapt(minimum=wanted.fewest_workers, maximum=workers)
@@ -96,7 +96,7 @@ def _started(kind: Callable[..., Cluster], options: dict[str, Any]) -> Cluster:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port on the loopback interface, or any that is free if another process has it."""
+    """The wanted port on the loopback interface, or any free port if another process uses it."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -109,7 +109,7 @@ def free_port(wanted: int) -> int:
 
 
 def root_of(error: BaseException) -> str:
-    """The first cause of an error, in one line."""
+    """Message of the first cause of an error, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
     return " ".join(str(error).split())

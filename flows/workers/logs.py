@@ -1,4 +1,4 @@
-"""What happens on the workers, told in the log of the run: their warnings, and when they come and go."""
+"""Events of the workers for the log of the run: their warnings, and when they join and leave."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ Event = tuple[float, Mapping[str, Any]]
 
 @contextmanager
 def relayed(client: Client, tell: Callable[[int, str], None]) -> Iterator[None]:
-    """Call `tell` with level and text of what workers log, for the time of the block.
+    """Pass level and text of the workers' log records to `tell`, for the duration of the block.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def relayed(client: Client, tell: Callable[[int, str], None]) -> Iterator[None]:
         if what.get("action") == "add-worker":
             tell(logging.INFO, f"Worker {what['worker']} joined.")
         elif what.get("action") == "remove-worker" and not what.get("expected"):
-            tell(logging.WARNING, f"Worker {what['worker']} was lost; what it held is computed again.")
+            tell(logging.WARNING, f"Worker {what['worker']} was lost; its results are computed again.")
 
     client.subscribe_topic(topic, warned)
     client.subscribe_topic("all", moved)
@@ -44,7 +44,7 @@ def relayed(client: Client, tell: Callable[[int, str], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        # A scheduler that is gone, or new, needs no farewell: it must not hide why the block ended.
+        # If the scheduler is gone or was restarted, unsubscribing fails. That must not hide why the block ended.
         with suppress(OSError, ClosedClientError, ValueError):
             client.unsubscribe_topic(topic)
             client.unsubscribe_topic("all")

@@ -1,4 +1,4 @@
-"""Which fan-out the settings name."""
+"""Open the fan-out that the settings name."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -13,16 +13,16 @@ Tell = Callable[[int, str], None]
 
 @contextmanager
 def open_fanout(settings: Settings, tell: Tell | None = None, seconds: float = math.inf) -> Iterator[Fanout]:
-    """The fan-out that the settings name, for the time of the block.
+    """Open the fan-out that the settings name, for the duration of the block.
 
     Parameters
     ----------
     settings
         The settings.
     tell
-        Called with level and text of what workers have to say, in another thread.
+        Called in another thread with level and text of what workers log.
     seconds
-        What the work takes one worker, which decides where the settings leave it open.
+        Time that the work takes one worker. It decides the place if the settings leave it open.
     """
     if in_this_process(settings.execution, seconds):
         yield InlineFanout()

@@ -1,4 +1,4 @@
-"""A private folder that goes with this process, however that ends."""
+"""A private folder that is removed when this process ends, however it ends."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = "eigenwave-"
-# Waits for the end of its input, which is a pipe that only its starter holds. Workers may write for a moment longer.
-# A starter that ends what it has started is not to end this.
+# This script waits for the end of its input, a pipe that only its starter holds. Workers may write for a moment longer,
+# so it tries several times to remove the folder. Its starter may send SIGTERM to all its children, so it ignores that.
 WATCH = """
 import shutil, signal, sys, time
 from pathlib import Path
@@ -25,12 +25,12 @@ for _ in range(40):
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder that only its user can enter, for the time of the block.
+    """Make a folder that only its user can enter, for the duration of the block.
 
-    A process of a few megabytes removes it at the end of the block, or when this process has ended in any other way.
+    A process of a few megabytes removes it at the end of the block, or when this process ends in any other way.
     """
     folder = tempfile.mkdtemp(prefix=PREFIX)
-    # In a session of its own: Ctrl-C, and a terminal that closes, are for the command.
+    # The watcher has a session of its own, so that Ctrl-C and a closed terminal do not end it.
     watcher = subprocess.Popen(  # noqa: S603
         [sys.executable, "-I", "-S", "-c", WATCH, folder], stdin=subprocess.PIPE, start_new_session=True
     )

@@ -89,7 +89,7 @@ def test_workers_killed_every_few_seconds_change_nothing_and_are_told(prefect, t
         assert run.returncode == 0, run.stderr.read()
     assert killed >= 2
     assert contents(open_run(workspace / "runs" / "run")) == contents(inline("digits", tmp_path / "inline"))
-    assert log_of(prefect, run_of(prefect, workspace), "was lost; what it held is computed again.")
+    assert log_of(prefect, run_of(prefect, workspace), "was lost; its results are computed again.")
 
 
 def warn(shard):

@@ -174,7 +174,7 @@ def test_gc_tells_what_it_would_remove_and_list_what_is_there(source, tmp_path, 
     stray.write_bytes(b"x" * 2**20)
     begin_run(str(source), Settings(**SETTINGS | {"level": 1}), workspace, "begun")
     listed = eigenwave("list", *words).stdout
-    assert re.search(r"begun +unfinished, or under way", listed)
+    assert re.search(r"begun +unfinished, or still running", listed)
     assert re.search(rf"run +.*{datetime.now(UTC):%Y-%m-%d} \d\d:\d\d +120 +3 .* latest", listed)
     assert "0 files, 0.0 MiB, would be removed." in eigenwave("gc", *words, "--dry-run").stdout
     told = eigenwave("gc", *words, "--dry-run", "--grace", "0")
@@ -186,5 +186,5 @@ def test_gc_tells_what_it_would_remove_and_list_what_is_there(source, tmp_path, 
     flip(paths.manifest, 99)
     assert "latest" in eigenwave("list", *words).stdout
     flip(paths.manifest_copy, 99)
-    assert re.search(r"run +its manifest and the copy are damaged", eigenwave("list", *words).stdout)
+    assert re.search(r"run +its manifest and the copy of it are damaged", eigenwave("list", *words).stdout)
     assert eigenwave("gc", *words, "--grace", "0").returncode == 2

@@ -136,5 +136,5 @@ def test_a_folder_that_was_removed_is_told(tmp_path):
     line = f'mkdir "{tmp_path}/gone" && cd "{tmp_path}/gone" && rmdir "{tmp_path}/gone" && exec "{EIGENWAVE}" list'
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)  # noqa: S607
     assert done.returncode == 1
-    assert "the current folder was removed: change to one that exists" in done.stderr
+    assert "the current folder was removed: change to a folder that exists" in done.stderr
     assert "Traceback" not in done.stderr

@@ -71,7 +71,7 @@ def test_safe_addresses(address):
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.7:8786", "tcp://scheduler:8786", "tcp://0.0.0.0:1", "ws://far:1"])
 def test_an_open_cluster_is_refused_unless_it_is_wanted(address):
-    with pytest.raises(InputError, match="would run whatever anybody in its network sends it"):
+    with pytest.raises(InputError, match="is not encrypted and would run code from anybody in its network"):
         require_safe(address, allow=False)
     require_safe(address, allow=True)
 
@@ -130,7 +130,7 @@ def test_an_adaptive_cluster_gives_the_same_bits():
     [
         ({"cluster": "no_such_package.Cluster"}, "no_such_package.Cluster cannot be imported"),
         ({"cluster": "distributed.NoCluster"}, "cannot be imported"),
-        ({"cluster": "os.path"}, "is no Dask cluster class"),
+        ({"cluster": "os.path"}, "is not a Dask cluster class"),
         (
             {
                 "cluster": "distributed.LocalCluster",
@@ -232,7 +232,7 @@ def test_other_code_and_missing_code_are_refused(tmp_path, job):
         wait_for_port(address)
         with (
             open_fanout(Settings(cluster=address)) as fanout,
-            pytest.raises(EigenwaveError, match=r"The (worker|scheduler) \S+ has no such eigenwave"),
+            pytest.raises(EigenwaveError, match=r"The (worker|scheduler) \S+ has another eigenwave, or none"),
         ):
             stages.check_workers(job, fanout)
 

@@ -40,7 +40,7 @@ def watched(tmp_path_factory):
 def test_nothing_is_shown_without_the_password(watched, path):
     address = f"{watched[0]}{path}"
     for login in (None, "eigenwave:wrong", "eigenwave:", "\u00e9:\u00e9"):
-        assert answer(address, login) == (401, "eigenwave monitor says user and password.\n")
+        assert answer(address, login) == (401, "eigenwave monitor prints user and password.\n")
 
 
 def test_who_has_the_password_sees_workers_and_numbers(watched):

@@ -103,7 +103,7 @@ def test_a_shard_that_takes_too_much_memory_is_named(monkeypatch):
     monkeypatch.setitem(open_client.CONFIG, "distributed.scheduler.allowed-failures", 1)
     memory = 400 * MIB
     with open_fanout(Settings(workers=1, memory_limit=memory)) as fanout:
-        with pytest.raises(EigenwaveError, match=r"Shard 3 ended its worker process 2 times, most likely for want of"):
+        with pytest.raises(EigenwaveError, match=r"Shard 3 ended its worker process 2 times, most likely for lack of"):
             fanout.map_sum(partial(eat, memory), range(8), int, 1)
         assert fanout.map_sum(partial(eat, 0), range(8), int, 1) == 8
     record("a shard takes too much memory", tried=2, survived=2)
