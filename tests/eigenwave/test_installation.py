@@ -1,0 +1,90 @@
+"""The installation that README describes runs what README, docs and notebook show."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+
+def call(*words, cwd, **environment):
+    variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONSAFEPATH"}}
+    done = subprocess.run(
+        list(map(str, words)), cwd=cwd, env=variables | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def installed(folder, python, **environment):
+    """The project's files in a folder of their own, installed as README says; gives the folder."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    for name in listed.stdout.splitlines():
+        if not name.startswith("tests/") and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    call("make", "install", f"PYTHON={python}", cwd=folder, **environment)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """The project, installed with the Python of the tests."""
+    return installed(tmp_path_factory.mktemp("checkout") / "eigenwave", sys.executable)
+
+
+def python_of(page):
+    """The indented Python of a page, in its order."""
+    blocks = re.findall(r"(?:^(?:    .*)?\n)+", page.read_text(), flags=re.MULTILINE)
+    return [block for block in blocks if re.search(r"^    .*(\beigenwave\.\w+|\brun\.)", block, re.MULTILINE)]
+
+
+def as_script(blocks):
+    return "import eigenwave\n" + "".join(re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in blocks)
+
+
+def test_the_python_of_readme_and_page_works(checkout, tmp_path, prefect_server):
+    python = checkout / ".venv" / "bin" / "python"
+    blocks = python_of(checkout / "docs" / "python-api.md")
+    assert len(blocks) == 9
+    call(python, "-c", as_script(blocks), cwd=tmp_path, PREFECT_API_URL=prefect_server)
+    (block,) = [block for block in python_of(checkout / "README.md") if "import eigenwave" in block]
+    call(python, "-c", as_script([block.replace("train/cat/7.png", "0010")]), cwd=tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_the_notebook_works(checkout, tmp_path, prefect_server, monkeypatch):
+    """With a kernel as Jupyter brings it, in a folder with packages of the same names."""
+    pins = re.findall(r"^(\S+==\S+)", (ROOT / "requirements-dev.lock").read_text(), flags=re.MULTILINE)
+    (tmp_path / "constraints.txt").write_text("\n".join(pins))
+    python = checkout / ".venv" / "bin" / "python"
+    call(python, "-m", "pip", "install", "-q", "-c", tmp_path / "constraints.txt", "ipykernel", cwd=tmp_path)
+    kernel = tmp_path / "jupyter" / "kernels" / "installed"
+    kernel.mkdir(parents=True)
+    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(
+        json.dumps({"argv": command, "display_name": "installed", "language": "python"})
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    folder = tmp_path / "project"
+    (folder / "storage").mkdir(parents=True)
+    for name in ("storage/__init__.py", "tasks.py"):
+        (folder / name).write_text("raise RuntimeError('of another project')\n")
+    book = nbformat.read(checkout / "docs" / "example.ipynb", as_version=4)
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(book, timeout=600, kernel_name="installed", resources=resources).execute()
+    outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    kinds = {kind for output in outputs for kind in output.get("data", {})}
+    assert {"text/html", "image/png", "image/svg+xml"} <= kinds
+    assert any("learnability 0.5" in output.get("data", {}).get("text/html", "") for output in outputs)
