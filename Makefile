@@ -4,7 +4,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13; do $$each -c '' 
   done; echo python3)
 BIN := .venv/bin
 
-.PHONY: install install-dev demo test test-all lint format bench lock licences database clean
+.PHONY: install install-dev demo test test-all soak lint format bench lock licences database clean
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -35,10 +35,14 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 PROCESSES ?= 2
 
 test: install-dev lint
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not soak"
 
 test-all: install-dev lint .schemas/.installed
-	$(PYTEST)
+	$(PYTEST) -m "not soak"
+
+# What is rare, random or long. The day is the seed; CONTRIBUTING.md says how to choose another, and how long.
+soak: install-dev
+	$(PYTEST) -m soak
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -1,55 +1,35 @@
-import contextlib
-import json
 import os
-import signal
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 import uuid
 from pathlib import Path
 
 import hypothesis
-import numpy as np
 import pytest
 from PIL import Image
 
-from flows.tracking.serve import make_database
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.run.begin import begin_run
-from tests import gcs, stores
+from tests import gcs, soak, stores
+from tests.datasets import smooth_images, write_images
+from tests.processes import EIGENWAVE, serving_prefect
+from tests.runs import SMALL, analyse
 
 # Examples may take as long as a busy machine needs. `--hypothesis-profile` still chooses another profile.
 hypothesis.settings.register_profile("eigenwave", deadline=None)
 hypothesis.settings.load_profile("eigenwave")
 
-EIGENWAVE = str(Path(sys.executable).with_name("eigenwave"))
-SERVER_SECONDS = 120
+
+def pytest_report_header(config):
+    """Say with which seed `make soak` begins."""
+    return f"soak: seed {soak.SEED}, {soak.SECONDS:g} s a test" if config.option.markexpr == "soak" else None
 
 
-@contextlib.contextmanager
-def serving_prefect(home):
-    """A real Prefect server on the loopback interface with its own database; gives its API address and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    if not (home / "prefect.db").exists():
-        make_database(home / "prefect.db")  # its migrations would take as long as many tests
-    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    address = f"http://127.0.0.1:{port}/api"
-    try:
-        _wait_for(address, server, home / "log")
-        yield address, server
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+def pytest_collection_modifyitems(items):
+    """A test of `make soak` takes as long as it was given, and one round more."""
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(soak.SECONDS + 1800))
 
 
 @pytest.fixture(scope="session")
@@ -66,37 +46,6 @@ def prefect_server(prefect_home):
         from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 - slow to import
 
         APILogWorker.drain_all(timeout=5)
-
-
-def ask(server, path, body=None):
-    """The answer of a Prefect server."""
-    content = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{server}/{path}", content, {"content-type": "application/json"})  # noqa: S310
-    for _ in range(20):
-        try:
-            with urllib.request.urlopen(request) as answer:  # noqa: S310
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code != 503:  # its database is busy, and clients come again
-                raise
-            time.sleep(0.5)
-    return pytest.fail(f"the server answers {path} with 503 again and again")
-
-
-def _wait_for(address, server, log):
-    deadline = time.monotonic() + SERVER_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(f"{address}/health"):  # noqa: S310
-                return
-        except urllib.error.HTTPError as error:
-            error.close()
-        except urllib.error.URLError:
-            pass
-        time.sleep(0.1)
-    pytest.fail(f"the Prefect server did not start:\n{log.read_text()}")
 
 
 @pytest.fixture
@@ -163,26 +112,25 @@ def _in_store(request, monkeypatch):
     return f"{server}/{uuid.uuid4().hex}"
 
 
-def local(path):
-    """Where a file or folder of a local workspace lies."""
-    return Path(str(path))
-
-
-def write_images(folder, shape=(8, 8, 3), classes=("cat", "dog"), count=12, suffix=".png", seed=0):
-    """Class folders of random images whose mean brightness depends on the class."""
-    random = np.random.default_rng(seed)
-    for number, name in enumerate(classes):
-        (folder / name).mkdir(parents=True)
-        for row in range(count):
-            pixels = random.integers(0, 200, shape, dtype=np.uint8) + np.uint8(40 * number)
-            Image.fromarray(pixels.squeeze()).save(folder / name / f"{row:03d}{suffix}")
-    return folder
-
-
 @pytest.fixture
 def class_folders(tmp_path):
     """A small dataset of two classes."""
     return write_images(tmp_path / "dataset")
+
+
+@pytest.fixture(scope="session")
+def drifting(tmp_path_factory):
+    """Runs for tests that only read them: one, a second of the same images, a third after the images changed.
+
+    Gives their workspace and the three. Before the third a class came, an image went and one was replaced.
+    """
+    folder = tmp_path_factory.mktemp("drifting")
+    source, workspace = smooth_images(folder / "data", count=60), Workspace(folder / "workspace")
+    first, same = (analyse(source, workspace.address, run_id=name, **SMALL) for name in ("run-1", "run-2"))
+    (source / "a" / "0000.png").unlink()
+    Image.new("L", (16, 16), 200).save(source / "b" / "0001.png")
+    smooth_images(source, count=40, seed=3, start=600, classes=("d",))
+    return workspace, first, same, analyse(source, workspace.address, run_id="run-3", **SMALL)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Run an analysis stage by stage in this process and print what each takes, beside what the plan projects."""
 
 import json
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -32,6 +33,15 @@ from tasks.decompose.scales import (
 from tasks.planning.memory import stage_memory
 from tasks.run.begin import begin_run
 from tasks.run.seal import describe_run
+from tests.structure import ROOT
+
+OUTLAYS = {  # of a plan: what is measured of each
+    "transform": ["transform"],
+    "decompose": ["pass", "solve"],
+    "project": ["project"],
+    "scales": ["scale pass", "scales", "solve scales"],
+    "associate": ["summarise", "judge", "associate"],
+}
 
 
 def peak_since_reset():
@@ -107,6 +117,22 @@ def main(source, workspace, settings):
     measured("report", report_run, job)
     projected = stage_memory(job.plan, chosen.association.permutations)
     sys.stdout.write(json.dumps({"measured": peaks, "projected": projected, "costs": costs}))
+
+
+def measure(source, folder, **settings):
+    """What a process of its own measures of a run: peak bytes, projected bytes, and costs, by stage."""
+    command = [sys.executable, __file__, source, folder, json.dumps(settings)]
+    environment = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+
+
+def beside_outlays(costs, estimate):
+    """Of what each stage read, wrote and took: measured, and on paper."""
+    return {
+        (stage, what): (sum(costs[part].get(what, 0) for part in parts), getattr(estimate.outlays[stage], on_paper))
+        for stage, parts in OUTLAYS.items()
+        for what, on_paper in (("read", "read"), ("written", "written"), ("seconds", "seconds"))
+    }
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
+import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -80,3 +81,11 @@ def _create_container(url, name):
     )
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         assert answer.status == 201
+
+
+def upload(folder, url):
+    """Put the files of a folder into a bucket."""
+    store = obstore.store.from_url(url)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            obstore.put(store, path.relative_to(folder).as_posix(), path.read_bytes())

@@ -8,7 +8,7 @@ from benchmarks import cifar, decomposition, orchestration, reading, rerun, scal
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from storage.datasets import stamps
-from tests.flows.test_stages import smooth_images
+from tests.datasets import smooth_images
 
 
 @pytest.fixture(scope="module")

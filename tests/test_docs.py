@@ -2,8 +2,10 @@ import re
 import shlex
 import subprocess
 
+import pytest
+
 from storage.tables.schemas import COMPARISONS, TABLES
-from tests.conftest import write_images
+from tests.datasets import write_images
 from tests.structure import ROOT, files
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")]
@@ -21,7 +23,7 @@ def test_every_column_is_in_the_data_schema():
 
 def test_make_targets_of_the_readme_exist():
     targets = set(re.findall(r"^    make ([a-z-]+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE))
-    assert targets == {"demo", "test", "test-all", "bench"}
+    assert targets == {"demo", "test", "test-all", "soak", "bench"}
     for target in targets:
         subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)  # noqa: S607
 
@@ -53,6 +55,7 @@ def commands(page):
     return [re.split(r" {3,}", line)[0] for line in lines]
 
 
+@pytest.mark.slow
 def test_every_command_of_the_docs_works(eigenwave, tmp_path):
     """In their order: the first makes the run that the others are about."""
     found = [line for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] for line in commands(page)]

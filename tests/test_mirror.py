@@ -1,8 +1,13 @@
-"""Tests mirror the rooms: tests/ROOM/test_MODULE.py is about ROOM/MODULE.py. The few that have none are listed here."""
+"""Tests mirror the rooms: tests/ROOM/test_MODULE.py is about ROOM/MODULE.py. The few that have none are listed here.
+
+A test module imports no other: what several need is in a module of its own, such as tests/runs.py.
+"""
+
+import re
 
 import pytest
 
-from tests.structure import ROOT, files
+from tests.structure import ROOT, files, imports
 
 FORMATS = "tests/storage/formats/test_formats.py"
 STORES = "tests/storage/stores/test_stores.py"
@@ -140,3 +145,20 @@ def test_a_module_without_a_test_is_seen(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     assert without_test(tmp_path) == {"tasks/room/deep/one.py"}
+
+
+def borrowing(root):
+    """The test modules of a folder that import from another."""
+    found = {path.relative_to(root).as_posix(): imports(path) for path in sorted((root / "tests").rglob("*.py"))}
+    return {name for name, names in found.items() if any(re.match(r"tests\..*\btest_", other) for other in names)}
+
+
+def test_no_test_module_imports_another():
+    assert borrowing(ROOT) == set(), "move what both need into a module of its own"
+
+
+def test_a_test_module_that_imports_another_is_seen(tmp_path):
+    for name, line in (("one", "from tests.runs import analyse"), ("two", "from tests.room.test_one import helper")):
+        (tmp_path / "tests" / "room").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tests" / "room" / f"test_{name}.py").write_text(f"{line}\n")
+    assert borrowing(tmp_path) == {"tests/room/test_two.py"}

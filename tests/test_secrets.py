@@ -27,8 +27,8 @@ from storage.stores.files import write_file
 from storage.stores.open import open_path
 from storage.tables.parquet import read_table
 from tasks.run.begin import begin_run
-from tests.flows.test_stages import smooth_images
-from tests.storage.datasets.test_remote_files import upload
+from tests.datasets import smooth_images
+from tests.stores import upload
 
 CANARY = "canary"  # part of every credential that tests use
 SMALL = ("--rank", "2", "--permutations", "2", "--no-scales")

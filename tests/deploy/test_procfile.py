@@ -24,7 +24,7 @@ from distributed import Client
 
 from flows.workers.certificates import read_security
 from storage.runs.run import open_run
-from tests.flows.test_stages import analyse
+from tests.runs import analyse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parent.parent.parent

@@ -15,8 +15,8 @@ from flows.workers.local_cluster import free_port
 from flows.workers.open import open_fanout
 from storage.runs.run import open_run
 from storage.settings import Settings
-from tests.conftest import write_images
-from tests.flows.workers.test_fanout import noise
+from tests.datasets import write_images
+from tests.processes import noise
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 ROOT = Path(__file__).parent.parent.parent

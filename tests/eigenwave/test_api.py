@@ -13,9 +13,9 @@ import pytest
 import eigenwave
 from eigenwave import check, compare, plan, run
 from storage.errors import InputError
-from tests.conftest import EIGENWAVE, write_images
-from tests.flows.test_stages import smooth_images
-from tests.flows.test_workspaces import analyse
+from tests.datasets import write_images
+from tests.processes import EIGENWAVE
+from tests.runs import contents
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "python-api.md"
@@ -117,17 +117,15 @@ def test_settings_come_from_a_file_and_the_environment_too(tmp_path, class_folde
     assert plan(class_folders, rank=5).rank == 5
 
 
-def test_compare_takes_runs_ids_and_folders(tmp_path):
-    source, workspace = smooth_images(tmp_path / "data", count=60), tmp_path / "workspace"
-    before = analyse(source, workspace, "before")
-    (source / "a" / "0000.png").unlink()
-    after = analyse(source, workspace, "after")
-    found = compare("before", after, workspace=workspace)
-    assert (found.before, found.after, found.summary["removed_images"]) == ("before", "after", 1)
+def test_compare_takes_runs_ids_and_folders(drifting):
+    workspace, _, before, after = drifting
+    files = contents(workspace)
+    found = compare("run-2", after, workspace=workspace.address)
+    assert (found.before, found.after, found.summary["removed_images"]) == ("run-2", "run-3", 1)
     assert found.tables["compared_images"].to_pylist()[0]["key"] == "a/0000.png"
-    assert "before -> after" in repr(found)
-    assert compare(str(before.paths.folder), "after", workspace=str(workspace)).summary == found.summary
-    assert not (workspace / "comparisons").exists()
+    assert "run-2 -> run-3" in repr(found)
+    assert compare(str(before.paths.folder), "run-3", workspace=Path(workspace.address)).summary == found.summary
+    assert contents(workspace) == files
 
 
 def test_a_run_that_is_not_possible_is_refused_before_anything_starts(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.conftest import EIGENWAVE
+from tests.processes import EIGENWAVE
 
 NAMES = ("flows", "storage", "tasks")
 
@@ -50,6 +50,7 @@ def test_the_processes_of_a_check_import_no_other_packages_and_not_the_script(py
     assert done.stdout == "1797\n", done.stderr
 
 
+@pytest.mark.slow
 def test_workers_import_no_other_packages_and_not_the_script(python, prefect_server):
     """The script has no `if __name__ == "__main__"`: it would start workers in each worker."""
     lines = "import eigenwave\nprint('begun')\n"

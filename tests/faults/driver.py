@@ -1,35 +1,48 @@
-"""Analyse a dataset in this process, which is ended at a given change to the disk: just before, or just after it."""
+"""Analyse a dataset in a process that is ended at a given change to the disk: just before, or just after it."""
 
+import hashlib
 import json
+import multiprocessing
 import os
 import signal
-import sys
 from contextlib import contextmanager
+from datetime import timedelta
 
 from flows import stages
 from flows.workers.fanout import InlineFanout
+from storage.runs.garbage import collect, garbage
+from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from storage.stores.local import LocalStore
 from tasks.run.begin import begin_run
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**14, "permutations": 2, "passes": 3, "tolerance": 0.5}
+# Processes for killed runs are forked from one that has imported all this, which takes longer than a run.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.faults.driver"])
 
 
 class Ended(BaseException):
     """What a process is ended by in tests that need it afterwards; nothing in it catches this."""
 
 
-def analyse(source, address, run_id="run", **settings):
+def analyse(source, address, run_id="run", fanout=None, **settings):
     """A run without its report, which takes longer than all the rest; gives its paths. An id of None is left out."""
     workspace = Workspace(address)
     workspace.prepare()
     with workspace.lock() as lease:
         job = begin_run(str(source), Settings(**SETTINGS | settings), workspace, run_id)
-        compute(job)
+        compute(job, fanout)
         lease.require()
         stages.seal_run(job, {})
     return job.paths
+
+
+def files_of_run(source, folder, fanout=None):
+    """The digests of the files of a run in thirty shards."""
+    paths = analyse(source, folder, fanout=fanout, shard_size=2**12)
+    return open_run(paths.folder).manifest.files
 
 
 def compute(job, fanout=None):
@@ -37,10 +50,31 @@ def compute(job, fanout=None):
     stages.compute(job, fanout or InlineFanout())
 
 
-def end(key):
-    """End in earnest, telling the file."""
-    os.write(1, f"{key}\n".encode())
-    os.kill(os.getpid(), signal.SIGKILL)
+def killed(source, address, place, moment, *, run_id="run", **settings):
+    """A run in a process that gets SIGKILL at a change; gives the exit code, and the file if it came so far."""
+    here, there = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(
+        target=_run_and_die, args=(there, str(source), str(address), place, moment, run_id, settings)
+    )
+    process.start()
+    there.close()
+    process.join()
+    try:
+        return process.exitcode, here.recv() if here.poll() else None
+    except EOFError:
+        return process.exitcode, None
+    finally:
+        here.close()
+        process.close()
+
+
+def _run_and_die(there, source, address, place, moment, run_id, settings):
+    def end(key):
+        there.send(key)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with changes(ending(place, moment, end)):
+        analyse(source, address, run_id, **settings)
 
 
 def end_softly(_):
@@ -90,7 +124,17 @@ def ending(number, when, way):
     return at
 
 
-if __name__ == "__main__":
-    data, folder, place, moment, name, chosen = sys.argv[1:]
-    with changes(ending(int(place), moment, end)):
-        analyse(data, folder, name or None, **json.loads(chosen))
+def contents(folder):
+    """Digests of a run's files and shards; of the manifest what does not tell the time, and nothing of the source's."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    manifest = json.loads(files["runs/run/manifest.json"])
+    dated = ("runs/run/manifest.json", "runs/run/manifest.copy.json", "lock", "seen/run.batches")
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in dated}
+    return digests | {name: manifest[name] for name in ("files", "shards", "learnability", "dataset_digest")}
+
+
+def swept(folder):
+    """Contents, when what killed writers left beside shards is removed."""
+    workspace = Workspace(folder)
+    collect(workspace, garbage(workspace, timedelta(0)))
+    return contents(folder)

@@ -7,10 +7,9 @@ import pytest
 from storage.errors import EigenwaveError
 from storage.runs.workspace import Workspace
 from tasks.transform import images as read_images
+from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
-from tests.faults.test_kill import contents, swept
-from tests.flows.test_stages import smooth_images
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def test_a_continued_run_starts_over_if_images_have_changed(source, tmp_path):
         end_at(source, folder, ("parts/", "basis-01.npy", "work/transformed", "scores.zarr")[number])
         driver.analyse(source, folder)
         driver.analyse(source, tmp_path / f"fresh{number}")
-        assert swept(folder) == contents(tmp_path / f"fresh{number}")
+        assert driver.swept(folder) == driver.contents(tmp_path / f"fresh{number}")
     record("images edited while a run is interrupted", tried=len(phases), survived=len(phases))
 
 

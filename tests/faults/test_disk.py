@@ -8,9 +8,9 @@ from storage.errors import EigenwaveError, InputError
 from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from storage.stores.local import LocalStore
+from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import pytest
 from flows.repair import repair
 from flows.workers.fanout import InlineFanout
 from storage.runs.verify import verify
-from tests.conftest import local
+from storage.runs.workspace import Workspace
+from tests.datasets import smooth_images
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
-from tests.flows.test_upkeep import analyse, contents
+from tests.runs import analyse, contents, local
+from tests.soak import rounds
 
-FLIPS, TOGETHER, STRIDE = 100, 10, 11
+FLIPS, TOGETHER = 100, 10
 
 
 def kind_of(path):
@@ -32,33 +33,56 @@ def flip(path, random):
         file.write(bytes([byte ^ 1 << int(random.integers(8))]))
 
 
-@pytest.mark.slow
-def test_a_hundred_flipped_bits_are_found_and_mended(tmp_path):
-    source = smooth_images(tmp_path / "data", shape=(8, 8), count=40)
-    workspace, paths = analyse(source, tmp_path / "workspace", shard_size=2**14)
-    good = contents(workspace)
-    kinds = {}
+@pytest.fixture(scope="module")
+def flipping(tmp_path_factory):
+    """A run in small shards, and its files by kind."""
+    folder = tmp_path_factory.mktemp("flips")
+    source = smooth_images(folder / "data", shape=(8, 8), count=40)
+    workspace, kinds = Workspace(folder / "workspace"), {}
+    analyse(source, workspace.address, run_id="run", rank=3, solver="krylov", shard_size=2**14, permutations=2)
     for path in [*(workspace.folder / "runs").files(), *(workspace.folder / "shards").files()]:
         kinds.setdefault(kind_of(path), []).append(path)
-    random = np.random.default_rng(0)
-    # In strides: the manifest and its copy, which each stand for the other, must not be hit together.
-    turns = [list(kinds)[number * STRIDE % len(kinds)] for number in range(FLIPS)]
-    assert set(turns) == set(kinds)
-    found = 0
-    for start in range(0, FLIPS, TOGETHER):
-        some = [kinds[kind] for kind in turns[start : start + TOGETHER]]
-        victims = {alike[random.integers(len(alike))] for alike in some}
-        for victim in victims:
-            flip(victim, random)
-        named = {fault.path for fault in verify(workspace, paths)}
-        linked = {path for path in workspace.folder.files() if same_bytes(path, victims)}
-        assert named >= victims
-        assert named == linked
-        found += len(victims)
-        assert {fault.path for fault in repair(workspace, paths, InlineFanout())} == named
-        assert contents(workspace) == good
-    assert found == FLIPS
-    record("bits flipped in every kind of file", tried=FLIPS, survived=found)
+    return workspace, workspace.run("run"), kinds
+
+
+def flip_some(flipping, kinds, random):
+    """Flip a bit in a file of each kind: `verify` names just these files, and `repair` brings back all bytes."""
+    workspace, paths, files = flipping
+    good = contents(workspace)
+    victims = {files[kind][random.integers(len(files[kind]))] for kind in kinds}
+    for victim in victims:
+        flip(victim, random)
+    named = {fault.path for fault in verify(workspace, paths)}
+    assert named >= victims
+    assert named == {path for path in workspace.folder.files() if same_bytes(path, victims)}
+    assert {fault.path for fault in repair(workspace, paths, InlineFanout())} == named
+    assert contents(workspace) == good
+    return len(victims)
+
+
+def turns(kinds, count):
+    """Kinds one after another. The manifest and its copy are far apart: one of the two must be whole at any time."""
+    order = sorted(kinds, key=lambda kind: kind.endswith("manifest.copy.json"))
+    copy = order.pop()
+    manifest = next(place for place, kind in enumerate(order) if kind.endswith("manifest.json"))
+    order.insert((manifest + len(order) // 2) % len(order), copy)
+    return [order[number % len(order)] for number in range(count)]
+
+
+@pytest.mark.slow
+def test_flipped_bits_are_found_and_mended(flipping):
+    assert flip_some(flipping, turns(flipping[2], TOGETHER), np.random.default_rng(0)) == TOGETHER
+
+
+@pytest.mark.soak
+def test_a_hundred_flipped_bits_are_found_and_mended(flipping):
+    order = turns(flipping[2], FLIPS)
+    assert set(order) == set(flipping[2])
+    for seed in rounds():
+        random = np.random.default_rng(seed)
+        found = sum(flip_some(flipping, order[at : at + TOGETHER], random) for at in range(0, FLIPS, TOGETHER))
+        assert found == FLIPS
+        record("bits flipped in every kind of file", tried=FLIPS, survived=found)
 
 
 def same_bytes(path, victims):

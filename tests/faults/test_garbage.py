@@ -14,10 +14,9 @@ from storage.runs.garbage import garbage
 from storage.runs.verify import verify
 from storage.runs.workspace import Workspace
 from storage.stores.lease import ObjectLease
+from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
-from tests.faults.test_kill import contents, swept
-from tests.flows.test_stages import smooth_images
 
 STEP = 24  # changes to the disk before a run is ended; it continues with what it has
 GC_IN_A_LOOP = """
@@ -73,7 +72,7 @@ def test_gc_in_a_loop_removes_nothing_that_runs_need(tmp_path):
     assert kills >= 4
     assert {"refused"} < {line.split(" ")[0] for line in told} <= {"refused", "swept", ""}
     assert list(verify(Workspace(folder), Workspace(folder).find("latest"))) == []
-    assert swept(folder) == contents(tmp_path / "expected")
+    assert driver.swept(folder) == driver.contents(tmp_path / "expected")
     record("gc while runs write", tried=kills, survived=kills)
 
 

@@ -1,15 +1,9 @@
 """SIGKILL at every kind of change to the disk: never a finished-looking wrong run, and the same bytes in the end."""
 
 import dataclasses
-import hashlib
-import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +13,12 @@ from storage.runs.verify import verify
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.run.begin import begin_run
+from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
+from tests.soak import rounds
 
+MOMENTS = ("before", "after")
 PHASES = ("layout", "transform", "pass", "scores", "tables", "seal", "tidy")
 
 
@@ -49,22 +45,6 @@ def phase_of(key):
     return "layout"
 
 
-def contents(folder):
-    """Digests of a run's files and shards; of the manifest what does not tell the time, and nothing of the source's."""
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    manifest = json.loads(files["runs/run/manifest.json"])
-    dated = ("runs/run/manifest.json", "runs/run/manifest.copy.json", "lock", "seen/run.batches")
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in dated}
-    return digests | {name: manifest[name] for name in ("files", "shards", "learnability", "dataset_digest")}
-
-
-def swept(folder):
-    """Contents, when what killed writers left beside shards is removed."""
-    workspace = Workspace(folder)
-    collect(workspace, garbage(workspace, timedelta(0)))
-    return contents(folder)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """A dataset, the bytes of an undisturbed run, and the files it writes and in the end removes, in order."""
@@ -73,22 +53,12 @@ def undisturbed(tmp_path_factory):
     with driver.changes(lambda _, when, key: when == "before" and written.append(key)):
         driver.analyse(source, folder)
     assert set(phases_of(written)) == set(PHASES)
-    return source, contents(folder), written
-
-
-def kill(source, folder, number, when):
-    """Run until the so-many-th change, and give the file."""
-    command = [sys.executable, driver.__file__, source, folder, str(number), when, "run", "{}"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent), "OPENBLAS_NUM_THREADS": "1"}
-    victim = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert victim.returncode == -signal.SIGKILL, victim.stderr
-    return victim.stdout.strip()
+    return source, driver.contents(folder), written
 
 
 def survives(undisturbed, folder, number, when):
     source, expected, written = undisturbed
-    key = kill(source, folder, number, when)
-    assert key == written[number - 1]
+    assert driver.killed(source, folder, number, when) == (-signal.SIGKILL, written[number - 1])
     sealed = (folder / "runs" / "run" / "manifest.json").exists()
     # Before the manifest nothing looks finished, after it all is there.
     assert sealed == (number + (when == "after") > written.index("runs/run/manifest.json") + 1)
@@ -96,7 +66,7 @@ def survives(undisturbed, folder, number, when):
         assert list(verify(Workspace(folder), Workspace(folder).run("run"))) == []
     else:
         driver.analyse(source, folder)
-        assert swept(folder) == expected
+        assert driver.swept(folder) == expected
     return phases_of(written)[number - 1]
 
 
@@ -106,15 +76,18 @@ def test_a_run_killed_in_each_phase_ends_with_the_same_bytes(undisturbed, tmp_pa
     assert survives(undisturbed, tmp_path / "workspace", hit[len(hit) // 2], "before") == phase
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_fifty_kills_over_all_phases(undisturbed, tmp_path):
-    writes, hit = len(undisturbed[2]), []
-    for turn in range(50):
-        number = 1 + turn * (writes - 1) // 49
-        hit.append(survives(undisturbed, tmp_path / str(turn), number, ("before", "after")[turn % 2]))
-    assert set(hit) == set(PHASES)
-    for phase in PHASES:
-        record(f"run killed: {phase}", tried=hit.count(phase), survived=hit.count(phase))
+    writes = len(undisturbed[2])
+    for seed in rounds():
+        hit = []
+        for turn in range(50):
+            number = 1 + (turn * (writes - 1) // 49 + seed) % writes
+            hit.append(survives(undisturbed, tmp_path / f"{seed}-{turn}", number, MOMENTS[(turn + seed // writes) % 2]))
+            shutil.rmtree(tmp_path / f"{seed}-{turn}")
+        assert set(hit) == set(PHASES)
+        for phase in PHASES:
+            record(f"run killed: {phase}", tried=hit.count(phase), survived=hit.count(phase))
 
 
 def test_latest_names_the_newest_finished_run_whenever_the_seal_is_killed(undisturbed, tmp_path):
@@ -149,7 +122,7 @@ def test_latest_names_the_newest_finished_run_whenever_the_seal_is_killed(undist
 def test_a_run_killed_again_and_again_still_ends_with_the_same_bytes(undisturbed, tmp_path):
     source, expected, written = undisturbed
     for number in range(2, 14, 3):
-        kill(source, tmp_path, number, "before")
+        assert driver.killed(source, tmp_path, number, "before")[0] == -signal.SIGKILL
     driver.analyse(source, tmp_path)
-    assert swept(tmp_path) == expected
+    assert driver.swept(tmp_path) == expected
     assert len(written) > 30

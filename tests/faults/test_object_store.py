@@ -13,9 +13,9 @@ from storage.errors import EigenwaveError
 from storage.runs.run import open_run
 from storage.stores import objects as store_object
 from storage.stores.open import object_store, open_path
+from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
 
 STALL_SECONDS = 1.5
 

@@ -10,15 +10,13 @@ import pytest
 
 from flows.workers.client import open_client
 from flows.workers.dask import DaskFanout
-from flows.workers.fanout import InlineFanout
 from storage.errors import ClusterLostError
 from storage.settings import Settings
+from tests.datasets import smooth_images
+from tests.faults import driver
 from tests.faults.table import record
-from tests.faults.test_workers import analyse
-from tests.flows.test_stages import smooth_images
-from tests.flows.workers.test_client import ROOT, wait_for_port
-
-pytestmark = pytest.mark.slow
+from tests.processes import listens, wait_for
+from tests.structure import ROOT
 
 HERE, THERE, PORT = "10.213.7.1", "10.213.7.2", 18786
 SILENCE = "11s"  # after which Dask gives a connection up: the least it allows, and 30 s if nothing is said
@@ -56,7 +54,7 @@ def process(folder, kind, *words, inside=None):
     with (folder / "dask.log").open("ab") as log:
         running = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     try:
-        yield
+        yield running
     finally:
         running.kill()
         running.wait()
@@ -87,40 +85,43 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(source, tmp_path_factory):
-    return analyse(source, tmp_path_factory.mktemp("expected"), InlineFanout())
+    return driver.files_of_run(source, tmp_path_factory.mktemp("expected"))
 
 
 def worker(host):
     return "worker", f"tcp://{host}:{PORT}", "--nthreads", "1", "--no-nanny"
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_the_workers_that_are_cut_off(source, expected, far, tmp_path):
     with ExitStack() as stack:
         stack.enter_context(dask.config.set({"distributed.comm.timeouts.tcp": SILENCE}))
-        stack.enter_context(process(tmp_path, "scheduler", "--host", HERE, "--port", str(PORT)))
-        wait_for_port(f"tcp://{HERE}:{PORT}")
+        scheduler = stack.enter_context(process(tmp_path, "scheduler", "--host", HERE, "--port", str(PORT)))
+        wait_for(lambda: listens(HERE, PORT), scheduler, tmp_path / "dask.log")
         for host, inside in ((HERE, None), (THERE, far)):
             stack.enter_context(process(tmp_path, *worker(HERE), "--host", host, inside=inside))
         settings = Settings(cluster=f"tcp://{HERE}:{PORT}", allow_unencrypted=True)
         client = stack.enter_context(open_client(settings))
         client.wait_for_workers(2, timeout=60)
         cutting = CutFanout(DaskFanout(client), far, "share_of_shard")
-        assert analyse(source, tmp_path / "workspace", cutting) == expected
+        assert driver.files_of_run(source, tmp_path / "workspace", cutting) == expected
         assert cutting.cut
         assert [worker.split(":")[1] for worker in client.scheduler_info()["workers"]] == [f"//{HERE}"]
     record("worker cut off the network", tried=1, survived=1)
 
 
+@pytest.mark.soak
 def test_a_run_that_is_cut_off_its_cluster_is_told_and_continued(source, expected, far, tmp_path):
     settings = Settings(cluster=f"tcp://{THERE}:{PORT}", allow_unencrypted=True)
     with ExitStack() as stack:
         stack.enter_context(dask.config.set({"distributed.comm.timeouts.tcp": SILENCE}))
-        stack.enter_context(process(tmp_path, "scheduler", "--host", THERE, "--port", str(PORT), inside=far))
-        wait_for_port(f"tcp://{THERE}:{PORT}")
+        words = ("--host", THERE, "--port", str(PORT))
+        scheduler = stack.enter_context(process(tmp_path, "scheduler", *words, inside=far))
+        wait_for(lambda: listens(THERE, PORT), scheduler, tmp_path / "dask.log")
         stack.enter_context(process(tmp_path, *worker(THERE), "--host", THERE, inside=far))
         with pytest.raises(ClusterLostError, match="was lost in the middle"), open_client(settings) as client:
-            analyse(source, tmp_path / "workspace", CutFanout(DaskFanout(client), far, "transform_shard"))
+            driver.files_of_run(source, tmp_path / "workspace", CutFanout(DaskFanout(client), far, "transform_shard"))
         ip("-n", far, "link", "set", far, "up")
         with open_client(settings) as client:
-            assert analyse(source, tmp_path / "workspace", DaskFanout(client)) == expected
+            assert driver.files_of_run(source, tmp_path / "workspace", DaskFanout(client)) == expected
     record("driver cut off its cluster", tried=1, survived=1)

@@ -5,12 +5,8 @@ that finishes gives what a run in an empty workspace gives. What was computed on
 """
 
 import hashlib
-import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -19,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -40,10 +36,11 @@ from storage.runs.verify import verify
 from storage.runs.workspace import Workspace
 from storage.stores.files import digest_of
 from storage.tables.batches import metadata_of, read_batch
-from tests.conftest import local
+from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
+from tests.runs import local
+from tests.soak import rounds
 
 CLASSES, IMAGES, FEWEST = "abc", 10, 24
 # In memory if there is such a disk: each file is synced, which a spinning one takes its time for.
@@ -267,12 +264,9 @@ class SequencesWithSigkill(Sequences):
     @rule(place=PLACES, when=WHEN)
     def kill(self, place, when):
         self.kills += 1
-        words = [self.source, self.workspace.address, str(place), when, "", json.dumps(ANEW)]
-        command = [sys.executable, driver.__file__, *words]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent), "OPENBLAS_NUM_THREADS": "1"}
-        victim = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        COUNTED["SIGKILL"] += victim.returncode == -signal.SIGKILL
-        assert victim.returncode in {0, 1, -signal.SIGKILL}, victim.stderr
+        code, _ = driver.killed(self.source, self.workspace.address, place, when, run_id=None, **ANEW)
+        COUNTED["SIGKILL"] += code == -signal.SIGKILL
+        assert code in {0, 1, -signal.SIGKILL}
         self.remember(None)
 
 
@@ -291,28 +285,21 @@ def samples(run):
 def check(machine, **chosen):
     COUNTED.clear()
     # Not shrunk: that would take hours, and a time-out would hide what failed.
-    phases = [Phase.generate]
-    common = {"deadline": None, "derandomize": True, "database": None, "suppress_health_check": list(HealthCheck)}
-    run_state_machine_as_test(machine, settings=settings(phases=phases, **common, **chosen))
+    common = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+    run_state_machine_as_test(machine, settings=settings(phases=[Phase.generate], **common, **chosen))
     return dict(COUNTED)
 
 
 def test_random_sequences():
-    found = check(Sequences, max_examples=4, stateful_step_count=6)
+    found = check(Sequences, max_examples=4, stateful_step_count=6, derandomize=True)
     assert found["runs finished"] > 2
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_many_random_sequences():
-    # In a process of its own: dozens of runs, and nothing that other tests left.
-    script = (
-        "import json; from tests.faults import test_random_sequences as it; "
-        "print(json.dumps(it.check(it.SequencesWithSigkill, max_examples=15, stateful_step_count=12)))"
-    )
-    command, root = [sys.executable, "-c", script], Path(__file__).parent.parent.parent
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert min(found[kind] for kind in ("runs finished", "ended", "SIGKILL", "files damaged", "repairs", "gc")) > 2
-    faults = found["ended"] + found["SIGKILL"] + found["files damaged"]
-    record("random sequences", tried=faults, survived=faults)
+    for number in rounds():
+        machine = seed(number)(type(f"Sequences{number}", (SequencesWithSigkill,), {}))
+        found = check(machine, max_examples=15, stateful_step_count=12)
+        assert min(found[kind] for kind in ("runs finished", "ended", "SIGKILL", "files damaged", "repairs", "gc")) > 2
+        faults = found["ended"] + found["SIGKILL"] + found["files damaged"]
+        record("random sequences", tried=faults, survived=faults)

@@ -15,10 +15,9 @@ from storage.errors import ClusterLostError
 from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from tests.conftest import EIGENWAVE, serving_prefect
+from tests.datasets import smooth_images
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
-from tests.flows.workers.test_client import dask_processes, wait_for_port
+from tests.processes import EIGENWAVE, dask_processes, serving_prefect
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**12, "permutations": 2, "passes": 3, "tolerance": 0.5}
 STAGES = ("transform", "decompose pass 1")
@@ -71,21 +70,23 @@ def test_a_run_goes_on_when_its_scheduler_is_back(source, expected, at_third_sha
     monkeypatch.setattr(flow, "RECONNECT_SECONDS", (1, 5, 30))
     port, deaths = free_port(0), []
     with dask_processes(tmp_path, port) as (address, (scheduler, _)):
-        wait_for_port(address)
 
         def replace():
             if not deaths:
                 deaths.append(stage)
                 scheduler.kill()
                 scheduler.wait()
-                threading.Thread(target=following.__enter__).start()
+                starting.start()
 
         following = dask_processes(tmp_path, port)  # once the first is gone, and its port free
+        starting = threading.Thread(target=following.__enter__)
         at_third_shard(stage, replace)
         try:
             assert analyse(source, tmp_path / "workspace", cluster=address) == expected
         finally:
-            following.__exit__(None, None, None)
+            if deaths:
+                starting.join()
+                following.__exit__(None, None, None)
     assert deaths == [stage]
     record(f"scheduler killed, and back: {stage}", tried=1, survived=1)
 
@@ -98,7 +99,6 @@ def test_a_run_whose_scheduler_stays_away_is_told_and_continued(
     monkeypatch.setattr(flow, "RECONNECT_SECONDS", ())
     folder = tmp_path / "workspace"
     with dask_processes(tmp_path, free_port(0)) as (address, (scheduler, _)):
-        wait_for_port(address)
         at_third_shard("transform", scheduler.kill)
         with pytest.raises(ClusterLostError, match=r"was lost in the middle of a stage .* finished shards are kept"):
             analyse(source, folder, cluster=address)

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from flows.cli.ending import INTERRUPTION
-from tests.conftest import EIGENWAVE
+from tests.datasets import smooth_images
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
+from tests.processes import EIGENWAVE
 
 MARK = "EIGENWAVE_TEST_MARK"
 # A file whose coming tells where a run is; None: as soon as the server is there.

@@ -8,18 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flows import stages
-from flows.workers.fanout import InlineFanout
 from flows.workers.open import open_fanout
-from storage.runs.run import open_run
-from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from tasks.run.begin import begin_run
+from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
 
-SETTINGS = driver.SETTINGS | {"shard_size": 2**12}
 STAGES = {
     "transform_shard": "transform",
     "share_of_shard": "pass",
@@ -67,23 +61,14 @@ class DeadlyFanout:
         return self.fanout.map_sum(deadly, shards, advance, result_bytes)
 
 
-def analyse(source, folder, fanout):
-    workspace = Workspace(folder)
-    workspace.prepare()
-    job = begin_run(str(source), Settings(**SETTINGS), workspace, "run")
-    driver.compute(job, fanout)
-    stages.seal_run(job, {})
-    return open_run(job.paths.folder).manifest.files
-
-
 @pytest.mark.slow
 def test_workers_die_in_every_stage(tmp_path):
     source = smooth_images(tmp_path / "data", shape=(8, 8), count=40)
-    expected = analyse(source, tmp_path / "undisturbed", InlineFanout())
+    expected = driver.files_of_run(source, tmp_path / "undisturbed")
     traces = tmp_path / "traces"
     traces.mkdir()
     with open_fanout(Settings(workers=2)) as fanout:
-        assert analyse(source, tmp_path / "disturbed", DeadlyFanout(fanout, traces)) == expected
+        assert driver.files_of_run(source, tmp_path / "disturbed", DeadlyFanout(fanout, traces)) == expected
     deaths = [(trace.parent.name[3:], trace.name) for trace in traces.rglob("*") if trace.is_file()]
     assert set(deaths) == {(stage, when) for stage in STAGES for when in ("before", "after")}
     for function, stage in STAGES.items():

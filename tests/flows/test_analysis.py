@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blake3 import blake3
 from distributed import LocalCluster
 from PIL import Image
 from scipy import stats
@@ -22,7 +21,9 @@ from storage.formats.open import open_source
 from storage.runs.run import open_run
 from storage.settings import Settings
 from tests import naive
-from tests.conftest import EIGENWAVE, ask, local, write_images
+from tests.datasets import write_images
+from tests.processes import EIGENWAVE, ask
+from tests.runs import local, results
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -35,16 +36,6 @@ def analyse(source, workspace, run_id="run", **settings):
 
     finished = analysis(str(source), str(workspace), Settings(**{"cluster": "inline"} | settings), run_id)
     return open_run(Path(workspace) / "runs" / finished)
-
-
-def contents(run):
-    """Digest of every file of a run; of the manifest only what does not tell the time."""
-    folder = local(run.paths.folder)
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert files["manifest.json"] == files.pop("manifest.copy.json")
-    manifest = json.loads(files.pop("manifest.json"))
-    assert manifest["files"] == {name: blake3(content).hexdigest() for name, content in files.items()}
-    return manifest["files"] | {name: manifest[name] for name in ("learnability", "shards", "dataset_digest", "plan")}
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +117,16 @@ def test_nothing_intermediate_is_left(digits):
     assert open_run(folder.parent / "latest").manifest == digits.manifest
 
 
+@pytest.mark.slow  # tests/flows/test_stages.py has a quick test of the same without Prefect
 def test_same_bits_from_workers_and_from_a_scheduler(digits, tmp_path):
-    expected = contents(digits)
+    expected = results(digits)
     local = analyse("digits", tmp_path / "local", **DIGITS | {"cluster": "local", "workers": 2})
-    assert contents(local) == expected
+    assert results(local) == expected
     with LocalCluster(
         n_workers=3, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     ) as cluster:
         spread = analyse("digits", tmp_path / "spread", **DIGITS | {"cluster": cluster.scheduler_address})
-    assert contents(spread) == expected
+    assert results(spread) == expected
 
 
 def test_shard_size_changes_only_rounding(digits, tmp_path):
@@ -248,7 +240,7 @@ PHASES = {
 }
 
 
-OFTEN = ("transform", "project", "seal")  # the others are with the slow tests
+OFTEN = ("transform",)  # tests/faults/test_kill.py has a quick test of each phase without the command
 
 
 @pytest.mark.parametrize(
@@ -278,7 +270,7 @@ def test_a_killed_run_continues_with_the_same_bits(digits, tmp_path, phase):
     os.killpg(victim.pid, signal.SIGKILL)
     assert victim.wait() == -signal.SIGKILL
     assert not (tmp_path / "runs" / "run" / "manifest.json").exists()
-    assert contents(analyse("digits", tmp_path, **DIGITS)) == contents(digits)
+    assert results(analyse("digits", tmp_path, **DIGITS)) == results(digits)
 
 
 def test_an_interrupted_run_is_found_again_without_its_name(tmp_path):

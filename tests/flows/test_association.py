@@ -6,8 +6,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from tests import naive
-from tests.conftest import write_images
-from tests.flows.test_stages import analyse, smooth_images
+from tests.datasets import smooth_images, write_images
+from tests.runs import analyse
 
 
 @pytest.fixture(scope="module")

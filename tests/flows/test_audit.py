@@ -5,34 +5,14 @@ import shutil
 
 import pytest
 
-from flows import stages
-from flows.stages import report_run
-from flows.workers.fanout import InlineFanout
 from storage.errors import InputError
 from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
-from storage.settings import Settings
-from tasks.compare.audit import GateError, audit_run, require_baseline
+from tasks.compare.audit import GateError
 from tasks.compare.gates import Gate
-from tasks.run.begin import begin_run
-from tasks.run.seal import seal_run
-from tests.conftest import ask
-from tests.flows.test_stages import smooth_images
-
-SETTINGS = Settings(cluster="inline", rank=3, permutations=1, scales=False)
-
-
-def night(source, folder, run_id, against="latest", **changed):
-    """One audit, without Prefect."""
-    workspace, settings = Workspace(folder / "workspace"), SETTINGS.but(**changed)
-    workspace.prepare()
-    require_baseline(workspace, against, settings)
-    job = begin_run(str(source), settings, workspace, run_id)
-    stages.compute(job, InlineFanout())
-    report_run(job)
-    found = audit_run(job, against)
-    seal_run(job, {})
-    return found
+from tests.datasets import smooth_images
+from tests.processes import ask
+from tests.runs import NIGHTLY, night
 
 
 def test_a_night_is_compared_with_the_last_of_its_source_and_kind(tmp_path):
@@ -56,7 +36,7 @@ def test_an_audit_that_dies_before_its_comparison_is_not_taken_for_done(tmp_path
     night(source, tmp_path, "a-night")
     smooth_images(source, count=10, start=10, classes=("d",))
     with monkeypatch.context() as patch:
-        patch.setattr("tests.flows.test_audit.audit_run", lambda *_: 1 / 0)
+        patch.setattr("tests.runs.audit_run", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             night(source, tmp_path, None)
     found = night(source, tmp_path, None)
@@ -79,14 +59,14 @@ def test_a_gate_fails_the_flow_when_all_is_written(tmp_path, prefect):
 
     source, folder = smooth_images(tmp_path / "data", count=10), tmp_path / "workspace"
     gates = ("new_classes>0", "learnability_drop>0.9")
-    audit(str(source), str(folder), gates, settings=SETTINGS, run_id="first")
+    audit(str(source), str(folder), gates, settings=NIGHTLY, run_id="first")
     state, artifacts = shown(prefect, "first", source)
     assert state["type"] == "COMPLETED"
     assert "There is no earlier run of" in artifacts["compared"]
 
     smooth_images(source, count=10, start=10, classes=("d",))
     with pytest.raises(GateError) as failed:
-        audit(str(source), str(folder), gates, settings=SETTINGS, run_id="second")
+        audit(str(source), str(folder), gates, settings=NIGHTLY, run_id="second")
     state, artifacts = shown(prefect, "second", source)
     sentence = "Run second fails the gate new_classes>0 (it is 1) against run first."
     assert (state["type"], state["message"], str(failed.value)) == ("FAILED", sentence, sentence)
@@ -108,7 +88,7 @@ def test_wrong_gates_and_runs_are_refused_before_anything_is_computed(tmp_path, 
     from flows.audit import audit  # noqa: PLC0415
 
     with pytest.raises(InputError, match=message):
-        audit(str(smooth_images(tmp_path / "data")), str(tmp_path / "workspace"), settings=SETTINGS, **given)
+        audit(str(smooth_images(tmp_path / "data")), str(tmp_path / "workspace"), settings=NIGHTLY, **given)
     assert not (tmp_path / "workspace").exists()
 
 

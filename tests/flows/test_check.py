@@ -5,7 +5,7 @@ import pytest
 from storage.settings import Settings
 from tasks.planning import check as module
 from tasks.planning.check import check_source
-from tests.conftest import write_images
+from tests.datasets import write_images
 
 
 @pytest.fixture

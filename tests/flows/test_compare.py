@@ -2,31 +2,16 @@
 
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from storage.errors import InputError
 from storage.runs.run import open_run
 from tasks.compare.runs import compare_runs
-from tests.flows.test_stages import smooth_images
-from tests.flows.test_workspaces import analyse
+from tests.datasets import smooth_images
+from tests.runs import SMALL, analyse
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """The same dataset before and after a class came, an image went, one was replaced, one relabelled."""
-    folder = tmp_path_factory.mktemp("compare")
-    source, workspace = smooth_images(folder / "data", count=60), folder / "workspace"
-    before = analyse(source, workspace, "before")
-    again = analyse(source, workspace, "again")
-    (source / "a" / "0000.png").unlink()
-    Image.new("L", (16, 16), 200).save(source / "b" / "0001.png")
-    smooth_images(source, count=40, seed=3, start=600, classes=("d",))
-    after = analyse(source, workspace, "after")
-    return folder, before, again, after
-
-
-def test_nothing_changed(runs):
-    _, before, again, _ = runs
+def test_nothing_changed(drifting):
+    _, before, again, _ = drifting
     summary = compare_runs(before, again).summary
     assert summary["largest_angle"] < 1e-4
     assert summary["largest_psi"] == 0
@@ -35,8 +20,8 @@ def test_nothing_changed(runs):
     assert summary["added_images"] == summary["removed_images"] == summary["changed_images"] == 0
 
 
-def test_what_changed_is_told(runs):
-    _, before, _, after = runs
+def test_what_changed_is_told(drifting):
+    _, before, _, after = drifting
     comparison = compare_runs(before, after)
     assert comparison.new_classes == ("d",)
     assert comparison.vanished_classes == ()
@@ -57,24 +42,24 @@ def test_what_changed_is_told(runs):
     assert compare_runs(after, before).vanished_classes == ("d",)
 
 
-def test_the_command_and_its_gate(runs, eigenwave):
-    folder, *_ = runs
-    words = ("compare", "before", "after", "--workspace", folder / "workspace")
+def test_the_command_and_its_gate(drifting, eigenwave):
+    workspace, *_ = drifting
+    words = ("compare", "run-2", "run-3", "--workspace", workspace.address)
     finished = eigenwave(*words)
     assert finished.returncode == 0, finished.stderr
     printed = " ".join(finished.stdout.split())
     assert "new_classes 1 d" in printed
     assert "added_images 40" in printed
-    table = pq.read_table(folder / "workspace" / "comparisons" / "before--after" / "compared_runs.parquet")
+    table = pq.read_table(f"{workspace.address}/comparisons/run-2--run-3/compared_runs.parquet")
     assert table["new_classes"].to_pylist() == [1]
     failed = eigenwave(*words, "--fail-if", "new_classes>0", "--fail-if", "vanished_classes>0")
     assert failed.returncode == 1
-    assert "fails the gate new_classes>0 (it is 1) against run before." in failed.stderr
+    assert "fails the gate new_classes>0 (it is 1) against run run-2." in failed.stderr
     assert eigenwave(*words, "--fail-if", "nonsense>0").returncode == 2
 
 
-def test_other_kinds_of_coefficients_are_refused(runs, tmp_path):
-    _, before, *_ = runs
-    other = analyse(smooth_images(tmp_path / "data", shape=(8, 8), count=20), tmp_path / "workspace", "small")
+def test_other_kinds_of_coefficients_are_refused(drifting, tmp_path):
+    _, before, *_ = drifting
+    other = analyse(smooth_images(tmp_path / "data", shape=(8, 8), count=20), tmp_path / "workspace", **SMALL)
     with pytest.raises(InputError, match="have different coefficients"):
         compare_runs(before, open_run(other.paths.folder))

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 
 import pytest
 import yaml
-from distributed import Client
 
 from flows.workers.local_cluster import free_port
 from storage.runs.run import open_run
 from tasks.compare.gates import Gate
-from tests.conftest import ask, write_images
-from tests.flows.test_audit import night
-from tests.flows.workers.test_client import ROOT, dask_processes, wait_for_port
+from tests.datasets import write_images
+from tests.processes import ask, dask_processes, tasks_of
+from tests.runs import night
+from tests.structure import ROOT
 
 pytestmark = pytest.mark.slow
 DEPLOY = ROOT / "deploy"
@@ -142,17 +142,11 @@ def test_wrong_settings_are_refused_before_they_are_kept(deployed, settings):
     assert refused.value.code == 409
 
 
-def tasks_of(address):
-    with Client(address, set_as_default=False) as client:
-        return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
-
-
 def test_a_cancelled_run_stops_its_tasks_and_can_be_continued(deployed, tmp_path):
     server, folder = deployed
     images = write_images(tmp_path / "data", count=2000)
     workspace = tmp_path / "workspace"
     with dask_processes(tmp_path, free_port(0)) as (address, _):
-        wait_for_port(address)
         settings = {"cluster": address, "shard_size": 2**15, "rank": 3}
         given = {"source": str(images), "workspace": str(workspace), "settings": settings}
         run = start(server, "analysis/on-cluster", **given)

@@ -5,7 +5,6 @@ import re
 import shutil
 
 import pytest
-from PIL import Image
 
 from flows.repair import repair
 from flows.workers.fanout import InlineFanout
@@ -17,21 +16,7 @@ from storage.stores.files import digest_of, write_file
 from storage.tables.parquet import to_table
 from storage.tables.schemas import COMPARISONS
 from tasks.compare.runs import compare_runs
-from tests.conftest import local
-from tests.flows.test_stages import smooth_images
-from tests.flows.test_workspaces import analyse
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A run, one of the same images, and one after a class came, an image went and one was replaced."""
-    folder = tmp_path_factory.mktemp("drift")
-    source, workspace = smooth_images(folder / "data", count=60), Workspace(folder / "workspace")
-    first, same = analyse(source, workspace.address, "run-1"), analyse(source, workspace.address, "run-2")
-    (source / "a" / "0000.png").unlink()
-    Image.new("L", (16, 16), 200).save(source / "b" / "0001.png")
-    smooth_images(source, count=40, seed=3, start=600, classes=("d",))
-    return workspace, first, same, analyse(source, workspace.address, "run-3")
+from tests.runs import SMALL, analyse, local
 
 
 def drift_of(run):
@@ -40,21 +25,21 @@ def drift_of(run):
     return re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", section[0])) if section else None
 
 
-def test_the_first_run_has_none(runs):
-    _, first, *_ = runs
+def test_the_first_run_has_none(drifting):
+    _, first, *_ = drifting
     assert drift_of(first) is None
     assert not COMPARISONS.keys() & set(first.tables)
     assert first.manifest.layout.compared_with is None
 
 
-def test_the_same_images_are_told_to_be_so(runs):
-    _, _, same, _ = runs
+def test_the_same_images_are_told_to_be_so(drifting):
+    _, _, same, _ = drifting
     assert "The images are the same" in drift_of(same)
     assert "Since the run before</a>: Nothing changed." in same.paths.report.read().tobytes().decode()
 
 
-def test_what_changed_is_in_tables_of_the_run_and_in_its_report(runs):
-    _, _, same, later = runs
+def test_what_changed_is_in_tables_of_the_run_and_in_its_report(drifting):
+    _, _, same, later = drifting
     assert later.manifest.layout.compared_with == "run-2"
     expected = compare_runs(same, later)
     assert COMPARISONS.keys() <= set(later.tables)
@@ -75,8 +60,8 @@ def test_what_changed_is_in_tables_of_the_run_and_in_its_report(runs):
     assert figure.count('width="6.00" height="6.00"') == 2 * 4  # a dot for each pattern, then and now
 
 
-def test_what_was_damaged_comes_back_and_the_report_without_the_run_before(runs, tmp_path):
-    workspace, *_ = runs
+def test_what_was_damaged_comes_back_and_the_report_without_the_run_before(drifting, tmp_path):
+    workspace, *_ = drifting
     copy = Workspace(shutil.copytree(local(workspace.folder), tmp_path / "copy"))
     paths = copy.run("run-3")
     drift = [paths.table(name) for name in COMPARISONS]
@@ -95,12 +80,12 @@ def test_what_was_damaged_comes_back_and_the_report_without_the_run_before(runs,
         repair(copy, paths, InlineFanout())
 
 
-def test_a_damaged_run_before_is_no_reason_to_fail(runs, tmp_path):
-    workspace, *_ = runs
+def test_a_damaged_run_before_is_no_reason_to_fail(drifting, tmp_path):
+    workspace, *_ = drifting
     copy = Workspace(shutil.copytree(local(workspace.folder), tmp_path / "copy"))
     write_file(copy.run("run-3").patterns / "c/0/0", b"damaged")
     source = open_run(copy.run("run-3").folder).manifest.source
-    again = analyse(source, copy.address, "run-4")
+    again = analyse(source, copy.address, run_id="run-4", **SMALL)
     assert again.manifest.layout.compared_with == "run-3"
     assert not COMPARISONS.keys() & set(again.tables)
     assert drift_of(again) is None

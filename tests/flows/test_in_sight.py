@@ -1,6 +1,7 @@
 """What goes wrong while a run goes on is seen in Prefect, and ends right."""
 
 import logging
+import random
 import subprocess
 import sys
 import time
@@ -19,10 +20,11 @@ from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.run.begin import begin_run
-from tests.conftest import EIGENWAVE, ask, write_images
-from tests.flows.test_analysis import contents
-from tests.flows.test_deployments import tasks_of
-from tests.flows.workers.test_client import ROOT, dask_processes, wait_for_port
+from tests.datasets import write_images
+from tests.processes import EIGENWAVE, ask, dask_processes, tasks_of
+from tests.runs import results
+from tests.soak import rounds
+from tests.structure import ROOT
 
 # A hundred shards, in several passes.
 MANY = {"shard_size": 2**12, "solver": "krylov", "rank": 8, "permutations": 2}
@@ -75,21 +77,28 @@ def workers_of(process):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_workers_killed_every_few_seconds_change_nothing_and_are_told(prefect, tmp_path):
-    """From outside, by process id, whatever they are doing."""
-    workspace, killed = tmp_path / "workspace", 0
+    expected = results(inline("digits", tmp_path / "inline"))
+    for seed in rounds():
+        workspace = tmp_path / str(seed)
+        assert run_and_kill(workspace, random.Random(seed)) >= 2  # noqa: S311 - only the seconds between
+        assert results(open_run(workspace / "runs" / "run")) == expected
+        assert log_of(prefect, run_of(prefect, workspace), "was lost; its results are computed again.")
+
+
+def run_and_kill(workspace, chance):
+    """Kill workers from outside, by process id, whatever they are doing; gives how many."""
+    killed = 0
     with subprocess.Popen(command("digits", workspace, workers=2), stderr=subprocess.PIPE, text=True) as run:
         wait_for_shards(run, workspace)
         while run.poll() is None:
             for victim in workers_of(run.pid)[:1]:
                 victim.kill()
                 killed += 1
-            time.sleep(5)
+            time.sleep(chance.uniform(4, 6))
         assert run.returncode == 0, run.stderr.read()
-    assert killed >= 2
-    assert contents(open_run(workspace / "runs" / "run")) == contents(inline("digits", tmp_path / "inline"))
-    assert log_of(prefect, run_of(prefect, workspace), "was lost; its results are computed again.")
+    return killed
 
 
 def warn(shard):
@@ -113,7 +122,6 @@ def test_what_workers_warn_of_is_told():
 def test_a_run_started_by_hand_stops_when_it_is_cancelled_and_can_be_continued(prefect, tmp_path):
     source, workspace = write_images(tmp_path / "data", count=400), tmp_path / "workspace"
     with dask_processes(tmp_path, free_port(0)) as (address, _):
-        wait_for_port(address)
         with subprocess.Popen(command(source, workspace, cluster=address), stderr=subprocess.PIPE, text=True) as run:
             wait_for_shards(run, workspace)
             found = run_of(prefect, workspace)

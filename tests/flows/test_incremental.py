@@ -12,7 +12,7 @@ from storage.settings import Settings
 from tasks.run.begin import begin_run
 from tasks.transform import shard as module
 from tests import naive
-from tests.flows.test_stages import smooth_images
+from tests.datasets import smooth_images
 
 SETTINGS = {"rank": 4, "permutations": 2, "shard_size": 2**15}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import EIGENWAVE
+from tests.processes import EIGENWAVE
 from tests.second_user import as_second_user
 
 

@@ -11,7 +11,7 @@ from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.planning.outlook import estimate_run
 from tests import naive
-from tests.flows.test_stages import beside_outlays, measure
+from tests.measure_memory import beside_outlays, measure
 
 pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.slow]
 

@@ -17,8 +17,8 @@ from storage.runs.workspace import Workspace
 from storage.stores.files import write_file
 from tasks.report.gather import gather_report
 from tasks.report.page import rewrite_report
-from tests.conftest import local, write_images
-from tests.flows.test_stages import analyse
+from tests.datasets import write_images
+from tests.runs import analyse, local
 
 
 @pytest.fixture(scope="module")

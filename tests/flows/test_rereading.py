@@ -15,9 +15,9 @@ from storage.tables.digests import has_digest
 from tasks.run.begin import begin_run
 from tasks.transform import reuse as reuse_rows
 from tasks.transform import shard as transform_shard
-from tests.flows.test_stages import smooth_images
+from tests.datasets import smooth_images
 from tests.formats import FORMATS, make_images
-from tests.storage.datasets.test_remote_files import upload
+from tests.stores import upload
 
 SETTINGS = {"rank": 2, "permutations": 1, "shard_size": 2**12, "scales": False}
 

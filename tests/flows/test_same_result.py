@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.flows.test_stages import analyse
 from tests.formats import ENCODED, FORMATS, make_images
+from tests.runs import analyse
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import pywt
 
 from tests import naive
-from tests.flows.test_stages import analyse
+from tests.runs import analyse
 
 SIDE = 16
 

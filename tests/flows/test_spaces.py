@@ -6,8 +6,8 @@ import pytest
 from storage.errors import InputError
 from tasks.report.reconstruct import reconstruct_image
 from tests import naive
-from tests.conftest import write_images
-from tests.flows.test_stages import analyse
+from tests.datasets import write_images
+from tests.runs import analyse
 
 SETTINGS = {"rank": 6, "solver": "gram"}
 

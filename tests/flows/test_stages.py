@@ -1,12 +1,6 @@
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from PIL import Image
 
 from flows import stages
 from flows.workers.dask import DaskFanout
@@ -14,39 +8,17 @@ from flows.workers.fanout import InlineFanout
 from flows.workers.open import open_fanout
 from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError, InputError
-from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.planning.memory import stage_memory
 from tasks.planning.outlook import estimate_run
 from tasks.run.begin import begin_run
 from tests import naive
-from tests.conftest import local, write_images
-from tests.measure_memory import peak_since_reset
+from tests.datasets import smooth_images, write_images
+from tests.measure_memory import beside_outlays, measure, peak_since_reset
+from tests.runs import analyse, local
 
 SOLVERS = ["krylov", "gram", "dual"]
-MEASURE = Path(__file__).parent.parent / "measure_memory.py"
-
-
-def analyse(source, folder, fanout=None, **settings):
-    workspace = Workspace(folder)
-    workspace.prepare()
-    job = begin_run(str(source), Settings(**settings), workspace)
-    stages.run_stages(job, fanout or InlineFanout())
-    return open_run(job.paths.folder)
-
-
-def smooth_images(folder, shape=(16, 16), count=60, seed=0, start=0, classes=("a", "b", "c")):
-    """Class folders of low-dimensional images: a dozen random waves each, the first stronger in later classes."""
-    random = np.random.default_rng(seed)
-    waves = np.random.default_rng(99).standard_normal((12, *shape))
-    for number, name in enumerate(classes):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for row in range(start, start + count):
-            strength = random.standard_normal(12) * 0.8 ** np.arange(12) + (np.arange(12) == 0) * number
-            image = 128 + 12 * np.tensordot(strength, waves, 1) + random.standard_normal(shape)
-            Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / name / f"{row:04d}.png")
-    return folder
 
 
 def exact(run, rank):
@@ -199,12 +171,6 @@ def test_half_written_files_of_a_killed_run_do_not_enter_the_finished_one(tmp_pa
     assert not [name for name in manifest.files if "partial" in name]
 
 
-def measure(source, folder, **settings):
-    command = [sys.executable, MEASURE, source, folder, json.dumps(settings)]
-    environment = {"PYTHONPATH": str(MEASURE.parent.parent), "OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
-    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("solver", "side", "count"), [("krylov", 224, 100), ("gram", 48, 900), ("dual", 224, 100)])
 def test_measured_memory_is_below_the_projection(tmp_path, solver, side, count):
@@ -214,24 +180,6 @@ def test_measured_memory_is_below_the_projection(tmp_path, solver, side, count):
     for stage, measured in result["measured"].items():
         # Below, and not absurdly so: a limit must not refuse what would fit easily.
         assert 0.3 * result["projected"][stage] < measured <= result["projected"][stage], stage
-
-
-STAGES = {  # of the plan's outlays: what is measured of each
-    "transform": ["transform"],
-    "decompose": ["pass", "solve"],
-    "project": ["project"],
-    "scales": ["scale pass", "scales", "solve scales"],
-    "associate": ["summarise", "judge", "associate"],
-}
-
-
-def beside_outlays(costs, estimate):
-    """Of what each stage read, wrote and took: measured, and on paper."""
-    return {
-        (stage, what): (sum(costs[part].get(what, 0) for part in parts), getattr(estimate.outlays[stage], on_paper))
-        for stage, parts in STAGES.items()
-        for what, on_paper in (("read", "read"), ("written", "written"), ("seconds", "seconds"))
-    }
 
 
 @pytest.mark.slow

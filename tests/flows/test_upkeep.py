@@ -1,6 +1,5 @@
 """verify, repair and gc on finished runs, in every kind of workspace."""
 
-import hashlib
 import os
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,9 +18,9 @@ from storage.settings import Settings
 from storage.stores.files import remove_folder, write_file
 from tasks.run.begin import begin_run
 from tasks.transform.shard import bring_shard
-from tests.conftest import local
+from tests.datasets import smooth_images
 from tests.faults.table import record
-from tests.flows.test_stages import smooth_images
+from tests.runs import contents, local
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**15, "permutations": 2}
 
@@ -32,10 +31,6 @@ def analyse(source, address, run_id="run", **settings):
     job = begin_run(str(source), Settings(**SETTINGS | settings), workspace, run_id)
     stages.run_stages(job, InlineFanout())
     return workspace, job.paths
-
-
-def contents(workspace):
-    return {path.key: hashlib.sha256(path.read()).hexdigest() for path in workspace.folder.files()}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.run.begin import begin_run
-from tests.flows.test_stages import smooth_images
+from tests.datasets import smooth_images
 
 SETTINGS = Settings(rank=4, solver="krylov", shard_size=2**15, permutations=3)
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from flows.cli.flags import FIRST
 from storage.settings import Settings, setting_fields
-from tests.conftest import EIGENWAVE, write_images
+from tests.datasets import write_images
+from tests.processes import EIGENWAVE
 
 
 def error_of(finished):

@@ -11,7 +11,8 @@ import pytest
 from rich.text import Text
 
 from flows.cli.terminal import Terminal, grid, say_json
-from tests.conftest import EIGENWAVE, write_images
+from tests.datasets import write_images
+from tests.processes import EIGENWAVE
 
 CLASSES = ("a\x1b[31mRED\x1b[2J\x1b]0;TITLE\x07", "b\x9b31m", "c\u202edcba", "[red]d:cat:", "caf\u00e9", "two\nlines")
 SHOWN = (

@@ -9,7 +9,7 @@ from PIL import Image
 from flows import stages
 from flows.tracking.facts import draw_classes, draw_patterns
 from flows.workers.fanout import InlineFanout
-from tests.conftest import write_images
+from tests.datasets import write_images
 
 TILE = 96
 

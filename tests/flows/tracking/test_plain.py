@@ -8,7 +8,8 @@ import pytest
 
 from flows.tracking.plain import LOGGERS, plain_logs
 from storage.errors import EigenwaveError, UnexpectedError
-from tests.conftest import ask, write_images
+from tests.datasets import write_images
+from tests.processes import ask
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 CLASSES = ("a\x1b[31mRED\x1b[2J\x07", "b\x9b31m", "c\u202edcba", "[red]d:cat:")

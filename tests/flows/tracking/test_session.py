@@ -11,7 +11,7 @@ import pytest
 
 from flows.tracking import session
 from storage.runs.workspace import Workspace
-from tests.conftest import EIGENWAVE, serving_prefect
+from tests.processes import EIGENWAVE, serving_prefect
 
 
 @pytest.fixture

@@ -1,14 +1,8 @@
-import contextlib
-import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import dask
 import pytest
@@ -23,10 +17,9 @@ from flows.workers.local_cluster import free_port
 from flows.workers.open import open_fanout
 from storage.errors import ClusterLostError, EigenwaveError, InputError
 from storage.settings import Settings
-from tests.conftest import write_images
-from tests.flows.workers.test_fanout import noise
-
-ROOT = Path(__file__).parents[3]
+from tests.datasets import write_images
+from tests.processes import dask_processes, noise
+from tests.structure import ROOT
 
 
 def certificates(folder, authority=None):
@@ -38,28 +31,6 @@ def certificates(folder, authority=None):
     own.cert_chain_pems[0].write_to_path(folder / "tls.crt")
     own.private_key_pem.write_to_path(folder / "tls.key")
     return folder
-
-
-@contextlib.contextmanager
-def dask_processes(folder, port, *, workers=1, environment=(), code=""):
-    """A scheduler and workers as processes of their own, as a cluster has them."""
-    address = f"tcp://127.0.0.1:{port}"
-    variables = os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment)
-    runner = f"import sys; {code}\nfrom distributed.cli.{{}} import main; main()"
-    shared = ["--host", "127.0.0.1", "--no-dashboard"]
-    words = [[runner.format("dask_scheduler"), *shared, "--port", str(port)]]
-    words += [[runner.format("dask_worker"), address, *shared, "--nthreads", "1", "--no-nanny"]] * workers
-    with (folder / "dask.log").open("ab") as log:
-        running = [
-            subprocess.Popen([sys.executable, "-c", *each], cwd=folder, env=variables, stdout=log, stderr=log)
-            for each in words
-        ]
-    try:
-        yield address, running
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
 
 
 @pytest.mark.parametrize(
@@ -179,22 +150,12 @@ def test_workers_that_do_not_start_here_are_told_in_one_sentence(monkeypatch):
 
 def test_a_scheduler_without_workers_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("flows.workers.client.FIRST_WORKER_SECONDS", 1)
-    with dask_processes(tmp_path, free_port(0), workers=0) as (address, _):
-        wait_for_port(address)
-        with (
-            pytest.raises(ClusterLostError, match="had no worker for 1 seconds"),
-            open_client(Settings(cluster=address)),
-        ):
-            pass
-
-
-def wait_for_port(address):
-    host, _, port = address.removeprefix("tcp://").partition(":")
-    for _ in range(600):
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"nothing listens at {address}")
+    with (
+        dask_processes(tmp_path, free_port(0), workers=0) as (address, _),
+        pytest.raises(ClusterLostError, match="had no worker for 1 seconds"),
+        open_client(Settings(cluster=address)),
+    ):
+        pass
 
 
 @pytest.fixture
@@ -220,21 +181,21 @@ def test_other_code_and_missing_code_are_refused(tmp_path, job):
         shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__"))
     with (other / "tasks" / "wavelet" / "bands.py").open("a") as file:
         file.write("# newer")
-    with dask_processes(tmp_path, free_port(0), environment={"PYTHONPATH": str(other)}) as (address, _):
-        wait_for_port(address)
-        with open_fanout(Settings(cluster=address)) as fanout:
-            with pytest.raises(EigenwaveError, match=r"runs other code \(\w{12}\) than this process"):
-                stages.check_workers(job, fanout)
-            with pytest.raises(EigenwaveError, match="A worker that joined late runs other code"):
-                fanout.map_sum(partial(noise, 10), range(2), int, 1)
-    without = "sys.modules |= dict.fromkeys(('flows', 'tasks', 'storage'))"
-    with dask_processes(tmp_path, free_port(0), code=without) as (address, _):
-        wait_for_port(address)
-        with (
-            open_fanout(Settings(cluster=address)) as fanout,
-            pytest.raises(EigenwaveError, match=r"The (worker|scheduler) \S+ has another eigenwave, or none"),
-        ):
+    with (
+        dask_processes(tmp_path, free_port(0), environment={"PYTHONPATH": str(other)}) as (address, _),
+        open_fanout(Settings(cluster=address)) as fanout,
+    ):
+        with pytest.raises(EigenwaveError, match=r"runs other code \(\w{12}\) than this process"):
             stages.check_workers(job, fanout)
+        with pytest.raises(EigenwaveError, match="A worker that joined late runs other code"):
+            fanout.map_sum(partial(noise, 10), range(2), int, 1)
+    without = "sys.modules |= dict.fromkeys(('flows', 'tasks', 'storage'))"
+    with (
+        dask_processes(tmp_path, free_port(0), code=without) as (address, _),
+        open_fanout(Settings(cluster=address)) as fanout,
+        pytest.raises(EigenwaveError, match=r"The (worker|scheduler) \S+ has another eigenwave, or none"),
+    ):
+        stages.check_workers(job, fanout)
 
 
 def slow_noise(shard):
@@ -243,10 +204,9 @@ def slow_noise(shard):
 
 
 def test_a_scheduler_that_dies_is_told_as_a_loss(tmp_path):
-    with dask_processes(tmp_path, free_port(0)) as (address, (scheduler, _)):
-        wait_for_port(address)
-        with (
-            open_fanout(Settings(cluster=address)) as fanout,
-            pytest.raises(ClusterLostError, match=f"The Dask cluster at {address} was lost in the middle"),
-        ):
-            fanout.map_sum(slow_noise, range(50), lambda: scheduler.send_signal(signal.SIGKILL), 1)
+    with (
+        dask_processes(tmp_path, free_port(0)) as (address, (scheduler, _)),
+        open_fanout(Settings(cluster=address)) as fanout,
+        pytest.raises(ClusterLostError, match=f"The Dask cluster at {address} was lost in the middle"),
+    ):
+        fanout.map_sum(slow_noise, range(50), lambda: scheduler.send_signal(signal.SIGKILL), 1)

@@ -12,12 +12,9 @@ from flows.workers.open import open_fanout
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings
 from tests.faults.table import record
+from tests.processes import noise
 
 MIB = 2**20
-
-
-def noise(size, shard):
-    return np.random.default_rng(shard).standard_normal(size).astype(np.float32)
 
 
 def fail_at(bad, kind, shard):

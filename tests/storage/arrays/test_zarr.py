@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from storage.arrays.zarr import ArraySpec, chunk_path, create_array, link_chunk, read_chunk, write_array, write_chunk
 from storage.errors import EigenwaveError
 from storage.stores.open import open_path
-from tests.conftest import local
+from tests.runs import local
 
 
 def make(path, values, rows):

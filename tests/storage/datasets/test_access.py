@@ -8,7 +8,7 @@ from storage.datasets.files import LocalFiles
 from storage.errors import BadImageError, InputError
 from storage.formats.open import open_source
 from storage.setting_groups import Access
-from tests.conftest import write_images
+from tests.datasets import write_images
 
 
 def bad(source):

@@ -6,7 +6,7 @@ from storage.datasets.listing import list_dataset
 from storage.errors import InputError
 from storage.formats.open import open_source
 from storage.settings import Settings
-from tests.conftest import write_images
+from tests.datasets import write_images
 
 
 def listed(folder, **settings):

@@ -17,6 +17,7 @@ from storage.formats.open import address_of, open_source
 from storage.pixels.images import ImageForm
 from storage.pixels.payloads import decode
 from tests.formats import FORMATS, SIDE, make_images
+from tests.stores import upload
 
 FORM = ImageForm(SIDE, SIDE, 3)
 
@@ -24,13 +25,6 @@ FORM = ImageForm(SIDE, SIDE, 3)
 @pytest.fixture(scope="module")
 def images():
     return make_images(6)
-
-
-def upload(folder, url):
-    store = obstore.store.from_url(url)
-    for path in folder.rglob("*"):
-        if path.is_file():
-            obstore.put(store, path.relative_to(folder).as_posix(), path.read_bytes())
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -14,7 +14,7 @@ from storage.formats.open import open_source
 from storage.formats.rows import SlicedRows
 from storage.pixels.images import ImageForm
 from storage.pixels.payloads import decode
-from tests.conftest import write_images
+from tests.datasets import write_images
 
 
 def rows_of(source):

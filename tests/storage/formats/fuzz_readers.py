@@ -1,7 +1,7 @@
 """The readers that parse bytes, each as a function of one file's content, and a coverage-guided fuzzer of them.
 
 `python -m tests.storage.formats.fuzz_readers READER [libFuzzer's options]` runs atheris until a reader gives anything
-but samples, an image's bytes or one of the project's own errors.
+but samples, an image's bytes or one of the project's own errors. `all` gives each input to each reader.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ else:
     watched = contextlib.nullcontext()
 
 with watched:
+    from storage.datasets.access import DEFAULT
     from storage.errors import BadImageError, EigenwaveError
     from storage.formats.cifar import find_cifar
     from storage.formats.idx import find_idx
@@ -41,7 +42,7 @@ BLOCK = 512
 class MemoryFiles:
     """Files by name; see `storage.datasets.files.Files`."""
 
-    read_together = 2**12
+    access, read_together = DEFAULT, 2**12
 
     def __init__(self, contents):
         self.contents = contents
@@ -242,11 +243,12 @@ READERS = {
 
 def main():
     name = sys.argv.pop(1)
-    read, seeds = READERS[name]
+    chosen = list(READERS.values()) if name == "all" else [READERS[name]]
+    seeds = [seed for _, some in chosen for seed in some]
     with tempfile.TemporaryDirectory() as corpus:
         for number, seed in enumerate(seeds):
             (Path(corpus) / str(number)).write_bytes(seed)
-        atheris.Setup([*sys.argv, corpus], lambda content: read(content) and None)
+        atheris.Setup([*sys.argv, corpus], lambda content: [read(content) for read, _ in chosen] and None)
         atheris.Fuzz()
 
 

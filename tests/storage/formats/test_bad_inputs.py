@@ -25,7 +25,7 @@ from storage.pixels.images import ImageForm
 from storage.pixels.payloads import decode
 from storage.settings import Settings
 from tasks.planning.check import check_source
-from tests.conftest import write_images
+from tests.datasets import write_images
 from tests.formats import FORMATS, add, idx, make_images, write_cifar10_pickles, write_tar
 
 FORM = ImageForm(8, 8, 3)

@@ -3,15 +3,16 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.soak import rounds
 from tests.storage.formats.fuzz_readers import READERS
+from tests.structure import ROOT
 
-RUNS = 20_000
+RUNS, FEW_RUNS = 20_000, 2000
 LARGEST = 2**14  # bytes of an input
 MEMORY = 1024  # MiB of the process, some 250 of them libraries
 SECONDS = 10  # of one input
@@ -58,26 +59,31 @@ def test_damaged_files_are_refused_or_read(name, data):
 
 
 @pytest.mark.slow
+def test_a_few_inputs_of_a_coverage_guided_fuzzer_crash_no_reader(tmp_path):
+    fuzz("all", FEW_RUNS, 1, tmp_path)
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("name", READERS)
 def test_no_input_of_a_coverage_guided_fuzzer_crashes_a_reader(name, tmp_path):
+    for seed in rounds():
+        fuzz(name, RUNS, 1 + seed % (2**31 - 1), tmp_path)  # of seed 0 libFuzzer makes one of its own
+
+
+def fuzz(name, runs, seed, folder):
+    """Try inputs on a reader; one that fails it is kept in the folder."""
     pytest.importorskip("atheris", reason="atheris is for Linux only")
-    options = (f"-runs={RUNS}", f"-max_len={LARGEST}", f"-rss_limit_mb={MEMORY}", f"-timeout={SECONDS}", "-seed=1")
-    fuzzer = [
-        sys.executable,
-        "-m",
-        "tests.storage.formats.fuzz_readers",
-        name,
-        *options,
-        f"-artifact_prefix={tmp_path}/",
-    ]
+    options = (f"-runs={runs}", f"-max_len={LARGEST}", f"-rss_limit_mb={MEMORY}", f"-timeout={SECONDS}")
+    options += (f"-seed={seed}", f"-artifact_prefix={folder}/")
+    fuzzer = [sys.executable, "-m", "tests.storage.formats.fuzz_readers", name, *options]
     # By a shell: Linux counts the most memory that the process had which started another as that of the other, too.
     done = subprocess.run(
         ["/bin/sh", "-c", '"$@"; exit $?', "sh", *fuzzer],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    assert re.search(rf"Done {RUNS} runs", done.stderr)
+    assert re.search(rf"Done {runs} runs", done.stderr)

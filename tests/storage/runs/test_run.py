@@ -5,7 +5,7 @@ import pytest
 from storage.errors import InputError
 from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
-from tests.storage.runs.test_workspace import write_file
+from storage.stores.files import write_file
 
 
 @pytest.fixture

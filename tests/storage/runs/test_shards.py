@@ -3,7 +3,7 @@ import pytest
 
 from storage.runs.shards import Reject, find_shard, shard_key, store_shard
 from storage.runs.workspace import Workspace
-from tests.conftest import local
+from tests.runs import local
 
 DIGESTS = bytes(range(48))
 

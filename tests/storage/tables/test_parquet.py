@@ -13,7 +13,7 @@ from storage.stores.open import open_path
 from storage.tables import parquet as tables
 from storage.tables.parquet import read_groups, read_rows, read_table, table_writer, to_table, write_table
 from storage.tables.schemas import SCHEMA_VERSION, TABLES
-from tests.conftest import local
+from tests.runs import local
 
 SCHEMA = TABLES["pattern_class"]
 

@@ -11,8 +11,8 @@ from storage.settings import Settings
 from storage.stores.local import LocalStore
 from tasks.planning.outlay import disk_bytes
 from tasks.run.begin import begin_run
-from tests.conftest import local
-from tests.flows.test_stages import smooth_images
+from tests.datasets import smooth_images
+from tests.runs import local
 
 SETTINGS = {"rank": 12, "permutations": 4, "shard_size": 2**18, "tolerance": 0.9}
 

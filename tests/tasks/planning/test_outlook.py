@@ -3,7 +3,7 @@ import pytest
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings
 from tasks.planning.outlook import plan_run
-from tests.conftest import write_images
+from tests.datasets import write_images
 
 
 def refuse(source, message, **settings):

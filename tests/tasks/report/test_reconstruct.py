@@ -6,8 +6,8 @@ from PIL import Image
 
 from storage.errors import InputError
 from tasks.report.reconstruct import reconstruct_image
-from tests.conftest import write_images
-from tests.flows.test_stages import analyse
+from tests.datasets import write_images
+from tests.runs import analyse
 
 
 @pytest.fixture(scope="module")

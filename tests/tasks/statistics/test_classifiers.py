@@ -7,8 +7,8 @@ from sklearn.metrics import roc_auc_score
 
 from tasks.statistics.classifiers import PENALTIES, Quadratic, Ridge
 from tests import naive
+from tests.scores import scatter_of, varying
 from tests.strategies import labelled_scores
-from tests.tasks.statistics.test_hogsvd import scatter_of, varying
 
 
 def learned(scores, labels, classes):

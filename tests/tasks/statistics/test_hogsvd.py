@@ -16,28 +16,15 @@ from tasks.statistics.hogsvd import (
     second_moments,
     shares,
 )
-from tasks.statistics.scatter import ClassScatter, patterns_kept
+from tasks.statistics.scatter import patterns_kept
 from tasks.statistics.sums import BUDGET
 from tests import naive
+from tests.scores import scatter_of, varying
 from tests.strategies import labelled_scores
-
-
-def scatter_of(scores, labels, classes, part=None, shuffled=None):
-    part = np.arange(len(scores)) % 2 if part is None else part
-    shuffled = np.random.default_rng(0).permutation(labels) if shuffled is None else shuffled
-    return ClassScatter.of(scores.astype(np.float64), part, np.stack([labels, shuffled]), classes)
 
 
 def moments_of(scores, labels, classes):
     return second_moments(scatter_of(scores, labels, classes).take(0, [0, 1]), scores.mean(axis=0, dtype=np.float64))
-
-
-def varying(seed=0, n=3000, classes=4, rank=5):
-    """Scores whose classes have different covariances."""
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, classes, n)
-    mixing = random.standard_normal((classes, rank, rank))
-    return np.einsum("nij,nj->ni", mixing[labels], random.standard_normal((n, rank))), labels
 
 
 @given(labelled_scores())

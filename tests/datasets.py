@@ -1,0 +1,28 @@
+"""Made datasets: class folders of small images."""
+
+import numpy as np
+from PIL import Image
+
+
+def write_images(folder, shape=(8, 8, 3), classes=("cat", "dog"), count=12, suffix=".png", seed=0):
+    """Class folders of random images whose mean brightness depends on the class."""
+    random = np.random.default_rng(seed)
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for row in range(count):
+            pixels = random.integers(0, 200, shape, dtype=np.uint8) + np.uint8(40 * number)
+            Image.fromarray(pixels.squeeze()).save(folder / name / f"{row:03d}{suffix}")
+    return folder
+
+
+def smooth_images(folder, shape=(16, 16), count=60, seed=0, start=0, classes=("a", "b", "c")):
+    """Class folders of low-dimensional images: a dozen random waves each, the first stronger in later classes."""
+    random = np.random.default_rng(seed)
+    waves = np.random.default_rng(99).standard_normal((12, *shape))
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for row in range(start, start + count):
+            strength = random.standard_normal(12) * 0.8 ** np.arange(12) + (np.arange(12) == 0) * number
+            image = 128 + 12 * np.tensordot(strength, waves, 1) + random.standard_normal(shape)
+            Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / name / f"{row:04d}.png")
+    return folder
