@@ -1,6 +1,6 @@
 #!/bin/sh
-# A certificate for everybody who may use a Dask scheduler, and nobody else: certificates.sh FOLDER [DAYS]
-# Whoever has tls.key can run what he likes on the workers: keep the folder as you keep an SSH key.
+# Make a certificate for the users of a Dask scheduler: certificates.sh FOLDER [DAYS]
+# The holder of tls.key can run any code on the workers, so protect the folder like an SSH key.
 set -eu
 folder="$1" days="${2:-365}"
 if [ -e "$folder/tls.key" ]; then exit; fi

@@ -1,4 +1,4 @@
-"""The licences of all packages that an installation brings along, from their own metadata: `make licences`."""
+"""List the licences of all packages of an installation, from the packages' own metadata: `make licences`."""
 
 import importlib.metadata
 import re
@@ -17,7 +17,7 @@ def pinned(lock: str) -> dict[str, str]:
 
 
 def licence(name: str) -> str:
-    """What a package says of its licence: an SPDX expression, a classifier, or its own words."""
+    """The licence in a package's metadata: an SPDX expression, classifiers, or free text."""
     about = importlib.metadata.metadata(name)
     classifiers = [
         text.rsplit(" :: ", 1)[-1] for text in about.get_all("Classifier", []) if text.startswith("License ::")
@@ -27,17 +27,19 @@ def licence(name: str) -> str:
 
 
 def table(lock: str) -> str:
-    """A line a package, as Markdown.
+    """A Markdown table with one line per package.
 
     Raises
     ------
     ValueError
-        If a package does not say.
+        If a package states no licence.
     """
     found = {f"{name} {version}": licence(name) for name, version in sorted(pinned(lock).items())}
     silent = [package for package, text in found.items() if not text]
     if silent:
-        raise ValueError(f"No licence is stated by {', '.join(silent)}; look it up and decide.")
+        raise ValueError(
+            f"No licence is stated by {', '.join(silent)}; look it up, and decide whether to use the package."
+        )
     return "\n".join(
         ["| package | licence |", "|---|---|", *(f"| {package} | {text} |" for package, text in found.items())]
     )

@@ -1,4 +1,4 @@
-"""Write the schema that Prefect's server of a run begins with, by the migrations of the installed Prefect.
+"""Write the database schema that a run's Prefect server starts from, made by the installed Prefect's migrations.
 
 `make database` runs it after a new lock is installed.
 """
@@ -22,7 +22,7 @@ HEAD = """\
 
 
 def migrated(path: Path) -> None:
-    """Let the installed Prefect make its database."""
+    """Make the installed Prefect's database by its own migrations."""
     environment = os.environ | {
         "PREFECT_HOME": str(path.parent),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{path}",
@@ -33,7 +33,7 @@ def migrated(path: Path) -> None:
 
 
 def schema(path: Path) -> str:
-    """What makes an equal database."""
+    """The SQL script that makes an equal database."""
     with contextlib.closing(sqlite3.connect(path)) as database:
         (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
         lines = (line.rstrip() for statement in database.iterdump() for line in statement.splitlines())

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Before the first start of the Procfile: an empty database in $POSTGRES_FOLDER, and certificates in $EIGENWAVE_TLS.
+# Run this before the first start of the Procfile. It makes an empty database in $POSTGRES_FOLDER, and certificates in
+# $EIGENWAVE_TLS.
 set -eu
 if [ ! -e "$POSTGRES_FOLDER/PG_VERSION" ]; then
   password="$(mktemp)"

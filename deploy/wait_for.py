@@ -1,4 +1,4 @@
-"""Wait until somebody listens at each of these ports of this machine: python deploy/wait_for.py PORT ..."""
+"""Wait until a server listens at each of these ports of this machine: python deploy/wait_for.py PORT ..."""
 
 import socket
 import sys
@@ -14,14 +14,14 @@ def wait_for(port: int, deadline: float) -> None:
     Raises
     ------
     SystemExit
-        If nobody listens there by then.
+        If no server listens there by the deadline.
     """
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=SECONDS).close()
         except OSError:
             if time.monotonic() > deadline:
-                sys.exit(f"Nobody listens at port {port} after {SECONDS} seconds.")
+                sys.exit(f"No server listens at port {port} after {SECONDS} seconds; see why it did not start.")
             time.sleep(PAUSE)
         else:
             return

@@ -1,7 +1,7 @@
-"""Eigenwave in Python: analyze an image-classification dataset, and read what was found.
+"""Eigenwave in Python: analyze an image-classification dataset, and read the results.
 
-Everything here is imported when it is first used, so that `import eigenwave` costs nothing. docs/python-api.md has an
-example of each name. Nothing else of the installation is meant to be imported by others.
+Each name is imported on first use, so `import eigenwave` itself takes almost no time. docs/python-api.md has an example
+of each name. The installation's other packages are not a public interface.
 """
 
 from importlib import import_module

@@ -4,7 +4,7 @@ import sys
 
 from eigenwave import __version__
 
-INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+INTERRUPTED = 130  # the status that a shell reports for a command ended by Ctrl-C
 
 
 def main() -> None:

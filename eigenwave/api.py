@@ -1,4 +1,4 @@
-"""The functions of the Python API. Each imports what it needs when it is called: opening a run takes no Prefect."""
+"""The functions of the Python API. Each imports what it needs when called: opening a run does not import Prefect."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,10 +19,10 @@ def run(
     config: str | Path | None = None,
     **settings: Any,  # noqa: ANN401 - any setting
 ) -> Run:
-    """Analyze a dataset, or continue a run of it that was interrupted, and open the finished run.
+    """Analyze a dataset, or continue an interrupted run of it, and open the finished run.
 
-    Works in a script and in a notebook. With `PREFECT_API_URL` set, the run reports to that Prefect server; without, to
-    one that is started for it. Variables such as `EIGENWAVE_RANK` apply, as they do for the command.
+    Works in a script and in a notebook. With `PREFECT_API_URL` set, the run reports to that Prefect server; otherwise
+    it starts a temporary one. Variables such as `EIGENWAVE_RANK` apply, as they do for the command.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def run(
 
 
 def check(source: str | Path, *, config: str | Path | None = None, **settings: Any) -> "Check":  # noqa: ANN401
-    """Decode every image of a dataset as a run would, and say what is there and what is wrong.
+    """Decode every image of a dataset as a run would, and report contents and problems.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def check(source: str | Path, *, config: str | Path | None = None, **settings: A
     Returns
     -------
     Check
-        What was found. It shows as `eigenwave check` prints it; `problems` is empty if a run would take the dataset.
+        The findings, displayed as `eigenwave check` prints them; `problems` is empty if a run would take the dataset.
 
     Raises
     ------
@@ -112,19 +112,19 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     config: str | Path | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> "Plan":
-    """Say what a run would do and take: shards, passes, bytes, memory, time. Reads names and headers only.
+    """Estimate what a run would do and cost: shards, passes, bytes, memory, time. Reads names and headers only.
 
     Parameters
     ----------
     source, config, **settings
         As for `run`; without a source, give `images` and `image_size`.
     images, image_size, channels, classes
-        Instead of a source: how many images there would be, pixels of a side, channels of an image, and classes.
+        Instead of a source: number of images, their width and height in pixels, their channels, and number of classes.
 
     Returns
     -------
     Plan
-        The estimate. It shows as `eigenwave plan` prints it.
+        The estimate, displayed as `eigenwave plan` prints it.
 
     Raises
     ------
@@ -146,19 +146,19 @@ def plan(  # noqa: PLR0913 - each is a word of the command
 def compare(
     before: Run | str | Path, after: Run | str | Path, *, workspace: str | Path = DEFAULT_WORKSPACE
 ) -> "Comparison":
-    """Say what changed between two runs. Writes nothing; `eigenwave compare` also keeps the tables.
+    """Compare two runs. Writes nothing; the command `eigenwave compare` also writes the tables.
 
     Parameters
     ----------
     before, after
-        Two runs, or what `open_run` takes.
+        Two runs, or arguments of `open_run`.
     workspace
-        Where runs lie that are given by id.
+        Workspace of runs that are given by id.
 
     Returns
     -------
     Comparison
-        One number a kind of change, and tables of patterns, classes and images.
+        One number per kind of change, and tables of patterns, classes and images.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Importing this module makes sure that `flows`, `tasks` and `storage` are the packages installed with it.
 
-These are common names: a script, a notebook or a worker often starts in a folder that has a `tasks.py` or a `storage/`
-of its own, which Python would find first. So the three are loaded from beside this package, once, before anything asks
-for them. Each process of a run imports this module first; a Dask worker does with `--preload eigenwave.installed`.
+These names are common: a script, a notebook or a worker often starts in a folder with its own `tasks.py` or `storage/`,
+which Python would find first. So this module loads the three from the folder of this package, once, before any other
+import of them. Each process of a run imports it first; a Dask worker does so by `--preload eigenwave.installed`.
 """
 
 import sys
@@ -16,7 +16,7 @@ PACKAGES = ("flows", "storage", "tasks")
 
 
 def _claim(name: str) -> None:
-    """Load a package from beside this one, unless that was done."""
+    """Load a package from the folder that holds this one."""
     specification = PathFinder.find_spec(name, [str(HERE)])
     if specification is None or specification.loader is None:
         raise ImportError(f"The installation in {HERE} has no package {name}; install eigenwave again.")
@@ -26,19 +26,19 @@ def _claim(name: str) -> None:
 
 
 def _require_free(name: str) -> None:
-    """Refuse to go on if another package has the name.
+    """Refuse to continue if another package with the name is imported.
 
     Raises
     ------
     ImportError
-        If so.
+        If such a package is imported.
     """
     module = sys.modules.get(name)
     if module is not None and not any(map((HERE / name).samefile, filter(Path.exists, _folders(module)))):
         place = getattr(module, "__file__", None) or "an unknown place"
         raise ImportError(
-            f"eigenwave has a package named {name!r}, but this process has imported another one of that name from "
-            f"{place}; rename that one, or use the eigenwave command instead."
+            f"eigenwave has a package named {name!r}, but this process has imported another package of that name from "
+            f"{place}; rename that package, or use the eigenwave command instead."
         )
 
 

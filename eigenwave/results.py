@@ -1,4 +1,4 @@
-"""What the functions return: plain numbers by name, shown in a terminal or notebook as the command prints them."""
+"""Results of the API's functions: plain numbers by name, displayed in a terminal or notebook as the command does."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ WIDTH = 120  # characters
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Shown:
-    """A result that shows as the command prints it."""
+    """A result that is displayed as the command prints it."""
 
     _shown: RenderableType = field(kw_only=True)
 
@@ -36,7 +36,7 @@ class Shown:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Check(Shown):
-    """What `check` found.
+    """The findings of `check`.
 
     Attributes
     ----------
@@ -53,11 +53,11 @@ class Check(Shown):
     duplicates
         Images that repeat others, with the keys and classes of each group.
     run
-        What a run would be; None if it would be refused.
+        Size and cost of a run; None if a run would be refused.
     warnings, notes, ignored
-        What may make results wrong, what was decided, and what is not read: kind, text and count of each.
+        Risks for the results, decisions on how the dataset is read, and files that are not read: kind, text and count.
     problems
-        Why a run would fail, likewise; empty if it would not.
+        Reasons why a run would fail: kind, text and count; empty if it would not fail.
     """
 
     version: int
@@ -76,7 +76,7 @@ class Check(Shown):
 
     @classmethod
     def of(cls, report: "SourceCheck") -> Self:
-        """The same as `eigenwave check --json` prints."""
+        """Make the result from a report, with the entries of `eigenwave check --json`."""
         from flows.cli.check_summary import check_json, check_summary
 
         return cls(**check_json(report), _shown=check_summary(report))
@@ -84,22 +84,22 @@ class Check(Shown):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Plan(Shown):
-    """What a run would do and take.
+    """The work and the cost of a run.
 
     Attributes
     ----------
     images, fitted, classes
-        Images, those of them that patterns are fitted on, and classes.
+        Number of images, of images that patterns are fitted on, and of classes.
     coefficients, shards
         Wavelet coefficients of an image, and shards of images.
     rank, solver, passes
-        Patterns to keep at most, the solver, and its most reads of all coefficients.
+        Maximum number of patterns, the solver, and the maximum number of its passes over all coefficients.
     memory_bytes, memory_limit
-        Bytes that a process needs at its peak, and may use.
+        Peak memory of a process in bytes, and the bytes that it may use.
     seconds
-        Of one worker, in all.
+        Total time of one worker.
     stages
-        Of each stage: tasks, bytes read and written, seconds of one worker.
+        For each stage: tasks, bytes read and written, seconds of one worker.
     """
 
     images: int
@@ -117,7 +117,7 @@ class Plan(Shown):
 
     @classmethod
     def of(cls, estimate: "Estimate") -> Self:
-        """The numbers of an estimate."""
+        """Make the result from an estimate."""
         from flows.cli.plan_summary import estimate_summary
 
         plan, outlays = estimate.plan, estimate.outlays
@@ -140,18 +140,18 @@ class Plan(Shown):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Comparison(Shown):
-    """What changed from one run to another.
+    """The changes from one run to another.
 
     Attributes
     ----------
     before, after
         Ids of the two runs.
     summary
-        One number a kind of change, NaN if it cannot be known, such as `learnability_drop`.
+        One number per kind of change, such as `learnability_drop`; NaN if it cannot be computed.
     tables
         Arrow tables `compared_patterns`, `compared_classes`, `compared_images` and `compared_runs`.
     new_classes, vanished_classes
-        Their names.
+        Names of the classes that only one of the runs has.
     """
 
     before: str
@@ -163,7 +163,7 @@ class Comparison(Shown):
 
     @classmethod
     def of(cls, before: "Run", after: "Run", found: "tasks.compare.runs.Comparison") -> Self:
-        """The numbers of a comparison."""
+        """Make the result from a comparison."""
         from flows.cli.summary import comparison_summary
         from storage.tables.parquet import to_table
         from storage.tables.schemas import COMPARISONS

@@ -1,4 +1,4 @@
-"""The same images in every format that is read: each writer makes a dataset in a folder and gives its address."""
+"""Writers of the same images in every format that is read. Each makes a dataset in a folder and returns its address."""
 
 import csv
 import gzip

@@ -1,8 +1,8 @@
-"""A server that answers as Google Cloud Storage's XML API does, as far as object stores are used here.
+"""A stand-in for the part of Google Cloud Storage's XML API that the project uses.
 
-There is no emulator of that API to install. Kept are the rules that a client can break: every request carries the
-token, each write of an object gives it a new generation, x-goog-if-generation-match refuses with 412, a bucket that is
-not there is 404, parts but the last have 5 MiB. See https://cloud.google.com/storage/docs/xml-api/overview.
+No emulator of that API can be installed. This server enforces the rules that a client can break. Every request carries
+the token. Each write gives an object a new generation. x-goog-if-generation-match refuses with 412. A missing bucket is
+404. All parts except the last have at least 5 MiB. See https://cloud.google.com/storage/docs/xml-api/overview.
 """
 
 import contextlib

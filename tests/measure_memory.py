@@ -1,4 +1,4 @@
-"""Run an analysis stage by stage in this process and print what each takes, beside what the plan projects."""
+"""Run an analysis stage by stage in this process, and print the memory of each stage beside the plan's projection."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Oracles: the obvious code, in float64, without any thought of speed or memory."""
+"""Oracles: the obvious code in float64, without regard to speed or memory."""
 
 import numpy as np
 import pywt

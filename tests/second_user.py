@@ -1,4 +1,4 @@
-"""Another user of the machine, who tries to get in: what a stranger can reach, tried by one."""
+"""Attempts of another user of the machine to reach the files and servers of a run."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what the pipeline meets: wavelets, image shapes, labelled scores."""
+"""Hypothesis strategies for wavelets, image shapes and labelled scores."""
 
 import numpy as np
 import pywt

@@ -1,4 +1,4 @@
-"""The benchmarks run, tiny and untimed, so that they never rot."""
+"""The benchmarks run on tiny data without timing, so that they stay in working order."""
 
 from pathlib import Path
 

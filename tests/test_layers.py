@@ -1,4 +1,4 @@
-"""Imports keep to the charters of the rooms: from the top down, and nothing that a room's charter forbids."""
+"""Imports follow the charters of the rooms: from the top down, and nothing that a room's charter forbids."""
 
 import ast
 from fnmatch import fnmatch

@@ -1,4 +1,4 @@
-"""What other systems than Linux lack, taken away: the code runs all the same, or says in a sentence why not."""
+"""Without the features that only Linux has, the code still runs, or says in a sentence why not."""
 
 import errno
 import fcntl

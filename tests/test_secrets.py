@@ -1,4 +1,4 @@
-"""Credentials are nowhere but in the environment: a canary is looked for in all that a run leaves, prints and sends."""
+"""Credentials stay in the environment: a canary is searched for in everything that a run writes, prints and sends."""
 
 import asyncio
 import http.server

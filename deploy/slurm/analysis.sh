@@ -12,7 +12,7 @@ set -euo pipefail
 export OPENBLAS_NUM_THREADS=1 PYTHONSAFEPATH=1 DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=5
 port="${EIGENWAVE_PORT:-8786}"
 
-# Certificates of this job alone, on the shared files: nobody else in the network can use its scheduler.
+# Make certificates for this job alone on the shared files, so that nobody else in the network can use its scheduler.
 tls="$(mktemp --directory "${EIGENWAVE_SHARED:-$HOME}/.eigenwave-tls-XXXXXX")"
 trap 'kill $(jobs -p) 2> /dev/null || true; rm -rf "$tls"' EXIT
 openssl req -x509 -newkey rsa:3072 -nodes -days 7 -subj /CN=eigenwave \
@@ -20,7 +20,7 @@ openssl req -x509 -newkey rsa:3072 -nodes -days 7 -subj /CN=eigenwave \
 cp "$tls/tls.crt" "$tls/ca.crt"
 keys=(--tls-ca-file "$tls/ca.crt" --tls-cert "$tls/tls.crt" --tls-key "$tls/tls.key")
 
-# Dask puts its temporary folder in front of what Python imports from: one that nobody else can write, on each machine.
+# Dask puts its temporary folder first in Python's import path, so each machine uses one that nobody else can write.
 private='export DASK_TEMPORARY_DIRECTORY="$(mktemp --directory)"; exec dask "$@"'
 
 host="$(hostname --fqdn)"
@@ -29,10 +29,10 @@ srun bash -c "$private" dask worker "tls://$host:$port" --nthreads 1 --no-dashbo
 
 eigenwave run "$@" --cluster "tls://$host:$port" --tls "$tls" &
 run=$!
-# Slurm warns two minutes before the time is up: what is computed stays, and the same job continues it.
+# Slurm sends a signal two minutes before the time limit. Finished work is kept, and the same job continues the run.
 trap 'kill -INT $run' TERM
 status=0
 wait "$run" || status=$?
-# The warning ends the first wait, but not yet the run.
+# The signal ends the first wait, but not the run.
 if kill -0 "$run" 2> /dev/null; then wait "$run" || status=$?; fi
 exit "$status"

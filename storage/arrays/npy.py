@@ -10,11 +10,11 @@ import numpy.typing as npt
 from storage.stores.files import replacing, write_file
 from storage.stores.store import StorePath
 
-HEADER_BYTES = 4096  # more than any of NumPy's headers here
+HEADER_BYTES = 4096  # larger than the NumPy header of any of these files
 
 
 def save_npy(path: StorePath, values: npt.NDArray[Any]) -> None:
-    """Write an array whole, in NumPy's format, row by row."""
+    """Write a whole array in NumPy's format and C order."""
     values = np.ascontiguousarray(values)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(values))
@@ -29,7 +29,7 @@ def load_npy(path: StorePath) -> npt.NDArray[Any]:
 
 
 def load_npy_rows(path: StorePath, rows: slice) -> npt.NDArray[Any]:
-    """Read some rows of an array that `save_npy` wrote, and nothing else."""
+    """Read only some rows of an array that `save_npy` wrote."""
     with path.open() as file:
         header = _header(file)
         row_bytes = header.dtype.itemsize * math.prod(header.shape[1:])

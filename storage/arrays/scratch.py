@@ -1,4 +1,4 @@
-"""Large memory that is used again: the kernel takes as long to hand out fresh pages as to read a file into them."""
+"""Large buffers that are reused: the kernel takes as long to provide new pages as to read a file into them."""
 
 import ctypes
 import sys
@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-ONE_HOLDER = 2  # references that are counted if nobody but this module has one: its own, and the counting function's
+ONE_HOLDER = 2  # reference count of an array that only this module holds: its own and that of getrefcount
 
 
-# As malloc.h of the GNU C library numbers them, with the most bytes that it takes for the second.
+# Numbers of the options in the GNU C library's malloc.h, with values in bytes. The second has its largest valid value.
 ALLOCATOR = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Let this process keep some of what smaller arrays free, for the next ones.
+    """Let this process keep some memory of freed smaller arrays for the next ones.
 
-    The C library gives most of it back to the system after each task, the more so as Dask asks its workers for that.
+    By default the C library returns most of it to the system after each task, and Dask makes its workers return more.
     Does nothing with a library that has no such setting.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -30,7 +30,7 @@ def keep_freed_memory() -> None:
 
 
 class _Kept(threading.local):
-    """The piece of memory that a thread keeps."""
+    """The buffer that a thread keeps."""
 
     memory: npt.NDArray[np.uint8] = np.empty(0, np.uint8)
 
@@ -39,19 +39,19 @@ _kept = _Kept()
 
 
 def scratch(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """An array that may hold anything.
+    """Make an uninitialized array in this thread's buffer.
 
-    It lies in the memory that the last one in this thread had, if that is large enough and no array refers to it any
-    more; an array that is still held is never overwritten. Meant for arrays that a task drops at its end: while a
-    small one is held, so is all of the memory.
+    The buffer is reused if it is large enough and no array refers to it any more. Otherwise a new buffer replaces it,
+    so an array that is still held is never overwritten. Use it for arrays that a task drops at its end: even a small
+    array keeps the whole buffer in memory.
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     if len(_kept.memory) < size or sys.getrefcount(_kept.memory) > ONE_HOLDER:
-        drop_scratch()  # before there is another one
+        drop_scratch()  # first, so that two buffers are not held at once
         _kept.memory = np.empty(size, np.uint8)
     return _kept.memory[:size].view(dtype).reshape(shape)
 
 
 def drop_scratch() -> None:
-    """Give the memory that this thread keeps back to the system, as soon as no array refers to it."""
+    """Drop this thread's buffer; its memory is freed as soon as no array refers to it."""
     _kept.memory = np.empty(0, np.uint8)

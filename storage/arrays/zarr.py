@@ -1,4 +1,4 @@
-"""Zarr v3 arrays whose chunks are written whole, once, by one writer, each with a checksum."""
+"""Zarr v3 arrays: one writer writes each chunk whole and once, with a checksum."""
 
 import json
 import math
@@ -21,7 +21,7 @@ from storage.stores.files import write_file, write_parts
 from storage.stores.store import PART_BYTES, StorePath
 
 CHECKSUM_BYTES = 4
-MEND = "eigenwave repair with the name of its run brings it back."
+REPAIR_HINT = "eigenwave repair with the name of its run brings it back."
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class ArraySpec:
     Attributes
     ----------
     shape, chunks
-        Of the array and of each of its chunks.
+        Shape of the array and of each chunk.
     dimensions
-        Their names.
+        Names of the dimensions.
     dtype
         Name of a floating-point type.
     attributes
-        What a reader must know, as JSON.
+        JSON attributes that describe the array to readers.
     """
 
     shape: tuple[int, ...]
@@ -48,13 +48,13 @@ class ArraySpec:
 
 
 def create_array(path: StorePath, spec: ArraySpec) -> None:
-    """Write the metadata of an array without chunks; do nothing if they are there already.
+    """Write the metadata of an array without chunks; do nothing if the metadata exists.
 
-    What was never written reads as NaN, and each chunk ends in a CRC-32C that readers check.
+    Chunks that were never written read as NaN. Each chunk ends in a CRC-32C, which readers check.
     """
     if (path / "zarr.json").exists():
         return
-    # Made in memory and written as every other file is: whole, synced, and again if an object store fails.
+    # Zarr makes the metadata in memory. `write_file` then writes it whole, syncs it, and retries on object stores.
     metadata: dict[str, Buffer] = {}
     zarr.create_array(
         store=MemoryStore(metadata),
@@ -98,11 +98,11 @@ def write_chunk(path: StorePath, values: npt.NDArray[Any]) -> str:
 
 
 def _encoded(content: npt.NDArray[np.uint8], digest: blake3) -> Iterator[bytes | memoryview]:
-    """A chunk's file in parts, each digested and checked in turn, while it is in the cache."""
+    """A chunk's file in parts; each part is digested and checksummed while it is in the CPU's cache."""
     checksum = 0
     for start in range(0, len(content), PART_BYTES):
         part = content[start : start + PART_BYTES]
-        digest.update(part.data)  # first: the checksum takes three times as long over what is not in the cache
+        digest.update(part.data)  # first, since the checksum takes three times as long for bytes outside the cache
         checksum = google_crc32c.extend(checksum, part)
         yield part.data
     end = checksum.to_bytes(CHECKSUM_BYTES, "little")
@@ -111,7 +111,7 @@ def _encoded(content: npt.NDArray[np.uint8], digest: blake3) -> Iterator[bytes |
 
 
 def link_chunk(array: StorePath, index: int, chunk: StorePath) -> None:
-    """Make an existing chunk file the `index`-th chunk of an array, sharing its bytes where the store can."""
+    """Make an existing chunk file the `index`-th chunk of an array; share its bytes if the store supports it."""
     chunk.store.copy(chunk.key, chunk_path(array, index).key)
 
 
@@ -121,10 +121,10 @@ def open_array(path: StorePath) -> "zarr.Array[Any]":
 
 
 def read_chunk(path: StorePath, shape: tuple[int, int], dtype: str = "float32") -> npt.NDArray[np.float32]:
-    """Read one whole chunk that `write_chunk` wrote with a type, as float32.
+    """Read one whole chunk that `write_chunk` wrote in the type `dtype`, as float32.
 
-    What Zarr's own reader gives, without its second copy and into memory that is there: shards are read this way once
-    in every pass. See `storage.arrays.scratch` for how long to hold it.
+    The values are those of Zarr's own reader, but without its second copy and in reused memory, since every pass reads
+    every shard. See `storage.arrays.scratch` for how long to hold the array.
 
     Raises
     ------
@@ -139,12 +139,12 @@ def read_chunk(path: StorePath, shape: tuple[int, int], dtype: str = "float32") 
 
 
 def read_array(path: StorePath) -> npt.NDArray[Any]:
-    """Read a whole array that `write_array` wrote, as Zarr would, but again if an object store cuts its answer short.
+    """Read a whole array that `write_array` wrote, and retry if an object store cuts its answer short.
 
     Raises
     ------
     DamagedError
-        If it is missing or damaged.
+        If the array is missing or damaged.
     """
     shape, dtype = array_shape(path)
     return _checked(chunk_path(path, 0, len(shape)), shape, dtype)
@@ -156,13 +156,13 @@ def array_shape(path: StorePath) -> tuple[tuple[int, ...], np.dtype[Any]]:
     Raises
     ------
     DamagedError
-        If they are missing or damaged.
+        If the metadata is missing or damaged.
     """
     try:
         metadata = json.loads((path / "zarr.json").read_bytes())
         return tuple(metadata["shape"]), np.dtype(metadata["data_type"])
     except (OSError, ValueError, KeyError) as error:
-        raise DamagedError(f"The array {path} cannot be read: {error}; {MEND}") from None
+        raise DamagedError(f"The array {path} cannot be read: {error}; {REPAIR_HINT}") from None
 
 
 def _checked(
@@ -174,12 +174,14 @@ def _checked(
     checksum, checked = 0, 0
     try:
         for filled in path.read_into(content):
-            # Of what was just read, which is still in the cache.
+            # The bytes that were just read are still in the CPU's cache.
             checksum = google_crc32c.extend(checksum, content[checked : min(filled, size)])
             checked = filled
     except OSError as error:
-        raise DamagedError(f"The chunk {path} cannot be read: {error.strerror or 'it is not there'}; {MEND}") from None
+        raise DamagedError(
+            f"The chunk {path} cannot be read: {error.strerror or 'it is not there'}; {REPAIR_HINT}"
+        ) from None
     values, end = content[:size], content[size:]
     if checked != len(content) or checksum != int.from_bytes(end.tobytes(), "little"):
-        raise DamagedError(f"The chunk {path} is damaged; {MEND}")
+        raise DamagedError(f"The chunk {path} is damaged; {REPAIR_HINT}")
     return values.view(dtype.newbyteorder("<")).reshape(shape)

@@ -1,4 +1,4 @@
-"""Files for Docker, Kubernetes and Slurm, where these are not to be had: against published schemas, and one another."""
+"""Files for Docker, Kubernetes and Slurm, checked against published schemas and each other, without those systems."""
 
 import copy
 import importlib.util

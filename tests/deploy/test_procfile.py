@@ -1,4 +1,4 @@
-"""All that deploy/Procfile starts, for real: Postgres, Redis, Prefect's server, services and worker, Dask over TLS."""
+"""The real processes of deploy/Procfile: Postgres, Redis, Prefect's server, services and worker, Dask over TLS."""
 
 import base64
 import json

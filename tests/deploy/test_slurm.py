@@ -1,4 +1,4 @@
-"""Both ways to use Slurm, with stand-ins for its commands that start here what they would start on other machines."""
+"""Both ways to use Slurm, with stand-ins for its commands that start the processes on this machine."""
 
 import os
 import signal

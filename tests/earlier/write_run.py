@@ -1,8 +1,8 @@
-"""Write the workspace of format 1 anew: `python -m tests.earlier.write_run`, only before that format is released.
+"""Rewrite the workspace of format 1: `python -m tests.earlier.write_run`. Do so only before that format is released.
 
-It is what a user has on disk who ran an earlier eigenwave. A released format is never written again: a later one gets
-a folder of its own beside it, and the tests go on opening both. Report and figures are left out: they follow from the
-rest.
+The workspace is one that a user of an earlier eigenwave has on disk. A released format is never written again: a later
+format gets its own folder, and the tests continue to open both. Report and figures are left out, since they are
+computed from the other files.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""What `import eigenwave` gives: documented, and imported when it is first used."""
+"""The names in `import eigenwave`: each is documented, and imported on first use."""
 
 import importlib.metadata
 import inspect

@@ -1,4 +1,4 @@
-"""Beside a project with packages of the same names, eigenwave uses its own: in scripts, commands and workers."""
+"""Scripts, commands and workers use eigenwave's own packages, also in a folder with packages of the same names."""
 
 import sys
 

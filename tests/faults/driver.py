@@ -1,4 +1,4 @@
-"""Analyse a dataset in a process that is ended at a given change to the disk: just before, or just after it."""
+"""Analyse a dataset in a process, and kill the process just before or just after a given change to the disk."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
 """The table of docs/faults.md: how often each fault was tried, survived and lost.
 
-EIGENWAVE_FAULTS=FILE has each test of a fault add a line to a file; `python -m tests.faults.table FILE` writes the sums
-into the page.
+With EIGENWAVE_FAULTS=FILE, each test of a fault adds a line to that file. `python -m tests.faults.table FILE` writes
+the sums into the page.
 """
 
 import json

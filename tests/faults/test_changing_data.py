@@ -1,4 +1,4 @@
-"""Images that change while a run is interrupted, or while it reads them: never numbers of two datasets in one run."""
+"""Images that change while a run is interrupted or reads them: a run never mixes numbers of two datasets."""
 
 import re
 

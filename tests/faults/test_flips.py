@@ -1,4 +1,4 @@
-"""A hundred bits flipped where they lie, in every kind of file of a run: each is found, and mended bit for bit."""
+"""A hundred bits flipped on disk, in every kind of file of a run: each is found, and repaired bit for bit."""
 
 import numpy as np
 import pytest

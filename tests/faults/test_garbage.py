@@ -1,4 +1,4 @@
-"""gc again and again while runs write, are killed and continue: nothing that is needed is removed."""
+"""Repeated gc while runs write, are killed and continue: it removes nothing that a run needs."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""SIGKILL at every kind of change to the disk: never a finished-looking wrong run, and the same bytes in the end."""
+"""SIGKILL at every kind of change to the disk: no wrong run looks finished, and a continued run has the same bytes."""
 
 import dataclasses
 import shutil

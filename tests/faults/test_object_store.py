@@ -1,4 +1,4 @@
-"""An object store that answers 503, hangs up, sends half an answer, or stalls: the same files all the same."""
+"""An object store that answers 503, hangs up, sends half an answer, or stalls: the run writes the same files."""
 
 import http.client
 import threading

@@ -1,4 +1,4 @@
-"""A network that is cut while a run computes: a real cable between two network namespaces, and it is unplugged."""
+"""A network that is cut while a run computes: a virtual cable between two network namespaces is unplugged."""
 
 import os
 import subprocess

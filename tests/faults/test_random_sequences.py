@@ -1,7 +1,7 @@
-"""Runs, kills, changes of the dataset, damage, repair and gc in any order, held against what is remembered of them.
+"""Runs, kills, changes of the dataset, damage, repair and gc in any order, compared with a model of their effects.
 
-After every step: each finished run has the files it was sealed with, or `verify` names exactly those it has not. A run
-that finishes gives what a run in an empty workspace gives. What was computed once and is whole is not computed again.
+After every step, each finished run has the files it was sealed with, or `verify` names exactly the others. A finished
+run equals a run in an empty workspace. An intact result is not computed again.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Signals in every part of a run that has a server and workers of its own: what is left five seconds later."""
+"""Signals in every part of a run with its own server and workers: nothing is left behind after five seconds."""
 
 import os
 import re

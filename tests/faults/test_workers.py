@@ -1,4 +1,4 @@
-"""SIGKILL of Dask workers in every stage of a run, before and after what they do there is on disk."""
+"""SIGKILL of Dask workers in every stage of a run, before and after their results are on disk."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What a run says of the run before: its own tables, its report, and what becomes of them when that run is gone."""
+"""Drift since the run before, in a run's tables and report, also after that earlier run was removed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What goes wrong while a run goes on is seen in Prefect, and ends right."""
+"""Problems during a run are visible in Prefect, and the run ends in the right state."""
 
 import logging
 import random

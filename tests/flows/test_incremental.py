@@ -1,4 +1,4 @@
-"""Datasets that grow, shrink and change: few shards are made again, few images transformed, and numbers stay right."""
+"""Datasets that grow, shrink and change: a run remakes few shards, transforms few images, and its numbers are right."""
 
 import numpy as np
 import pytest

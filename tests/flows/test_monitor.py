@@ -1,4 +1,4 @@
-"""eigenwave monitor as a real process: what it prints is there, and gone when it is ended."""
+"""eigenwave monitor as a real process: the servers that it prints answer, and are gone after it ends."""
 
 import base64
 import os

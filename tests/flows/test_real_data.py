@@ -1,4 +1,4 @@
-"""The numbers of real datasets, for whoever has them: EIGENWAVE_DATA names a folder with cifar10/ and mnist-t10k/."""
+"""Numbers of real datasets. They run only if EIGENWAVE_DATA names a folder with cifar10/ and mnist-t10k/."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The report as a file: what it says, that it is the same each time, and what becomes of it without some tables."""
+"""The report as a file: its content, that it is the same each time, and its form if some tables are missing."""
 
 import json
 import re

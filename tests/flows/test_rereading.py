@@ -1,4 +1,4 @@
-"""What a run has read is not read again where files look as they did, and nothing is taken for what it is not."""
+"""A later run skips reading files that look unchanged, and never mistakes a changed file for an unchanged one."""
 
 import os
 import uuid

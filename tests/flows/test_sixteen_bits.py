@@ -1,4 +1,4 @@
-"""Images of 16 bits through a whole run, of one size or brought to one, beside NumPy and PyWavelets."""
+"""A whole run on 16-bit images, of one size or resized, against NumPy and PyWavelets."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""What signals do to a command, here one that only sleeps."""
+"""Signals end a command, here one that only sleeps."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""What commands print on terminals of any width and encoding, on none, and where nobody reads it."""
+"""Output of the commands on terminals of any width and encoding, without a terminal, and without a reader."""
 
 import io
 import json

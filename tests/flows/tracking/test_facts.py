@@ -1,4 +1,4 @@
-"""Pictures in the artifacts: what the report shows, and no larger than a page of text may hold."""
+"""Pictures in the artifacts: they match the report, and are small enough to embed in text."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Names from a dataset, through every command: nothing that is printed, logged or kept by Prefect steers a terminal."""
+"""Names with control characters, through every command: no output, log or record in Prefect contains them."""
 
 import json
 import logging

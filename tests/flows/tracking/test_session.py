@@ -1,4 +1,4 @@
-"""Whose server a run reports to, whatever the user's environment holds."""
+"""The choice of the server that a run reports to, in any environment of the user."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A local cluster lets nobody in who has not got its key: neither without TLS, nor with a key of his own."""
+"""A local cluster refuses clients without its key: those without TLS, and those with another key."""
 
 import os
 import stat

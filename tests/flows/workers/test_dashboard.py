@@ -1,4 +1,4 @@
-"""The dashboard of monitor opens to those who have the password, and shows nothing to others."""
+"""The dashboard of monitor opens only with its password."""
 
 import base64
 import urllib.error

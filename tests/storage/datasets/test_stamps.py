@@ -1,4 +1,4 @@
-"""A file with the same stamp has the same bytes, whatever was done to it in between."""
+"""Files with the same stamp have the same bytes, whatever happened between the two looks."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Every row of docs/inputs.md's table of bad input, each with a file that really has the fault."""
+"""Every row of the table of bad input in docs/inputs.md, each with a file that really has the fault."""
 
 import gzip
 import io

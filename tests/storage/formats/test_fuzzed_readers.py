@@ -1,4 +1,4 @@
-"""Whatever is wrong with a file's bytes, its reader gives samples or one of the project's own errors."""
+"""For any bytes of a file, its reader returns samples or raises one of the project's own errors."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Runs that were written by earlier versions, which users have on their disks, and runs of later ones."""
+"""Runs that earlier versions wrote and users still have, and runs of later versions."""
 
 import re
 import shutil

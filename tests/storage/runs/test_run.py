@@ -1,4 +1,4 @@
-"""Which run `open_run` opens, and what it says when there is none."""
+"""The run that `open_run` opens, and the error if there is none."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One writer in an object store, whoever dies, stops or wakes late."""
+"""An object store has one writer at a time, also if processes die, stop or wake late."""
 
 import os
 import signal

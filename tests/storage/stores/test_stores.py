@@ -1,4 +1,4 @@
-"""Every store keeps the same promises: a local folder, and servers of S3, Google Cloud Storage and Azure."""
+"""All stores behave the same: a local folder, and servers of S3, Google Cloud Storage and Azure."""
 
 import json
 import os

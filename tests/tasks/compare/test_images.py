@@ -1,4 +1,4 @@
-"""Which images changed, told without holding their names."""
+"""Changed images are found without holding their names in memory."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a run takes on disk is at most what its plan says; a disk with less is refused before anything is computed."""
+"""A run takes at most the disk space of its plan, and is refused before it computes if the disk has less."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Laying a run out, on what the command has found of the dataset already."""
+"""Begin a run with the findings of the command on its dataset."""
 
 import pytest
 

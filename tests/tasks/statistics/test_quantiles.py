@@ -1,4 +1,4 @@
-"""Exact quantiles without holding the numbers."""
+"""Exact quantiles without holding the numbers in memory."""
 
 import numpy as np
 import pytest

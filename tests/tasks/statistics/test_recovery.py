@@ -1,4 +1,4 @@
-"""What association says of data whose truth is known: planted effects, none, many classes, few images."""
+"""Association on data with known truth: planted effects, no effects, many classes, few images."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Known images, and the coefficients and addresses that each setting gives them: what TRANSFORM_VERSION stands for.
+"""Known images with their coefficients and addresses for each setting, which TRANSFORM_VERSION stands for.
 
 `python -m tests.tasks.transform.goldens FILE` computes them as they are now. Bits depend on which instructions BLAS and
 NumPy use, so the file in goldens/ is written, and compared, with those of AVX2: see `environment`.
