@@ -173,6 +173,15 @@ class Reading(Group):
     join_classes: Literal["never", "casefold"] = Field(
         "never", description="Join classes whose names differ only in case, blanks or Unicode spelling (casefold)."
     )
+    path_column: str | None = Field(None, description="Take the paths of images from this column of a list.")
+    label_column: str | None = Field(None, description="Take labels from this column of a list or Parquet file.")
+    split_column: str | None = Field(None, description="Take splits from this column of a list.")
+    delimiter: str | None = Field(None, description="Columns of a list are separated by this character, or by tab.")
+    unlabelled: Literal["skip", "refuse"] | None = Field(
+        None,
+        description="Skip images without a label (null, empty, -1), or refuse a dataset that has any; by default skip "
+        "them, and refuse them in the split that patterns are fitted on.",
+    )
 
 
 class Dataset(Group):

@@ -11,17 +11,21 @@ from storage.errors import InputError
 
 Naming = Callable[[int], str]
 MOST = 2.0**53  # up to here float64 has every whole number
+NONE = -1  # what Hugging Face, among others, writes where there is no label
+TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
 def class_ids(
     labels: pa.ChunkedArray, names: Sequence[str] | None, where: Naming
 ) -> tuple[tuple[str, ...], pa.ChunkedArray]:
-    """Class names, and the class id (int32) of each label.
+    """Class names, and the class id (int32) of each label, null where there is no label.
+
+    A label that is null, NaN, empty or blank is none; so is -1 if the classes have names.
 
     Parameters
     ----------
     labels
-        Whole numbers, strings or booleans (n,).
+        Whole numbers, strings, booleans or nulls (n,).
     names
         Class names, if the dataset has them: numbers count in them from 0. Otherwise classes are the different labels,
         sorted.
@@ -31,20 +35,49 @@ def class_ids(
     Raises
     ------
     InputError
-        If a label is missing, not a whole number, or not among the names.
+        If a label is not a whole number, or not among the names.
     """
     labels = _whole(labels, where)
     kind = labels.type
     if pa.types.is_boolean(kind):
         labels = pc.cast(labels, pa.string())
     if names is not None and pa.types.is_integer(kind):
+        labels = pc.if_else(pc.equal(labels, NONE), pa.scalar(None, kind), labels)
         _require(pc.and_(pc.greater_equal(labels, 0), pc.less(labels, len(names))), labels, where, _range(names))
         return tuple(names), labels.cast(pa.int32())
-    known = pa.array(names, pa.string()) if names is not None else _in_order(pc.unique(labels))
+    known = pa.array(names, pa.string()) if names is not None else _in_order(pc.unique(labels).drop_null())
     labels = labels.cast(known.type)
     if names is not None:
-        _require(pc.is_in(labels, known), labels, where, _range(names))
-    return tuple(str(name) for name in known.to_pylist()), pc.index_in(labels, known).cast(pa.int32())
+        fine = pc.or_(pc.is_null(labels), pc.is_in(labels, known))
+        _require(fine, labels, where, f"it is not one of the {_classes(names)}")
+    return tuple(str(name) for name in known.to_pylist()), pc.index_in(labels, known, skip_nulls=True).cast(pa.int32())
+
+
+def in_one_type(parts: Sequence[pa.ChunkedArray], where: Sequence[str]) -> pa.ChunkedArray:
+    """Labels from several files, whose types may differ in width, or in how strings are kept.
+
+    Parameters
+    ----------
+    parts, where
+        Labels of each file, and its name for users.
+
+    Raises
+    ------
+    InputError
+        If some are numbers and others names.
+    """
+    whole = [_whole(part, _row_of(name)) for part, name in zip(parts, where, strict=True)]
+    kinds = {part.type: name for part, name in zip(whole, where, strict=True) if part.null_count < len(part)}
+    if len(kinds) > 1:
+        both = " and ".join(f"{kind} in {name}" for kind, name in list(kinds.items())[:2])
+        raise InputError(f"The labels are of type {both}; write all of them as numbers or all as names.")
+    kind = next(iter(kinds), pa.string())
+    chunks = [chunk for part in whole for chunk in (part.chunks if part.type == kind else [pa.nulls(len(part), kind)])]
+    return pa.chunked_array(chunks, kind)
+
+
+def _row_of(name: str) -> Naming:
+    return lambda row: f"row {row + 1} of {name}"
 
 
 def _in_order(labels: pa.Array) -> pa.Array:
@@ -55,40 +88,41 @@ def _in_order(labels: pa.Array) -> pa.Array:
 
 
 def _whole(labels: pa.ChunkedArray, where: Naming) -> pa.ChunkedArray:
-    """Labels as integers, strings or booleans."""
+    """Labels as int64, strings or booleans, null where there is none."""
     kind = labels.type
     if pa.types.is_dictionary(kind):
         labels = labels.cast(kind.value_type)
         kind = labels.type
-    missing = pc.is_null(labels, nan_is_null=True)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        missing = pc.or_(missing, pc.equal(pc.utf8_trim_whitespace(labels.fill_null("")), ""))
-    count = pc.sum(missing).as_py() or 0
-    if count:
-        first = where(pc.index(missing, value=True).as_py())
-        raise InputError(f"{count} of {len(labels)} labels are missing, the first at {first}; give every image one.")
+    if pa.types.is_null(kind):
+        return labels.cast(pa.string())
+    if any(is_text(kind) for is_text in TEXTS):
+        labels = labels.cast(pa.string())
+        blank = pc.equal(pc.utf8_trim_whitespace(labels), "")
+        return pc.if_else(blank, pa.scalar(None, pa.string()), labels)
     if pa.types.is_floating(kind):
+        labels = pc.if_else(pc.is_nan(labels), pa.scalar(None, kind), labels)
         whole = pc.and_(pc.equal(labels, pc.round(labels)), pc.less(pc.abs(labels), MOST))
         _require(whole, labels, where, "labels are names or whole numbers")
         return labels.cast(pa.int64())
-    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)):
-        if not pa.types.is_large_string(kind):
-            raise InputError(f"Labels of type {kind} (as at {where(0)}) are neither names nor whole numbers.")
-        labels = labels.cast(pa.string())
-    return labels
+    if pa.types.is_boolean(kind):
+        return labels
+    if not pa.types.is_integer(kind):
+        raise InputError(f"Labels of type {kind} (as at {where(0)}) are neither names nor whole numbers.")
+    return labels if kind == pa.uint64() else labels.cast(pa.int64())
 
 
 def _require(fine: pa.ChunkedArray, labels: pa.ChunkedArray, where: Naming, rule: str) -> None:
     if not pc.all(fine, min_count=0).as_py():
         position = pc.index(fine, value=False).as_py()
-        raise InputError(
-            f"The label {labels[position].as_py()!r} of {where(position)} is not possible: {rule}; mend it."
-        )
+        raise InputError(f"The label {labels[position].as_py()!r} of {where(position)} is not possible: {rule}.")
 
 
 def _range(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")  # noqa: PLR2004
-    return f"there are {len(names)} classes, {shown}, counted from 0"
+    return f"it is not a number of one of the {_classes(names)}, counted from 0"
+
+
+def _classes(names: Sequence[str]) -> str:
+    return f"{len(names)} classes {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"  # noqa: PLR2004
 
 
 def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:

@@ -1,5 +1,6 @@
 """List a dataset as check, plan and run all see it: classes joined, the fitted split first, all else counted."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from storage.datasets.splits import fitted_split
 from storage.errors import InputError
 from storage.settings import Settings
 
+NONE = "-1"  # what Hugging Face, among others, writes where there is no label
+WHOLE = re.compile(r"-?\d+")
 NAMED = 5  # groups of classes that a warning names
 
 
@@ -53,10 +56,11 @@ def list_dataset(source: Source, address: str, settings: Settings) -> Listing:
     if not len(samples):
         skipped = " ".join(finding.text for finding in found.ignored) or "Nothing was skipped."
         raise InputError(f"{address} holds no images. {skipped}")
-    classes, samples = _one_spelling(source.classes, samples, settings, found)
+    classes, samples = _without_none(source.classes, samples, settings.reading.unlabelled, found)
+    classes, samples = _one_spelling(classes, samples, settings, found)
     split, why = fitted_split(_images_by_split(samples), address, settings.reading.split)
     found.notes += [why] if why else []
-    samples = _labelled(samples, split, address, found)
+    samples = _labelled(samples, split, address, settings.reading.unlabelled, found)
     return Listing(classes, split_first(samples, split), split, found)
 
 
@@ -104,21 +108,48 @@ def _alike(kind: str, verb: str, groups: Sequence[Sequence[str]], images: Counte
     return Finding(kind, text, count)
 
 
-def _labelled(samples: pa.Table, split: str, address: str, found: Findings) -> pa.Table:
-    """Samples with a label; those without are counted, and refused in the fitted split."""
+def _without_none(
+    classes: Sequence[str], samples: pa.Table, unlabelled: str | None, found: Findings
+) -> tuple[Sequence[str], pa.Table]:
+    """Samples in which the class -1 is no class, if the user or the other splits say so."""
+    if NONE not in classes or not all(WHOLE.fullmatch(name) for name in classes):
+        return classes, samples
+    ids, number = samples["class_id"].combine_chunks(), list(classes).index(NONE)
+    none = pc.fill_null(pc.equal(ids, number), fill_value=False)
+    splits = samples["split"].cast(pa.string()).combine_chunks()
+    with_none = set(splits.filter(none).unique().to_pylist())
+    if unlabelled is None and (
+        with_none & set(splits.filter(pc.invert(none)).unique().to_pylist()) or len(classes) == 1
+    ):
+        count = pc.sum(none).as_py()
+        text = f"{counted(count, 'image')} have the label -1, which is read as a class. If it means that they have no "
+        found.warnings.append(Finding("label -1", f"{text}label, pass --unlabelled skip.", count))
+        return classes, samples
+    ids = pc.if_else(none, pa.scalar(None, pa.int32()), ids)
+    ids = pc.if_else(pc.greater(ids, number), pc.subtract(ids, pa.scalar(1, pa.int32())), ids)
+    place = SAMPLES.get_field_index("class_id")
+    return [name for name in classes if name != NONE], samples.set_column(place, "class_id", ids)
+
+
+def _labelled(samples: pa.Table, split: str, address: str, unlabelled: str | None, found: Findings) -> pa.Table:
+    """Samples with a label; those without are counted, or refused, by default if they are in the fitted split."""
     missing = pc.is_null(samples["class_id"])
     if not pc.any(missing).as_py():
         return samples
     without = samples.filter(missing)
-    by_split = Counter(without["split"].cast(pa.string()).to_pylist())
-    if by_split[split]:
-        first = without["key"][pc.index(without["split"].cast(pa.string()), value=split).as_py()]
-        raise InputError(
-            f"{counted(by_split[split], 'image')} of the split {split} of {address} have no label, the first is "
-            f"{first}; give every image of the split that patterns are fitted on a label, or remove it."
-        )
-    for name, count in by_split.items():
+    splits = without["split"].cast(pa.string())
+    for name, count in Counter(splits.to_pylist()).items():
+        first = without["key"][pc.index(splits, value=name).as_py()].as_py()
+        if unlabelled == "refuse" or (unlabelled is None and name == split):
+            have = "has" if count == 1 else "have"
+            raise InputError(
+                f"{counted(count, 'image')} of the split {name} of {address} {have} no label, such as {first}. Give "
+                "every image a label, or pass --unlabelled skip."
+            )
         tally = Tally()
-        tally.add(without["key"][pc.index(without["split"].cast(pa.string()), value=name).as_py()].as_py(), count)
+        tally.add(first, count)
         found.ignore("unlabelled images", tally, f"image of the split {name} without a label")
-    return samples.filter(pc.invert(missing))
+    samples = samples.filter(pc.invert(missing))
+    if not len(samples):
+        raise InputError(f"No image of {address} has a label.")
+    return samples

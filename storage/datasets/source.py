@@ -184,14 +184,16 @@ def numbered(samples: pa.Table) -> pa.Table:
         return samples
     keys, lengths = samples["key"].to_pylist(), samples["length"].to_pylist()
     taken: set[str] = set()
+    seen: Counter[str] = Counter()  # so that a key that comes often is not counted from 1 each time
     for row, key in enumerate(keys):
-        number, unique = 1, key
+        number = seen[key] + 1
+        unique = key if number == 1 else f"{key}#{number}"
         while unique in taken:
             number += 1
             unique = f"{key}#{number}"
         if number > 1 and lengths[row] is None:
             lengths[row] = len(key)
-        keys[row] = unique
+        keys[row], seen[key] = unique, number
         taken.add(unique)
     columns = {"key": pa.array(keys, pa.string()), "length": pa.array(lengths, pa.int64())}
     return pa.Table.from_arrays([columns.get(name, samples[name]) for name in SAMPLES.names], schema=SAMPLES)

@@ -1,147 +1,165 @@
-"""A list of images: CSV, TSV or Parquet with a column of paths or addresses and a column of labels."""
+"""A list of images: a table with a column of paths or addresses and a column of labels."""
 
-import re
+import posixpath
 from collections.abc import Iterator, Sequence
-from functools import cached_property, partial
-from itertools import groupby
+from functools import cached_property
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from storage.credentials import EITHER, REFUSAL
+from storage.datasets.columns import PATH_WORDS, SPLIT_WORDS, given, label_column, shown, usual
 from storage.datasets.files import Files
-from storage.datasets.labels import class_ids
-from storage.datasets.remote_files import WEB, remote_files
+from storage.datasets.labels import class_ids, in_one_type
 from storage.datasets.source import ListedSource, Source, numbered, to_samples, train_first
-from storage.datasets.splits import TRAIN, split_called
-from storage.datasets.web import read_web
+from storage.datasets.splits import TRAIN, split_called, split_of
 from storage.errors import BadImageError, InputError
-from storage.formats.arrays import LABEL_WORDS
+from storage.formats.list_paths import keys_of, place_of, read_keys
+from storage.formats.list_tables import ENDINGS, read_list
+from storage.pixels.images import SUFFIXES
+from storage.setting_groups import Reading
 
-PATH_WORDS = (
-    "path",
-    "file",
-    "filename",
-    "file_name",
-    "filepath",
-    "file_path",
-    "image",
-    "image_path",
-    "img",
-    "uri",
-    "url",
-)
-MORE_LABEL_WORDS = (*sorted(LABEL_WORDS), "class", "class_name", "class_id", "category")
-SPLIT_COLUMNS = ("split", "set", "subset", "partition")
-DELIMITERS = {".csv": ",", ".tsv": "\t", ".parquet": ""}
-URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+")
+LOOKED_AT = 100  # values that show whether a column holds paths
 
 
 def knows(name: str) -> bool:
     """Whether a file belongs to the format, by its name."""
-    return name.endswith(tuple(DELIMITERS))
+    return name.lower().endswith(ENDINGS)
 
 
-def find_list(files: Files, names: Sequence[str]) -> Source | None:
+def find_list(files: Files, names: Sequence[str], reading: Reading) -> Source | None:
     """The dataset, if a file is a list of images."""
-    (name,) = names
-    suffix = next((suffix for suffix in DELIMITERS if name.endswith(suffix)), None)
-    return None if suffix is None else ListSource(files, name, suffix)
+    return ListSource(files, names, reading) if all(map(knows, names)) else None
+
+
+class Listed(NamedTuple):
+    """What one list says of its images: its name for users, and a key, a label and a split for each (n,)."""
+
+    where: str
+    keys: list[str]
+    labels: pa.ChunkedArray
+    splits: pa.Array
 
 
 class ListSource(ListedSource):
-    """Images that a list names; keys are the paths or addresses in it, with #2 behind the second of the same.
+    """Images that lists name; keys are paths relative to the dataset, or addresses, with #2 behind a repeated one.
 
     Parameters
     ----------
-    files
-        The folder of the list, which paths are relative to.
-    name, suffix
-        The list.
+    files, names
+        The lists; paths in each are relative to its folder.
+    reading
+        Names of columns that the user gave.
     """
 
     layout = None
 
-    def __init__(self, files: Files, name: str, suffix: str) -> None:
-        self._files, self._name, self._suffix = files, name, suffix
+    def __init__(self, files: Files, names: Sequence[str], reading: Reading) -> None:
+        self._files, self._names, self._reading = files, sorted(names), reading
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
-        """The different labels; and all images, train first, in the order of the list."""
-        table = self._table()
-        columns = {column.lower(): column for column in reversed(table.column_names)}
-        path = self._column(table, columns, PATH_WORDS, "path")
-        label = self._column(table, columns, MORE_LABEL_WORDS, "label")
-        if path.null_count:
-            raise InputError(f"{self._files}/{self._name}: row {pc.index(path.is_null(), value=True)} has no path.")
-        if (row := pc.index(pc.match_substring_regex(path.cast(pa.string()), EITHER), value=True).as_py()) >= 0:
-            raise InputError(f"{self._files}/{self._name}: the address in row {row} has {REFUSAL}")
-        classes, ids = class_ids(label, None, lambda row: f"row {row} of {self._files}/{self._name} ({path[row]})")
-        split = next((table[columns[name]] for name in SPLIT_COLUMNS if name in columns), None)
-        listed = to_samples(
-            [
-                {
-                    "key": path.cast(pa.string()).combine_chunks(),
-                    "class_id": ids.combine_chunks(),
-                    "split": TRAIN if split is None else _splits(split),
-                    "stamp": [self._stamp(name) for name in path.cast(pa.string()).to_pylist()],
-                }
-            ]
-        )
-        return classes, train_first(numbered(listed))
+        """The different labels; and all images, train first, in the order of the lists."""
+        lists = [self._read(name) for name in self._names]
+        places = [f"row {row + 1} of {each.where} ({key})" for each in lists for row, key in enumerate(each.keys)]
+        labels = in_one_type([each.labels for each in lists], [each.where for each in lists])
+        classes, ids = class_ids(labels, None, places.__getitem__)
+        listed = {
+            "key": [key for each in lists for key in each.keys],
+            "class_id": ids.combine_chunks(),
+            "split": pa.chunked_array([each.splits for each in lists]).combine_chunks(),
+            "stamp": [self._stamp(key) for each in lists for key in each.keys],
+        }
+        return classes, train_first(numbered(to_samples([listed])))
 
-    def _table(self) -> pa.Table:
-        where = f"{self._files}/{self._name}"
-        try:
-            with self._files.open(self._name) as file:
-                if self._suffix == ".parquet":
-                    return pq.read_table(file)
-                # Empty is the only way to say that there is none: NA may be a class.
-                convert = partial(pyarrow.csv.ConvertOptions, null_values=[""], strings_can_be_null=True)
-                strings = {name: pa.string() for name in (*PATH_WORDS, *SPLIT_COLUMNS)}
-                return pyarrow.csv.read_csv(
-                    file,
-                    parse_options=pyarrow.csv.ParseOptions(delimiter=DELIMITERS[self._suffix], newlines_in_values=True),
-                    convert_options=convert(column_types=strings),
-                )
-        except pa.ArrowException as error:
-            raise InputError(f"The list {where} cannot be read: {error}; mend it.") from None
+    def _read(self, name: str) -> "Listed":
+        where, folder = f"{self._files}/{name}", posixpath.dirname(name)
+        with self._files.open(name) as file:
+            table = read_list(file, where, self._reading.delimiter)
+        path = path_column(table, self._reading.path_column, where)
+        split = split_column(table, self._reading.split_column, where)
+        others = [each for each in table.column_names if each not in {path, split}]
+        label, why = label_column(others, self._reading.label_column, where)
+        inside = self._files.inside(folder) if folder else self._files
+        keys, noticed = keys_of(_paths(table[path], where), inside, where)
+        self.findings.notes += [*([why] if why else []), *noticed]
+        splits = split_names(table[split]) if split else pa.repeat(split_of(folder), len(keys))
+        return Listed(where, [_from(folder, key) for key in keys], table[label], splits)
 
-    def _column(self, table: pa.Table, columns: dict[str, str], words: Sequence[str], what: str) -> pa.ChunkedArray:
-        for word in words:
-            if word in columns:
-                return table[columns[word]]
-        raise InputError(
-            f"The list {self._files}/{self._name} has the columns {', '.join(table.column_names)}: call the one with "
-            f"the {what} {words[0] if what == 'path' else 'label'}."
-        )
-
-    def _stamp(self, path: str) -> bytes | None:
+    def _stamp(self, key: str) -> bytes | None:
         """Of a file on this machine; to ask for each object would take as long as to read it."""
-        return self._files.stamp(path) if _place(path) is None and self._files.local(path) else None
+        return self._files.stamp(key) if place_of(key) is None and self._files.local(key) else None
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """The bytes of each image, from this machine or from where its address says."""
         named = zip(samples["key"].to_pylist(), samples["length"].to_pylist(), strict=True)
-        for place, paths in groupby((key[:length] for key, length in named), _place):
-            if place is None:
-                yield from self._files.read_many(paths)
-            elif WEB.match(place):
-                yield from read_web(paths, self._files.access)
-            else:
-                yield from remote_files(place, self._files.access).read_many(path[len(place) + 1 :] for path in paths)
+        return read_keys(self._files, (key[:length] for key, length in named))
 
 
-def _place(path: str) -> str | None:
-    """What a URL has before its path, such as s3://bucket; None for a path."""
-    match = URL.match(path)
-    return match and match[0]
+def _from(folder: str, key: str) -> str:
+    """The key of an image that a list in a folder names."""
+    return f"{folder}/{key}" if folder and place_of(key) is None and not key.startswith("/") else key
 
 
-def _splits(column: pa.ChunkedArray) -> pa.Array:
+def path_column(table: pa.Table, wanted: str | None, where: str) -> str:
+    """The column of paths: as the user says, or that with names of image files, or else that with a usual name.
+
+    Raises
+    ------
+    InputError
+        If nothing says which it is.
+    """
+    names = table.column_names
+    if wanted is not None:
+        return given(names, wanted, where)
+    called = usual(names, PATH_WORDS)
+    for name in [*called, *(name for name in names if name not in called)]:
+        if _holds_images(table[name]):
+            return str(name)
+    for name in called:
+        if not pa.types.is_nested(table[name].type):
+            return str(name)
+    raise InputError(
+        f"No column of image paths found in {where}: it has {shown(names)}. Pass --path-column, for example "
+        f"--path-column {names[0]}."
+    )
+
+
+def split_column(table: pa.Table, wanted: str | None, where: str) -> str | None:
+    """The column of splits, if there is one."""
+    if wanted is not None:
+        return given(table.column_names, wanted, where)
+    found = usual(table.column_names, SPLIT_WORDS)
+    return found[0] if found else None
+
+
+def split_names(column: pa.ChunkedArray) -> pa.Array:
     """Names of splits, as other formats have them."""
     names = column.cast(pa.string()).combine_chunks().dictionary_encode()
     known = [split_called(name) for name in names.dictionary.to_pylist()]
     return pa.array(known, pa.string()).take(names.indices).fill_null(TRAIN)
+
+
+def _holds_images(column: pa.ChunkedArray) -> bool:
+    """Whether the first values of a column are names of image files."""
+    values = [value for value in column.slice(0, LOOKED_AT).to_pylist() if value is not None]
+    return bool(values) and all(isinstance(value, str) and value.lower().endswith(tuple(SUFFIXES)) for value in values)
+
+
+def _paths(column: pa.ChunkedArray, where: str) -> list[str]:
+    """Paths and addresses.
+
+    Raises
+    ------
+    InputError
+        If one is missing, or may hold a secret.
+    """
+    if pa.types.is_nested(column.type):
+        raise InputError(f"The paths of {where} are of type {column.type}; a column of paths holds text.")
+    paths = column.cast(pa.string())
+    if paths.null_count:
+        raise InputError(f"Row {pc.index(paths.is_null(), value=True).as_py() + 1} of {where} has no path.")
+    if (row := pc.index(pc.match_substring_regex(paths, EITHER), value=True).as_py()) >= 0:
+        raise InputError(f"{where}: the address in row {row + 1} has {REFUSAL}")
+    return paths.to_pylist()  # type: ignore[no-any-return]

@@ -14,15 +14,16 @@ from storage.datasets.known import DATASETS, known_folder
 from storage.datasets.listing import Listing, list_dataset
 from storage.datasets.source import Source
 from storage.errors import InputError
-from storage.formats import cifar, hdf5, idx, numpy, parquet, tar, zarr
+from storage.formats import cifar, hdf5, idx, image_folder, numpy, parquet, tar, zarr
 from storage.formats import list as lists
 from storage.formats.digits import DigitsSource
 from storage.formats.folder import FolderSource
-from storage.setting_groups import Access
+from storage.setting_groups import Access, Reading
 from storage.settings import Settings
 
+AS_FOUND = Reading()
 DIGITS = "digits"
-FOLDERS, OUTER_FOLDERS = "folders", "outer-folders"
+FOLDERS, OUTER_FOLDERS, IMAGE_FOLDER = "folders", "outer-folders", "imagefolder"
 
 
 class Format(NamedTuple):
@@ -37,11 +38,18 @@ class Format(NamedTuple):
         they are damaged, or lack something that a dataset must have.
     together
         Whether all files must lie in one folder, whose paths they are then given by.
+    tables
+        Whether the files hold tables, so that `find` takes how to read them too.
     """
 
     knows: Callable[[str], bool]
-    find: Callable[[Files, Sequence[str]], Source | None]
+    find: Callable[..., Source | None]
     together: bool = True
+    tables: bool = False
+
+    def open(self, files: Files, names: Sequence[str], reading: Reading) -> Source | None:
+        """The dataset of some files."""
+        return self.find(files, names, reading) if self.tables else self.find(files, names)
 
 
 # What a folder is as a whole comes before the class folders in it, and those before files that lie beside them.
@@ -51,12 +59,15 @@ WHOLE: dict[str, Format] = {
 FORMATS: dict[str, Format] = {
     "idx": Format(idx.knows, idx.find_idx),
     "cifar": Format(cifar.knows, cifar.find_cifar),
-    "parquet": Format(parquet.knows, parquet.find_parquet, together=False),
+    "parquet": Format(parquet.knows, parquet.find_parquet, together=False, tables=True),
     "tar": Format(tar.knows, tar.find_tar, together=False),
+    IMAGE_FOLDER: Format(image_folder.knows, image_folder.find_image_folder, together=False, tables=True),
     "numpy": Format(numpy.knows, numpy.find_numpy),
     "hdf5": Format(hdf5.knows, hdf5.find_hdf5),
 }
-LISTS: dict[str, Format] = {"list": Format(lists.knows, lists.find_list)}  # only if the file itself is given
+LISTS: dict[str, Format] = {
+    "list": Format(lists.knows, lists.find_list, tables=True)
+}  # only if the file itself is given
 NAMES = (FOLDERS, OUTER_FOLDERS, *WHOLE, *FORMATS, *LISTS)
 
 
@@ -76,7 +87,7 @@ def list_source(source: str, settings: Settings) -> tuple[Found, Listing]:
         If there is nothing that can be read as a dataset, or it is damaged as a whole.
     """
     address = address_of(source)
-    found = find_source(address, settings.access, settings.reading.format)
+    found = find_source(address, settings.access, settings.reading)
     listing = list_dataset(found.source, source, settings)
     if address != source and source in {DIGITS, *DATASETS}:
         text = f"Read the folder {address}. For the dataset that is known as {source}, run in another folder."
@@ -86,10 +97,10 @@ def list_source(source: str, settings: Settings) -> tuple[Found, Listing]:
 
 def open_source(address: str, access: Access = DEFAULT, format_name: str | None = None) -> Source:
     """Open the dataset at an address; see `find_source`."""
-    return find_source(address, access, format_name).source
+    return find_source(address, access, Reading(format=format_name)).source
 
 
-def find_source(address: str, access: Access = DEFAULT, format_name: str | None = None) -> Found:
+def find_source(address: str, access: Access = DEFAULT, reading: Reading = AS_FOUND) -> Found:
     """Open the dataset at `address`: a known name, or a folder or file on this machine or at a URL.
 
     Parameters
@@ -98,8 +109,8 @@ def find_source(address: str, access: Access = DEFAULT, format_name: str | None 
         As `address_of` gives it.
     access
         What the dataset may make this machine read.
-    format_name
-        One of `NAMES`: the format, if it is known or the user chose it.
+    reading
+        How to read it; once it is listed, the format, one of `NAMES`, is all that counts.
 
     Raises
     ------
@@ -109,11 +120,11 @@ def find_source(address: str, access: Access = DEFAULT, format_name: str | None 
     if address == DIGITS:
         return Found(DIGITS, DigitsSource())
     require_plain(address)
-    if format_name not in {None, *NAMES}:
-        raise InputError(f"There is no format {format_name}; pass --format with one of {', '.join(NAMES)}.")
+    if reading.format not in {None, *NAMES}:
+        raise InputError(f"There is no format {reading.format}; pass --format with one of {', '.join(NAMES)}.")
     try:
         files, name = _place(str(known_folder(address)) if address in DATASETS else address, access)
-        return _of_folder(files, format_name) if name is None else _of_file(files, name, format_name)
+        return _of_folder(files, reading) if name is None else _of_file(files, name, reading)
     except FileNotFoundError:
         raise InputError(
             f"There is no dataset {address}: give a folder, a file, a URL, or a known name such as digits; "
@@ -153,41 +164,41 @@ def _place(address: str, access: Access) -> tuple[Files, str | None]:
     return (LocalFiles(path, access), None) if path.is_dir() else (LocalFiles(path.parent, access), path.name)
 
 
-def _of_file(files: Files, name: str, format_name: str | None) -> Found:
+def _of_file(files: Files, name: str, reading: Reading) -> Found:
     """The dataset in one file."""
     formats = WHOLE | FORMATS | LISTS
-    for known in formats if format_name is None else [format_name]:
-        if known in formats and (format_name or formats[known].knows(name)):
-            source = formats[known].find(files, [name])
+    for known in formats if reading.format is None else [reading.format]:
+        if known in formats and (reading.format or formats[known].knows(name)):
+            source = formats[known].open(files, [name], reading)
             if source is not None:
                 return Found(known, source)
     raise InputError(f"{files}/{name} is in no format that is known; docs/inputs.md names them.")
 
 
-def _of_folder(files: Files, format_name: str | None) -> Found:
+def _of_folder(files: Files, reading: Reading) -> Found:
     """The dataset in a folder."""
     top = files.names()
     for known, each in WHOLE.items():
-        if format_name in {None, known}:
-            source = each.find(files, top)
+        if reading.format in {None, known}:
+            source = each.open(files, top, reading)
             if source is not None:
                 return Found(known, source)
-    folders = FolderSource(files, outermost=format_name == OUTER_FOLDERS)
-    if format_name in {FOLDERS, OUTER_FOLDERS}:
-        return Found(format_name, folders)
-    if format_name is None and len(folders.classes) > 1:
+    folders = FolderSource(files, outermost=reading.format == OUTER_FOLDERS)
+    if reading.format in {FOLDERS, OUTER_FOLDERS}:
+        return Found(reading.format, folders)
+    if reading.format is None and len(folders.classes) > 1:
         return Found(FOLDERS, folders)
-    return _of_files(files, folders, format_name)
+    return _of_files(files, folders, reading)
 
 
-def _of_files(files: Files, folders: FolderSource, format_name: str | None) -> Found:
+def _of_files(files: Files, folders: FolderSource, reading: Reading) -> Found:
     """The dataset that files other than images hold; if none does, that of the images."""
     found: list[tuple[Found, list[str]]] = []
     reasons = []
-    for known in FORMATS if format_name is None else [format_name]:
+    for known in FORMATS if reading.format is None else [reading.format]:
         mine = [name for name in folders.others if known in FORMATS and FORMATS[known].knows(name)]
         try:
-            source = _opened(files, mine, FORMATS[known]) if mine else None
+            source = _opened(files, mine, FORMATS[known], reading) if mine else None
         except InputError as error:
             reasons.append(error)
         else:
@@ -197,18 +208,18 @@ def _of_files(files: Files, folders: FolderSource, format_name: str | None) -> F
         raise InputError(f"{files} can be read in {len(found)} ways: {read}. Pass --format to choose one.")
     if found:
         ((chosen, mine),) = found
-        folders.report_beside(chosen.source.findings, mine)
+        folders.report_beside(chosen.source.findings, mine, images=chosen.format != IMAGE_FOLDER)
         return chosen
-    if folders.images and format_name is None:
+    if folders.images and reading.format is None:
         return Found(FOLDERS, folders)
     if reasons:
         raise reasons[0]
-    what = f"no files of the format {format_name}" if format_name else "no images, and no files that hold images"
+    what = f"no files of the format {reading.format}" if reading.format else "no images, and no files that hold images"
     raise InputError(f"{files} holds {what}; docs/inputs.md shows what datasets look like.")
 
 
-def _opened(files: Files, mine: Sequence[str], each: Format) -> Source | None:
+def _opened(files: Files, mine: Sequence[str], each: Format, reading: Reading) -> Source | None:
     folders = {posixpath.dirname(name) for name in mine}
     if each.together and len(folders) == 1 and (folder := folders.pop()):
-        return each.find(files.inside(folder), [posixpath.basename(name) for name in mine])
-    return each.find(files, mine)
+        return each.open(files.inside(folder), [posixpath.basename(name) for name in mine], reading)
+    return each.open(files, mine, reading)

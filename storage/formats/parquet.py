@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.datasets.columns import label_column, require_once
 from storage.datasets.files import Files
-from storage.datasets.labels import class_ids
+from storage.datasets.labels import class_ids, in_one_type
 from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, to_samples, train_first
 from storage.datasets.splits import split_of
 from storage.errors import BadImageError, InputError
-from storage.formats.arrays import IMAGE_WORDS, LABEL_WORDS
+from storage.formats.arrays import IMAGE_WORDS
+from storage.formats.list_paths import keys_of, read_keys
+from storage.setting_groups import Reading
 
 READ_BYTES = 2**20  # of images that are taken from a row group together
 MOST_ROWS = 2**10  # of them, however small: what is there several times may be stored once
@@ -31,17 +34,17 @@ Int64 = npt.NDArray[np.int64]
 
 def knows(name: str) -> bool:
     """Whether a file belongs to the format, by its name."""
-    return name.endswith(".parquet")
+    return name.lower().endswith(".parquet")
 
 
-def find_parquet(files: Files, names: Sequence[str]) -> Source | None:
+def find_parquet(files: Files, names: Sequence[str], reading: Reading) -> Source | None:
     """The dataset, if Parquet files with a column of images are among some names in a folder."""
-    found = sorted(name for name in names if name.endswith(".parquet"))
+    found = sorted(filter(knows, names))
     if not found:
         return None
     schema = _open(files, found[0]).schema_arrow
     column = _image_column(schema)
-    return ParquetSource(files, found, column, schema) if column else None
+    return ParquetSource(files, found, column, reading) if column else None
 
 
 def _open(files: Files, path: str) -> pq.ParquetFile:
@@ -64,7 +67,25 @@ def _image_column(schema: pa.Schema) -> str | None:
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
+
+
+class Labels(NamedTuple):
+    """Labels of a file (n,), and the names of the classes that their numbers count in, if it has them."""
+
+    values: pa.ChunkedArray
+    names: Sequence[str] | None
+
+
+def _numbered_in(names: Sequence[str], labels: Labels) -> pa.ChunkedArray:
+    """Labels of a file as positions in the names of all files."""
+    if labels.names is None or list(labels.names) == list(names) or not pa.types.is_integer(labels.values.type):
+        return labels.values
+    places = pa.array([names.index(name) for name in labels.names], pa.int64())
+    known = pc.and_(pc.greater_equal(labels.values, 0), pc.less(labels.values, len(places)))
+    # What is in no range stays so: below 0, or behind all names.
+    beyond = pc.if_else(pc.less(labels.values, 0), labels.values.cast(pa.int64()), pa.scalar(len(names), pa.int64()))
+    return pc.if_else(known, places.take(pc.if_else(known, labels.values, 0).combine_chunks()), beyond)
 
 
 class ParquetSource(ListedSource):
@@ -76,53 +97,62 @@ class ParquetSource(ListedSource):
         The files.
     column
         Path of the column with the images.
-    schema
-        Of the first file.
-
-    Raises
-    ------
-    InputError
-        If no column has labels.
+    reading
+        Names of columns that the user gave.
     """
 
     layout = None
 
-    def __init__(self, files: Files, paths: Sequence[str], column: str, schema: pa.Schema) -> None:
+    def __init__(self, files: Files, paths: Sequence[str], column: str, reading: Reading) -> None:
         self._files = files
         self._paths = sorted(paths)
-        self._column = column
-        features = _features(schema)
-        labels = [name for name, feature in features.items() if feature.get("_type") == "ClassLabel"]
-        labels += [name for name in schema.names if name.lower() in LABEL_WORDS]
-        if not labels:
-            raise InputError(
-                f"{files}/{self._paths[0]} has the columns {', '.join(schema.names)}, none of them called label."
-            )
-        self._label = next((name for name in LABEL_COLUMNS if name in labels), labels[0])
-        names = features.get(self._label, {}).get("names")
-        self._names = [str(name) for name in names] if isinstance(names, list) else None
+        self._column, self._reading = column, reading
         # One file is read at a time, from its beginning to its end.
         self._opened = lru_cache(maxsize=1)(lambda path: _open(files, path))
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
-        """The names in the schema's metadata, or the labels; and all images, train first, in the order of the files."""
-        labels = [_open(self._files, path).read([self._label])[0] for path in self._paths]
-        counts = [len(part) for part in labels]
+        """The names in the schemas' metadata, or the labels; and all images, train first, in the order of the files."""
+        found = [self._labels(path) for path in self._paths]
+        counts = [len(each.values) for each in found]
         ends = np.cumsum(counts)
 
         def where(row: int) -> str:
             file = int(np.searchsorted(ends, row, "right"))
             return f"{self._files}/{self._paths[file]}/{row - int(ends[file]) + counts[file]:07d}"
 
-        chunks = [chunk for part in labels for chunk in part.chunks]
-        classes, ids = class_ids(pa.chunked_array(chunks, labels[0].type), self._names, where)
+        names = list(dict.fromkeys(name for each in found for name in each.names or ()))
+        addresses = [f"{self._files}/{path}" for path in self._paths]
+        labels = in_one_type([_numbered_in(names, each) for each in found], addresses)
+        classes, ids = class_ids(labels, names or None, where)
         return classes, train_first(to_samples(self._batches(counts, ids)))
+
+    def _labels(self, path: str) -> "Labels":
+        """The labels of a file, and the names that its own metadata has for them.
+
+        Raises
+        ------
+        InputError
+            If no column has labels.
+        """
+        file, where = _open(self._files, path), f"{self._files}/{path}"
+        require_once(file.schema_arrow.names, where)
+        features = _features(file.schema_arrow)
+        others = [name for name in file.schema_arrow.names if name != self._column.split(".")[0]]
+        label = self._reading.label_column
+        if label is None:
+            known = [name for name in others if features.get(name, {}).get("_type") == "ClassLabel"]
+            label = next((name for name in LABEL_COLUMNS if name in known), *known[:1] or [None])
+        name, why = label_column(others, label, where)
+        if why and path == self._paths[0]:
+            self.findings.notes.append(why)
+        names = features.get(name, {}).get("names")
+        return Labels(file.read([name])[0], [str(each) for each in names] if isinstance(names, list) else None)
 
     def _batches(self, counts: Sequence[int], ids: pa.ChunkedArray) -> Iterator[dict[str, Any]]:
         before = 0
         for path, count in zip(self._paths, counts, strict=True):
-            stamp = self._files.stamp(path)
+            stamp = self._stamp(path)
             for start in range(0, count, LISTED_AT_ONCE):
                 rows = range(start, min(start + LISTED_AT_ONCE, count))
                 yield {
@@ -165,13 +195,48 @@ class ParquetSource(ListedSource):
         for batch in batches:
             column = batch.column(0)
             values = column.field("bytes") if pa.types.is_struct(column.type) else column
+            values = values.cast(pa.binary()) if pa.types.is_binary_view(values.type) else values
             last = first + len(values)
             wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
             images = values.to_numpy(zero_copy_only=False)[wanted].tolist()
-            yield [EMPTY if image is None else image for image in images] if values.null_count else images
+            yield self._with_named(file, group, wanted + first, images) if values.null_count else images
             if last > rows[-1]:
                 return
             first = last
+
+    def _with_named(
+        self, file: pq.ParquetFile, group: int, rows: Int64, images: list[bytes | BadImageError | None]
+    ) -> list[bytes | BadImageError]:
+        """Images of rows of a row group, those that it does not hold read from the files that it names."""
+        paths: list[str | None] = [None] * len(rows)
+        if self._has_paths(file):
+            column = file.read_row_group(group, columns=[_beside(self._column)], use_threads=False)[0]
+            paths = pc.struct_field(column, "path").take(pa.array(rows)).to_pylist()
+        named = [path for image, path in zip(images, paths, strict=True) if image is None and path is not None]
+        read = read_keys(self._files, keys_of(named, self._files, f"{self._files}")[0])
+        return [
+            image if image is not None else EMPTY if path is None else next(read)
+            for image, path in zip(images, paths, strict=True)
+        ]
+
+    def _has_paths(self, file: pq.ParquetFile) -> bool:
+        kind = file.schema_arrow.field(self._column.split(".")[0]).type
+        return bool(pa.types.is_struct(kind) and kind.get_field_index("path") >= 0)
+
+    def _stamp(self, path: str) -> bytes | None:
+        """Of a file that holds all its images; what it may name elsewhere, its own stamp says nothing of."""
+        file = _open(self._files, path)
+        return self._files.stamp(path) if not self._has_paths(file) or self._is_full(file) else None
+
+    def _is_full(self, file: pq.ParquetFile) -> bool:
+        """Whether the file's statistics say that no row lacks its image."""
+        described = (file.metadata.row_group(group) for group in range(file.num_row_groups))
+        columns = (group.column(number) for group in described for number in range(group.num_columns))
+        return all(
+            column.is_stats_set and column.statistics.has_null_count and not column.statistics.null_count
+            for column in columns
+            if column.path_in_schema == self._column
+        )
 
     def _at_once(self, file: pq.ParquetFile, group: int) -> int:
         """How many rows of a row group to decode together."""
@@ -179,6 +244,11 @@ class ParquetSource(ListedSource):
         columns = (described.column(number) for number in range(described.num_columns))
         size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema == self._column)
         return max(1, min(MOST_ROWS, int(READ_BYTES * described.num_rows / max(1, size))))
+
+
+def _beside(column: str) -> str:
+    """The column of paths beside one of images."""
+    return column.removesuffix("bytes") + "path"
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:

@@ -105,13 +105,16 @@ class TreeSource(ListedSource):
         classes = tuple(sorted(labels, key=natural))
         return classes, _placed(images, [placed.places[name] for name in walked.names], classes)
 
-    def report_beside(self, findings: Findings, read: Collection[str]) -> None:
-        """Report all files but those that are read, as what lies beside a dataset in another format."""
-        walked, images = self._walked
+    def report_beside(self, findings: Findings, read: Collection[str], *, images: bool = True) -> None:
+        """Report all files but those that are read, as what lies beside a dataset in another format.
+
+        Without `images`, the dataset names some of the images, and reports the others itself.
+        """
+        walked, beside = self._walked
         walked.report(findings, read)
-        if len(images):
+        if images and len(beside):
             tally = Tally()
-            tally.add(images["key"][0].as_py(), len(images))
+            tally.add(beside["key"][0].as_py(), len(beside))
             findings.ignore("images beside", tally, "image beside the files of the dataset")
 
 

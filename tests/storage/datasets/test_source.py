@@ -172,7 +172,7 @@ def test_nothing_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="There is no dataset"):
         open_source(str(tmp_path / "nowhere"))
     (tmp_path / "file.csv").write_text("a,b\n1,2")
-    with pytest.raises(InputError, match=r"list .* has the columns a, b: call the one with the path path"):
+    with pytest.raises(InputError, match=r"No column of image paths found in .*file.csv"):
         open_source(str(tmp_path / "file.csv")).samples()
 
 

@@ -1,0 +1,154 @@
+"""The table in a file that lists images: CSV and its kin, JSON lines, Parquet and Feather; text as it was written."""
+
+import codecs
+import csv
+import json
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet as pq
+
+from storage.datasets.columns import require_once
+from storage.errors import InputError
+from storage.pixels.images import SUFFIXES
+
+TEXT = (".csv", ".tsv", ".txt")
+JSON_LINES = (".jsonl", ".ndjson")
+ENDINGS = (*TEXT, *JSON_LINES, ".parquet", ".feather")
+DELIMITERS = (",", "\t", ";", "|")
+HEAD = 2**16  # bytes in which a first line ends
+# The marks of UTF-32 begin like those of UTF-16.
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def read_list(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:
+    """The table in a file; all columns of text files are strings, null where they are empty.
+
+    Parameters
+    ----------
+    file, where
+        The file, and its name, whose ending says what it is.
+    delimiter
+        Between the columns of a text file; by default the one that its first line has most of.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, has no rows, names a column twice, or is text in an encoding that nothing in it tells.
+    """
+    try:
+        table = _reader(where)(file, where, delimiter)
+    except pa.ArrowException as error:
+        raise InputError(f"The list {where} cannot be read: {str(error).splitlines()[0]}. Fix the file.") from None
+    require_once(table.column_names, where)
+    if not len(table):
+        raise InputError(f"The list {where} has no rows; give one that names images.")
+    return table
+
+
+def _reader(where: str) -> Callable[[BinaryIO, str, str | None], pa.Table]:
+    ending = where[where.rindex(".") :].lower()
+    if ending in TEXT:
+        return _text
+    if ending in JSON_LINES:
+        return _json_lines
+    return _parquet if ending == ".parquet" else _feather
+
+
+def _parquet(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:  # noqa: ARG001 - as the others
+    return pq.read_table(file)
+
+
+def _feather(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:  # noqa: ARG001 - as the others
+    return pyarrow.feather.read_table(file, memory_map=False)
+
+
+def _text(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:
+    head = file.read(HEAD)
+    encoding = _encoding(head)
+    try:
+        first = _first_line(head, encoding)
+        between = _delimiter(delimiter or _most(first, where), where)
+        cells = next(csv.reader([first], delimiter=between), [])
+        headless = any(cell.lower().endswith(tuple(SUFFIXES)) for cell in cells)
+        names = [f"f{number}" for number in range(len(cells))] if headless else cells
+        file.seek(0)
+        return pyarrow.csv.read_csv(
+            file,
+            read_options=pyarrow.csv.ReadOptions(encoding=encoding, autogenerate_column_names=headless),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=between, newlines_in_values=True),
+            # Empty is the only way to say that there is none: NA may be a class. And 001 is not 1.
+            convert_options=pyarrow.csv.ConvertOptions(
+                null_values=[""], strings_can_be_null=True, column_types=dict.fromkeys(names, pa.string())
+            ),
+        )
+    except (UnicodeError, pa.ArrowInvalid) as error:
+        if isinstance(error, UnicodeError) or "UTF8" in str(error):
+            raise _other_encoding(where) from None
+        raise
+
+
+def _encoding(head: bytes) -> str:
+    return next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8")
+
+
+def _first_line(head: bytes, encoding: str) -> str:
+    text = codecs.getincrementaldecoder(encoding)().decode(head)
+    if "\0" in text:
+        raise UnicodeError
+    return text.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")
+
+
+def _other_encoding(where: str) -> InputError:
+    return InputError(
+        f"The list {where} is not UTF-8. Its encoding may be Latin-1 or Windows-1252, which nothing in the file tells; "
+        "save it as UTF-8."
+    )
+
+
+def _delimiter(text: str, where: str) -> str:
+    given = "\t" if text in {"tab", "\\t"} else text
+    if len(given) != 1:
+        raise InputError(f"--delimiter {text!r} is not possible for {where}: give one character, or tab.")
+    return given
+
+
+def _most(line: str, where: str) -> str:
+    """The delimiter that a line has most of; in a .txt without any, a blank."""
+    most = max(DELIMITERS, key=line.count)
+    if line.count(most):
+        return most
+    return " " if where.lower().endswith(".txt") and " " in line else ","
+
+
+def _json_lines(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:  # noqa: ARG001 - as the others
+    rows = []
+    for number, line in enumerate(file, 1):
+        try:
+            row = json.loads(line.decode("utf-8-sig")) if line.strip() else None
+        except UnicodeError:
+            raise _other_encoding(where) from None
+        except ValueError as error:
+            raise InputError(f"Line {number} of {where} is not JSON: {error}.") from None
+        if row is not None and not isinstance(row, dict):
+            raise InputError(f'Line {number} of {where} is not a JSON object, such as {{"path": ..., "label": ...}}.')
+        rows += [row] if row is not None else []
+    # Arrow's own reader would take dates for times, and lose how they were written.
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: _json_column([row.get(name) for row in rows]) for name in names})
+
+
+def _json_column(values: list[Any]) -> pa.Array:
+    """Values of one type; of several, or nested, as JSON."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) <= 1 and not kinds & {dict, list}:
+        return pa.array(values)
+    return pa.array([value if value is None or isinstance(value, str) else json.dumps(value) for value in values])
