@@ -208,7 +208,7 @@ class Access(Group):
         ByteSize(64 * 2**20), ge=1, description="Set aside images whose encoded file is larger, without reading it."
     )
     root: Path | None = Field(
-        None, description="Let the paths of a list lead anywhere into this folder, not only below the list's own."
+        None, description="Read the paths of a list from anywhere in this folder, not only from below the list's own."
     )
     allow_host: tuple[str, ...] = Field(
         (), description="Read from these web servers if a list names them; * for all that are not in a private network."

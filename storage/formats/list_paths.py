@@ -5,9 +5,10 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from urllib.parse import unquote
 
-from storage.datasets.files import ESCAPED, Files
+from storage.datasets.files import ESCAPED, Files, LocalFiles
 from storage.datasets.findings import Finding, counted
 from storage.datasets.remote_files import WEB, remote_files
 from storage.datasets.web import read_web
@@ -28,7 +29,7 @@ def keys_of(paths: Sequence[str], files: Files, where: str) -> tuple[list[str], 
         As a list has them: with forward slashes or backslashes, relative or absolute, without the ending of the file,
         or as they were on another machine.
     files
-        Where relative paths begin.
+        Where relative paths begin; or, if none of some lies there, in the folder `--root`.
     where
         The list, to name it to users.
 
@@ -45,12 +46,22 @@ def keys_of(paths: Sequence[str], files: Files, where: str) -> tuple[list[str], 
     tried = here[:: max(1, len(here) // TRIED)][:TRIED]
     if not tried or WEB.match(base) or any(_exists(files, key) for key in tried):
         return keys, []
+    if files.access.root and files.local(""):
+        return _below_root(paths, files, os.path.abspath(files.access.root), where)  # noqa: PTH100 - links are kept
     moved = _moved(tried[0], files)
     if moved:
         kept = [key.removeprefix(moved) for key in keys]
         text = f"Paths of {where} begin with {moved}, which is not here: they are read below {files}."
         return kept, [Finding("moved paths", text, len(keys))]
     return _completed(keys, here, files, where)
+
+
+def _below_root(paths: Sequence[str], files: Files, root: str, where: str) -> tuple[list[str], list[Finding]]:
+    """Keys of paths that are relative to the folder that the user named instead of the list's."""
+    within = files.access.model_copy(update={"root": None})
+    keys, noticed = keys_of(paths, LocalFiles(Path(root), within), where)
+    start = os.path.relpath(root, f"{files}")
+    return [key if key.startswith("/") or URL.match(key) else f"{start}/{key}" for key in keys], noticed
 
 
 def place_of(key: str) -> str | None:

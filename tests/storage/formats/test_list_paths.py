@@ -1,4 +1,4 @@
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from hypothesis import given
@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from storage.datasets.files import LocalFiles
 from storage.errors import InputError
 from storage.formats.list_paths import keys_of, place_of
+from storage.setting_groups import Access
 
 FILES = ("train/a.jpg", "train/b.JPG", "test/c.jpg", "deep/er/d.png", "deep/a.jpg")
 
@@ -53,6 +54,15 @@ def test_names_without_folder_and_ending_are_completed(files):
     assert keys(["er/d"], files) == (["deep/er/d.png"], ["completed paths"])
     with pytest.raises(InputError, match=r"a in list.csv may be deep/a.jpg or train/a.jpg: write the path in full"):
         keys(["b", "a"], files)
+
+
+def test_paths_may_begin_in_the_folder_that_the_user_names(files, tmp_path):
+    access = Access(root=Path(f"{files}"))
+    beside = LocalFiles(tmp_path, access)
+    for paths in (list(FILES), [f"{files}/{name}" for name in FILES], ["/elsewhere/" + name for name in FILES]):
+        found, _ = keys(paths, beside)
+        assert [beside.size(key) for key in found] == [0] * len(FILES)
+        assert [Path(tmp_path, key).resolve() for key in found] == [Path(f"{files}/{name}").resolve() for name in FILES]
 
 
 def test_addresses_stay_and_escaped_bytes_are_no_folders(files):
