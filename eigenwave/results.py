@@ -46,6 +46,8 @@ class Check(Shown):
         The dataset, and its images that a run would use.
     classes
         Images of each class in each split.
+    groups
+        For each class and split: images, bad ones, bytes, mean brightness, modes, sizes and endings of files.
     modes, sizes
         Images by mode, such as RGB, and by width and height.
     bad
@@ -64,6 +66,7 @@ class Check(Shown):
     source: str
     images: int
     classes: Mapping[str, Mapping[str, int]]
+    groups: Sequence[Mapping[str, Any]]
     modes: Mapping[str, int]
     sizes: Sequence[Mapping[str, int]]
     bad: Sequence[Mapping[str, str]]

@@ -53,6 +53,7 @@ COVERED = {
     "tasks/decompose/solver.py": STAGES,
     "tasks/dtypes.py": "tests/tasks/planning/test_plan.py",
     "tasks/planning/check.py": "tests/flows/test_check.py",
+    "tasks/planning/look.py": "tests/flows/test_check.py",
     "tasks/planning/memory.py": STAGES,
     "tasks/planning/space.py": "tests/flows/test_spaces.py",
     "tasks/report/charts.py": REPORT,

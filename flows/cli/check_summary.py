@@ -1,6 +1,9 @@
 """The findings of `eigenwave check`, as tables for people and as JSON."""
 
+import csv
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -8,45 +11,69 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli.terminal import grid
+from storage.datasets.findings import Finding, named
+from storage.datasets.splits import in_order
+from storage.errors import InputError
 from storage.printable import printable
 from tasks.dtypes import MIB
 from tasks.planning.check import SourceCheck
+from tasks.planning.seen import Seen
 
 JSON_VERSION = 2  # raised whenever an entry of the JSON is renamed or removed
-MOST_CLASSES = 30  # shown; all are in the JSON
-MOST_COUNTED = 8
-MOST_NAMED = 20
+KIB = 1024
+MOST_COUNTED = 3
+MOST_NAMED = 20  # lines of each kind
 
 
 def check_summary(report: SourceCheck) -> RenderableType:
-    """Tables of counts, modes, sizes, bad images, duplicates, and the run that would follow."""
+    """What a curator reads first: each class and split, what is wrong, and the run that would follow."""
     title = Text(f"\n{printable(report.source)}", style="bold")
     parts: list[RenderableType] = [title, _classes(report), Text(), _facts(report)]
     if report.looked.bad:
         parts += [Text(), _bad(report)]
     if report.duplicates.groups:
         parts += [Text(), _duplicates(report)]
-    parts += [Text(f"\n{printable(finding.text)}") for finding in report.findings]
-    verdict = [problem.text for problem in report.problems] or ["A run would take this dataset as it is."]
+    parts += [Text(f"\n{printable(text)}") for text in _texts(report.findings)]
+    verdict = _texts(report.problems) or ["A run would take this dataset as it is."]
     return Group(*parts, Text(), *(Text(printable(sentence), style="bold") for sentence in verdict))
+
+
+def _texts(findings: Iterable[Finding]) -> list[str]:
+    """Sentences, at most so many of a kind."""
+    by_kind: dict[str, list[str]] = {}
+    for finding in findings:
+        by_kind.setdefault(finding.kind, []).append(finding.text)
+    shown = []
+    for kind, texts in by_kind.items():
+        shown += texts[:MOST_NAMED] + ([_more(texts, kind)] if len(texts) > MOST_NAMED else [])
+    return shown
+
+
+def _more(of_all: Sized, what: str) -> str:
+    return f"... {len(of_all) - MOST_NAMED:,} more: {what}. --json prints all, --csv FILE writes them."
 
 
 def check_json(report: SourceCheck) -> dict[str, Any]:
     """All findings as JSON values; docs/check-json.md describes them."""
-    keys, looked = report.keys, report.looked
+    every = report.looked.all
     return {
         "version": JSON_VERSION,
         "source": report.source,
         "images": report.images,
         "classes": report.classes,
-        "modes": dict(looked.modes.most_common()),
-        "sizes": [{"width": width, "height": height, "images": count} for (width, height), count in _sizes(report)],
-        "bad": [{"key": key, "reason": reason, "detail": detail} for key, reason, detail in looked.bad],
+        "groups": [_group_json(*group) for group in _groups(report)],
+        "modes": dict(every.modes.most_common()),
+        "sizes": _sizes_json(every),
+        "bad": [{"key": key, "reason": reason, "detail": detail} for key, reason, detail in report.looked.bad],
         "duplicates": {
             "images": report.duplicates.images,
             "conflicting": report.duplicates.conflicting,
             "groups": [
-                {"keys": [keys[row].as_py() for row in group], "classes": _classes_of(report, group)}
+                {
+                    "keys": [report.keys[row].as_py() for row in group],
+                    "classes": _classes_of(report, group),
+                    "splits": _splits_of(report, group),
+                }
                 for group in report.duplicates.groups
             ],
         },
@@ -56,8 +83,66 @@ def check_json(report: SourceCheck) -> dict[str, Any]:
     }
 
 
-def _sizes(report: SourceCheck) -> list[tuple[tuple[int, int], int]]:
-    return report.looked.sizes.most_common()
+def _group_json(name: str, split: str, images: int, seen: Seen) -> dict[str, Any]:
+    return {
+        "class": name,
+        "split": split,
+        "images": images,
+        "bad": images - seen.images,
+        "bytes": seen.nbytes,
+        "brightness": seen.mean_brightness,
+        "modes": dict(seen.modes.most_common()),
+        "sizes": _sizes_json(seen),
+        "endings": dict(seen.endings.most_common()),
+    }
+
+
+def _sizes_json(seen: Seen) -> list[dict[str, int]]:
+    return [{"width": width, "height": height, "images": count} for (width, height), count in seen.sizes.most_common()]
+
+
+def write_check_csv(report: SourceCheck, path: Path) -> None:
+    """Write every bad image, every image that repeats another, and every finding, a row each.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["kind", "key", "class", "split", "detail"])
+            rows.writerows(_csv_rows(report))
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _csv_rows(report: SourceCheck) -> Iterator[list[str]]:
+    names = list(report.classes)
+    places = dict.fromkeys(key for key, *_ in report.looked.bad)
+    keys = report.keys.to_pylist() if places else []
+    rows = {key: row for row, key in enumerate(keys) if key in places}
+
+    def described(kind: str, row: int, detail: str) -> list[str]:
+        of_class = names[report.class_ids[row].as_py()]
+        return [kind, report.keys[row].as_py(), of_class, report.splits[row].as_py(), detail]
+
+    for key, reason, detail in report.looked.bad:
+        yield described("bad image", rows[key], f"{reason}: {detail}")
+    for number, group in enumerate(report.duplicates.groups, 1):
+        yield from (described("repeated image", row, f"group {number}") for row in group)
+    for finding in [*report.findings, *report.problems]:
+        yield [finding.kind, "", "", "", finding.text]
+
+
+def _groups(report: SourceCheck) -> list[tuple[str, str, int, Seen]]:
+    """Class, split, images, and what those that can be used show, by class."""
+    return [
+        (name, split, counts[split], report.looked.seen.get((number, split), Seen()))
+        for number, (name, counts) in enumerate(report.classes.items())
+        for split in sorted(counts, key=in_order)
+    ]
 
 
 def _classes_of(report: SourceCheck, group: tuple[int, ...]) -> list[str]:
@@ -65,22 +150,36 @@ def _classes_of(report: SourceCheck, group: tuple[int, ...]) -> list[str]:
     return sorted({names[report.class_ids[row].as_py()] for row in group})
 
 
+def _splits_of(report: SourceCheck, group: tuple[int, ...]) -> list[str]:
+    return sorted({report.splits[row].as_py() for row in group}, key=in_order)
+
+
 def _classes(report: SourceCheck) -> Table:
-    splits = sorted({split for counts in report.classes.values() for split in counts}, key=lambda s: (s != "train", s))
-    table = grid("class", *map(printable, splits))
-    for name, counts in list(report.classes.items())[:MOST_CLASSES]:
-        table.add_row(printable(name), *(f"{counts.get(split, 0):,}" for split in splits))
-    if len(report.classes) > MOST_CLASSES:
-        table.add_row(f"... {len(report.classes) - MOST_CLASSES:,} more", *("" for _ in splits))
-    totals = (sum(counts.get(split, 0) for counts in report.classes.values()) for split in splits)
-    table.add_row(f"{len(report.classes):,} classes", *(f"{total:,}" for total in totals), style="bold")
+    table = grid("class", "split", "images", "bad", "modes", "sizes", "KiB", "brightness")
+    groups = _groups(report)
+    for name, split, images, seen in groups[:MOST_NAMED]:
+        table.add_row(printable(name), printable(split), f"{images:,}", f"{images - seen.images:,}", *_shown(seen))
+    if len(groups) > MOST_NAMED:
+        table.add_row(f"... {len(groups) - MOST_NAMED:,} more; --json prints all")
+    empty = [name for name, counts in report.classes.items() if not counts]
+    for name in empty[:MOST_NAMED]:
+        table.add_row(printable(name), "", "0")
+    every = report.looked.all
+    total = [f"{len(report.classes):,} classes", "", f"{report.images:,}", f"{report.images - every.images:,}"]
+    table.add_row(*total, *_shown(every), style="bold")
     return table
+
+
+def _shown(seen: Seen) -> list[str]:
+    sizes = [(f"{width} x {height}", count) for (width, height), count in seen.sizes.most_common()]
+    if seen.mean_bytes is None or seen.mean_brightness is None:
+        return ["-"] * 4
+    kib, brightness = f"{seen.mean_bytes / KIB:,.1f}", f"{seen.mean_brightness:.2f}"
+    return [_counted(seen.modes.most_common()), _counted(sizes), kib, brightness]
 
 
 def _facts(report: SourceCheck) -> Table:
     table = grid("", "", header=False)
-    table.add_row("modes", _counted([(mode, count) for mode, count in report.looked.modes.most_common()]))
-    table.add_row("sizes", _counted([(f"{width} x {height}", count) for (width, height), count in _sizes(report)]))
     table.add_row("not read", f"{report.findings.skipped:,} files or images")
     table.add_row("bad", f"{len(report.looked.bad):,} of {report.images:,} images")
     table.add_row(
@@ -100,24 +199,31 @@ def _facts(report: SourceCheck) -> Table:
 
 
 def _counted(counts: list[tuple[str, int]]) -> str:
+    if len(counts) == 1:
+        return counts[0][0]
     shown = ", ".join(f"{name} ({count:,})" for name, count in counts[:MOST_COUNTED])
     return shown + (f" and {len(counts) - MOST_COUNTED:,} more" if len(counts) > MOST_COUNTED else "") or "-"
 
 
 def _bad(report: SourceCheck) -> Table:
     table = grid("bad image", "reason", "found")
-    for key, reason, detail in report.looked.bad:
+    for key, reason, detail in report.looked.bad[:MOST_NAMED]:
         table.add_row(printable(key), reason, printable(detail))
+    if len(report.looked.bad) > MOST_NAMED:
+        table.add_row(_more(report.looked.bad, "bad images"))
     return table
 
 
 def _duplicates(report: SourceCheck) -> Table:
-    table = grid("the same image", "classes")
-    # Groups with more than one class come first: at least one of their labels is wrong.
-    groups = sorted(report.duplicates.groups, key=lambda group: len(_classes_of(report, group)) < 2)  # noqa: PLR2004
+    table = grid("the same image", "classes", "splits")
+    # Groups with several classes come first, since at most one label is right; then those of several splits.
+    groups = sorted(
+        report.duplicates.groups,
+        key=lambda group: (-len(_classes_of(report, group)), -len(_splits_of(report, group))),
+    )
     for group in groups[:MOST_NAMED]:
-        keys = printable(", ".join(report.keys[row].as_py() for row in group))
-        table.add_row(keys, printable(", ".join(_classes_of(report, group))))
+        cells = ", ".join(_classes_of(report, group)), ", ".join(_splits_of(report, group))
+        table.add_row(printable(named([report.keys[row].as_py() for row in group])), *map(printable, cells))
     if len(groups) > MOST_NAMED:
-        table.add_row(f"... {len(groups) - MOST_NAMED:,} more; --json names all", "")
+        table.add_row(_more(groups, "repeated images"))
     return table

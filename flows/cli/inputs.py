@@ -1,5 +1,6 @@
 """The commands check and plan: what a dataset holds, and what a run would cost, before the run."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -20,6 +21,7 @@ def check(
     /,
     *,
     json_: Annotated[bool, Parameter(name="--json", negative="", help="Print all findings as JSON.")] = False,
+    csv: Path | None = None,
     config: Config = None,
     settings: Flags = None,
 ) -> None:
@@ -29,12 +31,16 @@ def check(
     ----------
     source
         As for run.
+    csv
+        Write every bad image, every repeated image and every finding to this CSV file.
     """
-    from flows.cli.check_summary import check_json, check_summary  # noqa: PLC0415
+    from flows.cli.check_summary import check_json, check_summary, write_check_csv  # noqa: PLC0415
     from tasks.planning.check import check_source  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
     report = check_source(source, chosen)
+    if csv:
+        write_check_csv(report, csv)
     if json_:
         say_json(check_json(report))
     else:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.datasets.findings import Findings
-from storage.datasets.source import bad_images, probe
+from storage.datasets.listing import Listing
+from storage.datasets.source import Probe, bad_images, probe
 from storage.errors import InputError
 from storage.formats.open import list_source
 from storage.settings import Settings
@@ -87,26 +88,33 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     EigenwaveError
         If too many images have headers that cannot be read.
     """
-    (format_name, opened), listing = list_source(source, settings)
-    samples, fitted_split = listing.samples, listing.fitted_split
-    labels = samples.filter(pc.equal(samples["split"].cast(pa.string()), fitted_split))["class_id"]
-    if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
-        raise InputError(
-            f"{source} has images of only one class ({listing.classes[labels[0].as_py()]}, split {fitted_split}); "
-            "association needs two or more."
-        )
-    looked = probe(opened, samples)
+    found, listing = list_source(source, settings)
+    _require_classes(source, listing)
+    looked = probe(found.source, listing.samples)
+    # If too many images of the sample are bad, check the headers of all before anything is computed.
+    if looked.sizes and len(looked.bad) > settings.dataset.max_bad_fraction * (looked.sizes.total() + len(looked.bad)):
+        bad = bad_images(found.source, listing.samples, allowed(settings, len(listing.samples)))
+        require_few(((key, error.reason, error.detail) for key, error in bad), len(listing.samples), settings)
+    return plan_listed(source, settings, found.format, listing, looked)
+
+
+def plan_listed(source: str, settings: Settings, format_name: str, listing: Listing, looked: Probe) -> Outlook:
+    """Plan the analysis of a dataset that was listed and looked at.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be analysed with these settings.
+    """
+    fitted = _require_classes(source, listing)
     if not looked.sizes:
         raise InputError(f"None of the images of {source} can be read; check what its files are.")
-    # If too many images of the sample are bad, check the headers of all before anything is computed.
-    if len(looked.bad) > settings.dataset.max_bad_fraction * (looked.sizes.total() + len(looked.bad)):
-        bad = bad_images(opened, samples, allowed(settings, len(samples)))
-        require_few(((key, error.reason, error.detail) for key, error in bad), len(samples), settings)
     size = settings.coefficients.size
     width, height = (size, size) if size else _only_size(source, looked.sizes)
     shape = (height, width, looked.channels)
     largest = max(across * down for across, down in looked.sizes)
-    estimate = estimate_run(settings, len(samples), shape, len(listing.classes), fitted=len(labels), largest=largest)
+    images, classes = len(listing.samples), len(listing.classes)
+    estimate = estimate_run(settings, images, shape, classes, fitted=fitted, largest=largest)
     try:
         require_memory(estimate.plan, settings.association.permutations, estimate.memory_limit, largest)
     except ValueError as error:
@@ -114,11 +122,23 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     return Outlook(
         **vars(estimate),
         classes=listing.classes,
-        samples=samples,
-        fitted_split=fitted_split,
+        samples=listing.samples,
+        fitted_split=listing.fitted_split,
         format=format_name,
         findings=listing.findings,
     )
+
+
+def _require_classes(source: str, listing: Listing) -> int:
+    """Count the images of the fitted split, and refuse it if they are of one class."""
+    here = pc.equal(listing.samples["split"].cast(pa.string()), listing.fitted_split)
+    labels = listing.samples.filter(here)["class_id"]
+    if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
+        raise InputError(
+            f"{source} has images of only one class ({listing.classes[labels[0].as_py()]}, split "
+            f"{listing.fitted_split}); association needs two or more."
+        )
+    return len(labels)
 
 
 def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
