@@ -99,6 +99,11 @@ OTHERS |= {
     "format": "folders",
     "split": "val",
     "join_classes": "casefold",
+    "path_column": "file",
+    "label_column": "breed",
+    "split_column": "fold",
+    "delimiter": ";",
+    "unlabelled": "skip",
 }  # of a group that is written as far as chosen
 
 

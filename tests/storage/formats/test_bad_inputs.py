@@ -121,7 +121,7 @@ def test_modes_are_converted_and_counted(tmp_path):
     ):
         (tmp_path / "cat" / name).write_bytes(encode(image, kind))
     report = check_source(str(tmp_path), Settings())
-    assert report.looked.modes == {"RGB": 2, "CMYK": 1, "P": 1, "L": 1, "I;16": 1, "RGBA": 1}
+    assert report.looked.all.modes == {"RGB": 2, "CMYK": 1, "P": 1, "L": 1, "I;16": 1, "RGBA": 1}
     assert not report.looked.bad
     assert (decode(encode(clear), None, FORM) == 255).all()  # laid over white
     assert (decode(encode(picture.quantize(4)), None, FORM) == (10, 200, 30)).all()
