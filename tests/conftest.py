@@ -21,12 +21,12 @@ hypothesis.settings.load_profile("eigenwave")
 
 
 def pytest_report_header(config):
-    """Say with which seed `make soak` begins."""
+    """Show the seed of `make soak`."""
     return f"soak: seed {soak.SEED}, {soak.SECONDS:g} s a test" if config.option.markexpr == "soak" else None
 
 
 def pytest_collection_modifyitems(items):
-    """A test of `make soak` takes as long as it was given, and one round more."""
+    """Let a test of `make soak` take its given time, and one more round."""
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.timeout(soak.SECONDS + 1800))
@@ -50,7 +50,7 @@ def prefect_server(prefect_home):
 
 @pytest.fixture
 def prefect(prefect_server, monkeypatch):
-    """Flows called in this process, and commands it starts, report to the test server."""
+    """Make flows called in this process, and commands that it starts, report to the test server."""
     from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - slow to import
 
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
@@ -60,7 +60,7 @@ def prefect(prefect_server, monkeypatch):
 
 @pytest.fixture
 def eigenwave(prefect_server, tmp_path):
-    """Run the command as a user would; gives the finished process."""
+    """A function that runs the command as a user would, and returns the finished process."""
 
     def run(*words, cwd=tmp_path, **environment):
         variables = os.environ | {"PREFECT_API_URL": prefect_server, "COLUMNS": "120"} | environment
@@ -135,7 +135,7 @@ def drifting(tmp_path_factory):
 
 @pytest.fixture
 def make_job(tmp_path):
-    """Lay out a run in a fresh workspace."""
+    """A function that begins a run in a fresh workspace and returns its job."""
 
     def make(source, **settings):
         workspace = Workspace(tmp_path / "workspace")

@@ -1,12 +1,7 @@
 """The readers that parse bytes, each as a function of one file's content, and a coverage-guided fuzzer of them.
 
-<<<<<<< HEAD
 `python -m tests.storage.formats.fuzz_readers READER [libFuzzer's options]` runs atheris until a reader gives anything
 but samples, an image's bytes or one of the project's own errors. `all` gives each input to each reader.
-=======
-`python -m tests.storage.formats.fuzz_readers READER [libFuzzer's options]` runs atheris until a reader fails: it raises
-an error that is not the project's own, or returns neither samples nor an image's bytes.
->>>>>>> 87ffdda (Say docstrings and comments of eigenwave, storage/arrays, tests and deploy in plain sentences)
 """
 
 import contextlib
