@@ -1,1 +1,1 @@
-"""What a dataset is: files, samples, labels, splits, and the datasets that have a name."""
+"""Datasets: their files, samples, labels and splits, and the datasets that are known by name."""

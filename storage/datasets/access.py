@@ -1,7 +1,7 @@
-"""What a dataset may make this machine read: nothing outside its folder, no other hosts, nothing that is too large.
+"""Limits on what a dataset can make this machine read: its own folder, no other hosts, no images that are too large.
 
-Lists, archives and manifests come from elsewhere, so that their paths and addresses are not to be trusted. Links in a
-local folder are: its owner placed them.
+Lists, archives and manifests come from elsewhere, so their paths and addresses are not trusted. Links in a local folder
+are trusted, since its owner placed them.
 """
 
 import errno
@@ -19,12 +19,12 @@ KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: 
 
 
 def path_in(folder: str, path: str, access: Access) -> str:
-    """Where a file lies that is named relative to a folder, or absolutely.
+    """Absolute path of a file that is named relative to a folder, or absolutely.
 
     Raises
     ------
     PermissionError
-        If it is neither below the folder nor below `access.root`.
+        If the file is neither below the folder nor below `access.root`.
     """
     if not path.startswith("/") and ".." not in path:
         return f"{folder}/{path}" if path else folder
@@ -41,7 +41,7 @@ def require_size(size: int, access: Access) -> None:
     Raises
     ------
     OSError
-        If it has more bytes than are allowed.
+        If the image has more bytes than allowed.
     """
     if size > access.max_image_bytes:
         raise OSError(errno.EFBIG, f"{size:,} bytes, more than --max-image-bytes {int(access.max_image_bytes):,}")
@@ -89,12 +89,12 @@ def open_regular(path: str) -> int:
 
 
 def require_regular(status: os.stat_result, path: str) -> None:
-    """Refuse what is no regular file.
+    """Refuse anything except a regular file.
 
     Raises
     ------
     OSError
-        Naming what it is.
+        If the path is something else, which the message names.
     """
     if not stat.S_ISREG(status.st_mode):
         kind = KINDS.get(stat.S_IFMT(status.st_mode), "a device")
@@ -102,9 +102,9 @@ def require_regular(status: os.stat_result, path: str) -> None:
 
 
 def _private(host: str) -> bool:
-    """Whether a host is this machine or one of a network of its own, as far as its name can be looked up."""
+    """Whether a host is this machine or in a private network; False if its name cannot be looked up."""
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
     except OSError:
-        return False  # reading says what is wrong
+        return False  # reading from it reports the error
     return any(not ipaddress.ip_address(str(address).split("%")[0]).is_global for address in found)

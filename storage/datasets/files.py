@@ -1,4 +1,4 @@
-"""The files a dataset lies in, on this machine: what listing and reading a dataset needs of them."""
+"""The files of a dataset: the interface to list and read them, and files on this machine."""
 
 import errno
 import io
@@ -16,7 +16,7 @@ from storage.errors import BadImageError, EigenwaveError, InputError
 from storage.setting_groups import Access
 from storage.stores.retrying import AWAY, is_transient, tried_again
 
-HIDDEN = "."  # how names begin that no dataset means, such as .git, .DS_Store and ._1.png
+HIDDEN = "."  # first character of names that are not part of a dataset, such as .git, .DS_Store and ._1.png
 HIDDEN_FOLDERS = frozenset({"__MACOSX", "__pycache__", "@eaDir"})  # made by macOS, Python and Synology
 ESCAPED = re.compile(r"\\\\|\\x([0-9a-f]{2})")
 
@@ -24,14 +24,14 @@ ESCAPED = re.compile(r"\\\\|\\x([0-9a-f]{2})")
 class Files(Protocol):
     """Files by path, with forward slashes, relative to the dataset's address.
 
-    Reading raises OSError if there is no such file, or it cannot be read.
+    Reading raises OSError if a file does not exist or cannot be read.
 
     Attributes
     ----------
     read_together
-        Bytes in one piece of a file that are best read in one go.
+        Best size in bytes for one read.
     access
-        What may be read.
+        Limits on reading.
     """
 
     read_together: int
@@ -42,31 +42,31 @@ class Files(Protocol):
         ...
 
     def folders(self, folder: str = "") -> list[str]:
-        """Names of the folders directly in a folder, sorted, hidden ones apart."""
+        """Names of the folders directly in a folder, sorted, without hidden ones."""
         ...
 
     def names(self, folder: str = "") -> list[str]:
-        """Names of the files directly in a folder, sorted, hidden ones apart."""
+        """Names of the files directly in a folder, sorted, without hidden ones."""
         ...
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
-        """Paths of all files below a folder, however deep and hidden, in no order, each with its stamp."""
+        """Paths of all files below a folder at any depth, hidden ones too, in any order, each with its stamp."""
         ...
 
     def stamp(self, path: str) -> bytes | None:
-        """What tells that a file is as it was (see `storage.datasets.stamps`), None if nothing can."""
+        """Stamp that shows whether a file is unchanged (see `storage.datasets.stamps`); None if there is none."""
         ...
 
     def size(self, path: str) -> int:
-        """Bytes of a file."""
+        """Size of a file in bytes."""
         ...
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
-        """A file's content, or a part of it; less at its end."""
+        """Content of a file, or a part of it; fewer bytes at the end of the file."""
         ...
 
     def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
-        """The content of each of many files, or why it cannot be read."""
+        """Content of each of many files, or the reason why it cannot be read."""
         ...
 
     def open(self, path: str) -> BinaryIO:
@@ -74,22 +74,22 @@ class Files(Protocol):
         ...
 
     def local(self, path: str) -> Path | None:
-        """The file's path on this machine, if it lies there."""
+        """Path of the file on this machine; None if it is elsewhere."""
         ...
 
     def inside(self, folder: str) -> "Files":
-        """The files in a folder, by their paths in it."""
+        """The files in a folder, by paths relative to it."""
         ...
 
     def zarr(self) -> Any:  # noqa: ANN401 - anything that zarr opens
-        """What zarr takes as its store."""
+        """The files as a store for zarr."""
         ...
 
 
 class LocalFiles:
     r"""Files in a folder; see `Files`. Names that are not UTF-8 have their odd bytes escaped, as in `a\xff.png`."""
 
-    read_together = 2**19  # fits into a core's cache, where the next step finds it
+    read_together = 2**19  # fits into a core's cache, from which the decoder then reads
 
     def __init__(self, folder: Path, access: Access = DEFAULT) -> None:
         self._folder = str(folder)
@@ -120,7 +120,7 @@ class LocalFiles:
 
     def stamp(self, path: str) -> bytes | None:
         """See `Files`."""
-        with suppress(PermissionError):  # what may not be read has none
+        with suppress(PermissionError):  # a file that may not be read has no stamp
             return _stamp(self._path(path), settled_before())
         return None
 
@@ -145,10 +145,10 @@ class LocalFiles:
             left = max(0, os.fstat(descriptor).st_size - offset)
             if length is None:
                 require_size(left, self.access)
-            # Never more than there is: memory is set aside for what is asked for.
+            # Never ask for more than the file has, since memory is allocated for the whole length.
             length = left if length is None else min(length, left)
             content = os.pread(descriptor, length, offset)
-            # The kernel may give less than was asked for, and never more than 2 GiB at once.
+            # The kernel may return fewer bytes than requested, and never returns more than 2 GiB at once.
             while len(content) < length and (
                 more := os.pread(descriptor, length - len(content), offset + len(content))
             ):
@@ -171,7 +171,7 @@ class LocalFiles:
 
     def local(self, path: str) -> Path | None:
         """See `Files`."""
-        with suppress(PermissionError):  # reading says that it may not be read
+        with suppress(PermissionError):  # reading reports that the file may not be read
             return Path(self._path(path))
         return None
 
@@ -190,12 +190,12 @@ class LocalFiles:
 
 
 def unreadable(error: OSError) -> BadImageError:
-    """What becomes of an image whose file cannot be read.
+    """Convert the error of an image's file to a BadImageError.
 
     Raises
     ------
     EigenwaveError
-        If that is not the image's fault: the disk is away.
+        If the image is not the cause, because the disk is out of reach.
     """
     if error.errno in AWAY:
         raise EigenwaveError(

@@ -25,7 +25,7 @@ CACHE_VARIABLE = "EIGENWAVE_CACHE"
 ATTEMPTS = 8
 TIMEOUT_SECONDS = 30
 CHUNK = 2**18
-TOLD_EVERY_SECONDS = 10
+REPORTED_EVERY_SECONDS = 10
 MIB = 2**20
 CLASSES_FILE = "classes.txt"
 LOGGER = logging.getLogger("eigenwave")
@@ -33,16 +33,16 @@ LOGGER = logging.getLogger("eigenwave")
 
 @dataclass(frozen=True)
 class KnownDataset:
-    """What to download.
+    """The files of a dataset to download.
 
     Attributes
     ----------
     addresses
-        Where the files are; one after the other is tried.
+        Addresses of the files' folders, tried one after the other.
     files
         Digest of each file, as `algorithm:hexadecimal`.
     members
-        Files to take out of the archive that the one file is; empty if the files are the dataset.
+        Files to extract if the only file is an archive; empty if the files are the dataset.
     classes
         Class names, if no file has them.
     """
@@ -53,8 +53,8 @@ class KnownDataset:
     classes: tuple[str, ...] = ()
 
 
-# Digests are those that libraries which load the same files pin too. CIFAR's own server gives 0.1 MiB a second, so that
-# other copies of its archives are tried first.
+# Other libraries that load these files pin the same digests. CIFAR's own server sends 0.1 MiB a second, so other copies
+# of its archives are tried first.
 DATASETS: dict[str, KnownDataset] = {
     "mnist": KnownDataset(
         ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
@@ -103,7 +103,7 @@ DATASETS: dict[str, KnownDataset] = {
 
 
 def known_folder(name: str) -> Path:
-    """The folder with the files of a known dataset, downloaded first if they are not there.
+    """Folder with the files of a known dataset; they are downloaded first if they are missing.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def known_folder(name: str) -> Path:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Be the only process of this machine that fills a folder; wait while another does."""
+    """Lock a folder so that only one process of this machine fills it; wait while another does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open_lock(folder / ".lock")
@@ -147,14 +147,14 @@ def _fill(name: str, dataset: KnownDataset, folder: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Where known datasets are kept: what EIGENWAVE_CACHE says, or the user's cache."""
+    """Folder of known datasets: the value of EIGENWAVE_CACHE, or a folder in the user's cache."""
     import pooch  # noqa: PLC0415 - slow to import
 
     return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("eigenwave"))
 
 
 def _retrieve(name: str, dataset: KnownDataset, file: str, digest: str, folder: Path) -> Path:
-    """One file, checked against its digest."""
+    """Download one file and check it against its digest."""
     import pooch  # noqa: PLC0415
 
     pooch.get_logger().setLevel("WARNING")
@@ -171,12 +171,12 @@ def _retrieve(name: str, dataset: KnownDataset, file: str, digest: str, folder: 
 
 
 def download(url: str, output_file: str, pooch: Any) -> None:  # noqa: ANN401, ARG001 - as pooch calls it
-    """Download a file; what came before a connection broke is kept, even over processes, and not asked for again.
+    """Download a file. After a broken connection, also in a later process, the download continues where it stopped.
 
     Raises
     ------
     OSError
-        If the server cannot be reached, refuses, or breaks off again and again.
+        If the server cannot be reached, refuses, or breaks the connection in every attempt.
     """
     partial = Path(output_file).parent / f"{url.rsplit('/', 1)[-1]}.partial"
     for attempt in range(ATTEMPTS):
@@ -190,23 +190,23 @@ def download(url: str, output_file: str, pooch: Any) -> None:  # noqa: ANN401, A
             elif attempt == ATTEMPTS - 1 or not _busy(error.code):
                 raise OSError(f"{url}: {error}") from None
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)  # urllib wraps what went wrong
+            reason = getattr(error, "reason", error)  # urllib wraps the original error
             if attempt == ATTEMPTS - 1 or isinstance(reason, socket.gaierror):
                 raise OSError(f"{url}: {getattr(reason, 'strerror', None) or reason}") from None
         time.sleep(min(0.1 * 2**attempt, 5))
     else:
         raise OSError(f"{url} broke off {ATTEMPTS} times")
-    # Pooch looks at its digest next: what was put together wrongly is thrown away there.
+    # Pooch checks the digest next, and discards a file that was assembled wrongly.
     partial.replace(output_file)
 
 
 def _busy(code: int) -> bool:
-    """Whether asking again may help."""
+    """Whether another request may succeed."""
     return code == HTTPStatus.TOO_MANY_REQUESTS or code >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _continue(url: str, partial: Path) -> bool:
-    """Ask for what is missing; whether all of it came."""
+    """Request the missing bytes; return whether the file is complete."""
     have = partial.stat().st_size if partial.exists() else 0
     headers = {"User-Agent": "eigenwave"} | ({"Range": f"bytes={have}-"} if have else {})
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - one of the addresses above
@@ -217,11 +217,11 @@ def _continue(url: str, partial: Path) -> bool:
         expected = None if length is None else int(length) + have
         _tell(url, have, expected)
         with partial.open("ab" if resumed else "wb") as file:
-            told = time.monotonic()
+            reported = time.monotonic()
             while chunk := answer.read(CHUNK):
                 have += file.write(chunk)
-                if time.monotonic() - told > TOLD_EVERY_SECONDS:
-                    told = time.monotonic()
+                if time.monotonic() - reported > REPORTED_EVERY_SECONDS:
+                    reported = time.monotonic()
                     _tell(url, have, expected)
     return expected is None or have == expected
 
@@ -232,7 +232,7 @@ def _tell(url: str, have: int, expected: int | None) -> None:
 
 
 def take_out(archive: Path, members: tuple[str, ...], folder: Path) -> None:
-    """Write the members with these names, whatever folder they are in, and nothing else."""
+    """Extract only the members with these names, whatever folder they are in."""
     found = set()
     try:
         with tarfile.open(archive) as opened:

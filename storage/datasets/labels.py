@@ -1,4 +1,4 @@
-"""From labels as people store them, numbers or names, to class ids."""
+"""Convert labels as people store them, numbers or names, to class ids."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from storage.datasets.names import natural
 from storage.errors import InputError
 
 Naming = Callable[[int], str]
-MOST = 2.0**53  # up to here float64 has every whole number
+MOST = 2.0**53  # float64 represents every whole number up to this one
 NONE = -1  # what Hugging Face, among others, writes where there is no label
 TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
@@ -27,10 +27,10 @@ def class_ids(
     labels
         Whole numbers, strings, booleans or nulls (n,).
     names
-        Class names, if the dataset has them: numbers count in them from 0. Otherwise classes are the different labels,
-        sorted.
+        Class names, if the dataset has them; labels that are numbers are positions in them, from 0. Otherwise the
+        classes are the different labels, sorted.
     where
-        How to name the sample with this position to a user.
+        Gives a name for messages to the sample at a position.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _row_of(name: str) -> Naming:
 
 
 def _in_order(labels: pa.Array) -> pa.Array:
-    """Different labels sorted, numbers in names as numbers."""
+    """Different labels, sorted; numbers within names sort as numbers."""
     if pa.types.is_string(labels.type):
         return pa.array(sorted(labels.to_pylist(), key=natural), pa.string())
     return labels.sort()
@@ -131,7 +131,7 @@ def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:
     Raises
     ------
     InputError
-        If there is not one for each image, or they are of no type that labels have.
+        If their number is not that of the images, or their type is neither numbers nor strings.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:  # noqa: PLR2004
         labels = labels[:, 0]
@@ -147,12 +147,12 @@ def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:
         return _names(labels, where)
     if labels.dtype.kind not in "biuf":
         raise InputError(f"The labels of {where} are of type {labels.dtype}; give numbers or names.")
-    # Arrow does not know the other byte order, and computes with few widths of floating point.
+    # Arrow supports only the machine's byte order, and computes with few floating-point types.
     return pa.array(labels.astype(np.float64 if labels.dtype.kind == "f" else labels.dtype.type))
 
 
 def _names(labels: np.ndarray, where: str) -> pa.Array:
     try:
         return pa.array((np.char.decode(labels, "utf-8") if labels.dtype.kind == "S" else labels).tolist(), pa.string())
-    except (ValueError, SystemError):  # what is no character raises either
+    except (ValueError, SystemError):  # invalid characters raise either of these
         raise InputError(f"The labels of {where} are not UTF-8; save them again.") from None

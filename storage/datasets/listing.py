@@ -1,4 +1,4 @@
-"""List a dataset as check, plan and run all see it: classes joined, the fitted split first, all else counted."""
+"""List a dataset the same way for check, plan and run: classes joined, fitted split first, skipped files counted."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ NAMED = 5  # groups of classes that a warning names
 
 @dataclass(frozen=True)
 class Listing:
-    """A dataset's samples, and what to know about them.
+    """A dataset's samples and findings.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ def list_dataset(source: Source, address: str, settings: Settings) -> Listing:
 
 
 def _images_by_split(samples: pa.Table) -> dict[str, int]:
-    """Labelled images of each split; those of a split without any as if they were."""
+    """Number of labelled images in each split, or of all images if none has a label."""
     splits = samples["split"].cast(pa.string())
     labelled = splits.filter(pc.is_valid(samples["class_id"]))
     counts = (labelled if len(labelled) else splits).value_counts()

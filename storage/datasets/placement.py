@@ -1,7 +1,7 @@
-"""Which split and class each folder of images means: decided from the names of folders alone, whatever they lie in.
+"""Split and class of each folder of images, decided from the names of the folders alone.
 
-A folder is a path with forward slashes; its images are counted, not listed. Files on a disk, objects in a bucket and
-members of an archive are placed alike.
+A folder is a path with forward slashes, and its images are only counted. So the same rules apply to files on a disk,
+objects in a bucket and members of an archive.
 """
 
 from collections import Counter
@@ -14,24 +14,24 @@ from storage.datasets.findings import named
 from storage.datasets.splits import TRAIN, in_order, split_named, words_of
 from storage.errors import InputError
 
-# Folders between a class and its images, and folders whose images describe other images.
+# Names of folders between a class and its images, and of folders whose images describe other images.
 HOLDERS = frozenset({"image", "images", "imgs", "img", "jpg", "jpeg", "jpegs", "png", "pngs", "pictures", "photos"})
 DESCRIBING = frozenset({"mask", "masks", "segmentation", "segmentations", "annotations", "annotation", "trimaps"})
 ASIDE = frozenset({"old", "backup", "backups", "bak", "archive", "trash", "deleted", "tmp", "temp", "copy"})
-NO_CLASS = frozenset({"test", "testing", "val", "validation"})  # no class is called so, though one may be called train
+NO_CLASS = frozenset({"test", "testing", "val", "validation"})  # never the names of classes, unlike train
 
 Why = Literal["", "loose images", "images beside the splits", "masks", "copies"]
 
 
 class Place(NamedTuple):
-    """What a folder's own images are.
+    """Split and class of the images directly in a folder.
 
     Attributes
     ----------
     split, label
-        Their split and class; no class means that they have no label.
+        Their split and class; None if they have no label.
     why
-        Why they are not read; empty if they are.
+        Reason why they are not read; empty if they are read.
     """
 
     split: str
@@ -69,14 +69,14 @@ class Folder:
 
 
 class Placement(NamedTuple):
-    """Where all images belong.
+    """Split and class of all images.
 
     Attributes
     ----------
     places
-        Of the images in each folder.
+        Place of the images in each folder.
     bases
-        Folders whose folders are classes.
+        Folders whose subfolders are classes.
     """
 
     places: dict[str, Place]
@@ -84,14 +84,14 @@ class Placement(NamedTuple):
 
 
 def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = False) -> Placement:
-    """Split and class of the images in each folder.
+    """Decide split and class of the images in each folder.
 
     Parameters
     ----------
     images
-        Images that lie directly in each folder; the folder of all is the empty path.
+        Number of images directly in each folder; the outermost folder is the empty path.
     where
-        To name the dataset to users.
+        Name of the dataset for messages.
     outermost
         Whether the user said that the outermost folders are the classes.
 
@@ -125,7 +125,7 @@ def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = Fa
 
 
 def _grown(images: Mapping[str, int]) -> Folder:
-    """The folders as a tree; only those in which images lie."""
+    """Make a tree of the folders that contain images."""
     root = Folder("", "")
     for path in sorted(images):
         folder = root
@@ -161,7 +161,7 @@ def _topmost(folder: Folder, where: str) -> Iterator[Folder]:
 
 
 def _inner(folder: Folder, known: Collection[str] = ()) -> Folder:
-    """The folder itself, or the one folder in it if that is nothing but a wrapper around others, and no known class."""
+    """The folder itself, or its only subfolder if that merely wraps other folders and is not a known class."""
     while not folder.images:
         inside = [inner for name, inner in folder.inside.items() if not _describes(name, folder)]
         if len(inside) != 1 or not inside[0].inside or _holders(inside[0].inside) or inside[0].name in known:
@@ -173,13 +173,13 @@ def _inner(folder: Folder, known: Collection[str] = ()) -> Folder:
 
 
 def _holders(names: Mapping[str, Folder]) -> bool:
-    """Whether folders hold a class's images and what describes them, and are no classes themselves."""
+    """Whether folders are not classes but hold a class's images and the masks of those."""
     lower = {name.lower() for name in names}
     return bool(lower & HOLDERS) and lower <= HOLDERS | DESCRIBING
 
 
 def _splits(folder: Folder, where: str) -> dict[str, Folder]:
-    """The folders in a folder that are splits, by name; none if a class may be called like one."""
+    """The subfolders that are splits, by name; empty if they may be classes with such names."""
     like = {name: inner for name, inner in folder.inside.items() if split_named(name)}
     others = [inner for name, inner in folder.inside.items() if name not in like]
     deep = [inner for inner in like.values() if inner.inside and not _holders(inner.inside)]
@@ -213,7 +213,7 @@ def _by_split(splits: Mapping[str, Folder]) -> dict[str, list[Folder]]:
 
 
 def _place_group(folder: Folder, split: str, made: Placement) -> None:
-    """The images of a split: folders are classes, or there are none and the images have no labels."""
+    """Place the images of a split: its folders are classes; without folders its images have no labels."""
     if not folder.inside or (_holders(folder.inside) and not any(inner.inside for inner in folder.folders)):
         for inner in folder.walk():
             described = inner is not folder and _describes(inner.name, folder)
@@ -236,7 +236,7 @@ def _place_classes(base: Folder, split: str, made: Placement) -> None:
 
 
 def _put(folder: Folder, split: str, label: str, placed: dict[str, Place]) -> None:
-    """A folder of a class, with all folders in it but those of masks beside images."""
+    """Place a class folder and all folders in it, except masks beside images."""
     placed[folder.path] = Place(split, label)
     for name, inner in folder.inside.items():
         place = Place(split, None, "masks") if _describes(name, folder) else Place(split, label)
@@ -253,7 +253,7 @@ def _aside(folder: Folder) -> bool:
 
 
 def _unlabel_unknown(placed: dict[str, Place]) -> None:
-    """A split whose one folder is no class of the training split has no labels, as in test/unknown/1.png."""
+    """Remove the labels of a split whose only folder is not a class of the training split, as in test/unknown/1.png."""
     classes: dict[str, set[str]] = {}
     for place in placed.values():
         if place.label is not None:
@@ -267,7 +267,7 @@ def _unlabel_unknown(placed: dict[str, Place]) -> None:
 
 
 def _inner_splits(base: Folder) -> dict[str, str]:
-    """Splits by the names of folders if each class holds them, as in cat/train/1.png; else nothing."""
+    """Splits by folder name if each class holds splits, as in cat/train/1.png; otherwise empty."""
     names = {name for folder in base.inside.values() for name in folder.inside}
     named = {name: split for name in names if (split := split_named(name))}
     everywhere = all(folder.inside and not folder.images for folder in base.inside.values())
@@ -276,17 +276,17 @@ def _inner_splits(base: Folder) -> dict[str, str]:
 
 
 def _refuse_two_readings(base: Folder, where: str) -> None:
-    """Folders that hold folders of the same names may be splits, or classes.
+    """Refuse folders that hold subfolders of the same names, since either may be the classes.
 
     Raises
     ------
     InputError
-        Naming both.
+        If so; the message names both readings.
     """
     holding = [folder for folder in base.folders if folder.inside and not _holders(folder.inside)]
     counts = Counter(leaf for folder in holding for leaf in folder.leaves)
     shared = sorted(leaf for leaf, count in counts.items() if count > 1)
-    if len(shared) < 2:  # noqa: PLR2004 - one may be a part of each class
+    if len(shared) < 2:  # noqa: PLR2004 - a single shared name may be a part of each class
         return
     outer = [folder.path for folder in holding if folder.leaves & set(shared)]
     raise InputError(

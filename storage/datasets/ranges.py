@@ -1,4 +1,4 @@
-"""Samples that are ranges of bytes in larger files: neighbours are read together."""
+"""Read samples that are ranges of bytes in larger files; neighbours are read together."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -11,8 +11,8 @@ from storage.datasets.access import require_size
 from storage.datasets.files import Files, unreadable
 from storage.errors import BadImageError
 
-GAP_BYTES = 2**16  # between samples, read and thrown away
-NOWHERE = -(2**62)  # offset of a sample that has none: far from every other
+GAP_BYTES = 2**16  # largest gap between samples that is read and discarded
+NOWHERE = -(2**62)  # stands for a missing offset, far from all others
 
 Int64 = npt.NDArray[np.int64]
 
@@ -20,18 +20,18 @@ Int64 = npt.NDArray[np.int64]
 def read_ranges(
     files: Files, samples: pa.Table, file_of: Callable[[pa.ChunkedArray], pa.ChunkedArray], missing: str
 ) -> Iterator[bytes | BadImageError]:
-    """The bytes of each sample, which lie at `offset`, `length` of them.
+    """Read the `length` bytes at `offset` of each sample.
 
     Parameters
     ----------
     files
-        Where the files are.
+        The files of the dataset.
     samples
         Schema `storage.datasets.source.SAMPLES`.
     file_of
-        The files of samples, by their keys.
+        Gives the files of samples from their keys.
     missing
-        What is wrong with samples that have no offset.
+        Message for samples without an offset.
     """
     named = file_of(samples["key"]).combine_chunks().dictionary_encode()
     names, numbers = named.dictionary.to_pylist(), named.indices.to_numpy()
@@ -42,7 +42,7 @@ def read_ranges(
             yield from [BadImageError("unreadable", missing)] * (stop - start)
         else:
             try:
-                # Only one that is read alone can be so large.
+                # Only a sample that is read alone can exceed the limit.
                 require_size(int(ends[start] - offsets[start]), files.access)
             except OSError as error:
                 yield from [unreadable(error)] * (stop - start)
@@ -51,7 +51,7 @@ def read_ranges(
 
 
 def _runs(numbers: npt.NDArray[np.int32], offsets: Int64, ends: Int64, most: int) -> Iterator[tuple[int, int]]:
-    """Samples that are read together: neighbours in a file, of `most` bytes unless a single one has more."""
+    """Groups of neighbours in a file to read together: up to `most` bytes, or one larger sample."""
     gaps = offsets[1:] - ends[:-1]
     apart = (numbers[1:] != numbers[:-1]) | (gaps < 0) | (gaps > GAP_BYTES)
     for start, stop in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(offsets)]):

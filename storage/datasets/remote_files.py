@@ -1,4 +1,4 @@
-"""The files a dataset lies in, in an object store or on a web server."""
+"""Files of a dataset in an object store or on a web server."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,14 +15,14 @@ from storage.errors import BadImageError, InputError
 from storage.setting_groups import Access
 from storage.stores.objects import ObjectStore
 
-AT_ONCE = 32  # requests on their way at the same time
+AT_ONCE = 32  # concurrent requests
 WEB = re.compile(r"https?://")
 
 
 class RemoteFiles:
     """Files below a URL; see `storage.datasets.files.Files`."""
 
-    read_together = 4 * 2**20  # much against the time until an answer begins
+    read_together = 4 * 2**20  # takes long compared with the time until an answer begins
 
     def __init__(self, address: str, access: Access = DEFAULT) -> None:
         self._store = ObjectStore(address)
@@ -32,7 +32,7 @@ class RemoteFiles:
         return self._store.address
 
     def folders(self, folder: str = "") -> list[str]:
-        """See `Files`; web servers do not tell."""
+        """See `Files`; empty for web servers, which do not list folders."""
         if WEB.match(str(self)):
             return []
         return [name for name in self._store.folders(folder.strip("/")) if visible(name)]
@@ -48,7 +48,7 @@ class RemoteFiles:
             yield entry.key, object_stamp(entry, settled)
 
     def stamp(self, path: str) -> bytes | None:
-        """See `Files`; what web servers say is not relied on."""
+        """See `Files`; None for web servers, whose dates and tags are not reliable."""
         settled = settled_before()
         return None if WEB.match(str(self)) else object_stamp(self._store.entry(path), settled)
 
@@ -66,7 +66,7 @@ class RemoteFiles:
         return self._store.read_range(path, offset, offset + length) if length else b""
 
     def read_many(self, paths: Iterable[str]) -> Iterator[bytes | BadImageError]:
-        """See `Files`: many requests at the same time."""
+        """See `Files`; sends concurrent requests."""
         waiting = iter(paths)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             while some := list(islice(waiting, AT_ONCE)):
@@ -97,7 +97,7 @@ class RemoteFiles:
 
 @lru_cache
 def remote_files(address: str, access: Access = DEFAULT) -> RemoteFiles:
-    """Files below a URL; one client each, so that connections are used again.
+    """Files below a URL, with one client per URL, so that connections are reused.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a dataset is to the pipeline: samples in a stable order, and their stored bytes."""
+"""A dataset as the pipeline sees it: samples in a stable order, and their stored bytes."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,13 +17,13 @@ from storage.pixels.layout import PixelLayout
 from storage.pixels.payloads import is_gray, look
 from storage.tables.schemas import SPLIT, STAMP
 
-PROBED = 5000  # images whose headers decide colour and size: all of a dataset that has no more
+PROBED = 5000  # images whose headers decide colour and size; smaller datasets are probed whole
 AT_ONCE = 1000
-LISTED_AT_ONCE = 2**16  # samples that are Python objects at the same time while a dataset is listed
+LISTED_AT_ONCE = 2**16  # samples that exist as Python objects at a time while a dataset is listed
 
-# A dataset's samples, one a row. Keys are unique and survive the growth of the dataset; `offset` and `length` say where
-# a sample lies in its file if its key alone does not (bytes; null otherwise). As long as `stamp` stays the same, so do
-# the sample's bytes; null if nothing but reading tells.
+# A dataset's samples, one per row. Keys are unique and stay the same when the dataset grows. `offset` and `length` give
+# a sample's place in its file, in bytes; they are null if the key is enough. While `stamp` stays the same, the sample's
+# bytes do too; it is null if only reading can show that.
 SAMPLES = pa.schema(
     {
         "key": pa.string(),
@@ -39,7 +39,7 @@ SAMPLES = pa.schema(
 class Source(Protocol):
     """A labelled image dataset.
 
-    Opening one is cheap: each worker does, once a run. Listing it may not be: only the process that plans does.
+    Opening a source is cheap; each worker does it once per run. Listing may be slow; only the planning process does it.
 
     Attributes
     ----------
@@ -57,11 +57,11 @@ class Source(Protocol):
 
     @property
     def findings(self) -> Findings:
-        """What was noticed and what is not read; complete once the samples were listed."""
+        """Warnings, notes and files that are not read; complete once the samples are listed."""
         ...
 
     def samples(self) -> pa.Table:
-        """All samples (schema `SAMPLES`), those of the split `train` first; the same order each time.
+        """All samples (schema `SAMPLES`), those of the split `train` first, in the same order each time.
 
         Raises
         ------
@@ -71,15 +71,15 @@ class Source(Protocol):
         ...
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
-        """The stored bytes of each of some samples, in their order, or why they cannot be read.
+        """Read the stored bytes of samples, in their order, or the reason why they cannot be read.
 
-        Neighbours in the dataset's order are read together where that saves time.
+        Neighbours in the dataset's order are read together if that saves time.
         """
         ...
 
 
 class ListedSource(Reporting):
-    """What sources have in common whose classes are known once their samples are listed."""
+    """Base of sources whose classes are known only once their samples are listed."""
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
@@ -98,7 +98,7 @@ class ListedSource(Reporting):
 
 @dataclass(frozen=True)
 class Probe:
-    """What a look at some images' headers shows: sizes as (width, height), and 3 channels if any has colour."""
+    """Result of reading some images' headers: sizes as (width, height), and 3 channels if any image has colour."""
 
     sizes: Counter[tuple[int, int]]
     channels: int
@@ -106,10 +106,10 @@ class Probe:
 
 
 def probe(source: Source, samples: pa.Table) -> Probe:
-    """Read the headers of all samples, or of `PROBED` of them drawn at random; of one if all must be alike.
+    """Read the headers of all samples, or of `PROBED` random ones; of one if all have the same layout.
 
-    The draw depends on the number of samples alone. Even steps would miss what repeats in a dataset at that step.
-    The bad images among those that are read are given by name.
+    The draw depends only on the number of samples. Samples at even steps would miss a pattern that repeats at that
+    step. Bad images among those that are read are given by name.
     """
     positions = np.arange(len(samples) if source.layout is None else min(1, len(samples)))
     if len(positions) > PROBED:
@@ -129,7 +129,7 @@ def probe(source: Source, samples: pa.Table) -> Probe:
 
 
 def bad_images(source: Source, samples: pa.Table, most: int) -> list[tuple[str, BadImageError]]:
-    """Images whose header cannot be read, by name; no more are looked for once there are more than `most`."""
+    """Images whose header cannot be read, by name; the search stops once there are more than `most`."""
     bad: list[tuple[str, BadImageError]] = []
     for start in range(0, len(samples), AT_ONCE):
         some = samples.slice(start, AT_ONCE)
@@ -144,12 +144,12 @@ def bad_images(source: Source, samples: pa.Table, most: int) -> list[tuple[str, 
 
 
 def intact(payload: bytes | BadImageError) -> bytes:
-    """What `Source.read` gave, if it is an image's bytes.
+    """Return a payload of `Source.read` if it is an image's bytes.
 
     Raises
     ------
     BadImageError
-        If it is why they cannot be read.
+        If the payload is an error.
     """
     if isinstance(payload, BadImageError):
         raise payload
@@ -157,7 +157,7 @@ def intact(payload: bytes | BadImageError) -> bytes:
 
 
 def to_samples(batches: Iterable[Mapping[str, object]]) -> pa.Table:
-    """A table of samples from columns; what a batch leaves out is null, `split` may be one name for all."""
+    """Make a table of samples from columns. Missing columns are null; `split` may be one name for all rows."""
     return pa.Table.from_batches([_batch(columns) for columns in batches], SAMPLES).combine_chunks()
 
 
@@ -179,7 +179,7 @@ def _batch(columns: Mapping[str, object]) -> pa.RecordBatch:
 
 
 def numbered(samples: pa.Table) -> pa.Table:
-    """Samples with #2, #3 and so on behind keys that came before, and then the length of the key without it."""
+    """Append #2, #3 and so on to repeated keys, and put the length of the original key in an empty `length`."""
     if pc.count_distinct(samples["key"]).as_py() == len(samples):
         return samples
     keys, lengths = samples["key"].to_pylist(), samples["length"].to_pylist()
@@ -200,7 +200,7 @@ def numbered(samples: pa.Table) -> pa.Table:
 
 
 def train_first(samples: pa.Table, *, sort: bool = False) -> pa.Table:
-    """Order samples by split: train, val, test, others; within a split as they are, or sorted by class and key."""
+    """Order samples by split: train, val, test, others. Within a split keep their order, or sort by class and key."""
     splits = samples["split"].combine_chunks()
     names = splits.dictionary.to_pylist()
     ranks = {name: rank for rank, name in enumerate(sorted(names, key=in_order))}
@@ -213,7 +213,7 @@ def train_first(samples: pa.Table, *, sort: bool = False) -> pa.Table:
 
 
 def split_first(samples: pa.Table, split: str) -> pa.Table:
-    """Samples, in which those of a split lie together, with those of one split first."""
+    """Move the samples of one split to the front. The samples of each split must already be together."""
     splits = samples["split"].cast(pa.string())
     if splits[0].as_py() == split:
         return samples

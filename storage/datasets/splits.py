@@ -8,7 +8,7 @@ from storage.errors import InputError
 
 TRAIN, VAL, TEST = "train", "val", "test"
 ORDER = (TRAIN, VAL, TEST)
-# In any case, with digits behind (val2017), with a filler behind (testset), and among other words (seg_train).
+# These words match in any case, before digits (val2017), before a filler (testset), and among other words (seg_train).
 WORDS = {
     **dict.fromkeys(("train", "training", "trn", "trainval"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "dev"), VAL),
@@ -19,7 +19,7 @@ BETWEEN = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a name, in lower case: at any other character than letters and digits, and at capitals."""
+    """Words of a name in lower case; it is split at capitals and at characters other than letters and digits."""
     return [word.lower() for word in BETWEEN.split(name) if word]
 
 
@@ -32,13 +32,13 @@ def split_word(word: str) -> str | None:
 
 
 def split_named(name: str) -> str | None:
-    """The split that a file or folder is named after: `train`, `val` or `test`; None for none, or for more than one."""
+    """The split in the name of a file or folder: `train`, `val` or `test`; None if it names none, or several."""
     named = {split for split in map(split_word, words_of(name)) if split}
     return named.pop() if len(named) == 1 else None
 
 
 def split_of(path: str) -> str:
-    """The split that the parts of a path name, the last of them if there are several; `train` if none does."""
+    """The split that a part of a path names, the last such part if there are several; `train` if none does."""
     for part in reversed(path.split("/")):
         if split := split_named(part):
             return split
@@ -46,31 +46,31 @@ def split_of(path: str) -> str:
 
 
 def split_called(name: str) -> str:
-    """A split by its usual name if it has one, otherwise as it is called."""
+    """The usual name of a split, or the given name if it has none."""
     return split_named(name) or name
 
 
 def in_order(name: str) -> tuple[int, str]:
-    """Sorts splits: train, val, test, then others by name."""
+    """Sort key of splits: train, val, test, then others by name."""
     return (ORDER.index(name) if name in ORDER else len(ORDER)), name
 
 
 def fitted_split(images: Mapping[str, int], address: str, wanted: str | None = None) -> tuple[str, Finding | None]:
-    """The split that patterns are fitted on, and why it is if that is not obvious.
+    """Choose the split that patterns are fitted on, and give the reason if it is not obvious.
 
     Parameters
     ----------
     images
         Labelled images of each split.
     address
-        The dataset, to name it to users.
+        Name of the dataset for messages.
     wanted
         The split that the user chose.
 
     Raises
     ------
     InputError
-        If the dataset does not have the split that was chosen, or nothing but the alphabet would choose.
+        If the dataset does not have the chosen split, or only the alphabet would decide between splits.
     """
     named = ", ".join(f"{name} ({images[name]:,})" for name in sorted(images, key=in_order))
     if wanted is not None:

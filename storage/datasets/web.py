@@ -1,4 +1,4 @@
-"""Images that a list names by the address of a web server: only from allowed hosts, and from no other by redirect."""
+"""Read images that a list names by web address, only from allowed hosts and without redirects to other hosts."""
 
 import errno
 import time
@@ -15,7 +15,7 @@ from storage.datasets.files import unreadable
 from storage.errors import BadImageError
 from storage.setting_groups import Access
 
-AT_ONCE = 32  # requests on their way at the same time
+AT_ONCE = 32  # concurrent requests
 TIMEOUT = 60  # seconds
 TRIES = 3
 SERVER_ERROR = 500
@@ -36,7 +36,7 @@ _OPENER = build_opener(_SameHost)
 
 
 def read_web(addresses: Iterable[str], access: Access) -> Iterator[bytes | BadImageError]:
-    """Read what lies at each address, many at the same time, or say why it cannot be read."""
+    """Read the content of each address with concurrent requests, or give the reason why it cannot be read."""
     waiting = iter(addresses)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while some := list(islice(waiting, AT_ONCE)):

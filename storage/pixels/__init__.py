@@ -1,1 +1,1 @@
-"""Encoded images to pixels of one size, depth and number of channels."""
+"""Decode images into pixels of one size, depth and number of channels."""

@@ -1,4 +1,4 @@
-"""What GIF, BMP, WebP and TIFF files say about their own lengths, verified. They hold no checksums.
+"""Verify the lengths that GIF, BMP, WebP and TIFF files state about themselves. These formats have no checksums.
 
 Formats: "Graphics Interchange Format, Version 89a", "WebP Container Specification", "TIFF Revision 6.0".
 """
@@ -13,12 +13,12 @@ from PIL import Image
 from storage.errors import BadImageError
 from storage.pixels import jpeg_warnings
 
-MOST_STRIPS = 2**16  # of a TIFF file: Pillow makes numbers of all, whatever the image's size
+MOST_STRIPS = 2**16  # in a TIFF file; Pillow converts all their entries to numbers, whatever the image's size
 MOST_TAG_BYTES = 2**24
 TAG_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 COMPRESSION, STRIPS, STRIP_BYTES, TILES, TILE_BYTES, JPEG_TABLES = 259, 273, 279, 324, 325, 347
 JPEG, DEFLATE = 7, {8, 32946}
-PIECE = 2**22  # bytes that are unpacked at a time
+PIECE = 2**22  # bytes to unpack at a time
 
 
 def require_header(payload: bytes) -> None:
@@ -27,7 +27,7 @@ def require_header(payload: bytes) -> None:
     Raises
     ------
     BadImageError
-        Naming both numbers.
+        If so; the message names both numbers.
     """
     order = {b"II": "<", b"MM": ">"}.get(payload[:2])
     if order is None:
@@ -43,22 +43,22 @@ def require_header(payload: bytes) -> None:
             tag, kind, count, _ = struct.unpack_from(order + entry, payload, start + number * size)
             size_of_tag = count * TAG_SIZES.get(kind, 0)
             if size_of_tag > len(payload):
-                continue  # Pillow passes over it
+                continue  # Pillow skips this tag
             if tag in {STRIPS, TILES} and count > MOST_STRIPS:
                 raise BadImageError("too large", f"{count} strips or tiles, more than {MOST_STRIPS}")
             if size_of_tag > MOST_TAG_BYTES:
                 raise BadImageError("too large", f"a tag of {count} values, more than {MOST_TAG_BYTES} bytes")
     except (struct.error, OverflowError):
-        return  # Pillow says what is wrong with the header
+        return  # Pillow reports the error in the header
 
 
 def require_sound(payload: bytes, image: Image.Image, notes: Counter[str]) -> None:
-    """Verify what can be verified of an image that is not decoded yet.
+    """Verify an image's file, as far as its format allows, before the image is decoded.
 
     Raises
     ------
     BadImageError
-        If its file is cut short or damaged.
+        If the file is cut short or damaged.
     """
     if image.format == "GIF":
         _require_gif(payload)
@@ -68,7 +68,7 @@ def require_sound(payload: bytes, image: Image.Image, notes: Counter[str]) -> No
         stated = 8 + int.from_bytes(payload[4:8], "little")
         _require_length(payload, stated)
         zeros = len(payload[:stated]) - len(payload[:stated].rstrip(b"\0"))
-        # A plain area leaves zeros at the end too: up to 6 % of the file.
+        # A uniform area also leaves zeros at the end, up to 6 % of the file.
         if zeros > stated // 4:
             raise BadImageError("corrupt", f"the last {zeros} of {stated} bytes are zeros")
     elif image.format == "BMP":
@@ -76,13 +76,13 @@ def require_sound(payload: bytes, image: Image.Image, notes: Counter[str]) -> No
 
 
 def _require_length(payload: bytes, stated: int) -> None:
-    """Refuse a file that is longer than it says because each of its line feeds became two bytes."""
+    """Refuse a file that is longer than it states because a text-mode transfer made each line feed two bytes."""
     if len(payload) > stated:
         jpeg_warnings.require_binary(payload)
 
 
 def _require_gif(payload: bytes) -> None:
-    """Walk to the end of the first frame."""
+    """Verify that the file has all blocks up to the end of the first frame."""
     place = 13 + _palette_bytes(payload[10:11])
     while (kind := payload[place : place + 1]) == b"!":
         place = _after_blocks(payload, place + 2)
@@ -97,7 +97,7 @@ def _palette_bytes(flags: bytes) -> int:
 
 
 def _after_blocks(payload: bytes, place: int) -> int:
-    """Where the blocks that begin at a place end: each begins with its length, the last with zero."""
+    """Position behind the blocks that begin at a place. Each begins with its length; the last has length zero."""
     while place < len(payload):
         length = payload[place]
         place += 1 + length
@@ -107,7 +107,7 @@ def _after_blocks(payload: bytes, place: int) -> int:
 
 
 def _require_tiff(payload: bytes, image: Image.Image, notes: Counter[str]) -> None:
-    """Unpack strips that hold a checksum, or that a stricter decoder reads."""
+    """Verify strips: unpack those with a checksum, and decode JPEG strips with a stricter decoder."""
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     compression = tags.get(COMPRESSION)
     starts, counts = tags.get(STRIPS) or tags.get(TILES) or (), tags.get(STRIP_BYTES) or tags.get(TILE_BYTES) or ()
@@ -123,7 +123,7 @@ def _require_tiff(payload: bytes, image: Image.Image, notes: Counter[str]) -> No
 
 
 def _require_deflated(strip: bytes) -> None:
-    """Unpack a strip to the checksum at its end, which libtiff does not come to if it has enough pixels before."""
+    """Unpack a strip up to the checksum at its end, which libtiff does not reach if it has all pixels before."""
     stream = zlib.decompressobj()
     try:
         while strip and not stream.eof:

@@ -1,4 +1,4 @@
-"""From the bytes of one image to an array of pixels, or to the reason why not."""
+"""Decode the bytes of one image into an array of pixels, or give the reason why that is impossible."""
 
 import io
 from collections import Counter
@@ -18,7 +18,7 @@ from storage.pixels.notes import counted
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
-# Formats decoded by code that only decodes: EPS, say, would start an interpreter.
+# Formats whose decoders only decode. EPS, for example, would start an interpreter.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"}
@@ -26,8 +26,8 @@ SUFFIXES = frozenset(
 MAX_PIXELS = 2**26
 GRAY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16L", "I;16B"})
 SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B"})
-BACKGROUND = "white"  # what shows through transparent pixels
-PNM_WHITE = 2**16 - 1  # Pillow spreads more than 8 bits of a PNM file over 16, in a mode of 32
+BACKGROUND = "white"  # color behind transparent pixels
+PNM_WHITE = 2**16 - 1  # Pillow scales PNM values of more than 8 bits to 16 bits, in a mode of 32 bits
 
 ORIENTATION_TAG = 0x0112
 QUARTER_TURNS = frozenset({5, 6, 7, 8})  # orientations that swap width and height (Exif 2.32, tag 0x0112)
@@ -36,7 +36,7 @@ JPEG_MAGIC = b"\xff\xd8\xff"
 
 @dataclass(frozen=True)
 class ImageForm:
-    """The one shape all images of a run are brought to.
+    """The form that all images of a run are converted to.
 
     Attributes
     ----------
@@ -45,10 +45,10 @@ class ImageForm:
     channels
         1 (gray) or 3 (RGB).
     fit
-        What may be done about images of another size: nothing (None: they are refused), fill the frame and `crop`
-        what stands over, or fit into it and `pad` with black.
+        Treatment of images of another size: None refuses them, `crop` fills the frame and cuts off the rest, `pad` fits
+        them into the frame and fills the rest with black.
     value_range
-        Black and white in images of floating-point numbers, or of integers whose type does not say.
+        Values of black and white in images of floating-point numbers, or of integers whose type does not imply them.
     """
 
     height: int
@@ -91,21 +91,21 @@ def open_image(payload: bytes, notes: Counter[str] | None = None) -> Image.Image
 
 
 def decode_file(payload: bytes, form: ImageForm, notes: Counter[str] | None = None) -> Pixels:
-    """Decode an encoded image with Pillow, and verify what Pillow does not: that its file is whole and undamaged.
+    """Decode an image file with Pillow, and verify that the file is complete and undamaged, which Pillow does not.
 
     Parameters
     ----------
     payload
         The file.
     form
-        What the array must be like; see `pixels`.
+        Form of the array; see `pixels`.
     notes
         Counts harmless oddities, by kind.
 
     Raises
     ------
     BadImageError
-        If the image cannot be used, or any of its pixels may be wrong as far as its format lets one see.
+        If the image cannot be used, or its format shows that some pixels may be wrong.
     """
     notes = Counter() if notes is None else notes
     if payload.startswith(png.SIGNATURE):
@@ -124,7 +124,7 @@ def decode_file(payload: bytes, form: ImageForm, notes: Counter[str] | None = No
 
 def upright_size(image: Image.Image, payload: bytes) -> tuple[int, int]:
     """Width and height of an image that was opened but not decoded, once its Exif rotation is applied."""
-    # Pillow decodes a whole PNG to learn that it has no Exif.
+    # Pillow decodes a whole PNG to find out that it has no Exif.
     has_exif = b"eXIf" in payload or b"Raw profile type exif" in payload if image.format == "PNG" else True
     try:
         turned = has_exif and image.getexif().get(ORIENTATION_TAG, 1) in QUARTER_TURNS
@@ -141,9 +141,10 @@ def to_image(stored: npt.NDArray[np.generic]) -> Image.Image:
 def pixels(image: Image.Image, form: ImageForm) -> Pixels:
     """Decode an image into an array (height, width, channels).
 
-    It is of uint8, of uint16 for 16-bit gray images, or of float32 in [0, 1] for those that need `form.value_range`.
+    The type is uint8, uint16 for 16-bit gray images, or float32 in [0, 1] for images that need `form.value_range`.
 
-    EXIF rotation is applied, transparency is laid over white, palette, CMYK and other modes become RGB or gray.
+    Exif rotation is applied. Transparent pixels are blended with white. Palette, CMYK and other modes become RGB or
+    gray.
 
     Raises
     ------
@@ -164,7 +165,7 @@ def pixels(image: Image.Image, form: ImageForm) -> Pixels:
 
 @contextmanager
 def _bad_image() -> Iterator[None]:
-    """Say of any exception that the image is bad: decoders raise every kind of them on damaged files."""
+    """Convert any exception to a BadImageError, since decoders raise all kinds of them on damaged files."""
     try:
         yield
     except BadImageError:
@@ -188,12 +189,12 @@ def _in_mode(image: Image.Image, form: ImageForm) -> Image.Image:
 
 
 def in_size(image: Image.Image, form: ImageForm) -> Image.Image:
-    """Bring an image to the form's size.
+    """Resize an image to the form's size.
 
     Raises
     ------
     BadImageError
-        If it has another size, and `form` does not say what to do.
+        If the image has another size, and `form` does not allow resizing.
     """
     wanted = (form.width, form.height)
     if image.size == wanted:

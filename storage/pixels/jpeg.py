@@ -1,4 +1,4 @@
-"""A fast way to the pixels of most JPEG files, bit for bit those that Pillow gives."""
+"""A fast decoder for most JPEG files, with the same pixels as Pillow to the bit."""
 
 import re
 import struct
@@ -25,13 +25,13 @@ from storage.pixels.jpeg_warnings import SCAN, require_binary, require_few_scans
 APP1 = b"\xff\xe1"  # the segment that holds Exif or XMP, and with it a rotation
 COMPONENTS = {"Gray": 1, "YCbCr": 3, "RGB": 3}
 ALIGNED = 32  # bytes
-MOST_RESIZED = 2**22  # pixels of an image of another size: beyond, Pillow needs less memory
+MOST_RESIZED = 2**22  # pixels of an image to resize; for larger ones, Pillow needs less memory
 CARRIAGE_RETURN = 13
 NO_HEADER = b"no JPEG file begins like this"
 
-# Everything before the pixels as most encoders write it, every segment of a stated length (ITU-T T.81, annex B): start,
-# JFIF, quantization, the frame with its sides and components, Huffman tables, and the beginning of a scan that has all
-# components. There is no place for a rotation, nor for a second scan.
+# The header that most encoders write, with segments of fixed lengths (ITU-T T.81, annex B): start, JFIF, quantization,
+# the frame with its sides and components, Huffman tables, and the beginning of a scan of all components. It has no
+# segment for a rotation, and no second scan.
 PLAIN = re.compile(
     rb"""
     \xff\xd8
@@ -47,12 +47,12 @@ FRAME = struct.Struct(">HHB")  # height, width, components
 
 
 class ImageDecoder:
-    """Decodes image files one after the other, JPEG without Pillow where that gives the same bits.
+    """Decodes image files one after the other, and JPEG files without Pillow if that gives the same bits.
 
     Parameters
     ----------
     form
-        What arrays must be like.
+        Form of the arrays.
     notes
         Counts harmless oddities, by kind.
     """
@@ -62,7 +62,7 @@ class ImageDecoder:
         self._notes = notes
         self._colors = "GRAY" if form.channels == 1 else "RGB"
         self._place = place_for(form)
-        # All before the pixels of a file that fitted: most files of a dataset begin with the same bytes.
+        # The header of the last file that fitted, since most files of a dataset begin with the same bytes.
         self._header = NO_HEADER
 
     def decode(self, payload: bytes) -> Pixels:
@@ -76,21 +76,21 @@ class ImageDecoder:
         header = self._header
         if payload.startswith(header) and payload[payload.find(b"\n", len(header)) - 1] != CARRIAGE_RETURN:
             try:
-                # Never with its faster transform or upsampling: those give other pixels. Any warning is a ValueError.
+                # Its faster transform and upsampling give other pixels, so they are off. Any warning is a ValueError.
                 return simplejpeg.decode_jpeg(payload, self._colors, buffer=self._place)  # type: ignore[no-any-return]
             except ValueError:
-                pass  # the slow way says what is wrong with it
+                pass  # the slow decoder reports what is wrong
         plain = self.decode_plain(payload)
         return decode_file(payload, self._form, self._notes) if plain is None else plain
 
     def decode_plain(self, payload: bytes) -> Pixels | None:
-        """Decode a JPEG file that needs nothing but decoding, and perhaps another size.
+        """Decode a JPEG file that needs only decoding, and perhaps resizing.
 
         Returns
         -------
         NDArray or None
-            None if it is something else, is rotated, is color where gray is wanted, is large, or if the decoder warns
-            of anything: whatever is not plain is left to `decode_file`, which decides and says why.
+            None if the file is not JPEG, is rotated, is in color although gray is wanted, is large, or draws a warning
+            of the decoder. Such files are left to `decode_file`, which decodes them or gives the reason why not.
         """
         try:
             plain = PLAIN.match(payload)
@@ -109,7 +109,7 @@ class ImageDecoder:
 
 
 def _frame(payload: bytes) -> tuple[int, int, int]:
-    """Height, width and components, slowly; ValueError if it is no JPEG file, is rotated, or has other colors."""
+    """Height, width and components by parsing; ValueError if not a JPEG file, rotated, or of other colors."""
     if not payload.startswith(JPEG_MAGIC):
         raise ValueError
     require_few_scans(payload)
@@ -124,10 +124,10 @@ def _rotated(payload: bytes) -> bool:
 
 
 def place_for(form: ImageForm) -> npt.NDArray[np.uint8]:
-    """Memory for the pixels of an image, one-dimensional.
+    """Allocate a one-dimensional buffer for the pixels of an image.
 
-    Where rows begin at multiples of 32 bytes, libjpeg-turbo writes them past the cache, which for a small image takes
-    half as long again as decoding it; and half of all memory begins there. Here they begin in the middle.
+    If rows begin at multiples of 32 bytes, libjpeg-turbo writes them past the cache, which adds half to the time of
+    decoding a small image. Half of all allocations begin at such a multiple, so this buffer begins between two.
     """
     size = form.height * form.width * form.channels
     room = np.empty(size + ALIGNED, np.uint8)

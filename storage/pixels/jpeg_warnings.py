@@ -1,8 +1,8 @@
-"""libjpeg's warnings about a JPEG file: which of them mean that its pixels are not the encoder's.
+"""Use libjpeg's warnings about a JPEG file to decide whether its pixels are damaged.
 
-libjpeg decodes a damaged file to its end and says so by a warning, of which simplejpeg gives the first. A warning that
-has nothing to do with pixels could hide one that has. So what drew it is taken out of the file, which is then decoded
-again. Messages and their meaning: jerror.h, jdmarker.c and jdhuff.c of libjpeg-turbo 3.
+libjpeg decodes a damaged file to its end and only warns; simplejpeg gives the first warning. A harmless warning could
+hide a serious one. So the cause of a harmless warning is removed from the file, which is then decoded again. Messages
+and their meaning: jerror.h, jdmarker.c and jdhuff.c of libjpeg-turbo 3.
 """
 
 import re
@@ -13,16 +13,16 @@ import simplejpeg
 
 from storage.errors import BadImageError
 
-MOST_SCANS = 100  # a progressive file of common encoders has 10, one of an optimizer up to 30
-FEWEST_LINE_FEEDS = 3  # of which all follow a carriage return by chance once in 2^24 files
-MOST_WARNINGS = 8  # in one file, of those that are harmless
+MOST_SCANS = 100  # progressive files have 10 from common encoders, and up to 30 from an optimizer
+FEWEST_LINE_FEEDS = 3  # by chance, all of three follow a carriage return once in 2^24 files
+MOST_WARNINGS = 8  # harmless warnings in one file
 SCAN, END = b"\xff\xda", b"\xff\xd9"
 ESCAPE = 0xFF
 STANDALONE = re.compile(rb"\xff[\x01\xd0-\xd8]")  # markers without a length
 SEQUENTIAL = b"\x00\x3f\x00"  # the only parameters that a scan of a sequential file may have
 COLOUR_SPACES = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}
 MISSING = "Corrupt JPEG data: premature end of data segment"
-UNNAMED_SAMPLING = "subsampling"  # in what TurboJPEG says about color planes of sizes that it has no name for
+UNNAMED_SAMPLING = "subsampling"  # in TurboJPEG's error about color planes of unusual sizes
 
 
 def require_sound(payload: bytes, notes: Counter[str]) -> None:
@@ -38,7 +38,7 @@ def require_sound(payload: bytes, notes: Counter[str]) -> None:
     Raises
     ------
     BadImageError
-        With the decoder's words.
+        If it warns; the message has the decoder's words.
     """
     require_few_scans(payload)
     require_binary(payload[payload.rfind(SCAN) :])
@@ -54,12 +54,12 @@ def require_sound(payload: bytes, notes: Counter[str]) -> None:
 
 
 def require_few_scans(payload: bytes) -> None:
-    """Refuse a JPEG file that draws its pixels more often than any encoder does: each scan takes as long as an image.
+    """Refuse a JPEG file with more scans than any encoder writes, since each scan takes as long as an image.
 
     Raises
     ------
     BadImageError
-        Naming both numbers.
+        If it has too many; the message names both numbers.
     """
     scans = payload.count(SCAN)
     if scans > MOST_SCANS:
@@ -72,7 +72,7 @@ def require_binary(content: bytes) -> None:
     Raises
     ------
     BadImageError
-        If there are enough line feeds to tell.
+        If so, and there are enough line feeds to be sure.
     """
     feeds = content.count(b"\n")
     if feeds >= FEWEST_LINE_FEEDS and content.count(b"\r\n") == feeds:
@@ -80,11 +80,11 @@ def require_binary(content: bytes) -> None:
 
 
 def _first_warning(payload: bytes) -> str | None:
-    """What libjpeg says first; the pixels, an eighth of their size, are dropped, but all of the file is decoded."""
+    """Get libjpeg's first warning. The whole file is decoded at an eighth of its size, and the pixels are dropped."""
     try:
         colours = simplejpeg.decode_jpeg_header(payload, strict=False)[2]
         simplejpeg.decode_jpeg(payload, COLOUR_SPACES.get(colours, "RGB"), min_factor=8)
-    except KeyError:  # simplejpeg has no name for it
+    except KeyError:  # simplejpeg does not know this sampling
         return UNNAMED_SAMPLING
     except ValueError as error:
         return str(error)
@@ -92,7 +92,7 @@ def _first_warning(payload: bytes) -> str | None:
 
 
 def _without_cause(payload: bytes, warning: str, notes: Counter[str]) -> bytes:
-    """The file without what drew a harmless warning, which is counted."""
+    """Count a harmless warning, and return the file without its cause."""
     for pattern, (kind, cure) in HARMLESS.items():
         match = re.search(pattern, warning)
         cured = cure(payload, match) if match else None
@@ -104,7 +104,7 @@ def _without_cause(payload: bytes, warning: str, notes: Counter[str]) -> bytes:
 
 
 def _segments(payload: bytes) -> tuple[list[tuple[int, int]], int]:
-    """Where the segments before the first scan begin and end, and where the scan's begins."""
+    """Begin and end of each segment before the first scan, and the begin of the scan."""
     found: list[tuple[int, int]] = []
     place = 2
     while True:
@@ -121,7 +121,7 @@ def _segments(payload: bytes) -> tuple[list[tuple[int, int]], int]:
 
 
 def _without_junk(payload: bytes, match: re.Match[str]) -> bytes | None:
-    """Without bytes between segments, which no pixel depends on, or else without padding behind a scan."""
+    """The file without bytes between segments, on which no pixel depends, or else without padding behind a scan."""
     segments, scan = _segments(payload)
     cleaned = payload[:2] + b"".join(payload[start:stop] for start, stop in segments) + payload[scan:]
     if cleaned != payload:
@@ -130,9 +130,9 @@ def _without_junk(payload: bytes, match: re.Match[str]) -> bytes | None:
 
 
 def _without_padding(payload: bytes, scan: int, count: int, marker: int) -> bytes | None:
-    """Without the zeros between a scan and a marker; None if other bytes are there, or pixels are missing without them.
+    """The file without the zeros between a scan and a marker; None if other bytes are there, or pixels need them.
 
-    Bytes other than zeros are pixels that the decoder did not come to, as after a transfer in text mode.
+    Bytes other than zeros are pixels that the decoder did not reach, as after a transfer in text mode.
     """
     for found in re.finditer(b"\xff+" + re.escape(bytes([marker])), payload[scan:]):
         stop = scan + found.start()
@@ -162,7 +162,7 @@ def _without_profile(payload: bytes, _: re.Match[str]) -> bytes:
 
 
 def _sequential(payload: bytes, _: re.Match[str]) -> bytes:
-    """With the parameters in each scan's header that a sequential file must have, and that its decoder assumes."""
+    """The file with valid parameters in each scan's header: those that a sequential decoder assumes."""
     parts = payload.split(SCAN)
     for number, part in enumerate(parts[1:], 1):
         end = int.from_bytes(part[:2], "big")
@@ -170,7 +170,7 @@ def _sequential(payload: bytes, _: re.Match[str]) -> bytes:
     return SCAN.join(parts)
 
 
-# Warnings that say nothing about pixels: what to count them as, and how to take out what drew them.
+# Warnings that do not concern pixels: the note to count each as, and a function that removes its cause.
 HARMLESS: dict[str, tuple[str, Callable[[bytes, re.Match[str]], bytes | None]]] = {
     r"(\d+) extraneous bytes before marker 0x(..)": ("JPEG with padding", _without_junk),
     r"unknown JFIF revision": ("JPEG of an unknown JFIF revision", _in_segment(b"JFIF\0", 0, b"\1")),

@@ -1,4 +1,4 @@
-"""Pixels that are stored as plain arrays, without an image format around them."""
+"""Pixels that are stored as plain arrays, without an image format."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,18 +16,18 @@ LARGEST = {"uint8": 2**8 - 1, "uint16": 2**16 - 1}
 
 @dataclass(frozen=True)
 class PixelLayout:
-    """How the pixels of one image lie in its stored bytes.
+    """Layout of an image's pixels in its stored bytes.
 
     Attributes
     ----------
     height, width, channels
-        Of every image: 1 channel is gray, 3 are RGB, 4 are RGB and alpha.
+        Size of every image; 1 channel is gray, 3 are RGB, 4 are RGB and alpha.
     dtype
         NumPy's name of the type, with its byte order.
     planar
-        Whether each channel is stored on its own, (channels, height, width), not (height, width, channels).
+        Whether pixels are stored as (channels, height, width), not as (height, width, channels).
     white
-        Value of full white where black is 0; None for the largest of an unsigned type, and for types without one.
+        Value of white if black is 0; None for the largest value of an unsigned type, or if white is not known.
     """
 
     height: int
@@ -39,7 +39,7 @@ class PixelLayout:
 
     @cached_property
     def nbytes(self) -> int:
-        """Bytes of one image."""
+        """Size of one image in bytes."""
         return self.height * self.width * self.channels * np.dtype(self.dtype).itemsize
 
     @cached_property
@@ -58,7 +58,7 @@ class PixelLayout:
         return f"{np.dtype(self.dtype).name} x {self.channels}"
 
     def unpack(self, payload: bytes) -> npt.NDArray[np.generic]:
-        """The pixels (height, width, channels) as they are stored.
+        """The stored pixels as an array (height, width, channels).
 
         Raises
         ------
@@ -83,9 +83,9 @@ def unit_range(
     values
         Of any numeric type.
     white
-        Value of white where black is 0, if that is known.
+        Value of white if black is 0, if it is known.
     value_range
-        Black and white, if the user said so.
+        Values of black and white, if the user gave them.
 
     Raises
     ------
@@ -109,10 +109,10 @@ def unit_range(
 
 
 def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Float32) -> Float32:
-    """Scale pixels of an integer type to [0, 1], as float32; those of float32 are in it already."""
+    """Scale pixels of an integer type to [0, 1], as float32; pixels of float32 are already in that range."""
     return np.divide(images, np.float32(white(images.dtype)), dtype=np.float32)
 
 
 def white(dtype: np.dtype[Any]) -> int:
-    """The value that stands for white in images of a type."""
+    """The value of white in images of a type."""
     return 1 if dtype.kind == "f" else 2 ** (8 * dtype.itemsize) - 1

@@ -1,4 +1,4 @@
-"""Harmless oddities of image files, counted by kind. Pillow would print a line for each file."""
+"""Count harmless oddities of image files by kind. Pillow would print a line for each file."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ _counted: ContextVar[Counter[str] | None] = ContextVar("_counted", default=None)
 
 
 class _Counting(logging.Handler):
-    """Counts what Pillow logs instead of printing it."""
+    """Counts Pillow's log records instead of printing them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         notes = _counted.get()
@@ -26,7 +26,7 @@ logging.getLogger("PIL").propagate = False
 
 @contextmanager
 def counted(notes: Counter[str]) -> Iterator[None]:
-    """Count in `notes` what Pillow warns about, without printing it."""
+    """Count Pillow's warnings in `notes` instead of printing them."""
     token = _counted.set(notes)
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -38,5 +38,5 @@ def counted(notes: Counter[str]) -> Iterator[None]:
 
 
 def _kind(message: str) -> str:
-    """A message without the numbers that differ from file to file."""
+    """A message with N for its numbers, which differ from file to file."""
     return "Pillow: " + re.sub(r"\d+", "N", message.splitlines()[0] if message else "a warning without words")

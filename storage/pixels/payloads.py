@@ -1,4 +1,4 @@
-"""Stored bytes of a sample, whether an image file or plain pixels, as an array in the form a run needs."""
+"""Decode the stored bytes of a sample, an image file or plain pixels, into an array in the form a run needs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from storage.pixels.images import GRAY_MODES, ImageForm, Pixels, in_size, open_i
 from storage.pixels.jpeg import ImageDecoder
 from storage.pixels.layout import PixelLayout, unit_range
 
-# Which image files are refused as damaged: part of the address of a shard that is made of image files. Raise it when a
-# file that was refused is accepted, or the other way round.
+# Version of the rules by which image files are refused as damaged. It is part of the address of a shard made of image
+# files. Raise it when the rules accept a file that they refused before, or the other way round.
 STRICTNESS = 1
 RGB, RGBA = 3, 4
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow weighs red, green and blue
@@ -24,7 +24,7 @@ def look(payload: bytes, layout: PixelLayout | None) -> tuple[str, tuple[int, in
     Raises
     ------
     BadImageError
-        If it has none that can be read.
+        If its header cannot be read.
     """
     if layout is not None:
         return layout.mode, (layout.width, layout.height)
@@ -38,7 +38,7 @@ def is_gray(mode: str) -> bool:
 
 
 def decode(payload: bytes, layout: PixelLayout | None, form: ImageForm, notes: Counter[str] | None = None) -> Pixels:
-    """Decode one image into an array; `decoder` is faster where there are many."""
+    """Decode one image into an array; `decoder` is faster for many images."""
     return decoder(layout, form, notes)(payload)
 
 
@@ -47,16 +47,16 @@ def decoder(
 ) -> Callable[[bytes], Pixels]:
     """Make a function that decodes images of a dataset, one after the other, into arrays (height, width, channels).
 
-    Arrays are of uint8 or uint16 over their whole range, or of float32 in [0, 1]. Each is valid until the next image is
-    decoded. Decoding raises BadImageError if the pixels are not complete, are damaged as far as the format shows, are
-    not finite, have no known range, or do not fit the form.
+    Arrays have the type uint8 or uint16 over its whole range, or float32 in [0, 1]. Each is valid until the next image
+    is decoded. Decoding raises BadImageError if pixels are missing, are not finite, have no known range, or do not fit
+    the form, or if the format shows that they are damaged.
 
     Parameters
     ----------
     layout
-        Of stored pixels; None for image files.
+        Layout of stored pixels; None for image files.
     form
-        What the arrays must be like.
+        Form of the arrays.
     notes
         Counts harmless oddities of image files, by kind.
     """
@@ -74,7 +74,7 @@ def _unpacked(payload: bytes, layout: PixelLayout, form: ImageForm) -> Pixels:
 
 
 def _in_form(values: npt.NDArray[np.float32], form: ImageForm) -> npt.NDArray[np.float32]:
-    """What `pixels` does to images of 8 bits, for float32 in [0, 1] with 1, 3 or 4 channels."""
+    """Convert float32 pixels in [0, 1] with 1, 3 or 4 channels to the form, as `pixels` does for images of 8 bits."""
     if values.shape[2] == RGBA:
         values = values[..., :RGB] * values[..., RGB:] + 1 - values[..., RGB:]
     if form.channels == 1 and values.shape[2] == RGB:

@@ -1,4 +1,4 @@
-"""What a PNG file says about itself, verified: the checksum of each chunk, and that its pixels are all there.
+"""Verify a PNG file: the checksum of each chunk, and that no pixels are missing.
 
 Pillow verifies neither the checksums of chunks with pixels nor the length of their stream. The format: ISO/IEC 15948.
 """
@@ -12,10 +12,10 @@ from PIL import Image
 from storage.errors import BadImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-FRAME = 12  # bytes of a chunk beside its content: length, kind, checksum
-PIECE = 2**22  # bytes that are unpacked at a time
-SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # values a pixel, by color type
-# Of Adam7, the passes of an interlaced image: first column and row, and steps to the next.
+FRAME = 12  # bytes of a chunk besides its content: length, kind, checksum
+PIECE = 2**22  # bytes to unpack at a time
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # values per pixel, by color type
+# Passes of an interlaced image (Adam7): first column and row, and steps to the next.
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
@@ -33,22 +33,22 @@ def require_sound(payload: bytes) -> None:
 
 
 def require_all_rows(payload: bytes, image: Image.Image) -> None:
-    """Verify that the stream of pixels has as many as its header announces.
+    """Verify that the file has all pixels that its header announces.
 
-    Pillow leaves rows that are not there at zero. Rows come in order, so that the stream is only unpacked a second time
-    if the last row holds nothing else, or the image is interlaced.
+    Pillow leaves missing rows at zero. Rows are stored in order, so the stream is unpacked a second time only if the
+    last row is all zeros, or the image is interlaced.
 
     Parameters
     ----------
     payload
-        The file, whose chunks are sound.
+        The file, whose chunks match their checksums.
     image
-        Decoded from it.
+        The image decoded from it.
 
     Raises
     ------
     BadImageError
-        If there are fewer.
+        If pixels are missing.
     """
     interlaced = image.info.get("interlace", 0)
     last = image.crop((0, image.height - 1, image.width, image.height))
@@ -72,7 +72,7 @@ def _chunks(payload: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
 
 
 def _expected_bytes(payload: bytes) -> int:
-    """Bytes of all rows, each with the byte that names its filter."""
+    """Size of all rows in bytes, each with the byte for its filter."""
     _, header, _ = next(_chunks(payload))
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     bits = header[8] * SAMPLES[header[9]]
@@ -84,7 +84,7 @@ def _expected_bytes(payload: bytes) -> int:
 
 
 def _unpacked_bytes(payload: bytes) -> int:
-    """Bytes that the stream of pixels unpacks to."""
+    """Size of the unpacked stream of pixels in bytes."""
     stream, total = zlib.decompressobj(), 0
     for kind, content, _ in _chunks(payload):
         waiting: bytes | memoryview = content if kind == b"IDAT" else b""
