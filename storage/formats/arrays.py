@@ -1,4 +1,4 @@
-"""What all datasets have in common whose images are rows of an array: IDX, NumPy, Zarr, HDF5, CIFAR."""
+"""Common parts of datasets whose images are rows of an array: IDX, NumPy, Zarr, HDF5, CIFAR."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from storage.datasets.splits import TRAIN, in_order, split_word, words_of
 from storage.errors import BadImageError, InputError
 from storage.pixels.layout import PixelLayout
 
-READ_BYTES = 4 * 2**20  # of neighbouring rows that are read together
+READ_BYTES = 4 * 2**20  # size of neighbouring rows that are read together
 IMAGE_WORDS = frozenset({"images", "image", "imgs", "img", "x", "data", "pixels"})
 LABEL_WORDS = frozenset({"labels", "label", "y", "targets", "target", "classes"})
 CLASSES_FILE = "classes.txt"
@@ -27,12 +27,12 @@ CHANNELS = frozenset({1, 3, 4})
 
 
 class Rows(Protocol):
-    """Images that lie one after the other.
+    """Images that are stored one after the other.
 
     Attributes
     ----------
     chunk
-        Images that are stored in one piece, of which no part can be read alone.
+        Number of images in a chunk, which can only be read whole.
     """
 
     @property
@@ -41,13 +41,13 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, start: int, stop: int) -> Iterable[bytes | BadImageError]:
-        """Stored bytes of some images, or why one cannot be read; raises OSError if none can."""
+        """Stored bytes of some images, or the reason why one cannot be read; raises OSError if none can."""
         ...
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images of one split, and what gives their labels (n,) when asked."""
+    """Images of one split, and a function that reads their labels (n,)."""
 
     rows: Rows
     labels: Callable[[], npt.NDArray[Any]]
@@ -59,15 +59,15 @@ class ArraySource(Reporting):
     Parameters
     ----------
     address
-        To name the dataset to users.
+        Name of the dataset for messages.
     splits
         The images by split.
     layout
-        Of each image.
+        Layout of each image.
     names
         Class names, if the dataset has them.
     notes
-        Counts what is odd about the arrays, once they are listed.
+        Counts oddities of the arrays, once they are listed.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class ArraySource(Reporting):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The dataset's own names, or the different labels."""
+        """The dataset's own class names, or the different labels."""
         return self._labelled[0]
 
     @cached_property
@@ -116,7 +116,7 @@ class ArraySource(Reporting):
         """The pixels of each image, neighbouring rows in one read."""
         places = ((split, int(row)) for split, row in (key.rsplit("/", 1) for key in samples["key"].to_pylist()))
         most = max(1, READ_BYTES // self.layout.nbytes)
-        # Whole chunks, each once: to read a part of one takes as long.
+        # Read whole chunks, each once, since reading a part of a chunk takes as long.
         steps = {
             name: max(1, most // split.rows.chunk) * min(split.rows.chunk, len(split.rows))
             for name, split in self._splits.items()
@@ -137,7 +137,7 @@ def _place(counts: Sequence[Any], row: int) -> str:
 
 
 def _runs(places: Iterable[tuple[str, int]], steps: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
-    """Neighbours in the same split, as (split, start, stop), none beyond a multiple of the split's step."""
+    """Runs of neighbours in a split, as (split, start, stop); none crosses a multiple of the split's step."""
     split, start, stop = "", 0, 0
     for name, row in places:
         if name == split and row == stop and row % steps[name]:
@@ -151,10 +151,10 @@ def _runs(places: Iterable[tuple[str, int]], steps: Mapping[str, int]) -> Iterat
 
 
 def find_arrays(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Which of the arrays with these names are images and labels: (images, labels) by split.
+    """Find the names of images and labels among names of arrays, as (images, labels) by split.
 
-    Understands `images` and `labels`, `x_train` and `y_train`, `test/data` and `test/target`, and the like; what names
-    no split is for training.
+    Understands `images` and `labels`, `x_train` and `y_train`, `test/data` and `test/target`, and similar names. A name
+    without a split belongs to the split train.
     """
     found: dict[str, dict[str, str]] = {}
     for name in sorted(names):
@@ -195,16 +195,16 @@ def layout_of(shape: Sequence[int], dtype: npt.DTypeLike, where: str) -> PixelLa
 
 
 class StoredArray(Protocol):
-    """An array as some format keeps it."""
+    """An array as a format stores it."""
 
     @property
     def name(self) -> str:
-        """To name it to users."""
+        """Name for messages."""
         ...
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its sides."""
+        """Shape of the array."""
         ...
 
     @property
@@ -213,11 +213,11 @@ class StoredArray(Protocol):
         ...
 
     def check(self) -> None:
-        """Refuse an array that is not complete, with an InputError."""
+        """Raise InputError if the array is not complete."""
         ...
 
     def rows(self, layout: PixelLayout) -> Rows:
-        """Its images."""
+        """The array's images."""
         ...
 
     def values(self) -> npt.NDArray[Any]:
@@ -231,7 +231,7 @@ def array_source(
     names: Sequence[str] | None = None,
     notes: Counter[str] | None = None,
 ) -> ArraySource:
-    """Make the dataset of arrays of images and labels, by split.
+    """Make a dataset from arrays of images and labels by split.
 
     Raises
     ------
@@ -257,12 +257,12 @@ def _checked_labels(images: StoredArray, labels: StoredArray) -> npt.NDArray[Any
 
 
 def named_pairs(address: str, names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Names of images and labels by split, as `find_arrays` finds them.
+    """Find names of images and labels by split with `find_arrays`.
 
     Raises
     ------
     InputError
-        If there are none.
+        If it finds none.
     """
     names = sorted(names)
     pairs = find_arrays(names)
@@ -275,7 +275,7 @@ def named_pairs(address: str, names: Iterable[str]) -> dict[str, tuple[str, str]
 
 
 def class_names(files: Files, names: Iterable[str]) -> list[str] | None:
-    """Class names, one a line, from the file `classes.txt`, if it is among some names in a folder."""
+    """Class names, one per line, from the file `classes.txt`, if it is among some names in a folder."""
     if CLASSES_FILE not in names:
         return None
     try:

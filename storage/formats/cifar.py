@@ -30,7 +30,7 @@ META, META_100 = "batches.meta", "meta"
 FILES = frozenset(
     {*BATCHES, *BATCHES_100, *(f"{batch}.bin" for batch in (*BATCHES, *BATCHES_100)), NAMES, NAMES_100, META, META_100}
 )
-LARGEST = 2**30  # bytes of a pickle that is read
+LARGEST = 2**30  # bytes to read of a pickle at most
 BLOCK = 1000  # images whose labels are read together
 
 
@@ -82,7 +82,7 @@ def _label_bytes(parts: Sequence[StridedRows], labels: int) -> npt.NDArray[np.ui
 
 
 class _Joined:
-    """Batches as one."""
+    """Several batches, joined."""
 
     chunk = 1
 
@@ -106,7 +106,7 @@ class _Joined:
 class PickleSource(ListedSource):
     """Batches in the version for Python; keys are BATCH/ROW.
 
-    Only listing unpickles them: the pixels lie in them as they are, and workers read them there.
+    Only listing unpickles them. Pixels are stored in a pickle unchanged, so workers read them by their place in it.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class PickleSource(ListedSource):
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
-        """The names in the dataset's file of names, or the labels; and all images, in the order of the batches."""
+        """Class names from the file of names, or the different labels; and all images in the order of the batches."""
         found = {name: self._look(name) for name in sorted(self._batches, key=self._order)}
         keys = [f"{name}/{row:07d}" for name, (labels, _) in found.items() for row in range(len(labels))]
         labels = pa.chunked_array([labels for labels, _ in found.values()])
@@ -142,7 +142,7 @@ class PickleSource(ListedSource):
         return self._batches[name] != "train", name
 
     def _look(self, name: str) -> tuple[pa.Array, int]:
-        """Labels of a batch, and where its pixels begin."""
+        """Labels of a batch, and the position of its first pixel in the file."""
         where = f"{self._files}/{name}"
         content = self._files.read(name, 0, LARGEST)
         batch = load(content, where)
@@ -172,7 +172,7 @@ def _batch_files(keys: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _entry(batch: Any, *names: str) -> Any:  # noqa: ANN401 - whatever was pickled
-    """The first list or array in a pickled dictionary under one of some names, which Python 2 has as bytes."""
+    """The first list or array in a pickled dictionary under one of some names, which Python 2 pickles as bytes."""
     entries = batch if isinstance(batch, dict) else {}
     found = (entries.get(name.encode(), entries.get(name)) for name in names)
     return next((entry for entry in found if isinstance(entry, list | np.ndarray)), [])

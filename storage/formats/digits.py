@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn brings along: a dataset that is always there."""
+"""The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships: a dataset that is always available."""
 
 import importlib.metadata
 from collections.abc import Iterator
@@ -16,19 +16,19 @@ from storage.pixels.layout import PixelLayout
 # Alpaydin and Kaynak (1998), UCI Machine Learning Repository; scikit-learn ships its test part.
 FILE = "sklearn/datasets/data/digits.csv.gz"
 SIDE = 8
-LEVELS = 16  # pixels count from 0 to 16
-HELD_OUT_OF_256 = 51  # one image in five is the test split
+LEVELS = 16  # pixels have values from 0 to 16
+HELD_OUT_OF_256 = 51  # one image in five is in the test split
 
 
 class DigitsSource(Reporting):
-    """The bundled digits, every fifth or so held out as split `test`, chosen by a hash of the row number."""
+    """The bundled digits. A hash of the row number selects about a fifth of them for the split `test`."""
 
     classes = tuple("0123456789")
     layout = PixelLayout(SIDE, SIDE, 1, white=LEVELS)
 
     @cached_property
     def _table(self) -> npt.NDArray[np.uint8]:
-        # As a file: importing scikit-learn takes longer than analysing the digits.
+        # Read the file directly, since importing scikit-learn takes longer than analysing the digits.
         path = importlib.metadata.distribution("scikit-learn").locate_file(FILE)
         return np.loadtxt(str(path), delimiter=",", dtype=np.uint8)
 

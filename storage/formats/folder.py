@@ -1,4 +1,4 @@
-"""Class folders: CLASS/image.jpg, SPLIT/CLASS/image.jpg, and what else folders of images look like."""
+"""Class folders: CLASS/image.jpg, SPLIT/CLASS/image.jpg, and other arrangements of image folders."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ class FolderSource(TreeSource):
     files
         The files.
     outermost
-        Whether the outermost folders are the classes, whatever they are called.
+        Whether the outermost folders are the classes, whatever their names.
     """
 
     def __init__(self, files: Files, *, outermost: bool = False) -> None:

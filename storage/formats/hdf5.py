@@ -33,7 +33,7 @@ def find_hdf5(files: Files, names: Sequence[str]) -> Source | None:
     arrays: dict[str, Any] = {}
     names_in_file = None
     for name in found:
-        files.size(name)  # raises if it is no file: HDF5 would wait for a pipe
+        files.size(name)  # raises if it is not a regular file: HDF5 would wait for ever on a named pipe
         try:
             file = h5py.File(files.local(name) or files.open(name), "r")
         except OSError as error:
@@ -53,9 +53,9 @@ def _array(where: str, dataset: Any) -> SlicedArray:  # noqa: ANN401 - an h5py d
 
 
 def _require_written(where: str, dataset: Any) -> None:  # noqa: ANN401 - an h5py dataset
-    """Refuse a dataset with values that were never written: HDF5 reads them as if they were all the same."""
+    """Refuse a dataset with values that were never written, which HDF5 would read as one constant."""
     if not hasattr(dataset, "id") or dataset.size == 0:
-        return  # a view of strings
+        return  # a view of strings, or an empty dataset
     if dataset.chunks is None:
         written, there = dataset.id.get_storage_size() > 0, 1
     else:
@@ -64,18 +64,18 @@ def _require_written(where: str, dataset: Any) -> None:  # noqa: ANN401 - an h5p
     if not written:
         found = 0 if dataset.chunks is None else dataset.id.get_num_chunks()
         raise InputError(
-            f"{where} has {found} of {there} chunks; the missing ones were never written and would read as if they "
-            "were full of one value: write it again."
+            f"{where} has {found} of {there} chunks; the missing ones were never written and would read as a "
+            "constant: write it again."
         )
 
 
 def _datasets(group: Any, where: str, h5py: Any, prefix: str = "") -> dict[str, Any]:  # noqa: ANN401 - the module
-    """Datasets by path; links into other files, and data kept in them, are refused: they may be any file."""
+    """Find datasets by path. Links to other files, and data in other files, are refused: those could be any file."""
     found: dict[str, Any] = {}
     for name in group:
         path = f"{prefix}{name}"
         if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-            raise InputError(f"{where} has a link to another file, {path}; copy what it leads to into this one.")
+            raise InputError(f"{where} has a link to another file, {path}; copy its target into this file.")
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             continue
         item = group[name]

@@ -41,7 +41,7 @@ def find_idx(files: Files, names: Sequence[str]) -> Source | None:
     for name in sorted(names):
         if match := IMAGES_NAME.fullmatch(posixpath.basename(name)):
             of, split = _dataset_and_split(match["prefix"])
-            # The same file packed and unpacked side by side is one.
+            # A file that is there both compressed and not counts once.
             datasets.setdefault(of, {}).setdefault(split, name)
     if not datasets:
         return None
@@ -58,7 +58,7 @@ def find_idx(files: Files, names: Sequence[str]) -> Source | None:
 
 
 def _dataset_and_split(prefix: str) -> tuple[str, str]:
-    """What the beginning of a name says, such as (emnist letters, train); MNIST calls its test split t10k."""
+    """Dataset and split in the beginning of a name, such as (emnist letters, train)."""
     words = words_of(prefix)
     splits = [split for split in map(split_word, words) if split]
     return " ".join(word for word in words if not split_word(word)), splits[-1] if splits else TRAIN

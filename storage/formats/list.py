@@ -20,7 +20,7 @@ from storage.formats.list_tables import ENDINGS, read_list
 from storage.pixels.images import SUFFIXES
 from storage.setting_groups import Reading
 
-LOOKED_AT = 100  # values that show whether a column holds paths
+LOOKED_AT = 100  # values to check for whether a column holds paths
 
 
 def knows(name: str) -> bool:
@@ -34,7 +34,7 @@ def find_list(files: Files, names: Sequence[str], reading: Reading) -> Source | 
 
 
 class Listed(NamedTuple):
-    """What one list says of its images: its name for users, and a key, a label and a split for each (n,)."""
+    """The content of one list: its name for messages, and the key, label and split of each image (n,)."""
 
     where: str
     keys: list[str]
@@ -43,14 +43,14 @@ class Listed(NamedTuple):
 
 
 class ListSource(ListedSource):
-    """Images that lists name; keys are paths relative to the dataset, or addresses, with #2 behind a repeated one.
+    """Images that lists name. Keys are paths relative to the dataset, or addresses, with #2 appended to a repeated one.
 
     Parameters
     ----------
     files, names
         The lists; paths in each are relative to its folder.
     reading
-        Names of columns that the user gave.
+        Names of columns, if the user gave them.
     """
 
     layout = None
@@ -88,27 +88,27 @@ class ListSource(ListedSource):
         return Listed(where, [_from(folder, key) for key in keys], table[label], splits)
 
     def _stamp(self, key: str) -> bytes | None:
-        """Of a file on this machine; to ask for each object would take as long as to read it."""
+        """Stamp of a file on this machine. Objects have none here: a request for each takes as long as reading it."""
         return self._files.stamp(key) if place_of(key) is None and self._files.local(key) else None
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
-        """The bytes of each image, from this machine or from where its address says."""
+        """Read the bytes of each image, from this machine or from its address."""
         named = zip(samples["key"].to_pylist(), samples["length"].to_pylist(), strict=True)
         return read_keys(self._files, (key[:length] for key, length in named))
 
 
 def _from(folder: str, key: str) -> str:
-    """The key of an image that a list in a folder names."""
+    """Key of an image that is named in a list in a folder."""
     return f"{folder}/{key}" if folder and place_of(key) is None and not key.startswith("/") else key
 
 
 def path_column(table: pa.Table, wanted: str | None, where: str) -> str:
-    """The column of paths: as the user says, or that with names of image files, or else that with a usual name.
+    """Find the column of paths: the user's choice, or a column with names of image files, or one with a usual name.
 
     Raises
     ------
     InputError
-        If nothing says which it is.
+        If there is no such column.
     """
     names = table.column_names
     if wanted is not None:
@@ -135,7 +135,7 @@ def split_column(table: pa.Table, wanted: str | None, where: str) -> str | None:
 
 
 def split_names(column: pa.ChunkedArray) -> pa.Array:
-    """Names of splits, as other formats have them."""
+    """Names of splits in the spelling of other formats."""
     names = column.cast(pa.string()).combine_chunks().dictionary_encode()
     known = [split_called(name) for name in names.dictionary.to_pylist()]
     return pa.array(known, pa.string()).take(names.indices).fill_null(TRAIN)
@@ -148,12 +148,12 @@ def _holds_images(column: pa.ChunkedArray) -> bool:
 
 
 def _paths(column: pa.ChunkedArray, where: str) -> list[str]:
-    """Paths and addresses.
+    """Read paths and addresses from a column.
 
     Raises
     ------
     InputError
-        If one is missing, or may hold a secret.
+        If one is missing, or may contain a password.
     """
     if pa.types.is_nested(column.type):
         raise InputError(f"The paths of {where} are of type {column.type}; a column of paths holds text.")

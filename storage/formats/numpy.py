@@ -1,4 +1,4 @@
-"""NumPy files: `.npy` files beside each other, or `.npz` archives, with images and labels by their usual names."""
+"""NumPy files: `.npy` files or `.npz` archives with images and labels under their usual names."""
 
 import io
 import posixpath
@@ -23,7 +23,7 @@ MAGIC = b"\x93NUMPY"
 LARGEST_HEADER = 2**14
 PIECE = 4 * 2**20
 LOCAL_HEADER = 30  # bytes of a member's header in a zip file, before its name
-LENGTHS = slice(26, 30)  # in it, the lengths of the name and of what follows it
+LENGTHS = slice(26, 30)  # in that header, the lengths of the name and of the field after it
 
 
 def knows(name: str) -> bool:
@@ -48,12 +48,12 @@ def find_numpy(files: Files, names: Sequence[str]) -> Source | None:
 
 
 def parse_npy(name: str, content: Callable[[int, int], bytes], size: Callable[[], int], start: int = 0) -> FileArray:
-    """The array in NumPy's format, version 1 to 3, whose header begins at byte `start`.
+    """Parse an array in NumPy's format, version 1 to 3, whose header begins at byte `start`.
 
     Raises
     ------
     InputError
-        If it is not that of an array of plain numbers or strings in C order.
+        If it is not an array of plain numbers or strings in C order.
     """
     stream = io.BytesIO(content(start, LARGEST_HEADER))
     try:
@@ -72,7 +72,7 @@ def parse_npy(name: str, content: Callable[[int, int], bytes], size: Callable[[]
 
 
 def _first_line(error: Exception) -> str:
-    """The parser says nothing where it runs out of its stack."""
+    """First line of a message; the type of the error if it has none, as when the parser's recursion is too deep."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
@@ -86,7 +86,7 @@ def _archive(files: Files, name: str) -> Iterator[zipfile.ZipFile]:
         with files.open(name) as file, zipfile.ZipFile(file) as opened:
             yield opened
     except Exception as error:
-        # What unpacks a damaged archive raises anything; what the system says is for others to tell.
+        # Decompressors raise anything on a damaged archive. Callers report errors of the system.
         if isinstance(error, InputError) or (isinstance(error, OSError) and error.errno):
             raise
         raise InputError(f"{files}/{name} is not an .npz archive, or damaged: {error}; save it again.") from None
@@ -98,7 +98,7 @@ def _members(files: Files, archive: str) -> list[str]:
 
 
 def _npz(files: Files, archive: str, member: str) -> FileArray:
-    """A member of an archive: where it lies if it is not compressed, unpacked to a temporary file if it is."""
+    """A member of an archive: read in place if it is not compressed, otherwise unpacked to a temporary file."""
     name = f"{files}/{archive}, {member}"
     with _archive(files, archive) as opened:
         info = opened.getinfo(f"{member}.npy")
@@ -117,7 +117,7 @@ def _npz(files: Files, archive: str, member: str) -> FileArray:
 
 
 def _verify(files: Files, archive: str, name: str, place: range, checksum: int) -> None:
-    """Hold a member that is not compressed, and so is read without its archive, against its checksum."""
+    """Check a member against its checksum, which reading it in place does not."""
     found = 0
     for start in range(place.start, place.stop, PIECE):
         found = zlib.crc32(files.read(archive, start, min(PIECE, place.stop - start)), found)

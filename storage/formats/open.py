@@ -1,4 +1,4 @@
-"""Which dataset an address names, and in which format it is."""
+"""Open the dataset at an address, in whatever format it is."""
 
 import os
 import posixpath
@@ -27,7 +27,7 @@ FOLDERS, OUTER_FOLDERS, IMAGE_FOLDER = "folders", "outer-folders", "imagefolder"
 
 
 class Format(NamedTuple):
-    """How datasets of a format are found.
+    """How to find datasets of a format.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ from storage.setting_groups import Reading
 
 READ_BYTES = 2**20  # of images that are taken from a row group together
 MOST_ROWS = 2**10  # of them, however small: what is there several times may be stored once
-BUFFER = 2**20
+BUFFER = 2**20  # bytes
 EMPTY = BadImageError("empty", "the row holds no image")
 GONE = BadImageError("unreadable", "the file does not have this row any more")
 LABEL_COLUMNS = ("label", "labels", "fine_label")
@@ -239,7 +239,7 @@ class ParquetSource(ListedSource):
         )
 
     def _at_once(self, file: pq.ParquetFile, group: int) -> int:
-        """How many rows of a row group to decode together."""
+        """Number of rows of a row group to decode together."""
         described = file.metadata.row_group(group)
         columns = (described.column(number) for number in range(described.num_columns))
         size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema == self._column)
@@ -252,7 +252,7 @@ def _beside(column: str) -> str:
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
-    """What Hugging Face says of each column."""
+    """Hugging Face's description of each column, from the schema's metadata."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):

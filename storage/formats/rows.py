@@ -1,4 +1,4 @@
-"""Images that are rows of an array, and how they are read: where they lie in a file, or by slicing."""
+"""Images that are rows of an array, read by their place in a file or by slicing."""
 
 import math
 import zlib
@@ -16,16 +16,16 @@ from storage.pixels.layout import PixelLayout
 
 @dataclass(frozen=True)
 class StridedRows:
-    """Images that lie in a file at equal distances.
+    """Images at equal distances in a file.
 
     Attributes
     ----------
     content
-        Reads bytes of the file: from an offset, so many.
+        Reads bytes of the file, given an offset and a length.
     count
-        Images.
+        Number of images.
     offset, stride, nbytes
-        Where the pixels of the first image begin, bytes from each image to the next, bytes of an image.
+        Offset of the first image, distance from each image to the next, and size of an image, in bytes.
     """
 
     content: Callable[[int, int], bytes]
@@ -47,20 +47,20 @@ class StridedRows:
 
 @dataclass(frozen=True)
 class SlicedRows:
-    """Images that slicing an array-like object gives."""
+    """Images that are slices of an array-like object."""
 
     array: Any
 
     @property
     def chunk(self) -> int:
-        """Images in a chunk of the array, if it has chunks."""
+        """Number of images in a chunk of the array; 1 if it has no chunks."""
         return int((self.array.chunks or (1,))[0])
 
     def __len__(self) -> int:
         return int(self.array.shape[0])
 
     def read(self, start: int, stop: int) -> Iterable[bytes | BadImageError]:
-        """Stored bytes of some images, one by one: a chunk may be large. A damaged chunk costs its own images."""
+        """Read stored bytes of images one by one, since a chunk may be large. A damaged chunk loses only its images."""
         try:
             images = self.array[start:stop]
         except EigenwaveError:
@@ -77,18 +77,18 @@ class SlicedRows:
 
 @dataclass(frozen=True)
 class FileArray:
-    """An array in C order that lies in a file behind a header; a `storage.formats.arrays.StoredArray`.
+    """An array in C order behind a header in a file; a `storage.formats.arrays.StoredArray`.
 
     Attributes
     ----------
     name
-        To name it to users.
+        Name for messages.
     content, size
-        Read a range of bytes, and say how many there are.
+        Functions that read a range of bytes, and that give the size of the file in bytes.
     shape, dtype
-        Of the array.
+        Shape and type of the array.
     header
-        Bytes before its values.
+        Size of the header in bytes.
     verify
         Raises InputError if the file does not match its checksum.
     """
@@ -102,12 +102,12 @@ class FileArray:
     verify: Callable[[], None] = lambda: None
 
     def check(self) -> None:
-        """Refuse a file that does not hold what its header announces, or does not match its checksum.
+        """Refuse a file whose size differs from its header, or that does not match its checksum.
 
         Raises
         ------
         InputError
-            Naming both numbers.
+            If so; the message names both sizes.
         """
         expected = self.header + math.prod(self.shape) * self.dtype.itemsize
         try:
@@ -128,7 +128,7 @@ class FileArray:
         size = math.prod(self.shape) * self.dtype.itemsize
         try:
             return np.frombuffer(self.content(self.header, size), self.dtype).reshape(self.shape)
-        except ValueError as error:  # no bytes in a shape that no array can have, and the like
+        except ValueError as error:  # for example, an empty file with a shape that is too large for any array
             raise InputError(f"{self.name} cannot be read: {error}; get it again.") from None
 
 
@@ -139,11 +139,11 @@ class SlicedArray:
     Attributes
     ----------
     name
-        To name it to users.
+        Name for messages.
     array
         The object.
     check
-        Refuses it if it is not complete.
+        Raises InputError if the array is not complete.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""WebDataset: tar files with an image and its label side by side; or plain tar files of class folders.
+"""WebDataset: tar files with an image and its label side by side, or plain tar files of class folders.
 
-Nothing is ever extracted: members are ranges of bytes. `1.jpg` has its label in `1.cls` or `1.json`, or else in the
-name of its folder.
+Nothing is extracted; members are read as ranges of bytes. The label of `1.jpg` is in `1.cls` or `1.json`, or else it is
+the name of the image's folder.
 """
 
 import io
@@ -32,7 +32,7 @@ from storage.pixels.images import SUFFIXES
 
 LABEL_KEYS = ("label", "cls", "class", "class_id", "class_name")
 LABEL_SUFFIXES = frozenset({".cls", ".json"})
-LABEL_BYTES = 2**16  # of a file with a label, at most
+LABEL_BYTES = 2**16  # bytes to read of a file with a label, at most
 READ_AHEAD = 2**14
 IN_SHARD = r"(?s)^.*?\.tar/"
 LINK = "a link in a tar file, which is not followed"
@@ -48,7 +48,7 @@ def find_tar(files: Files, names: Sequence[str]) -> Source | None:
     packed = [name for name in names if name.endswith((".tar.gz", ".tgz"))]
     shards = [name for name in names if name.endswith(".tar")]
     if packed and not shards:
-        raise InputError(f"{files}/{packed[0]} is compressed, so that no part of it can be read; unpack it first.")
+        raise InputError(f"{files}/{packed[0]} is compressed, so its parts cannot be read; unpack it first.")
     return TarSource(files, shards) if shards else None
 
 
@@ -82,7 +82,7 @@ class TarSource(ListedSource):
         return classes, train_first(found.set_column(found.column_names.index("class_id"), "class_id", ids))
 
     def _by_folder(self, found: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
-        """Images that are read, with their split, and the classes of their folders."""
+        """Images to read, with splits and classes from their folders."""
         folders = pc.replace_substring_regex(pc.replace_substring_regex(found["key"], IN_SHARD, ""), r"/?[^/]*$", "")
         folders = folders.combine_chunks().dictionary_encode()
         names, counts = folders.dictionary.to_pylist(), np.bincount(folders.indices.to_numpy())
@@ -117,7 +117,7 @@ class TarSource(ListedSource):
                 }
 
     def _is_image(self, member: Member) -> bool:
-        """Whether the name says so; counts the others."""
+        """Whether a member is an image by its name; other members are counted."""
         if not all(map(visible, clean(member.name).split("/"))):
             self._hidden.add(member.name)
             return False
@@ -127,12 +127,12 @@ class TarSource(ListedSource):
         return image
 
     def _labelled(self, shard: str, stamp: bytes | None) -> Iterator[Labelled]:
-        """Members that are no labels, each with its label; those of a file far away are kept here."""
+        """Members that are not labels, each with its label; those of remote files are cached on this machine."""
         found = self._found(shard)
         return found if stamp is None or self._files.local(shard) else kept(f"{self._files}/{shard}", stamp, found)
 
     def _found(self, shard: str) -> Iterator[Labelled]:
-        """Members next to each other whose names agree up to the first dot are one sample."""
+        """Group neighbouring members into samples: their names agree up to the first dot."""
         with self._files.open(shard) as raw:
             file = io.BufferedReader(raw, READ_AHEAD) if isinstance(raw, io.RawIOBase) else raw
             for _, group in groupby(tar_members(file, f"{self._files}/{shard}"), lambda member: _stem(member.name)):
@@ -162,7 +162,7 @@ class TarSource(ListedSource):
 
 
 def clean(name: str) -> str:
-    """The path of a member without what would lead out of the archive: a slash in front, and dots as folders."""
+    """Path of a member without parts that lead out of the archive: a leading slash, and the folders . and .."""
     return "/".join(part for part in name.split("/") if part not in {"", ".", ".."})
 
 

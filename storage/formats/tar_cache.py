@@ -1,4 +1,4 @@
-"""What tar files in object stores hold, kept on this machine: to find out, all of a file has to be read."""
+"""Cache of the members of tar files in object stores: listing them takes reading a whole file."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from storage.stores.files import replacing
 from storage.stores.local import LocalStore
 from storage.stores.store import StorePath
 
-FOLDER = "tar-2"  # another name whenever labels are taken otherwise
+FOLDER = "tar-2"  # change the name whenever the rules for labels change
 STAMP = b"stamp"
 MEMBERS = pa.schema({"name": pa.string(), "offset": pa.int64(), "length": pa.int64(), "label": pa.string()})
 
@@ -26,29 +26,29 @@ Label = int | str | None
 
 
 class Labelled(NamedTuple):
-    """A member of a tar file, and the label of the sample that it is of."""
+    """A member of a tar file, and the label of its sample."""
 
     member: Member
     label: Label
 
 
 def kept(address: str, stamp: bytes, found: Iterable[Labelled]) -> Iterator[Labelled]:
-    """Members of the tar file at an address, from the cache if it has them, else as `found` gives them.
+    """Members of the tar file at an address, from the cache if it has them, otherwise from `found`.
 
     Parameters
     ----------
     address
         URL of the tar file.
     stamp
-        Of the file, see `storage.datasets.stamps`; the cache keeps one version of each.
+        Stamp of the file, see `storage.datasets.stamps`; the cache keeps one version of each file.
     found
-        Reads the file.
+        Members as read from the file.
     """
     path = StorePath(LocalStore(cache_folder() / FOLDER), f"{hashlib.sha256(address.encode()).hexdigest()}.parquet")
     members = _read(path, stamp)
     if members is None:
         members = _table(found)
-        # Who cannot write there reads the file again next time.
+        # If the cache cannot be written, the next listing reads the file again.
         with (
             suppress(EigenwaveError),
             replacing(path) as partial,
@@ -62,7 +62,7 @@ def kept(address: str, stamp: bytes, found: Iterable[Labelled]) -> Iterator[Labe
 
 
 def _read(path: StorePath, stamp: bytes) -> pa.Table | None:
-    """The table of the file with this stamp; None if there is none, or it is damaged."""
+    """Cached table of the file with this stamp; None if there is none, or it is damaged."""
     try:
         with path.open() as content, pq.ParquetFile(content, page_checksum_verification=True) as file:
             same = (file.metadata.metadata or {}).get(STAMP) == stamp.hex().encode()

@@ -1,7 +1,7 @@
-"""What lies where in a tar file: read header by header, nothing extracted, no list of members kept.
+"""Names and places of the members of a tar file, read header by header without extracting them.
 
-The formats: ustar and pax (POSIX.1-2001), and the long names of GNU tar. Python's tarfile reads the same, but keeps
-every member in memory and takes a file that is cut short for a complete one.
+The formats are ustar and pax (POSIX.1-2001), with the long names of GNU tar. Python's tarfile reads the same formats,
+but it keeps every member in memory and accepts a file that is cut short.
 """
 
 import re
@@ -12,11 +12,11 @@ from storage.errors import InputError
 
 BLOCK = 512
 END = bytes(BLOCK)  # two such blocks end a file
-MOST_EXTRA = 2**20  # bytes of a long name or of pax records
+MOST_EXTRA = 2**20  # largest size of a long name or of pax records, in bytes
 MOST_SIZE = 2**62
 REGULAR = frozenset({b"0", b"\0", b"7"})
 LINKS = frozenset({b"1", b"2"})
-SPARSE, PAX_SPARSE = b"S", b"GNU.sparse."  # files with holes, of which only the rest is stored
+SPARSE, PAX_SPARSE = b"S", b"GNU.sparse."  # files with holes, which are not stored
 LONG_NAME, LONG_LINK, PAX, PAX_GLOBAL = b"L", b"K", b"x", b"g"
 NAME, SIZE, CHECKSUM, TYPE, MAGIC, PREFIX = (
     slice(0, 100), slice(124, 136), slice(148, 156), slice(156, 157), slice(257, 262), slice(345, 500)
@@ -25,7 +25,7 @@ PAX_RECORD = re.compile(rb"(\d{1,7}) ([^=]+)=")
 
 
 class Member(NamedTuple):
-    """A file in a tar file: its name, and its bytes; a link has none."""
+    """A member of a tar file: its name, and the place of its bytes; `length` is None for a link."""
 
     name: str
     offset: int
@@ -40,12 +40,12 @@ def tar_members(file: BinaryIO, where: str) -> Iterator[Member]:
     file
         The tar file, which is read from its beginning.
     where
-        To name it to users.
+        Name of the tar file for messages.
 
     Raises
     ------
     InputError
-        If it is no tar file, is damaged, is cut short, or holds sparse files.
+        If it is not a tar file, is damaged or cut short, or holds sparse files.
     """
     position, count = 0, 0
     size = file.seek(0, 2)
@@ -75,7 +75,7 @@ def tar_members(file: BinaryIO, where: str) -> Iterator[Member]:
             yield Member(_name(header, extra), start, length if kind in REGULAR else None)
         extra = {}
     if _block(file, position + BLOCK) != END:
-        raise InputError(f"{where} is cut short after {count} files: of two end blocks one is missing; get it again.")
+        raise InputError(f"{where} is cut short after {count} files: one of two end blocks is missing; get it again.")
 
 
 def _block(file: BinaryIO, position: int) -> bytes:
@@ -84,7 +84,7 @@ def _block(file: BinaryIO, position: int) -> bytes:
 
 
 def _number(field: bytes) -> int | None:
-    """A number in octal digits, or in binary where the first bit is set."""
+    """Parse a number in octal digits, or in binary if the first bit is set."""
     if field[0] == 0x80:  # noqa: PLR2004
         number = int.from_bytes(field[1:], "big")
         return number if number < MOST_SIZE else None
@@ -93,14 +93,14 @@ def _number(field: bytes) -> int | None:
 
 
 def _checked(header: bytes) -> bool:
-    """Whether the sum of all bytes is the one the header has, its own place counted as blanks."""
+    """Whether the header's checksum is the sum of its bytes, with the checksum's own field counted as blanks."""
     return _number(header[CHECKSUM]) == sum(header) - sum(header[CHECKSUM]) + 8 * ord(" ")
 
 
 def _extra(file: BinaryIO, start: int, length: int, kind: bytes, where: str) -> dict[bytes, bytes]:
-    """What precedes a header and replaces fields of it."""
+    """Read an extra entry before a header, whose values replace the header's fields."""
     if length > MOST_EXTRA:
-        raise InputError(f"{where} has a file name of {length} bytes; no tool writes such: get it again.")
+        raise InputError(f"{where} has a file name of {length} bytes, longer than any tool writes; get it again.")
     file.seek(start)
     content = file.read(length)
     if kind == LONG_NAME:
@@ -126,7 +126,7 @@ def _name(header: bytes, extra: dict[bytes, bytes]) -> str:
     if name is None:
         name = header[NAME].split(b"\0", 1)[0]
         prefix = header[PREFIX].split(b"\0", 1)[0]
-        # GNU tar keeps other things in the place of the prefix, and says so behind the magic.
+        # GNU tar uses the field of the prefix for other data, and marks this behind the magic.
         if prefix and header[MAGIC] == b"ustar" and header[262:263] == b"\0":
             name = prefix + b"/" + name
     return name.decode("utf-8", "backslashreplace")

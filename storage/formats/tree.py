@@ -1,4 +1,4 @@
-"""Datasets whose images lie in folders of their classes, on a disk, in a bucket or in an archive."""
+"""Datasets with images in class folders, on a disk, in a bucket or in an archive."""
 
 import posixpath
 from abc import abstractmethod
@@ -21,7 +21,7 @@ from storage.tables.schemas import SPLIT
 
 NO_ENDING = "(no ending)"
 MANY = frozenset({".txt", ".xml", ".json"})  # files that may lie beside each image
-KEPT = 1000  # of them, whose paths are kept
+KEPT = 1000  # paths to keep of each of them
 WHY = {
     "loose images": "image outside the class folders",
     "images beside the splits": "image in folders beside those of the splits",
@@ -36,9 +36,9 @@ class Entry(NamedTuple):
     Attributes
     ----------
     path
-        Where it lies, for deciding split and class.
+        Path of the file, which decides split and class.
     key
-        The key of its sample.
+        Key of the sample.
     offset, length, stamp
         As in `storage.datasets.source.SAMPLES`.
     """
@@ -51,14 +51,14 @@ class Entry(NamedTuple):
 
 
 class TreeSource(ListedSource):
-    """Images whose class and split are told by the folders that they lie in.
+    """Images whose folders decide their class and split.
 
     Parameters
     ----------
     where
-        To name the dataset to users.
+        Name of the dataset for messages.
     outermost
-        Whether the outermost folders are the classes, whatever they are called.
+        Whether the outermost folders are the classes, whatever their names.
     """
 
     layout = None
@@ -71,7 +71,7 @@ class TreeSource(ListedSource):
         """All files, hidden ones too, in any order."""
 
     def _empty_folders(self, base: str, full: set[str]) -> list[str]:  # noqa: ARG002 - archives have none
-        """Names of folders directly in one that hold no files, so that none of them is in `full`."""
+        """Names of subfolders without files at any depth: those that are not in `full`."""
         return []
 
     @cached_property
@@ -81,12 +81,12 @@ class TreeSource(ListedSource):
 
     @property
     def images(self) -> int:
-        """Files with the ending of an image, whether they are read or not."""
+        """Number of files with the extension of an image, whether they are read or not."""
         return len(self._walked[1])
 
     @property
     def others(self) -> list[str]:
-        """Paths of files without the ending of an image, hidden ones apart."""
+        """Paths of files without the extension of an image, except hidden ones."""
         return sorted(self._walked[0].others)
 
     @cached_property
@@ -106,9 +106,9 @@ class TreeSource(ListedSource):
         return classes, _placed(images, [placed.places[name] for name in walked.names], classes)
 
     def report_beside(self, findings: Findings, read: Collection[str], *, images: bool = True) -> None:
-        """Report all files but those that are read, as what lies beside a dataset in another format.
+        """Report all files beside a dataset in another format, except those that are read.
 
-        Without `images`, the dataset names some of the images, and reports the others itself.
+        Without `images`, images are left out: the dataset names some of them, and reports the others itself.
         """
         walked, beside = self._walked
         walked.report(findings, read)
@@ -130,7 +130,7 @@ IMAGES = pa.schema(
 
 
 def report_places(findings: Findings, images: Mapping[str, int], places: Mapping[str, Place]) -> None:
-    """Report images that are not read, and those whose class is not the folder they lie in."""
+    """Report images that are not read, and images whose class is not the folder that directly holds them."""
     tallies = {why: Tally() for why in WHY}
     inside = Tally()
     for folder, place in places.items():
@@ -147,20 +147,20 @@ def report_places(findings: Findings, images: Mapping[str, int], places: Mapping
 
 
 class Walked:
-    """What one pass over the files of a tree finds: images in columns, all else as counts.
+    """Result of one pass over the files of a tree: images in columns, and counts of the other files.
 
     Attributes
     ----------
     folders
-        The number of each folder with images.
+        Index of each folder with images.
     full
-        Folders in which files lie, and all around them.
+        Folders with files at any depth.
     hidden
         Files whose name, or that of a folder around them, begins with a dot.
     others
-        Paths of files without the ending of an image, as far as they are kept.
+        Paths of files without the extension of an image; at most `KEPT` for each extension in `MANY`.
     endings
-        All files without the ending of an image, by their ending.
+        Number of files without the extension of an image, by extension.
     """
 
     def __init__(self) -> None:
@@ -172,11 +172,11 @@ class Walked:
 
     @property
     def names(self) -> list[str]:
-        """Folders with images, by number."""
+        """Folders with images, in the order of their index."""
         return list(self.folders)
 
     def images(self, entries: Iterable[Entry]) -> Iterator[pa.RecordBatch]:
-        """The images among some files (schema `IMAGES`), some at a time."""
+        """The images among some files (schema `IMAGES`), in batches."""
         found = (entry for entry in entries if self._is_image(entry.path))
         while some := list(islice(found, LISTED_AT_ONCE)):
             columns = {name: [getattr(entry, name) for entry in some] for name in ("key", "offset", "length", "stamp")}
@@ -214,7 +214,7 @@ class Walked:
 
 
 def _placed(images: pa.Table, places: Sequence[Place], classes: Sequence[str]) -> pa.Table:
-    """Samples of the images in folders that are read (schema `SAMPLES`)."""
+    """Make samples (schema `SAMPLES`) of the images in folders that are read."""
     numbers = {name: number for number, name in enumerate(classes)}
     folder = images["folder"].combine_chunks()
     splits = pa.array([place.split for place in places], pa.string()).dictionary_encode().cast(SPLIT)

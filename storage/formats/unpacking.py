@@ -1,4 +1,4 @@
-"""Compressed content, unpacked to an unnamed temporary file so that parts of it can be read."""
+"""Unpack compressed content to an unnamed temporary file, so that parts of it can be read."""
 
 import os
 import tempfile
@@ -11,14 +11,14 @@ CHUNK = 2**20
 
 
 class Unpacked:
-    """Content that is unpacked when it is first read, and not beyond what it should have.
+    """Content that is unpacked on first use, up to its expected size and one byte more.
 
     Parameters
     ----------
     opened
-        Opens the stream that unpacks it.
+        Opens the stream of unpacked bytes.
     most
-        Bytes it should have: one more is unpacked, to show that there are too many.
+        Expected size in bytes. One more byte is unpacked, to detect content that is too long.
     """
 
     def __init__(self, opened: Callable[[], AbstractContextManager[BinaryIO]], most: int) -> None:
@@ -27,11 +27,11 @@ class Unpacked:
         self._file: BinaryIO | None = None
 
     def __call__(self, offset: int, length: int) -> bytes:
-        """Bytes of the content; less at its end."""
+        """Read bytes of the content; fewer at its end."""
         return os.pread(self._unpacked().fileno(), length, offset)
 
     def size(self) -> int:
-        """Bytes of the content, at most one more than it should have."""
+        """Size of the content in bytes, at most one more than expected."""
         return os.fstat(self._unpacked().fileno()).st_size
 
     def _unpacked(self) -> BinaryIO:

@@ -1,7 +1,7 @@
-"""Pickles that hold nothing but numbers, strings, containers and NumPy arrays: anything else is refused by its name.
+"""Read pickles that hold only numbers, strings, containers and NumPy arrays, and refuse all others.
 
-A pickle is a program; the only functions that it can call here are those of this module. The interpreter is Python's
-own, written in Python: the one written in C can be made to ask for any amount of memory.
+A pickle is a program, and the only functions that it can call here are those of this module. The interpreter is the one
+of the standard library that is written in Python. A pickle can make the one in C allocate any amount of memory.
 """
 
 import io
@@ -16,11 +16,11 @@ Unpickler: Any = pickle._Unpickler  # noqa: SLF001 - see above
 
 
 class _Array:
-    """Stands for numpy.ndarray: it can be named in a pickle, but not called."""
+    """Stand-in for numpy.ndarray, which a pickle can name but not call."""
 
 
 def _reconstruct(kind: object, shape: object, code: object) -> np.ndarray[Any, Any]:
-    """The empty array that a pickled one begins as."""
+    """Make the empty array with which unpickling an array begins."""
     if kind is not _Array or shape != (0,) or code not in {b"b", "b"}:
         raise pickle.UnpicklingError("an array begins in a way that no array does")
     return np.empty(0, np.int8)
@@ -34,7 +34,7 @@ def _dtype(name: object, *_: object) -> np.dtype[Any]:
 
 
 def _encode(text: object, encoding: object) -> bytes:
-    """How Python 3 writes bytes in the protocols of Python 2."""
+    """Encode text to bytes: Python 3 writes bytes as text in the pickle protocols of Python 2."""
     if not isinstance(text, str) or encoding != "latin1":
         raise pickle.UnpicklingError("text that is encoded otherwise than as latin1")
     return text.encode("latin1")
@@ -58,12 +58,12 @@ class _Restricted(Unpickler):  # type: ignore[misc]
 
 
 def load(content: bytes, name: str) -> Any:  # noqa: ANN401 - whatever was pickled
-    """What a pickle holds; strings of Python 2 as bytes.
+    """Read the content of a pickle; strings of Python 2 become bytes.
 
     Raises
     ------
     InputError
-        If it is damaged, or needs more than plain data; the sentence names the class or function.
+        If the pickle is damaged, or needs a class or function that is not allowed, which the message names.
     """
     try:
         return _Restricted(io.BytesIO(content), encoding="bytes").load()

@@ -1,4 +1,4 @@
-"""Zarr groups, version 2 or 3, with arrays of images and labels by their usual names."""
+"""Zarr groups, version 2 or 3, with arrays of images and labels under their usual names."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from storage.formats.arrays import array_source, attribute_names, named_pairs
 from storage.formats.rows import SlicedArray
 
 METADATA, METADATA_2 = "zarr.json", ".zgroup"
-# Codecs and filters that only compress or rearrange numbers. Others may run code (pickle) or make objects.
+# Codecs and filters that only compress or rearrange numbers. Others may run code (pickle) or create objects.
 CODECS = frozenset(
     {"bytes", "endian", "transpose", "sharding_indexed", "vlen-utf8", "vlen-bytes"}
     | {"blosc", "bz2", "gzip", "lz4", "lzma", "pcodec", "zfpy", "zlib", "zstd"}
@@ -51,7 +51,7 @@ def find_zarr(files: Files, names: Sequence[str]) -> Source | None:
 def _is_version_2(files: Files, names: Sequence[str]) -> bool:
     """Whether a folder holds the hidden file that makes it a group of version 2."""
     if any("/" not in name for name in names):
-        return False  # files of another format lie there, or one of them was named
+        return False  # the folder holds files of another format, or the user named one of its files
     try:
         return files.size(METADATA_2) > 0
     except (OSError, EigenwaveError):
@@ -68,7 +68,7 @@ def _array(where: str, array: Any, notes: Counter[str]) -> SlicedArray:  # noqa:
 
 
 def _codecs(metadata: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Names of all codecs and filters in an array's metadata, those within others too."""
+    """Names of all codecs and filters in an array's metadata, including nested ones."""
     if isinstance(metadata, dict):
         listed = [metadata.get(name) for name in ("codecs", "index_codecs", "filters", "compressor")]
         for entry in (entry for some in listed for entry in (some if isinstance(some, list | tuple) else [some])):
@@ -78,7 +78,7 @@ def _codecs(metadata: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 
 
 def _require_chunks(where: str, array: Any, notes: Counter[str]) -> None:  # noqa: ANN401 - a Zarr array
-    """Refuse missing chunks, unless Zarr leaves them out: it writes none that holds nothing but the fill value."""
+    """Refuse missing chunks unless they may be full of the fill value, since Zarr does not write such chunks."""
     missing = array.nchunks - array.nchunks_initialized
     if missing and (array.fill_value is None or missing == array.nchunks):
         raise InputError(

@@ -1,4 +1,4 @@
-"""A Blosc decoder for Zarr that looks at a chunk's length first: that of numcodecs reads on behind one that was cut."""
+"""A Blosc decoder for Zarr that checks a chunk's length first. The one of numcodecs reads past a chunk's cut end."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ STATED = slice(12, 16)  # in Blosc's header: bytes of the chunk, header included
 
 
 def use_checked_blosc() -> None:
-    """Let Zarr decode Blosc with the classes of this module, in this process."""
+    """Make Zarr decode Blosc with the classes of this module in this process."""
     numcodecs.register_codec(CheckedBlosc)
     zarr.config.set({"codecs.blosc": f"{CheckedBloscCodec.__module__}.{CheckedBloscCodec.__qualname__}"})
     zarr.registry.register_codec("blosc", CheckedBloscCodec, qualname=f"{__name__}.{CheckedBloscCodec.__qualname__}")
@@ -27,7 +27,7 @@ def _require_whole(content: bytes) -> None:
 
 
 class CheckedBlosc(numcodecs.Blosc):  # type: ignore[misc]
-    """For version 2 of Zarr."""
+    """The decoder for version 2 of Zarr."""
 
     codec_id = "blosc"
 
@@ -38,7 +38,7 @@ class CheckedBlosc(numcodecs.Blosc):  # type: ignore[misc]
 
 
 class CheckedBloscCodec(BloscCodec):
-    """For version 3 of Zarr."""
+    """The decoder for version 3 of Zarr."""
 
     async def _decode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
         _require_whole(chunk_bytes.to_bytes())
