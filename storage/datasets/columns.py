@@ -1,4 +1,4 @@
-"""Which column of a table has the paths, labels and splits of images: as the user says, or by their usual names."""
+"""Find the columns of paths, labels and splits in a table: the user's choice, or columns with usual names."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -26,13 +26,13 @@ def plain(name: str) -> str:
 
 
 def usual(names: Iterable[str], words: Sequence[str]) -> list[str]:
-    """The columns that have one of some usual names, in the order of these."""
+    """Columns with a usual name, in the order of those names."""
     found = [name for name in names if plain(name) in words]
     return sorted(found, key=lambda name: words.index(plain(name)))
 
 
 def given(names: Collection[str], wanted: str, where: str) -> str:
-    """The column that the user named, in its own case or another.
+    """The column that the user named, in any case of letters.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def require_once(names: Sequence[str], where: str) -> None:
 
 
 def label_column(names: Sequence[str], wanted: str | None, where: str) -> tuple[str, Finding | None]:
-    """The column of labels among those that are neither paths nor splits, and why it is, if that is not obvious.
+    """Find the column of labels among those without paths and splits, and give the reason if it is not obvious.
 
     Raises
     ------

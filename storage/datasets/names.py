@@ -1,4 +1,4 @@
-"""Names of classes: one spelling of the same characters, an order in which numbers count, and names that are alike."""
+"""Names of classes: one spelling for the same characters, natural order of numbers, and groups of similar names."""
 
 import re
 import unicodedata
@@ -14,18 +14,18 @@ def composed(name: str) -> str:
 
 
 def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Sorts names with the numbers in them as numbers: 2 before 10, and 1 before 01."""
+    """Sort key that compares the numbers in names as numbers: 2 before 10, and 1 before 01."""
     parts = [part for part in NUMBER.split(name) if part]
     return [(0, int(part), "") if NUMBER.fullmatch(part) else (1, 0, part) for part in parts], name
 
 
 def likeness(name: str) -> str:
-    """What is left of a name without case, repeated blanks, and ways to write the same character."""
+    """A name without differences in case, repeated blanks, and spellings of the same character."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def alike(names: Iterable[str]) -> list[list[str]]:
-    """Groups of two or more different names of the same likeness, in their order."""
+    """Groups of two or more different names with the same likeness, in their order."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for name in dict.fromkeys(names):
         groups[likeness(name)].append(name)
@@ -33,7 +33,7 @@ def alike(names: Iterable[str]) -> list[list[str]]:
 
 
 def joined(names: Sequence[str], images: Mapping[str, int]) -> dict[str, str]:
-    """For each name the one that stands for all names of its likeness: that with the most images, or else the first."""
+    """Replacement of each name: the name of the same likeness with the most images, the first if several have."""
     chosen = {name: name for name in names}
     for group in alike(names):
         best = max(group, key=lambda name: images.get(name, 0))

@@ -30,7 +30,7 @@ def find_image_folder(files: Files, names: Sequence[str], reading: Reading) -> S
 
 
 class ImageFolderSource(ListSource):
-    """Images that metadata files name; images beside them that none names are counted."""
+    """Images that metadata files name; other images beside them are counted."""
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:

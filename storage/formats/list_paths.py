@@ -1,4 +1,4 @@
-"""From paths as lists write them, on this machine or another, to the files that are there."""
+"""Match paths in lists, which may come from another machine, with existing files."""
 
 import os
 import posixpath
@@ -17,11 +17,11 @@ from storage.pixels.images import SUFFIXES
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+", re.IGNORECASE)
 DRIVE = re.compile(r"[A-Za-z]:/")
-TRIED = 5  # paths that are looked for before all files are
+TRIED = 5  # paths to look up before all files are listed
 
 
 def keys_of(paths: Sequence[str], files: Files, where: str) -> tuple[list[str], list[Finding]]:
-    """The key of each image, a path relative to the files or a URL, and what to say of how they were found.
+    """Find the key of each image, a path relative to the files or a URL, and report how paths were changed.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def keys_of(paths: Sequence[str], files: Files, where: str) -> tuple[list[str], 
 
 
 def _below_root(paths: Sequence[str], files: Files, root: str, where: str) -> tuple[list[str], list[Finding]]:
-    """Keys of paths that are relative to the folder that the user named instead of the list's."""
+    """Keys of paths relative to the folder that the user gave instead of the list's own folder."""
     within = files.access.model_copy(update={"root": None})
     keys, noticed = keys_of(paths, LocalFiles(Path(root), within), where)
     start = os.path.relpath(root, f"{files}")
@@ -65,13 +65,13 @@ def _below_root(paths: Sequence[str], files: Files, root: str, where: str) -> tu
 
 
 def place_of(key: str) -> str | None:
-    """What a URL has before its path, such as s3://bucket; None for a path."""
+    """The part of a URL before its path, such as s3://bucket; None for a path."""
     match = URL.match(key)
     return match and match[0]
 
 
 def read_keys(files: Files, keys: Iterable[str]) -> Iterator[bytes | BadImageError]:
-    """The bytes of each image, from the files or from where its address says."""
+    """Read the bytes of each image, from the files or from its address."""
     for place, some in groupby(keys, place_of):
         if place is None:
             yield from files.read_many(some)
@@ -82,7 +82,7 @@ def read_keys(files: Files, keys: Iterable[str]) -> Iterator[bytes | BadImageErr
 
 
 def _is_windows(paths: Iterable[str]) -> bool:
-    """Whether backslashes stand for slashes, as Windows writes them; they may also escape bytes of odd names."""
+    """Whether backslashes separate folders, as on Windows; otherwise they escape bytes of names that are not UTF-8."""
     return any("\\" in path and ("/" not in path or "\\" in ESCAPED.sub("", path)) for path in paths)
 
 
@@ -108,7 +108,7 @@ def _exists(files: Files, key: str) -> bool:
 
 
 def _moved(key: str, files: Files) -> str:
-    """The shortest beginning of an absolute path without which it is that of a file; empty if there is none."""
+    """The shortest beginning of an absolute path whose removal gives the path of a file; empty if there is none."""
     if not key.startswith("/") and not DRIVE.match(key):
         return ""
     parts = key.split("/")
@@ -119,7 +119,7 @@ def _moved(key: str, files: Files) -> str:
 
 
 def _completed(keys: list[str], here: Iterable[str], files: Files, where: str) -> tuple[list[str], list[Finding]]:
-    """Keys with the folder and the ending of the files that they mean."""
+    """Complete keys with the folder and the extension of the files that they match."""
     wanted = {_stem(key): key for key in here}
     found: dict[str, list[str]] = {}
     for path, _ in files.walk():
@@ -141,7 +141,7 @@ def _stem(path: str) -> str:
 
 
 def _tails(path: str) -> Iterable[str]:
-    """A path, and what is left of it without its first folders."""
+    """A path, and the same path without its first folder, without the first two, and so on."""
     parts = path.split("/")
     return ("/".join(parts[start:]) for start in range(len(parts)))
 

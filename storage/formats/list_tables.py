@@ -1,4 +1,4 @@
-"""The table in a file that lists images: CSV and its kin, JSON lines, Parquet and Feather; text as it was written."""
+"""Read the table in a file that lists images: delimited text, JSON lines, Parquet or Feather. Text stays as written."""
 
 import codecs
 import csv
@@ -19,7 +19,7 @@ TEXT = (".csv", ".tsv", ".txt")
 JSON_LINES = (".jsonl", ".ndjson")
 ENDINGS = (*TEXT, *JSON_LINES, ".parquet", ".feather")
 DELIMITERS = (",", "\t", ";", "|")
-HEAD = 2**16  # bytes in which a first line ends
+HEAD = 2**16  # bytes to read for the first line
 # The marks of UTF-32 begin like those of UTF-16.
 MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -30,7 +30,7 @@ MARKS = {
 
 
 def read_list(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:
-    """The table in a file; all columns of text files are strings, null where they are empty.
+    """Read the table in a file. All columns of text files are strings, and null where they are empty.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _text(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:
             file,
             read_options=pyarrow.csv.ReadOptions(encoding=encoding, autogenerate_column_names=headless),
             parse_options=pyarrow.csv.ParseOptions(delimiter=between, newlines_in_values=True),
-            # Empty is the only way to say that there is none: NA may be a class. And 001 is not 1.
+            # Only an empty cell is null, since NA may be a class. Columns are strings, since 001 is not 1.
             convert_options=pyarrow.csv.ConvertOptions(
                 null_values=[""], strings_can_be_null=True, column_types=dict.fromkeys(names, pa.string())
             ),
@@ -122,7 +122,7 @@ def _delimiter(text: str, where: str) -> str:
 
 
 def _most(line: str, where: str) -> str:
-    """The delimiter that a line has most of; in a .txt without any, a blank."""
+    """The most frequent delimiter in a line; a blank in a .txt file without one."""
     most = max(DELIMITERS, key=line.count)
     if line.count(most):
         return most
@@ -141,13 +141,13 @@ def _json_lines(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table: 
         if row is not None and not isinstance(row, dict):
             raise InputError(f'Line {number} of {where} is not a JSON object, such as {{"path": ..., "label": ...}}.')
         rows += [row] if row is not None else []
-    # Arrow's own reader would take dates for times, and lose how they were written.
+    # Arrow's own reader would convert dates to times, and lose their spelling.
     names = dict.fromkeys(name for row in rows for name in row)
     return pa.table({name: _json_column([row.get(name) for row in rows]) for name in names})
 
 
 def _json_column(values: list[Any]) -> pa.Array:
-    """Values of one type; of several, or nested, as JSON."""
+    """Values of one type as they are; nested values, or values of several types, as JSON."""
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) <= 1 and not kinds & {dict, list}:
         return pa.array(values)

@@ -52,7 +52,7 @@ class Format(NamedTuple):
         return self.find(files, names, reading) if self.tables else self.find(files, names)
 
 
-# What a folder is as a whole comes before the class folders in it, and those before files that lie beside them.
+# Formats of a whole folder are tried before class folders, and those before formats of files beside them.
 WHOLE: dict[str, Format] = {
     "zarr": Format(zarr.knows, zarr.find_zarr),
 }
@@ -145,7 +145,7 @@ def address_of(source: str) -> str:
 
 
 def _place(address: str, access: Access) -> tuple[Files, str | None]:
-    """The files of a dataset, and the name among them that was given if it is not all of them."""
+    """The files of a dataset, and the name of one of them if the address is that of a single file."""
     if "://" in address:
         from storage.datasets.remote_files import remote_files  # noqa: PLC0415 - slow to import
 
@@ -192,7 +192,7 @@ def _of_folder(files: Files, reading: Reading) -> Found:
 
 
 def _of_files(files: Files, folders: FolderSource, reading: Reading) -> Found:
-    """The dataset that files other than images hold; if none does, that of the images."""
+    """The dataset in files other than images, or if there is none, that of the images."""
     found: list[tuple[Found, list[str]]] = []
     reasons = []
     for known in FORMATS if reading.format is None else [reading.format]:

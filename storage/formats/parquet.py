@@ -22,8 +22,8 @@ from storage.formats.arrays import IMAGE_WORDS
 from storage.formats.list_paths import keys_of, read_keys
 from storage.setting_groups import Reading
 
-READ_BYTES = 2**20  # of images that are taken from a row group together
-MOST_ROWS = 2**10  # of them, however small: what is there several times may be stored once
+READ_BYTES = 2**20  # size of images to decode together from a row group
+MOST_ROWS = 2**10  # to decode together, however small their size: repeated images may be stored only once
 BUFFER = 2**20  # bytes
 EMPTY = BadImageError("empty", "the row holds no image")
 GONE = BadImageError("unreadable", "the file does not have this row any more")
@@ -71,7 +71,7 @@ def _is_binary(kind: pa.DataType) -> bool:
 
 
 class Labels(NamedTuple):
-    """Labels of a file (n,), and the names of the classes that their numbers count in, if it has them."""
+    """Labels of a file (n,), and the class names that their numbers refer to, if the file has them."""
 
     values: pa.ChunkedArray
     names: Sequence[str] | None
@@ -83,7 +83,7 @@ def _numbered_in(names: Sequence[str], labels: Labels) -> pa.ChunkedArray:
         return labels.values
     places = pa.array([names.index(name) for name in labels.names], pa.int64())
     known = pc.and_(pc.greater_equal(labels.values, 0), pc.less(labels.values, len(places)))
-    # What is in no range stays so: below 0, or behind all names.
+    # Labels out of range stay out of range: below 0, or beyond all names.
     beyond = pc.if_else(pc.less(labels.values, 0), labels.values.cast(pa.int64()), pa.scalar(len(names), pa.int64()))
     return pc.if_else(known, places.take(pc.if_else(known, labels.values, 0).combine_chunks()), beyond)
 
@@ -112,7 +112,7 @@ class ParquetSource(ListedSource):
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
-        """The names in the schemas' metadata, or the labels; and all images, train first, in the order of the files."""
+        """Class names of the schemas' metadata, or the labels; and all images, train first, in the files' order."""
         found = [self._labels(path) for path in self._paths]
         counts = [len(each.values) for each in found]
         ends = np.cumsum(counts)
@@ -164,7 +164,7 @@ class ParquetSource(ListedSource):
             before += count
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
-        """The bytes of each image; rows are decoded in their order, some at a time."""
+        """Read the bytes of each image; rows are decoded in their order, in batches."""
         places = pc.split_pattern(samples["key"].combine_chunks(), "/", max_splits=1, reverse=True)
         files = pc.list_element(places, 0).dictionary_encode()
         names, numbers = files.dictionary.to_pylist(), files.indices.to_numpy()
@@ -175,7 +175,7 @@ class ParquetSource(ListedSource):
                 yield from images
 
     def _images(self, path: str, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
-        """Images in ascending rows of a file, some at a time."""
+        """Images in ascending rows of a file, in batches."""
         file = self._opened(path)
         first = 0
         for group in range(file.num_row_groups):
@@ -187,7 +187,7 @@ class ParquetSource(ListedSource):
         yield [GONE] * (len(rows) - int(np.searchsorted(rows, first)))
 
     def _of_group(self, file: pq.ParquetFile, group: int, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
-        """Images in ascending rows of a row group, some at a time."""
+        """Images in ascending rows of a row group, in batches."""
         first = 0
         batches = file.iter_batches(
             self._at_once(file, group), row_groups=[group], columns=[self._column], use_threads=False
@@ -207,7 +207,7 @@ class ParquetSource(ListedSource):
     def _with_named(
         self, file: pq.ParquetFile, group: int, rows: Int64, images: list[bytes | BadImageError | None]
     ) -> list[bytes | BadImageError]:
-        """Images of rows of a row group, those that it does not hold read from the files that it names."""
+        """Images in rows of a row group; if a row only names a file, its image is read from there."""
         paths: list[str | None] = [None] * len(rows)
         if self._has_paths(file):
             column = file.read_row_group(group, columns=[_beside(self._column)], use_threads=False)[0]
@@ -224,12 +224,12 @@ class ParquetSource(ListedSource):
         return bool(pa.types.is_struct(kind) and kind.get_field_index("path") >= 0)
 
     def _stamp(self, path: str) -> bytes | None:
-        """Of a file that holds all its images; what it may name elsewhere, its own stamp says nothing of."""
+        """Stamp of a file that holds all its images; None if it names other files, which its stamp does not cover."""
         file = _open(self._files, path)
         return self._files.stamp(path) if not self._has_paths(file) or self._is_full(file) else None
 
     def _is_full(self, file: pq.ParquetFile) -> bool:
-        """Whether the file's statistics say that no row lacks its image."""
+        """Whether the file's statistics show that every row holds its image."""
         described = (file.metadata.row_group(group) for group in range(file.num_row_groups))
         columns = (group.column(number) for group in described for number in range(group.num_columns))
         return all(
