@@ -42,7 +42,7 @@ def read_list(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:
     Raises
     ------
     InputError
-        If it is damaged, has no rows, names a column twice, or is text in an encoding that nothing in it tells.
+        If it is damaged, has no rows, names a column twice, or is text in an unknown encoding.
     """
     try:
         table = _reader(where)(file, where, delimiter)
@@ -109,7 +109,7 @@ def _first_line(head: bytes, encoding: str) -> str:
 
 def _other_encoding(where: str) -> InputError:
     return InputError(
-        f"The list {where} is not UTF-8. Its encoding may be Latin-1 or Windows-1252, which nothing in the file tells; "
+        f"The list {where} is not UTF-8. Its encoding may be Latin-1 or Windows-1252, which the file does not state; "
         "save it as UTF-8."
     )
 
