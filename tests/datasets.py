@@ -1,5 +1,7 @@
 """Made datasets: class folders of small images."""
 
+import io
+
 import numpy as np
 from PIL import Image
 
@@ -26,3 +28,17 @@ def smooth_images(folder, shape=(16, 16), count=60, seed=0, start=0, classes=("a
             image = 128 + 12 * np.tensordot(strength, waves, 1) + random.standard_normal(shape)
             Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / name / f"{row:04d}.png")
     return folder
+
+
+def png(number):
+    """The bytes of a PNG file of 4 x 4 gray pixels of one value."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((4, 4), number, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def rows_of(source):
+    """Key, class name and split of every sample of a source."""
+    samples = source.samples()
+    names = [source.classes[number] for number in samples["class_id"].to_pylist()]
+    return list(zip(samples["key"].to_pylist(), names, samples["split"].to_pylist(), strict=True))

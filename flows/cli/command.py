@@ -150,5 +150,10 @@ def main(version: str) -> None:
     lines.setFormatter(Shown())
     downloads.addHandler(lines)
     downloads.setLevel(logging.INFO)
+    sys.exit(status(words, debug=debug))
+
+
+def status(words: list[str], *, debug: bool) -> int:
+    """Run the command that the words ask for, and return its exit status."""
     command = partial(app, words, exit_on_error=False, print_error=False, result_action="return_value")
-    sys.exit(status_of(command, debug=debug))
+    return status_of(command, debug=debug)

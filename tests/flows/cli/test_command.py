@@ -90,9 +90,9 @@ def test_a_dataset_that_does_not_exist_can_be_planned(eigenwave):
     ],
 )
 def test_what_cannot_be_planned_is_refused(words, message, capsys):
-    from flows.cli.command import _status  # noqa: PLC0415
+    from flows.cli.command import status  # noqa: PLC0415
 
-    assert _status(["plan", *words], debug=False) == 2
+    assert status(["plan", *words], debug=False) == 2
     assert message in capsys.readouterr().err
 
 
@@ -109,9 +109,9 @@ def test_plan_computes_nothing(tmp_path, eigenwave, class_folders):
 def test_everything_but_run_leaves_prefect_and_dask_alone():
     code = (
         "import sys\n"
-        "from flows.cli.command import _status\n"
+        "from flows.cli.command import status\n"
         "for words in (['plan', 'digits'], ['list'], ['--help'], ['show']):\n"
-        "    _status(words, debug=False)\n"
+        "    status(words, debug=False)\n"
         "print(sorted({'prefect', 'distributed', 'dask', 'sklearn'} & set(sys.modules)))\n"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -132,7 +132,10 @@ def test_help_names_every_setting(eigenwave):
     ("words", "message"),
     [
         (["nowhere"], "/nowhere: give a folder, a file, a URL, or a known name such as digits; eigenwave run"),
-        (["empty"], "empty has no class folders; put the images of each class into a folder of its name."),
+        (
+            ["empty"],
+            "empty holds no images, and no files that hold images; docs/inputs.md shows what datasets look like.",
+        ),
         (["one"], "one has images of only one class (cat, split train); association needs two or more."),
         (
             ["mixed"],
@@ -147,7 +150,7 @@ def test_help_names_every_setting(eigenwave):
         (["dataset", "--rank", "100"], "Rank 100 is out of range: 24 images of 192 coefficients allow --rank from 1"),
         (["dataset", "--workspace", "dataset/cat/000.png"], "cannot be used: "),
         (["dataset", "--workspace", "/sys/read-only"], "cannot be used: "),
-        (["dataset", "--cluster", "nowhere"], "neither local, nor inline, nor an address"),
+        (["dataset", "--cluster", "nowhere"], "neither auto, nor local, nor inline, nor an address"),
         (["dataset", "--run-id", "../x"], "The run id '../x' is not allowed"),
         (["dataset", "--config", "none.toml"], "The settings file none.toml cannot be read"),
         (["dataset", "--bogus"], "Unknown option"),

@@ -123,7 +123,7 @@ def test_a_class_that_cannot_be_used_is_one_sentence(settings, message):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"cluster": "nonsense"}, "neither local, nor inline"),
+        ({"cluster": "nonsense"}, "neither auto, nor local, nor inline"),
         ({"workers": 2, "fewest_workers": 3}, "fewest_workers = 3 is above workers = 2"),
         ({"cluster_options": "{"}, "cluster_options = ... (from the command line) is not allowed: Expecting"),
     ],

@@ -13,6 +13,7 @@ import pytest
 from storage.datasets import remote_files as source_remote
 from storage.datasets.remote_files import remote_files
 from storage.errors import InputError
+from storage.formats import tar_cache
 from storage.formats.open import address_of, open_source
 from storage.pixels.images import ImageForm
 from storage.pixels.payloads import decode
@@ -76,7 +77,7 @@ def test_what_a_tar_file_holds_is_kept_until_it_changes(bucket, images, tmp_path
     upload(FORMATS["tar-of-folders"](tmp_path / "data", images), bucket)
     source = open_source(bucket)
     samples, ignored = source.samples(), source.findings
-    (kept, *others) = (tmp_path / "cache" / "tar").iterdir()
+    (kept, *others) = (tmp_path / "cache" / tar_cache.FOLDER).iterdir()
     assert len(others) == 1  # a file for each of two shards
 
     requests = Requests(monkeypatch)

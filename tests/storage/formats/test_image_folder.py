@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.formats.open import find_source
-from tests.storage.formats.test_list import png, rows_of
+from tests.datasets import png, rows_of
 
 
 def write(folder, count, first=0):

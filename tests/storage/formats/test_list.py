@@ -1,21 +1,13 @@
-import io
 import json
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from storage.errors import InputError
 from storage.formats.open import find_source, open_source
 from storage.setting_groups import Reading
-
-
-def png(number):
-    file = io.BytesIO()
-    Image.fromarray(np.full((4, 4), number, np.uint8)).save(file, "PNG")
-    return file.getvalue()
+from tests.datasets import png, rows_of
 
 
 @pytest.fixture
@@ -25,12 +17,6 @@ def images(tmp_path):
     for number in range(6):
         (tmp_path / f"im/{number}.png").write_bytes(png(number))
     return tmp_path
-
-
-def rows_of(source):
-    samples = source.samples()
-    names = [source.classes[number] for number in samples["class_id"].to_pylist()]
-    return list(zip(samples["key"].to_pylist(), names, samples["split"].to_pylist(), strict=True))
 
 
 def test_usual_and_unusual_columns_are_found(images):
