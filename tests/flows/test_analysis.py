@@ -149,10 +149,12 @@ def test_rejected_images_are_masked_everywhere(tmp_path):
     run = analyse(folder, tmp_path / "spoilt", rank=3, max_bad_fraction=0.1)
     assert run.tables["rejects"].to_pylist() == [
         {
+            "run_id": run.manifest.run_id,
             "row": 20,
             "key": "cat/spoilt.png",
             "shard": 0,
             "class_id": 0,
+            "class_name": "cat",
             "split": "train",
             "reason": "unknown format",
             "detail": "not one of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM",

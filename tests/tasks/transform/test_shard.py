@@ -83,7 +83,7 @@ def test_too_many_bad_images_stop_the_run(make_job, class_folders):
     path = class_folders / "cat" / "001.png"
     path.write_bytes(path.read_bytes()[:90])
     job = make_job(class_folders)
-    with pytest.raises(EigenwaveError, match=r"1 of 24 images cannot be used \(1 truncated; cat/001.png: .*\); mend"):
+    with pytest.raises(EigenwaveError, match=r"1 of 24 images cannot be used \(1 truncated; cat/001.png: .*\); repair"):
         run_all(job)
     assert not job.paths.work.part(0).exists()
 
