@@ -106,7 +106,7 @@ def test_addresses_with_credentials_are_refused_and_not_repeated(address, class_
     with pytest.raises(InputError, match="which may hold a password") as workspace_told:
         Workspace(address).prepare()
     (tmp_path / "list.csv").write_text(f"path,label\na.png,a\n{address},b\n")
-    with pytest.raises(InputError, match="address in row 1 has a user or a query") as list_told:
+    with pytest.raises(InputError, match="address in row 2 has a user or a query") as list_told:
         open_source(str(tmp_path / "list.csv")).samples()
     cluster = address.replace("https", "tls")
     with pytest.raises(InputError, match="Setting cluster = ") as cluster_told:

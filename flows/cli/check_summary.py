@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Column, Table
 from rich.text import Text
 
 from flows.cli.terminal import grid
@@ -23,12 +23,14 @@ JSON_VERSION = 2  # raised whenever an entry of the JSON is renamed or removed
 KIB = 1024
 MOST_COUNTED = 3
 MOST_NAMED = 20  # lines of each kind
+WIDE = 70  # characters of a terminal that has room for all columns of a class
+LEAST_OF_A_NAME = 12  # characters of a class name on a line, in however narrow a terminal
 
 
 def check_summary(report: SourceCheck) -> RenderableType:
     """What a curator reads first: each class and split, what is wrong, and the run that would follow."""
     title = Text(f"\n{printable(report.source)}", style="bold")
-    parts: list[RenderableType] = [title, _classes(report), Text(), _facts(report)]
+    parts: list[RenderableType] = [title, _Classes(report), Text(), _facts(report)]
     if report.looked.bad:
         parts += [Text(), _bad(report)]
     if report.duplicates.groups:
@@ -154,11 +156,23 @@ def _splits_of(report: SourceCheck, group: tuple[int, ...]) -> list[str]:
     return sorted({report.splits[row].as_py() for row in group}, key=in_order)
 
 
-def _classes(report: SourceCheck) -> Table:
-    table = grid("class", "split", "images", "bad", "modes", "sizes", "KiB", "brightness")
+class _Classes:
+    """The table of classes, with as many of its columns as the terminal has room for."""
+
+    def __init__(self, report: SourceCheck) -> None:
+        self.report = report
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        yield _classes(self.report, wide=options.max_width >= WIDE)
+
+
+def _classes(report: SourceCheck, *, wide: bool) -> Table:
+    more = ("modes", "sizes", "KiB", "brightness") if wide else ()
+    table = grid(Column("class", min_width=LEAST_OF_A_NAME), "split", "images", "bad", *more)
     groups = _groups(report)
     for name, split, images, seen in groups[:MOST_NAMED]:
-        table.add_row(printable(name), printable(split), f"{images:,}", f"{images - seen.images:,}", *_shown(seen))
+        shown = _shown(seen)[: len(more)]
+        table.add_row(printable(name), printable(split), f"{images:,}", f"{images - seen.images:,}", *shown)
     if len(groups) > MOST_NAMED:
         table.add_row(f"... {len(groups) - MOST_NAMED:,} more; --json prints all")
     empty = [name for name, counts in report.classes.items() if not counts]
@@ -166,7 +180,7 @@ def _classes(report: SourceCheck) -> Table:
         table.add_row(printable(name), "", "0")
     every = report.looked.all
     total = [f"{len(report.classes):,} classes", "", f"{report.images:,}", f"{report.images - every.images:,}"]
-    table.add_row(*total, *_shown(every), style="bold")
+    table.add_row(*total, *_shown(every)[: len(more)], style="bold")
     return table
 
 

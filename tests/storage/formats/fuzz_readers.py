@@ -108,7 +108,7 @@ def _accepts(find, contents):
     except EigenwaveError:
         return False
     assert all(isinstance(name, str) for name in source.classes)
-    assert set(samples["class_id"].to_pylist()) <= set(range(len(source.classes)))
+    assert set(samples["class_id"].to_pylist()) <= {None, *range(len(source.classes))}
     for payload in source.read(samples.slice(0, MOST_READ)):
         assert isinstance(payload, bytes | BadImageError)
     return True

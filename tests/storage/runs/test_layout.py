@@ -88,7 +88,7 @@ def test_a_layout_is_read_as_it_was_written(paths):
 )
 def test_a_damaged_layout_is_refused(paths, content):
     write_file(paths.plan, content)
-    with pytest.raises(DamagedError, match=r"plan\.json is damaged; eigenwave repair"):
+    with pytest.raises(DamagedError, match=r"plan\.json is damaged; restore it with eigenwave repair"):
         read_layout(paths)
 
 
