@@ -31,8 +31,8 @@ def test_a_package_of_the_same_name_that_was_imported_is_named(python, foreign, 
         done = python(script=lines)
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1] == (
-            "ImportError: eigenwave has a package named 'tasks', but this process has imported another one of that "
-            f"name from {foreign / place}; rename that one, or use the eigenwave command instead."
+            "ImportError: eigenwave has a package named 'tasks', but this process has imported another package of "
+            f"that name from {foreign / place}; rename that package, or use the eigenwave command instead."
         )
 
 

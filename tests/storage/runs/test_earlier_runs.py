@@ -154,7 +154,5 @@ def test_a_later_format_is_refused_whatever_else_it_has(workspace):
     paths = workspace.find("latest")
     content = read_checked(paths.manifest)
     write_checked(paths.manifest, {"format_version": FORMAT_VERSION + 1, "unknown": content["classes"]})
-    with pytest.raises(
-        InputError, match=f"format version {FORMAT_VERSION + 1}.*at most version {FORMAT_VERSION};"
-    ):
+    with pytest.raises(InputError, match=f"format version {FORMAT_VERSION + 1}.*at most version {FORMAT_VERSION};"):
         read_manifest(paths.manifest)
