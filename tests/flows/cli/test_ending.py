@@ -12,8 +12,9 @@ from flows.cli.ending import INTERRUPTION
 
 COMMAND = """
 import subprocess, sys, time
-from flows.cli.ending import interruptible
-with interruptible():
+from flows.cli import ending
+ending.GRACE_SECONDS = {grace}
+with ending.interruptible():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     print(child.pid, flush=True)
     {body}
@@ -28,15 +29,15 @@ STUBBORN = """
 """
 
 
-def started(body, prefix=()):
-    command = [*prefix, sys.executable, "-c", COMMAND.format(body=body)]
+def started(body, prefix=(), grace=4):
+    command = [*prefix, sys.executable, "-c", COMMAND.format(body=body, grace=grace)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     return process, psutil.Process(int(process.stdout.readline()))
 
 
 def ended(process, child):
-    errors = process.communicate(timeout=10)[1]
-    psutil.wait_procs([child], timeout=5)
+    errors = process.communicate(timeout=100)[1]
+    psutil.wait_procs([child], timeout=60)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     return process.returncode, errors
 
@@ -57,13 +58,11 @@ def test_a_command_that_does_not_end_in_order_ends_all_the_same():
 
 
 def test_a_second_signal_ends_it_at_once():
-    process, child = started(STUBBORN)
-    start = time.monotonic()
+    process, child = started(STUBBORN, grace=600)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     assert ended(process, child) == (143, INTERRUPTION)
-    assert time.monotonic() - start < 3.5
 
 
 def test_what_the_caller_ignores_stays_ignored():

@@ -18,14 +18,15 @@ SMALL = ("--rank", "2", "--permutations", "2", "--no-scales", "--cluster", "inli
 
 @pytest.fixture
 def records():
-    """What loggers of Prefect's runs hand on."""
+    """What loggers of Prefect's runs hand on, without the handlers that send it to a server."""
     kept, handler = [], logging.Handler()
     handler.emit = kept.append
+    before = {name: (logging.getLogger(name).handlers, logging.getLogger(name).propagate) for name in LOGGERS}
     for name in LOGGERS:
-        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).handlers, logging.getLogger(name).propagate = [handler], False
     yield kept
-    for name in LOGGERS:
-        logging.getLogger(name).removeHandler(handler)
+    for name, (handlers, propagate) in before.items():
+        logging.getLogger(name).handlers, logging.getLogger(name).propagate = handlers, propagate
 
 
 def logged(error):
