@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import uuid
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.runs import SMALL, analyse
 # Examples may take as long as a busy machine needs. `--hypothesis-profile` still chooses another profile.
 hypothesis.settings.register_profile("eigenwave", deadline=None)
 hypothesis.settings.load_profile("eigenwave")
+
+# A shell starts background jobs with SIGINT ignored, and so would be every command that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config):
