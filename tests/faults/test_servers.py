@@ -47,9 +47,9 @@ def at_third_shard(monkeypatch):
 
     def arrange(stage, act):
         @contextmanager
-        def progress(name, shards):
+        def progress(name, shards, **words):
             done = iter(range(1, shards + 1))
-            with stage_progress(name, shards) as advance:
+            with stage_progress(name, shards, **words) as advance:
 
                 def counted():
                     if next(done) == 3 and name == stage:
