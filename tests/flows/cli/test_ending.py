@@ -36,8 +36,8 @@ def started(body, prefix=(), grace=4):
 
 
 def ended(process, child):
-    errors = process.communicate(timeout=100)[1]
-    psutil.wait_procs([child], timeout=60)
+    errors = process.communicate(timeout=10)[1]
+    psutil.wait_procs([child], timeout=5)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     return process.returncode, errors
 
