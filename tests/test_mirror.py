@@ -93,7 +93,6 @@ COVERED = {
     "storage/formats/idx.py": FORMATS,
     "storage/formats/numpy.py": FORMATS,
     "storage/formats/open.py": FORMATS,
-    "storage/formats/parquet.py": FORMATS,
     "storage/formats/rows.py": FORMATS,
     "storage/formats/tar_cache.py": "tests/storage/datasets/test_remote_files.py",
     "storage/formats/tar_index.py": "tests/storage/datasets/test_remote_files.py",

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 EXAMPLES = 3  # names in a text
 PLURALS = {"class": "classes"}
@@ -63,15 +62,6 @@ class Findings:
         """Add the names in a tally as not read, unless it is empty."""
         if tally.count:
             self.ignored.append(Finding(kind, f"Skipped {counted(tally.count, of_what)}{tally.examples}.", tally.count))
-
-
-class Reporting:
-    """A source that reports findings. They are complete once its samples are listed."""
-
-    @cached_property
-    def findings(self) -> Findings:
-        """Findings beside the samples."""
-        return Findings()
 
 
 class Tally:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.datasets.findings import Finding, Findings, Tally, counted
+from storage.datasets.kept_columns import KeptColumns
 from storage.datasets.names import alike, composed, joined
 from storage.datasets.source import SAMPLES, Source, split_first
 from storage.datasets.splits import fitted_split
@@ -35,12 +36,15 @@ class Listing:
         Split that patterns are fitted on.
     findings
         What was noticed, and what is not read.
+    columns
+        Columns of the dataset beside image and label, or None.
     """
 
     classes: tuple[str, ...]
     samples: pa.Table
     fitted_split: str
     findings: Findings
+    columns: KeptColumns | None = None
 
 
 def list_dataset(source: Source, address: str, settings: Settings) -> Listing:
@@ -51,7 +55,7 @@ def list_dataset(source: Source, address: str, settings: Settings) -> Listing:
     InputError
         If there are none, images of the fitted split have no label, or the source refuses to list them.
     """
-    samples = source.samples()
+    samples, columns = source.samples(), source.columns
     found = Findings() + source.findings
     if not len(samples):
         skipped = " ".join(finding.text for finding in found.ignored) or "Nothing was skipped."
@@ -61,7 +65,7 @@ def list_dataset(source: Source, address: str, settings: Settings) -> Listing:
     split, why = fitted_split(_images_by_split(samples), address, settings.reading.split)
     found.notes += [why] if why else []
     samples = _labelled(samples, split, address, settings.reading.unlabelled, found)
-    return Listing(classes, split_first(samples, split), split, found)
+    return Listing(classes, split_first(samples, split), split, found, columns)
 
 
 def _images_by_split(samples: pa.Table) -> dict[str, int]:

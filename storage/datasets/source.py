@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.datasets.findings import Findings, Reporting
+from storage.datasets.findings import Findings
+from storage.datasets.kept_columns import KeptColumns
 from storage.datasets.splits import in_order
 from storage.errors import BadImageError
 from storage.pixels.layout import PixelLayout
@@ -60,6 +61,11 @@ class Source(Protocol):
         """Warnings, notes and files that are not read; complete once the samples are listed."""
         ...
 
+    @property
+    def columns(self) -> KeptColumns | None:
+        """Columns of the dataset beside image and label, once the samples are listed; None if it has none."""
+        ...
+
     def samples(self) -> pa.Table:
         """All samples (schema `SAMPLES`), those of the split `train` first, in the same order each time.
 
@@ -76,6 +82,20 @@ class Source(Protocol):
         Neighbours in the dataset's order are read together if that saves time.
         """
         ...
+
+
+class Reporting:
+    """Base of sources: findings are added while samples are listed, and there are no columns beside image and label."""
+
+    @cached_property
+    def findings(self) -> Findings:
+        """Findings beside the samples."""
+        return Findings()
+
+    @property
+    def columns(self) -> KeptColumns | None:
+        """Columns beside image and label."""
+        return None
 
 
 class ListedSource(Reporting):

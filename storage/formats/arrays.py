@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.datasets.files import Files, unreadable
-from storage.datasets.findings import Reporting
 from storage.datasets.labels import class_ids, one_a_sample
-from storage.datasets.source import LISTED_AT_ONCE, to_samples
+from storage.datasets.source import LISTED_AT_ONCE, Reporting, to_samples
 from storage.datasets.splits import TRAIN, in_order, split_word, words_of
 from storage.errors import BadImageError, InputError
 from storage.pixels.layout import PixelLayout

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from storage.datasets.findings import Reporting
-from storage.datasets.source import to_samples, train_first
+from storage.datasets.source import Reporting, to_samples, train_first
 from storage.pixels.layout import PixelLayout
 
 # Alpaydin and Kaynak (1998), UCI Machine Learning Repository; scikit-learn ships its test part.

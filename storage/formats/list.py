@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from storage.credentials import EITHER, REFUSAL
 from storage.datasets.columns import PATH_WORDS, SPLIT_WORDS, given, label_column, shown, usual
 from storage.datasets.files import Files
+from storage.datasets.kept_columns import KeptColumns, columns_of_table, in_schema, kept_schema
 from storage.datasets.labels import class_ids, in_one_type
 from storage.datasets.source import ListedSource, Source, numbered, to_samples, train_first
 from storage.datasets.splits import TRAIN, split_called, split_of
@@ -34,12 +35,13 @@ def find_list(files: Files, names: Sequence[str], reading: Reading) -> Source | 
 
 
 class Listed(NamedTuple):
-    """The content of one list: its name for messages, and the key, label and split of each image (n,)."""
+    """The content of one list: its name for messages; key, label and split of each image (n,); its other columns."""
 
     where: str
     keys: list[str]
     labels: pa.ChunkedArray
     splits: pa.Array
+    others: pa.Table
 
 
 class ListSource(ListedSource):
@@ -61,6 +63,21 @@ class ListSource(ListedSource):
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
         """The different labels; and all images, train first, in the order of the lists."""
+        classes, samples, _ = self._in_order
+        return classes, train_first(samples)
+
+    @cached_property
+    def columns(self) -> KeptColumns | None:
+        """All columns of the lists, except those of paths and labels."""
+        _, samples, lists = self._in_order
+        schema = kept_schema([each.others.schema for each in lists], self.findings)
+        if schema is None:
+            return None
+        return columns_of_table(samples["key"], pa.concat_tables([in_schema(each.others, schema) for each in lists]))
+
+    @cached_property
+    def _in_order(self) -> tuple[tuple[str, ...], pa.Table, list["Listed"]]:
+        """The different labels, all images in the order of the lists, and the lists."""
         lists = [self._read(name) for name in self._names]
         places = [f"row {row + 1} of {each.where} ({key})" for each in lists for row, key in enumerate(each.keys)]
         labels = in_one_type([each.labels for each in lists], [each.where for each in lists])
@@ -71,7 +88,7 @@ class ListSource(ListedSource):
             "split": pa.chunked_array([each.splits for each in lists]).combine_chunks(),
             "stamp": [self._stamp(key) for each in lists for key in each.keys],
         }
-        return classes, train_first(numbered(to_samples([listed])))
+        return classes, numbered(to_samples([listed])), lists
 
     def _read(self, name: str) -> "Listed":
         where, folder = f"{self._files}/{name}", posixpath.dirname(name)
@@ -85,7 +102,8 @@ class ListSource(ListedSource):
         keys, noticed = keys_of(_paths(table[path], where), inside, where)
         self.findings.notes += [*([why] if why else []), *noticed]
         splits = split_names(table[split]) if split else pa.repeat(split_of(folder), len(keys))
-        return Listed(where, [_from(folder, key) for key in keys], table[label], splits)
+        rest = table.drop_columns([path, label])
+        return Listed(where, [_from(folder, key) for key in keys], table[label], splits, rest)
 
     def _stamp(self, key: str) -> bytes | None:
         """Stamp of a file on this machine. Objects have none here: a request for each takes as long as reading it."""

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from storage.datasets.columns import require_once
 from storage.errors import InputError
+from storage.formats.json_columns import column_of, kind_of, type_of, whole
 from storage.pixels.images import SUFFIXES
 
 TEXT = (".csv", ".tsv", ".txt")
@@ -143,12 +144,9 @@ def _json_lines(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table: 
         rows += [row] if row is not None else []
     # Arrow's own reader would convert dates to times, and lose their spelling.
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: _json_column([row.get(name) for row in rows]) for name in names})
+    columns = {whole(name): [row.get(name) for row in rows] for name in names}
+    return pa.table({name: column_of(values, _type(values)) for name, values in columns.items()})
 
 
-def _json_column(values: list[Any]) -> pa.Array:
-    """Values of one type as they are; nested values, or values of several types, as JSON."""
-    kinds = {type(value) for value in values if value is not None}
-    if len(kinds) <= 1 and not kinds & {dict, list}:
-        return pa.array(values)
-    return pa.array([value if value is None or isinstance(value, str) else json.dumps(value) for value in values])
+def _type(values: Sequence[Any]) -> pa.DataType:
+    return type_of(kind_of(value) for value in values if value is not None)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from storage.datasets.columns import label_column, require_once
 from storage.datasets.files import Files
+from storage.datasets.kept_columns import AT_ONCE, KeptColumns, in_schema, kept_schema
 from storage.datasets.labels import class_ids, in_one_type
 from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, to_samples, train_first
 from storage.datasets.splits import split_of
@@ -71,10 +72,11 @@ def _is_binary(kind: pa.DataType) -> bool:
 
 
 class Labels(NamedTuple):
-    """Labels of a file (n,), and the class names that their numbers refer to, if the file has them."""
+    """Labels of a file (n,), the class names that their numbers refer to, if it has them, and its other columns."""
 
     values: pa.ChunkedArray
     names: Sequence[str] | None
+    others: pa.Schema
 
 
 def _numbered_in(names: Sequence[str], labels: Labels) -> pa.ChunkedArray:
@@ -113,7 +115,7 @@ class ParquetSource(ListedSource):
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
         """Class names of the schemas' metadata, or the labels; and all images, train first, in the files' order."""
-        found = [self._labels(path) for path in self._paths]
+        found = self._labelled
         counts = [len(each.values) for each in found]
         ends = np.cumsum(counts)
 
@@ -126,6 +128,24 @@ class ParquetSource(ListedSource):
         labels = in_one_type([_numbered_in(names, each) for each in found], addresses)
         classes, ids = class_ids(labels, names or None, where)
         return classes, train_first(to_samples(self._batches(counts, ids)))
+
+    @cached_property
+    def _labelled(self) -> list["Labels"]:
+        return [self._labels(path) for path in self._paths]
+
+    @cached_property
+    def columns(self) -> KeptColumns | None:
+        """All columns of the files, except those of images and labels."""
+        schema = kept_schema([each.others for each in self._labelled], self.findings)
+        return None if schema is None else KeptColumns(schema, partial(self._columns, schema))
+
+    def _columns(self, schema: pa.Schema, samples: pa.Table) -> Iterator[pa.Table]:
+        for path, rows in _runs(samples["key"]):
+            file = self._opened(path)
+            there = [name for name in schema.names if name in file.schema_arrow.names]
+            for group, wanted in _by_group(file, rows):
+                for batch, places in _batches_with(file, group, there, AT_ONCE, wanted):
+                    yield in_schema(pa.Table.from_batches([batch.select(there)]).take(places), schema)
 
     def _labels(self, path: str) -> "Labels":
         """The labels of a file, and the names that its own metadata has for them.
@@ -147,7 +167,9 @@ class ParquetSource(ListedSource):
         if why and path == self._paths[0]:
             self.findings.notes.append(why)
         names = features.get(name, {}).get("names")
-        return Labels(file.read([name])[0], [str(each) for each in names] if isinstance(names, list) else None)
+        values = file.read([name]).column(name)
+        rest = pa.schema([_described(file.schema_arrow.field(other), features) for other in others if other != name])
+        return Labels(values, [str(each) for each in names] if isinstance(names, list) else None, rest)
 
     def _batches(self, counts: Sequence[int], ids: pa.ChunkedArray) -> Iterator[dict[str, Any]]:
         before = 0
@@ -165,44 +187,27 @@ class ParquetSource(ListedSource):
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """Read the bytes of each image; rows are decoded in their order, in batches."""
-        places = pc.split_pattern(samples["key"].combine_chunks(), "/", max_splits=1, reverse=True)
-        files = pc.list_element(places, 0).dictionary_encode()
-        names, numbers = files.dictionary.to_pylist(), files.indices.to_numpy()
-        rows = pc.list_element(places, 1).cast(pa.int64()).to_numpy()
-        apart = (numbers[1:] != numbers[:-1]) | (rows[1:] <= rows[:-1])
-        for start, stop in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(rows)]):
-            for images in self._images(names[numbers[start]], rows[start:stop]) if start < stop else ():
+        for path, rows in _runs(samples["key"]):
+            for images in self._images(path, rows):
                 yield from images
 
     def _images(self, path: str, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
         """Images in ascending rows of a file, in batches."""
         file = self._opened(path)
-        first = 0
-        for group in range(file.num_row_groups):
-            last = first + file.metadata.row_group(group).num_rows
-            wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
-            if len(wanted):
-                yield from self._of_group(file, group, wanted)
-            first = last
-        yield [GONE] * (len(rows) - int(np.searchsorted(rows, first)))
+        for group, wanted in _by_group(file, rows):
+            yield from self._of_group(file, group, wanted)
+        yield [GONE] * (len(rows) - int(np.searchsorted(rows, file.metadata.num_rows)))
 
     def _of_group(self, file: pq.ParquetFile, group: int, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
         """Images in ascending rows of a row group, in batches."""
         first = 0
-        batches = file.iter_batches(
-            self._at_once(file, group), row_groups=[group], columns=[self._column], use_threads=False
-        )
-        for batch in batches:
+        for batch, wanted in _batches_with(file, group, [self._column], self._at_once(file, group), rows):
             column = batch.column(0)
             values = column.field("bytes") if pa.types.is_struct(column.type) else column
             values = values.cast(pa.binary()) if pa.types.is_binary_view(values.type) else values
-            last = first + len(values)
-            wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
             images = values.to_numpy(zero_copy_only=False)[wanted].tolist()
             yield self._with_named(file, group, wanted + first, images) if values.null_count else images
-            if last > rows[-1]:
-                return
-            first = last
+            first += len(values)
 
     def _with_named(
         self, file: pq.ParquetFile, group: int, rows: Int64, images: list[bytes | BadImageError | None]
@@ -244,6 +249,48 @@ class ParquetSource(ListedSource):
         columns = (described.column(number) for number in range(described.num_columns))
         size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema == self._column)
         return max(1, min(MOST_ROWS, int(READ_BYTES * described.num_rows / max(1, size))))
+
+
+def _runs(keys: pa.ChunkedArray) -> Iterator[tuple[str, Int64]]:
+    """Split keys into runs of ascending rows of one file."""
+    places = pc.split_pattern(keys.combine_chunks(), "/", max_splits=1, reverse=True)
+    files = pc.list_element(places, 0).dictionary_encode()
+    names, numbers = files.dictionary.to_pylist(), files.indices.to_numpy()
+    rows = pc.list_element(places, 1).cast(pa.int64()).to_numpy()
+    apart = (numbers[1:] != numbers[:-1]) | (rows[1:] <= rows[:-1])
+    for start, stop in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(rows)]):
+        if start < stop:
+            yield names[numbers[start]], rows[start:stop]
+
+
+def _by_group(file: pq.ParquetFile, rows: Int64) -> Iterator[tuple[int, Int64]]:
+    """Row groups with some ascending rows of a file, and the rows in each, counted from its first."""
+    first = 0
+    for group in range(file.num_row_groups):
+        last = first + file.metadata.row_group(group).num_rows
+        wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
+        if len(wanted):
+            yield group, wanted
+        first = last
+
+
+def _batches_with(
+    file: pq.ParquetFile, group: int, columns: Sequence[str], most: int, rows: Int64
+) -> Iterator[tuple[pa.RecordBatch, Int64]]:
+    """Batches of up to `most` rows of a row group until the last wanted row, and the wanted rows in each."""
+    first = 0
+    for batch in file.iter_batches(most, row_groups=[group], columns=columns, use_threads=False):
+        last = first + len(batch)
+        yield batch, rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
+        if last > rows[-1]:
+            return
+        first = last
+
+
+def _described(field: pa.Field, features: dict[str, dict[str, Any]]) -> pa.Field:
+    """A field with the class names that its numbers refer to, if the file has them, as JSON in its metadata."""
+    names = features.get(field.name, {}).get("names")
+    return field.with_metadata({"classes": json.dumps(names)} if isinstance(names, list) else None)
 
 
 def _beside(column: str) -> str:

@@ -34,7 +34,11 @@ class Tables(Mapping[str, "pa.Table"]):
         from storage.tables.parquet import as_today, read_table  # noqa: PLC0415
         from storage.tables.schemas import COMPARISONS, TABLES  # noqa: PLC0415
 
-        return as_today(read_table(self._paths.table(name)), {**TABLES, **COMPARISONS}[name])
+        table = read_table(self._paths.table(name))
+        return table if name == "columns" else as_today(table, {**TABLES, **COMPARISONS}[name])
+
+    def __contains__(self, name: object) -> bool:
+        return self._paths.table(str(name)).exists()
 
     def __iter__(self) -> Iterator[str]:
         found = (path.name for path in self._paths.tables.files())
@@ -59,7 +63,7 @@ class Run:
     paths
         Paths of its files.
     tables
-        Arrow tables by name, such as `tables["patterns"]`.
+        Arrow tables by name, such as `tables["patterns"]`; `tables["columns"]` has the dataset's own columns, if any.
     """
 
     def __init__(self, paths: RunPaths, manifest: Manifest | None = None) -> None:

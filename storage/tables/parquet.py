@@ -19,18 +19,29 @@ GROUP_ROWS = 2**16
 
 
 class TableWriter:
-    """Writes a table piece by piece in row groups of `GROUP_ROWS`, since readers parse the metadata of every group."""
+    """Writes a table piece by piece in row groups of `GROUP_ROWS`, since readers parse the metadata of every group.
 
-    def __init__(self, writer: pq.ParquetWriter) -> None:
-        self._writer = writer
+    Parameters
+    ----------
+    writer
+        Writer of the file.
+    group_bytes
+        Size in memory at which a smaller row group is written.
+    """
+
+    def __init__(self, writer: pq.ParquetWriter, group_bytes: float = float("inf")) -> None:
+        self._writer, self._group_bytes = writer, group_bytes
         self._held: list[pa.Table] = []
-        self._rows = 0
+        self._rows, self._bytes = 0, 0
 
     def write(self, piece: pa.Table) -> None:
         """Add the next rows."""
         self._held.append(piece)
         self._rows += len(piece)
-        if self._rows >= GROUP_ROWS:
+        self._bytes += piece.nbytes
+        if self._bytes >= self._group_bytes:
+            self._write(self._rows)
+        elif self._rows >= GROUP_ROWS:
             self._write(self._rows // GROUP_ROWS * GROUP_ROWS)
 
     def close(self) -> None:
@@ -41,11 +52,14 @@ class TableWriter:
         if rows:
             held = pa.concat_tables(self._held).unify_dictionaries()
             self._writer.write_table(held.slice(0, rows), row_group_size=GROUP_ROWS)
-            self._held, self._rows = [held.slice(rows)], len(held) - rows
+            rest = held.slice(rows)
+            self._held, self._rows, self._bytes = [rest], len(rest), rest.nbytes
 
 
 @contextmanager
-def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]) -> Iterator[TableWriter]:
+def table_writer(
+    path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any], group_bytes: float = float("inf")
+) -> Iterator[TableWriter]:
     """Open a writer of a Parquet file with page checksums. The file appears whole when the block ends.
 
     Parameters
@@ -56,6 +70,8 @@ def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]
         A schema of `storage.tables.schemas`.
     metadata
         Metadata written, with the schema version, as JSON under the key `eigenwave` of the schema metadata.
+    group_bytes
+        Size in memory at which a row group is written although it has fewer rows than others.
     """
     content = json.dumps({"schema_version": SCHEMA_VERSION, **metadata}, sort_keys=True)
     described = schema.with_metadata({"eigenwave": content})
@@ -63,7 +79,7 @@ def table_writer(path: StorePath, schema: pa.Schema, metadata: Mapping[str, Any]
     repetitive = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     options = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": repetitive}
     with replacing(path) as partial, pq.ParquetWriter(partial, described, **options) as file:
-        writer = TableWriter(file)
+        writer = TableWriter(file, group_bytes)
         yield writer
         writer.close()
 

@@ -280,6 +280,9 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
 }
 
+# The columns of the table `columns`, before those of the dataset. Only datasets that have such columns have the table.
+COLUMNS = pa.schema([*_SAMPLE_FIELDS[:2], _RUN_ID])
+
 # Tables that compare two runs. `eigenwave compare` writes them, and a run does for itself and the run before.
 COMPARISONS: Mapping[str, pa.Schema] = {
     "compared_patterns": pa.schema(

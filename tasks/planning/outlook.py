@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.datasets.findings import Findings
+from storage.datasets.kept_columns import KeptColumns
 from storage.datasets.listing import Listing
 from storage.datasets.source import Probe, bad_images, probe
 from storage.errors import InputError
@@ -69,6 +70,8 @@ class Outlook(Estimate):
         Name of the dataset's format.
     findings
         What was noticed in the dataset, and what is not read.
+    columns
+        Columns of the dataset beside image and label, or None.
     """
 
     classes: tuple[str, ...]
@@ -76,6 +79,7 @@ class Outlook(Estimate):
     fitted_split: str
     format: str
     findings: Findings
+    columns: KeptColumns | None
 
 
 def plan_run(source: str, settings: Settings) -> Outlook:
@@ -126,6 +130,7 @@ def plan_listed(source: str, settings: Settings, format_name: str, listing: List
         fitted_split=listing.fitted_split,
         format=format_name,
         findings=listing.findings,
+        columns=listing.columns,
     )
 
 

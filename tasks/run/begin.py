@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.arrays.zarr import ArraySpec, create_array
+from storage.datasets.kept_columns import KeptColumns
 from storage.errors import InputError
 from storage.formats.open import address_of
 from storage.runs.layout import Layout
@@ -22,6 +23,7 @@ from storage.tables.batches import write_batches
 from storage.tables.schemas import LISTING
 from tasks.planning.limits import require_room
 from tasks.planning.outlook import Outlook, plan_run
+from tasks.run.columns import MOST_BYTES, write_columns
 from tasks.run.earlier import find_warm_start, last_of_source
 from tasks.run.job import Job, fitted
 from tasks.run.rows import find_rows
@@ -99,6 +101,7 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
         _write_listing(job, rows.samples)
     else:
         lay_out(job, rows.samples, contents)
+    bring_columns(job, rows.samples, outlook.columns, tell)
     return job
 
 
@@ -115,6 +118,29 @@ def lay_out(job: Job, samples: pa.Table, contents: tuple[bytes, bytes]) -> None:
     write_file(job.paths.plan, contents[1])
 
 
+def bring_columns(job: Job, samples: pa.Table, columns: KeptColumns | None, tell: Callable[[str], None]) -> None:
+    """Write the table `columns`, if the dataset has columns beside image and label, and name values that it lacks.
+
+    Parameters
+    ----------
+    job
+        The run.
+    samples
+        All rows of the run.
+    columns
+        The dataset's columns, or None.
+    tell
+        Function called with a sentence for each column with values that are too large.
+    """
+    path = job.paths.table("columns")
+    if columns is None:
+        path.unlink()  # left from before an interruption
+        return
+    for name, count in write_columns(path, job.run_id, samples, columns).items():
+        values = "1 value" if count == 1 else f"{count:,} values"
+        tell(f"The table columns lacks {values} of {name!r}: they take more than {MOST_BYTES // 2**10} KiB each.")
+
+
 def start_over(job: Job) -> None:
     """Remove all files of the run except those that it started from. Its shards stay in the workspace.
 
@@ -122,7 +148,7 @@ def start_over(job: Job) -> None:
     the run starts over again.
     """
     paths = job.paths
-    kept = {paths.settings, paths.plan, paths.work.listing, paths.coefficients / "zarr.json"}
+    kept = {paths.settings, paths.plan, paths.work.listing, paths.coefficients / "zarr.json", paths.table("columns")}
     gone = [path for path in paths.folder.files() if path not in kept]
     for path in sorted(gone, key=lambda path: (path == paths.work.transformed, not path.is_below(paths.work.parts))):
         path.unlink()

@@ -16,7 +16,7 @@ from storage.stores.store import StorePath
 from storage.tables.parquet import schema_version
 from storage.tables.schemas import SCHEMA_VERSION
 from tasks.planning.plan import Plan
-from tasks.run.begin import lay_out
+from tasks.run.begin import bring_columns, lay_out
 from tasks.run.job import Job
 from tasks.run.rows import ordered_as
 
@@ -53,6 +53,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
     if job.rows_of:
         samples = ordered_as(samples, RunPaths(open_path(job.rows_of)))
     lay_out(job, samples, (settings.result_part().encode(), layout.encoded()))
+    bring_columns(job, samples, listing.columns, lambda _: None)
     return job
 
 

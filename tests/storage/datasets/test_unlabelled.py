@@ -11,7 +11,7 @@ class Listed:
     """A source of samples that are given."""
 
     def __init__(self, classes, rows):
-        self.classes, self.findings = classes, Findings()
+        self.classes, self.findings, self.columns = classes, Findings(), None
         self._rows = [(f"{number}.png", *row) for number, row in enumerate(rows)]
 
     def samples(self):

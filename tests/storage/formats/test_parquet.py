@@ -1,0 +1,66 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.formats.open import open_source
+from tests.datasets import png
+
+
+def write(path, columns, features=None, **options):
+    rows = len(next(iter(columns.values())))
+    image = pa.array([{"bytes": png(row), "path": None} for row in range(rows)])
+    table = pa.table({"image": image, **columns})
+    metadata = {"huggingface": json.dumps({"info": {"features": features or {}}})}
+    pq.write_table(table.replace_schema_metadata(metadata), path, **options)
+
+
+def kept(source, samples=None):
+    samples = source.samples() if samples is None else samples
+    return pa.concat_tables(source.columns.pieces(samples))
+
+
+def test_columns_beside_image_and_label_are_kept(tmp_path):
+    coarse = {"_type": "ClassLabel", "names": ["x", "y"]}
+    columns = {
+        "label": pa.array([0, 1] * 5),
+        "coarse": pa.array([1, 0] * 5),
+        "a.b": pa.array([f"{n}" for n in range(10)]),
+    }
+    columns |= {"a": pa.array([{"b": n} for n in range(10)]), "box": pa.array([[1.0, n] for n in range(10)])}
+    write(
+        tmp_path / "train.parquet",
+        columns,
+        {"coarse": coarse, "label": coarse | {"names": ["cat", "dog"]}},
+        row_group_size=4,
+    )
+    source = open_source(str(tmp_path))
+    table = kept(source)
+    assert source.columns.schema == table.schema
+    assert table.column_names == ["coarse", "a.b", "a", "box"]
+    assert json.loads(table.schema.field("coarse").metadata[b"classes"]) == ["x", "y"]
+    for name in table.column_names:
+        assert table[name].to_pylist() == columns[name].to_pylist()
+    samples = source.samples()
+    assert kept(source, samples.take([9, 3, 4]))["a.b"].to_pylist() == ["9", "3", "4"]
+
+
+def test_columns_of_several_files_and_splits_keep_to_their_images(tmp_path):
+    for split, start in (("test", 0), ("train", 100)):
+        for part in range(2):
+            rows = range(start + 10 * part, start + 10 * part + 3)
+            more = {"only": pa.array(["one"] * 3)} if part else {}
+            kind = pa.int16() if part else pa.int64()
+            write(
+                tmp_path / f"{split}-{part}.parquet", {"label": pa.array([0, 1, 0]), "n": pa.array(rows, kind), **more}
+            )
+    table = kept(open_source(str(tmp_path)))
+    assert table["n"].to_pylist() == [100, 101, 102, 110, 111, 112, 0, 1, 2, 10, 11, 12]
+    assert table["only"].to_pylist() == ([None] * 3 + ["one"] * 3) * 2
+
+
+def test_files_of_images_and_labels_only_have_no_columns(tmp_path):
+    write(tmp_path / "train.parquet", {"label": pa.array([0, 1])})
+    source = open_source(str(tmp_path))
+    source.samples()
+    assert source.columns is None
