@@ -61,7 +61,7 @@ def test_every_command_of_the_docs_works(eigenwave, tmp_path):
     found = [line for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] for line in commands(page)]
     assert len(found) >= 8
     images = write_images(tmp_path / "dataset", count=30)
-    meant = {"path/to/dataset": str(images), "KEY": "cat/000.png", "A": "latest", "B": "latest"}
+    meant = {"path/to/dataset": str(images), "SOURCE": str(images), "KEY": "cat/000.png", "A": "latest", "B": "latest"}
     for line in found:
         words = [meant.get(word, word) for word in shlex.split(line)]
         words += ["--cluster", "inline", "--rank", "40"] if words[0] in {"run", "audit"} else []

@@ -22,6 +22,7 @@ COVERED = {
     "eigenwave/results.py": "tests/eigenwave/test_api.py",
     "tasks/children.py": "tests/flows/workers/test_client.py",
     "flows/cli/check_summary.py": "tests/flows/test_check.py",
+    "flows/cli/finished.py": "tests/flows/cli/test_command.py",
     "flows/cli/flags.py": "tests/flows/cli/test_command.py",
     "flows/cli/inputs.py": "tests/flows/cli/test_command.py",
     "flows/cli/plan_summary.py": "tests/flows/cli/test_command.py",

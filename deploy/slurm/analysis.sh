@@ -30,7 +30,7 @@ srun bash -c "$private" dask worker "tls://$host:$port" --nthreads 1 --no-dashbo
 eigenwave run "$@" --cluster "tls://$host:$port" --tls "$tls" &
 run=$!
 # Slurm sends a signal two minutes before the time limit. Finished work is kept, and the same job continues the run.
-trap 'kill -INT $run' TERM
+trap 'kill -TERM $run' TERM
 status=0
 wait "$run" || status=$?
 # The signal ends the first wait, but not the run.

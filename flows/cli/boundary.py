@@ -12,14 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cyclopts import CycloptsError
-from pydantic import ValidationError
 
 from flows.cli.ending import INTERRUPTED, INTERRUPTION
 from flows.cli.terminal import drop_output
 from storage.credentials import redacted
 from storage.errors import EigenwaveError, InputError, UnexpectedError, origin
 from storage.printable import printable
-from storage.settings import settings_error
 from storage.stores.private import private_folder, write_private
 
 PIPE_CLOSED = 141  # the status that a shell reports if the reader of a pipe, such as head, has exited
@@ -74,8 +72,13 @@ def sentence(error: BaseException) -> EigenwaveError:
 
 
 def _wrong_usage(error: CycloptsError) -> EigenwaveError:
-    if isinstance(error.__cause__, ValidationError):
-        return settings_error(error.__cause__, {})
+    if error.__cause__ is not None:
+        from pydantic import ValidationError  # noqa: PLC0415 - slow to import
+
+        from storage.settings import settings_error  # noqa: PLC0415
+
+        if isinstance(error.__cause__, ValidationError):
+            return settings_error(error.__cause__, {})
     return InputError(" ".join(str(error).split()))
 
 

@@ -1,136 +1,68 @@
-"""The command line. Only commands that run Prefect and Dask import them, so all other commands start quickly."""
+"""The command line. A command's module is imported when the command is called, so that each starts quickly."""
 
 import logging
 import sys
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from flows.cli import inputs as command_inputs
-from flows.cli import run as command_run
-from flows.cli import upkeep as command_upkeep
 from flows.cli.boundary import status_of
-from flows.cli.terminal import Shown, display, open_streams, say
-from flows.cli.upkeep import Folder
-from storage.errors import InputError
-from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
+from flows.cli.terminal import Shown, open_streams
 
-if TYPE_CHECKING:
-    from storage.runs.manifest import Manifest
+EPILOGUE = "Exit status: 0 done; 1 the run failed; 2 wrong usage, settings or input. --debug shows tracebacks."
+EXAMPLES = """Examples:
+
+    eigenwave run digits
+    eigenwave run path/to/dataset --size 64 --rank 32
+    eigenwave run photos.tar --transform modulus --max-bad-fraction 0.05
+    eigenwave run s3://bucket/dataset --workspace s3://bucket/audits
+    eigenwave run path/to/dataset --cluster tls://host:8786 --tls certificates
+    eigenwave run path/to/dataset --config settings.toml
+"""
+# The function of each command, and the first line of its docstring, which --help shows without importing it.
+COMMANDS = {
+    "run": ("flows.cli.run:run", "Analyse a dataset; an interrupted run continues where it stopped."),
+    "audit": (
+        "flows.cli.run:audit",
+        "Analyse a dataset and report how it drifted since an earlier run; a gate sets the exit status.",
+    ),
+    "monitor": (
+        "flows.cli.run:monitor",
+        "Start a Prefect server and Dask workers on this machine, and print how to send runs there and watch them.",
+    ),
+    "check": (
+        "flows.cli.inputs:check",
+        "Decode every image as a run would and report contents and problems; exit status 1 if a run would fail.",
+    ),
+    "plan": (
+        "flows.cli.inputs:plan",
+        "Show what a run would do and cost: shards, passes, bytes, memory, time. Computes nothing.",
+    ),
+    "verify": ("flows.cli.upkeep:verify", "Verify that every file of a run is intact, and list those that are not."),
+    "repair": ("flows.cli.upkeep:repair", "Restore damaged files of a run bit for bit, computing only what they need."),
+    "gc": (
+        "flows.cli.upkeep:gc",
+        "Remove files that no run needs: shards that no run names, and leftovers of killed runs.",
+    ),
+    "compare": (
+        "flows.cli.upkeep:compare",
+        "Report how a dataset drifted between two runs; a gate sets the exit status.",
+    ),
+    "list": ("flows.cli.finished:list_runs", "Show the runs in a workspace."),
+    "show": ("flows.cli.finished:show", "Show the summary of a finished run again."),
+    "report": ("flows.cli.finished:report", "Write report.html and the figures of a finished run again."),
+    "reconstruct": ("flows.cli.finished:reconstruct", "Write an image as the sum of its first patterns, as PNG."),
+}
 
 app = App(
     name="eigenwave",
     help="See which patterns an image-classification dataset is made of, and how its classes depend on them.",
-    help_epilogue="Exit status: 0 done; 1 the run failed; 2 wrong usage, settings or input. --debug shows tracebacks.",
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
 )
-
-app.command(command_run.run, help_epilogue=f"{command_run.EXAMPLES}\n\n{app.help_epilogue}")
-for verb in (
-    command_run.audit,
-    command_run.monitor,
-    command_inputs.check,
-    command_inputs.plan,
-    command_upkeep.verify,
-    command_upkeep.repair,
-    command_upkeep.gc,
-    command_upkeep.compare,
-):
-    app.command(verb)
-
-
-@app.command(name="list")
-def list_runs(*, workspace: Folder = DEFAULT_WORKSPACE) -> None:
-    """Show the runs in a workspace."""
-    from flows.cli.summary import list_summary  # noqa: PLC0415
-
-    space = Workspace(workspace)
-    runs = space.runs()
-    display(
-        list_summary(((paths.run_id, _state(paths)) for paths in runs), space.latest_id())
-        if runs
-        else f"The workspace {workspace} has no runs; eigenwave run SOURCE makes one."
-    )
-
-
-def _state(paths: RunPaths) -> "Manifest | str":
-    """The manifest of a run, or the reason why it has none."""
-    from storage.runs.verify import sound_manifest  # noqa: PLC0415
-
-    if not paths.finished:
-        return "unfinished, or still running: the same eigenwave run command continues it"
-    try:
-        return sound_manifest(paths)
-    except InputError:
-        return "its manifest and the copy of it are damaged: run again"
-
-
-@app.command
-def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
-    """Show the summary of a finished run again.
-
-    Parameters
-    ----------
-    run
-        A run id, a path, or: latest.
-    """
-    from flows.cli.summary import run_summary  # noqa: PLC0415
-    from storage.runs.run import Run  # noqa: PLC0415
-
-    display(run_summary(Run(Workspace(workspace).find(run))))
-
-
-@app.command
-def report(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:
-    """Write report.html and the figures of a finished run again.
-
-    Parameters
-    ----------
-    run
-        A run id, a path, or: latest.
-    """
-    from tasks.report.page import rewrite_report  # noqa: PLC0415
-
-    space = Workspace(workspace)
-    with space.lock():
-        path = rewrite_report(space.find(run))
-    say(str(path))
-
-
-@app.command
-def reconstruct(  # noqa: PLR0913 - each is a word of the command
-    run: str = "latest",
-    /,
-    *,
-    sample: str,
-    rank: int | None = None,
-    steps: bool = False,
-    output: Path | None = None,
-    workspace: Folder = DEFAULT_WORKSPACE,
-) -> None:
-    """Write an image as the sum of its first patterns, as PNG.
-
-    Parameters
-    ----------
-    run
-        A run id, a path, or: latest.
-    sample
-        The image's key, as in the table samples.
-    rank
-        Number of patterns to sum; by default all.
-    steps
-        Write a strip instead that shows how the sum grows and what each step adds.
-    output
-        The file to write; by default named after the image, in the current folder.
-    """
-    from storage.runs.run import Run  # noqa: PLC0415
-    from tasks.report.reconstruct import reconstruct_image  # noqa: PLC0415
-
-    path = output or Path(f"{Path(sample).stem}-{'steps' if steps else 'sum'}.png")
-    found = reconstruct_image(Run(Workspace(workspace).find(run)), sample, rank, path, steps=steps)
-    quality = "exactly" if found.psnr is None else f"{found.psnr:.1f} dB"
-    say(f"{path}: {sample} from {found.rank} patterns, {quality}")
+for verb, (function, line) in COMMANDS.items():
+    epilogue = f"{EXAMPLES}\n\n{EPILOGUE}" if verb == "run" else EPILOGUE
+    app.command(function, name=verb, help=line, help_epilogue=epilogue)
 
 
 def main(version: str) -> None:

@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 
     from tasks.planning.outlook import Outlook
 
-EXAMPLES = """Examples:
-
-    eigenwave run digits
-    eigenwave run path/to/dataset --size 64 --rank 32
-    eigenwave run photos.tar --transform modulus --max-bad-fraction 0.05
-    eigenwave run s3://bucket/dataset --workspace s3://bucket/audits
-    eigenwave run path/to/dataset --cluster tls://host:8786 --tls path/to/certificates
-    eigenwave run path/to/dataset --config settings.toml
-"""
-
 
 def run(
     source: str,

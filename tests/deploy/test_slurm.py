@@ -64,7 +64,7 @@ def test_the_script_stops_in_time_and_continues(slurm, tmp_path, monkeypatch):  
             assert job.poll() is None, job.stderr.read()
             time.sleep(0.05)
         job.send_signal(signal.SIGTERM)
-        assert job.wait(60) == 130
+        assert job.wait(60) == 143
     done = len(parts())
     assert list(workspace.rglob("manifest.json")) == []
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

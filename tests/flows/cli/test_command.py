@@ -1,3 +1,5 @@
+import importlib
+import inspect
 import os
 import re
 import signal
@@ -8,6 +10,7 @@ import time
 import pytest
 from PIL import Image
 
+from flows.cli.command import COMMANDS
 from flows.cli.flags import FIRST
 from storage.settings import Settings, setting_fields
 from tests.datasets import write_images
@@ -225,3 +228,21 @@ def test_reconstruct_writes_a_picture(eigenwave, tmp_path):
     done = eigenwave("reconstruct", "--sample", "none")
     assert done.returncode == 2
     assert "has no image 'none'" in done.stderr
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_help_lists_the_first_line_of_a_command(verb):
+    function, line = COMMANDS[verb]
+    module, _, name = function.partition(":")
+    assert line == inspect.getdoc(getattr(importlib.import_module(module), name)).splitlines()[0]
+
+
+def test_the_commands_are_listed_without_what_they_import():
+    code = (
+        "import sys\n"
+        "from flows.cli.command import status\n"
+        "status(['--help'], debug=False)\n"
+        "print(sorted({'pydantic', 'numpy', 'pywt', 'pyarrow', 'rich.markdown'} & set(sys.modules)))\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout.splitlines()[-1] == "[]"
