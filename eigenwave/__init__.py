@@ -1,4 +1,4 @@
-"""Eigenwave in Python: analyze an image-classification dataset, and read the results.
+"""Eigenwave in Python: analyse an image-classification dataset, and read the results.
 
 Each name is imported on first use, so `import eigenwave` itself takes almost no time. docs/python-api.md has an example
 of each name. The installation's other packages are not a public interface.

@@ -19,7 +19,7 @@ def run(
     config: str | Path | None = None,
     **settings: Any,  # noqa: ANN401 - any setting
 ) -> Run:
-    """Analyze a dataset, or continue an interrupted run of it, and open the finished run.
+    """Analyse a dataset, or continue an interrupted run of it, and open the finished run.
 
     Works in a script and in a notebook. With `PREFECT_API_URL` set, the run reports to that Prefect server; otherwise
     it starts a temporary one. Variables such as `EIGENWAVE_RANK` apply, as they do for the command.
@@ -129,7 +129,7 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     Raises
     ------
     InputError
-        If the dataset cannot be analyzed with these settings.
+        If the dataset cannot be analysed with these settings.
 
     Examples
     --------

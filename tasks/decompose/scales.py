@@ -9,7 +9,7 @@ from tasks.run.results import require_all
 from tasks.run.state import load_labels, load_mean, load_shard, read_totals, require_finite, save_state
 from tasks.run.worker import single_threaded
 from tasks.statistics.relabelling import shuffled_labels
-from tasks.statistics.scales import ScaleSums
+from tasks.statistics.scales import ScaleSums, scale_scores
 from tasks.svd.krylov import eigenpairs, with_fixed_signs
 from tasks.svd.scales import NEGLIGIBLE, OVERSAMPLE, PASSES, first_blocks, leading_patterns, next_blocks, share
 
@@ -77,7 +77,8 @@ def score_scales(job: Job, shard: int) -> ScaleSums:
     shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.association.seed)
     labellings = np.concatenate([labels.classes[None], shuffled])[:, labels.fitted]
     patterns = load_npy(job.paths.work.scale_patterns)
-    sums = ScaleSums.of(job.scales, rows, used, patterns, load_mean(job), labellings, job.plan.classes)
+    scores, energy = scale_scores(job.scales, rows, used, patterns, load_mean(job))
+    sums = ScaleSums.of(scores, energy, labellings, job.plan.classes)
     require_finite(sums.cross, job, shard)
     return sums
 

@@ -22,7 +22,7 @@ from storage.runs.run import Run
 from tasks.report.pixels import DIVERGING, palette
 from tasks.statistics.relabelling import expected_under_noise
 
-ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # distinct for color-blind readers too, on white and on black
+ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # distinct for colour-blind readers too, on white and on black
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 PARTS = "0.[0] %"  # format of fractions on an axis
 NAMES_SHOWN = 40  # most classes whose names all fit on an axis

@@ -161,7 +161,7 @@ def _ticks(end: float) -> list[float]:
 
 
 def heat_map(values: Float64, names: Sequence[str], title: str) -> Drawing:
-    """Draw values (rows, columns) by the diverging color map, white at 0, with the names of the rows and a scale."""
+    """Draw values (rows, columns) by the diverging colour map, white at 0, with the names of the rows and a scale."""
     rows, columns = values.shape
     most = float(np.nanmax(np.abs(values), initial=0)) or 1.0
     cell = max(2, min(CELL, 1600 // max(rows, columns)))

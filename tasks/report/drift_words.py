@@ -23,7 +23,7 @@ def drift_checks(found: Row, patterns: Sequence[Row], classes: Sequence[Row]) ->
 
 
 def drift_headline(checks: Sequence[Check]) -> str:
-    """Summarize all changes in one line."""
+    """Summarise all changes in one line."""
     claims = [check.claim for check in checks if not check.passed]
     line = ", ".join(f"{claim[0].lower()}{claim[1:]}" for claim in claims) or "nothing changed"
     return f"{line[0].upper()}{line[1:]}"

@@ -21,6 +21,35 @@ def column_energies(rows: Float32, used: Mask, mean: Float64) -> Float64:
     return energies
 
 
+def scale_scores(
+    every: Sequence[Sequence[Scale]], rows: Float32, used: Mask, patterns: Float32, mean: Float64
+) -> tuple[list[Float64], Float64]:
+    """Scores of the used rows on the patterns of each scale, and the energy of each scale about the mean.
+
+    Parameters
+    ----------
+    every
+        Families of scales; those of a family share no column.
+    rows
+        Coefficients of images (n, p).
+    used
+        Mask of the rows to use (n,).
+    patterns
+        Patterns of all scales of each family (families, p, k).
+    mean
+        Mean of each column (p,).
+
+    Returns
+    -------
+    scores, energy
+        For each scale an array (used rows, k), and an array (scales,).
+    """
+    energies = column_energies(rows, used, mean)
+    flat = [(number, scale.columns) for number, family in enumerate(every) for scale in family]
+    scores = [project(rows[:, own], patterns[number, own], mean[own])[used].astype(np.float64) for number, own in flat]
+    return scores, np.array([energies[own].sum() for _, own in flat])
+
+
 @dataclass(frozen=True)
 class ScaleSums(Sums):
     """Sums over the scores on the patterns of scales.
@@ -43,30 +72,25 @@ class ScaleSums(Sums):
     energy: Float64
 
     @classmethod
-    def of(  # noqa: PLR0913, PLR0917 - scales, data, patterns, labels
-        cls,
-        every: Sequence[Sequence[Scale]],
-        rows: Float32,
-        used: Mask,
-        patterns: Float32,
-        mean: Float64,
-        labellings: Int64,
-        classes: int,
-    ) -> "ScaleSums":
-        """Sum over the used rows of `rows` (n, p).
+    def of(cls, scores: Sequence[Float64], energy: Float64, labellings: Int64, classes: int) -> "ScaleSums":
+        """Sum over images.
 
-        `patterns` is (families, p, k), and `labellings` has the labels of the used rows (1 + R, used rows).
+        Parameters
+        ----------
+        scores
+            For each scale, the scores of the images on its patterns (n, k).
+        energy
+            Energy about the mean of each scale (scales,).
+        labellings
+            True labels of the images, then shuffled ones (1 + R, n).
+        classes
+            Number of classes.
         """
-        energies = column_energies(rows, used, mean)
-        flat = [(number, scale.columns) for number, family in enumerate(every) for scale in family]
-        scores = [
-            project(rows[:, own], patterns[number, own], mean[own])[used].astype(np.float64) for number, own in flat
-        ]
         return cls(
             shards=1,
             labels=LabelSums.of(np.concatenate(scores, axis=1), labellings, classes),
             cross=np.stack([values.T @ values for values in scores]),
-            energy=np.array([energies[own].sum() for _, own in flat]),
+            energy=energy,
         )
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.planning.plan import MOST_PATTERNS, patterns_of_scales
-from tasks.statistics.scales import ScaleSums, statistics
+from tasks.statistics.scales import ScaleSums, scale_scores, statistics
 from tasks.statistics.sums import BUDGET
 from tasks.svd import scales
 from tasks.wavelet.bands import families, select
@@ -56,7 +56,7 @@ def test_each_scale_equals_the_exact_decomposition_of_its_columns():
     mean = rows[used].mean(axis=0, dtype=np.float64)
     patterns = passes(rows, used, mean, 6)
     labellings = np.stack([labels, np.random.default_rng(2).permutation(labels)])[:, used]
-    sums = ScaleSums.of(EVERY, rows, used, patterns, mean, labellings, 3)
+    sums = ScaleSums.of(*scale_scores(EVERY, rows, used, patterns, mean), labellings, 3)
     flat = [(number, scale) for number, family in enumerate(EVERY) for scale in family]
     for (number, scale), row in zip(flat, statistics(sums), strict=True):
         own = rows[used][:, scale.columns].astype(np.float64)
@@ -81,8 +81,11 @@ def test_shares_and_sums_add_up():
     total = sum(scales.share(EVERY, rows[part], used[part], block, mean) for part in parts)
     np.testing.assert_allclose(total, whole, rtol=1e-4, atol=1e-3 * np.abs(whole).max())
     patterns = passes(rows, used, mean, 4)
-    sums = [ScaleSums.of(EVERY, rows[part], used[part], patterns, mean, labels[None, part], 3) for part in parts]
-    both = ScaleSums.of(EVERY, rows, used, patterns, mean, labels[None], 3)
+    sums = [
+        ScaleSums.of(*scale_scores(EVERY, rows[part], used[part], patterns, mean), labels[None, part], 3)
+        for part in parts
+    ]
+    both = ScaleSums.of(*scale_scores(EVERY, rows, used, patterns, mean), labels[None], 3)
     added = sums[0] + sums[1]
     assert added.shards == 2
     np.testing.assert_allclose(added.cross, both.cross, rtol=1e-4, atol=1e-2)
@@ -95,7 +98,7 @@ def test_a_scale_with_fewer_columns_than_patterns_keeps_as_many_as_it_has():
     rows = np.random.default_rng(0).standard_normal((50, 64)).astype(np.float32)
     used, mean = np.ones(50, np.bool_), rows.mean(axis=0, dtype=np.float64)
     patterns = passes(rows, used, mean, 10, every)
-    sums = ScaleSums.of(every, rows, used, patterns, mean, np.arange(50)[None] % 2, 2)
+    sums = ScaleSums.of(*scale_scores(every, rows, used, patterns, mean), np.arange(50)[None] % 2, 2)
     counts = [row.patterns for row in statistics(sums)]
     assert counts == [10, 10, 4, 4, 4, 4, 10, 10, 10]
     first = [row.captured for row in statistics(sums)][2]
@@ -107,7 +110,7 @@ def test_a_scale_without_energy_has_no_learnability():
     rows[:, BANDS[-1].start :] = 0.25
     used, mean = np.ones(120, np.bool_), rows.mean(axis=0, dtype=np.float64)
     patterns = passes(rows, used, mean, 4)
-    sums = ScaleSums.of(EVERY, rows, used, patterns, mean, labels[None], 3)
+    sums = ScaleSums.of(*scale_scores(EVERY, rows, used, patterns, mean), labels[None], 3)
     by_scale = dict(zip([scale for family in EVERY for scale in family], statistics(sums), strict=True))
     row = next(row for scale, row in by_scale.items() if (scale.level, scale.orientation) == (1, "HH"))
     assert row.patterns == 0
