@@ -5,8 +5,9 @@ import os
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -65,11 +66,20 @@ class JsonRows:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
-        weakref.finalize(self, self._file.close)
         self._ends = array("q", [0])
         self._kinds: dict[str, set[str]] = {}
         self._lost: dict[str, None] = {}
+
+    @cached_property
+    def _file(self) -> BinaryIO:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
+        weakref.finalize(self, file.close)
+        return file
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the entries, in the order in which they were first seen."""
+        return list(self._kinds)
 
     def add(self, row: dict[str, Any] | None) -> None:
         """Add the object of the next image, or None if it has none."""
@@ -85,9 +95,9 @@ class JsonRows:
         self._file.write(content)
         self._ends.append(self._ends[-1] + len(content))
 
-    def columns(self, keys: pa.ChunkedArray, findings: Findings, label: str | None) -> KeptColumns | None:
-        """The columns of the images with these keys (n,), except that of labels; None if there are none."""
-        names = {whole(name): name for name in self._kinds if name != label}
+    def columns(self, keys: pa.ChunkedArray, findings: Findings, labels: Collection[str]) -> KeptColumns | None:
+        """The columns of the images with these keys (n,), except those of labels; None if there are none."""
+        names = {whole(name): name for name in self._kinds if name not in labels}
         if self._lost:
             text = f"Left out {counted(len(self._lost), 'column')} beyond the first {MOST_NAMES:,}: "
             findings.notes.append(Finding("columns left out", f"{text}{named(list(self._lost))}.", len(self._lost)))

@@ -60,7 +60,7 @@ FORMATS: dict[str, Format] = {
     "idx": Format(idx.knows, idx.find_idx),
     "cifar": Format(cifar.knows, cifar.find_cifar),
     "parquet": Format(parquet.knows, parquet.find_parquet, together=False, tables=True),
-    "tar": Format(tar.knows, tar.find_tar, together=False),
+    "tar": Format(tar.knows, tar.find_tar, together=False, tables=True),
     IMAGE_FOLDER: Format(image_folder.knows, image_folder.find_image_folder, together=False, tables=True),
     "numpy": Format(numpy.knows, numpy.find_numpy),
     "hdf5": Format(hdf5.knows, hdf5.find_hdf5),

@@ -1,7 +1,6 @@
 """Cache of the members of tar files in object stores: listing them takes reading a whole file."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -18,21 +17,22 @@ from storage.stores.files import replacing
 from storage.stores.local import LocalStore
 from storage.stores.store import StorePath
 
-FOLDER = "tar-2"  # change the name whenever the rules for labels change
+FOLDER = "tar-3"  # change the name whenever what is kept changes
 STAMP = b"stamp"
-MEMBERS = pa.schema({"name": pa.string(), "offset": pa.int64(), "length": pa.int64(), "label": pa.string()})
+MEMBERS = pa.schema(
+    {"name": pa.string(), "offset": pa.int64(), "length": pa.int64(), "cls": pa.string(), "json": pa.string()}
+)
 
-Label = int | str | None
 
-
-class Labelled(NamedTuple):
-    """A member of a tar file, and the label of its sample."""
+class Described(NamedTuple):
+    """A member of a tar file, and the texts of the files .cls and .json of its sample, or None."""
 
     member: Member
-    label: Label
+    cls: str | None
+    json: str | None
 
 
-def kept(address: str, stamp: bytes, found: Iterable[Labelled]) -> Iterator[Labelled]:
+def kept(address: str, stamp: bytes, found: Iterable[Described]) -> Iterator[Described]:
     """Members of the tar file at an address, from the cache if it has them, otherwise from `found`.
 
     Parameters
@@ -57,8 +57,8 @@ def kept(address: str, stamp: bytes, found: Iterable[Labelled]) -> Iterator[Labe
             writer.write_table(members)
             writer.add_key_value_metadata({STAMP: stamp.hex()})
     for batch in members.to_batches(LISTED_AT_ONCE):
-        for name, offset, length, label in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield Labelled(Member(name, offset, length), json.loads(label))
+        for name, offset, length, *texts in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            yield Described(Member(name, offset, length), *texts)
 
 
 def _read(path: StorePath, stamp: bytes) -> pa.Table | None:
@@ -71,11 +71,11 @@ def _read(path: StorePath, stamp: bytes) -> pa.Table | None:
         return None
 
 
-def _table(found: Iterable[Labelled]) -> pa.Table:
+def _table(found: Iterable[Described]) -> pa.Table:
     waiting = iter(found)
     batches = []
     while some := list(islice(waiting, LISTED_AT_ONCE)):
-        columns = zip(*((*member, json.dumps(label)) for member, label in some), strict=True)
+        columns = zip(*((*member, *texts) for member, *texts in some), strict=True)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, MEMBERS, strict=True)]
         batches.append(pa.RecordBatch.from_arrays(arrays, schema=MEMBERS))
     return pa.Table.from_batches(batches, MEMBERS)

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ with watched:
     from storage.formats.tar import find_tar
     from storage.runs.manifest import Manifest, read_manifest
     from storage.runs.shards import Marker, Reject, find_shard
+    from storage.setting_groups import Reading
     from storage.stores.checked_json import DIGEST, encoded
 
 MOST_READ = 8  # samples whose bytes are read too
@@ -108,6 +110,8 @@ def _accepts(find, contents):
     except EigenwaveError:
         return False
     assert all(isinstance(name, str) for name in source.classes)
+    for piece in source.columns.pieces(samples.slice(0, MOST_READ)) if source.columns else ():
+        assert piece.schema == source.columns.schema
     assert set(samples["class_id"].to_pylist()) <= {None, *range(len(source.classes))}
     for payload in source.read(samples.slice(0, MOST_READ)):
         assert isinstance(payload, bytes | BadImageError)
@@ -136,7 +140,10 @@ def _summed(content):
 
 
 def read_tar(content):
-    return sum(_accepts(find_tar, {"a.tar": stored}) for stored in (content, _summed(content))) > 0
+    return (
+        sum(_accepts(partial(find_tar, reading=Reading()), {"a.tar": stored}) for stored in (content, _summed(content)))
+        > 0
+    )
 
 
 def read_pickle(content):

@@ -14,7 +14,7 @@ JSON = st.recursive(
 )
 
 
-def kept(rows, label=None):
+def kept(rows, label=()):
     keys, found, findings = [str(number) for number in range(len(rows))], JsonRows(), Findings()
     for row in rows:
         found.add(row)
@@ -29,7 +29,7 @@ def test_each_name_has_the_type_of_its_values():
             None,
             {"a": 2, "b": 0.5, "d": 3, "h": 2**70},
         ],
-        "label",
+        ["label"],
     )
     (piece,) = columns.pieces(samples)
     assert columns.schema == piece.schema
@@ -59,7 +59,7 @@ def test_rows_come_in_the_order_of_the_samples():
 
 
 def test_objects_without_other_entries_have_no_columns():
-    assert kept([{"label": 1}, None], "label")[0] is None
+    assert kept([{"label": 1}, None], ["label"])[0] is None
     assert kept([])[0] is None
 
 

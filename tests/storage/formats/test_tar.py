@@ -1,4 +1,5 @@
 import io
+import json
 import shutil
 import subprocess
 import tarfile
@@ -7,7 +8,8 @@ import pytest
 from PIL import Image
 
 from storage.errors import InputError
-from storage.formats.open import open_source
+from storage.formats.open import find_source, open_source
+from storage.setting_groups import Reading
 from tests.formats import add
 
 
@@ -47,3 +49,68 @@ def test_sparse_members_are_refused_by_name(tmp_path, kind):
     )
     with pytest.raises(InputError, match=r"holds .*hole.bmp as a sparse file"):
         open_source(str(tmp_path / "s.tar")).samples()
+
+
+def web(path, samples):
+    """A tar file of images, each with the content of a file .json or .cls."""
+    content = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(content, "PNG")
+    with tarfile.open(path, "w") as tar:
+        for number, (suffix, text) in enumerate(samples):
+            add(tar, f"{number}.png", content.getvalue())
+            add(tar, f"{number}{suffix}", text if isinstance(text, bytes) else json.dumps(text).encode())
+    return str(path)
+
+
+def test_entries_beside_a_label_are_columns(tmp_path):
+    rows = [{"label": "ab"[n % 2], "width": n, "tags": ["x"], "caption": f"no. {n}"} for n in range(4)]
+    web(tmp_path / "train-1.tar", [(".json", row) for row in rows[:2]])
+    web(tmp_path / "test-0.tar", [(".json", rows[2]), (".cls", b"b")])
+    web(tmp_path / "train-0.tar", [(".json", rows[3] | {"width": 0.5})])
+    source = open_source(str(tmp_path))
+    samples = source.samples()
+    (piece,) = source.columns.pieces(samples)
+    assert piece.to_pylist() == [
+        {"width": 0.5, "tags": '["x"]', "caption": "no. 3"},
+        {"width": 0.0, "tags": '["x"]', "caption": "no. 0"},
+        {"width": 1.0, "tags": '["x"]', "caption": "no. 1"},
+        {"width": 2.0, "tags": '["x"]', "caption": "no. 2"},
+        dict.fromkeys(("width", "tags", "caption")),
+    ]
+    assert [source.classes[number] for number in samples["class_id"].to_pylist()] == ["b", "a", "b", "a", "b"]
+
+
+def test_the_name_of_the_label_may_be_chosen(tmp_path):
+    rows = [(".json", {"label": "same", "Breed": "pug", "n": 1}), (".json", {"label": "same", "Breed": "akita"})]
+    address = web(tmp_path / "a.tar", rows)
+    source = find_source(address, reading=Reading(label_column="breed")).source
+    source.samples()
+    assert source.classes == ("akita", "pug")
+    assert source.columns.schema.names == ["label", "n"]
+    with pytest.raises(InputError, match=r"has a label under species; they have label, Breed, n. Pass --label-column"):
+        find_source(address, reading=Reading(label_column="species")).source.samples()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "says"),
+    [
+        (".json", b"{", r"a.tar/0.json is not JSON: it begins with '{'"),
+        (".json", {"label": [1]}, r"a.tar/0.json has the label '\[1\]'; labels are whole numbers or text"),
+        (".json", b" " * 2**20 + b"{}", r"a.tar/0.json takes 1,048,578 bytes; files with labels take up to 1 MiB"),
+        (".cls", b"\xff\xfe", "a.tar/0.cls is not a label"),
+        (".json", b"[" * 100_000, r"a.tar/0.json is not JSON"),
+    ],
+)
+def test_labels_that_cannot_be_read_are_refused_by_name(tmp_path, suffix, text, says):
+    with pytest.raises(InputError, match=says):
+        open_source(web(tmp_path / "a.tar", [(suffix, text)])).samples()
+
+
+def test_odd_labels_of_json_are_classes(tmp_path):
+    rows = [(".json", {"label": label}) for label in (1, 2.0, None)] + [(".cls", b"\n")]
+    source = open_source(web(tmp_path / "a.tar", rows))
+    assert source.samples()["class_id"].to_pylist() == [0, 1, None, None]
+    assert source.classes == ("1", "2")
+    source = open_source(web(tmp_path / "b.tar", [(".json", {"label": 2**80}), (".json", b'{"label": "\\ud800"}')]))
+    source.samples()
+    assert source.classes == (str(2**80), "\\ud800")
