@@ -4,6 +4,7 @@ A folder is a path with forward slashes, and its images are only counted. So the
 objects in a bucket and members of an archive.
 """
 
+import posixpath
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -81,6 +82,13 @@ class Placement(NamedTuple):
 
     places: dict[str, Place]
     bases: list[str]
+
+    def in_class(self, path: str) -> bool:
+        """Whether a file is in a class folder."""
+        folder = posixpath.dirname(path)
+        while folder and folder not in self.places:
+            folder = posixpath.dirname(folder)
+        return folder in self.places and self.places[folder].label is not None
 
 
 def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = False) -> Placement:

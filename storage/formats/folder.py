@@ -27,6 +27,10 @@ class FolderSource(TreeSource):
     def _entries(self) -> Iterator[Entry]:
         return (Entry(path, path, None, None, stamp) for path, stamp in self._files.walk())
 
+    def text(self, path: str) -> bytes:
+        """Content of a file that is no image."""
+        return self._files.read(path)
+
     def _empty_folders(self, base: str, full: set[str]) -> list[str]:
         return [name for name in self._files.folders(base) if (f"{base}/{name}" if base else name) not in full]
 

@@ -1,18 +1,15 @@
-"""WebDataset: tar files with an image and its label side by side, or plain tar files of class folders.
+"""Tar files: WebDataset, with an image and its label side by side, or class folders and whatever else a tree may hold.
 
-Nothing is extracted; members are read as ranges of bytes. The label of `1.jpg` is in `1.cls` or `1.json`, or else it is
-the name of the image's folder. The other entries of `1.json` are columns.
+Nothing is extracted; members are read as ranges of bytes. The entries of WebDataset's `1.json` that are no labels are
+columns.
 """
 
 import io
-import posixpath
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import groupby, islice
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+from itertools import islice
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,22 +18,22 @@ from storage.datasets.files import Files, visible
 from storage.datasets.findings import Tally
 from storage.datasets.kept_columns import KeptColumns
 from storage.datasets.labels import class_ids
-from storage.datasets.placement import place_folders
 from storage.datasets.ranges import read_ranges
 from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, numbered, to_samples, train_first
-from storage.datasets.splits import TRAIN, split_of
+from storage.datasets.splits import split_of
 from storage.errors import BadImageError, InputError
+from storage.formats.archive_tree import Archive, ArchiveTree, clean
 from storage.formats.json_columns import JsonRows
-from storage.formats.tar_cache import Described, kept
+from storage.formats.tar_cache import MEMBERS, Described, kept
 from storage.formats.tar_index import Member, tar_members
-from storage.formats.tar_labels import CLS, JSON, Entries, entries_of, in_an_array, in_one_array
-from storage.formats.tree import report_places
-from storage.pixels.images import SUFFIXES
+from storage.formats.tar_labels import Label, entries_of, in_an_array, in_one_array
+from storage.formats.tree import is_image
+from storage.formats.webdataset import CLS, JSON, Text, Texts
 from storage.setting_groups import Reading
 
 MOST_BYTES = 2**20  # of a file with labels
 READ_AHEAD = 2**14
-IN_SHARD = r"(?s)^.*?\.tar/"
+EMPTY = MEMBERS.names[len(Member._fields) :]
 LINK = "a link in a tar file, which is not followed"
 
 
@@ -74,23 +71,26 @@ class TarSource(ListedSource):
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
-        """The different labels; and all images, train first, in the order of the tar files and their members."""
+        """Class names; and all images, train first, in the order of the tar files and their members."""
+        archives = [Archive(shard, self._members(shard), self._files.stamp(shard)) for shard in self._shards]
         labels: list[pa.Array] = []
-        found = self._in_order(labels)
-        if labels and all(part.null_count == len(part) for part in labels):
+        found = numbered(to_samples(self._batches(archives, labels)))
+        self._keys = found["key"]
+        if all(part.null_count == len(part) for part in labels):
             self._require_no_name()
-            found, names = self._by_folder(found)
-        else:
-            names = in_one_array(labels)
+            return self._by_folder(archives)
         self.findings.ignore("other files", self._others, "member without an image or a label")
         self.findings.ignore("hidden files", self._hidden, "file with a hidden name")
+        names = in_one_array(labels)
         classes, ids = class_ids(names, None, lambda row: f"{self._files}/{found['key'][row]}")
         return classes, train_first(found.set_column(found.column_names.index("class_id"), "class_id", ids))
 
-    def _in_order(self, labels: list[pa.Array]) -> pa.Table:
-        found = numbered(to_samples(self._batches(labels)))
-        self._keys = found["key"]
-        return found
+    def _by_folder(self, archives: Sequence[Archive]) -> tuple[tuple[str, ...], pa.Table]:
+        """Classes and images of tar files without labels."""
+        tree = ArchiveTree(str(self._files), archives, self._files.read)
+        listed = tree.classes, tree.samples()
+        self.findings = tree.findings
+        return listed
 
     @cached_property
     def columns(self) -> KeptColumns | None:
@@ -105,117 +105,115 @@ class TarSource(ListedSource):
                 f"{shown(self._rows.names)}. Pass --label-column with one of these, or leave it out."
             )
 
-    def _by_folder(self, found: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
-        """Images to read, with splits and classes from their folders."""
-        folders = pc.replace_substring_regex(pc.replace_substring_regex(found["key"], IN_SHARD, ""), r"/?[^/]*$", "")
-        folders = folders.combine_chunks().dictionary_encode()
-        names, counts = folders.dictionary.to_pylist(), np.bincount(folders.indices.to_numpy())
-        paths = [clean(name) for name in names]
-        images: Counter[str] = Counter()
-        for path, count in zip(paths, counts.tolist(), strict=True):
-            images[path] += count
-        placed = place_folders(images, str(self._files)).places
-        report_places(self.findings, images, placed)
-        places = [placed[path] for path in paths]
-        if {place.split for place in places} != {TRAIN}:
-            splits = pa.array([place.split for place in places], pa.string()).take(folders.indices)
-            splits = splits.dictionary_encode().cast(found.schema.field("split").type)
-            found = found.set_column(found.column_names.index("split"), "split", splits)
-        read = pa.array([not place.why for place in places]).take(folders.indices)
-        labels = pa.array([place.label for place in places], pa.string()).take(folders.indices)
-        return found.filter(read), pa.chunked_array([labels.filter(read)])
-
-    def _batches(self, labels: list[pa.Array]) -> Iterator[dict[str, Any]]:
-        for shard in self._shards:
-            stamp = self._files.stamp(shard)
-            images = (
-                self._read_entries(shard, found)
-                for found in self._described(shard, stamp)
-                if self._is_image(found.member)
+    def _batches(self, archives: Sequence[Archive], labels: list[pa.Array]) -> Iterator[dict[str, Any]]:
+        """The images of tar files; their labels are appended to a list."""
+        for archive in archives:
+            described = (
+                Described(*row) for batch in archive.members.to_batches(LISTED_AT_ONCE) for row in _rows(batch)
             )
+            images = (found for found in described if self._is_read(found.name))
             while batch := list(islice(images, LISTED_AT_ONCE)):
-                labels.append(in_an_array([entries.label for _, entries in batch]))
-                members = [member for member, _ in batch]
+                labels.append(in_an_array([self._label(archive.name, found) for found in batch]))
                 yield {
-                    "key": [f"{shard}/{member.name}" for member in members],
+                    "key": [f"{archive.name}/{found.name}" for found in batch],
                     "class_id": pa.nulls(len(batch), pa.int32()),
-                    "split": split_of(shard),
-                    "offset": [None if member.length is None else member.offset for member in members],
-                    "length": [member.length for member in members],
-                    "stamp": [stamp] * len(batch),
+                    "split": [split_of(_folder(archive.name, found.name)) for found in batch],
+                    "offset": [None if found.length is None else found.offset for found in batch],
+                    "length": [found.length for found in batch],
+                    "stamp": [archive.stamp] * len(batch),
                 }
 
-    def _is_image(self, member: Member) -> bool:
+    def _is_read(self, name: str) -> bool:
         """Whether a member is an image by its name; other members are counted."""
-        if not all(map(visible, clean(member.name).split("/"))):
-            self._hidden.add(member.name)
+        if not all(map(visible, clean(name).split("/"))):
+            self._hidden.add(name)
             return False
-        image = _suffix(member) in SUFFIXES
-        if not image:
-            self._others.add(member.name)
-        return image
+        if not is_image(name):
+            self._others.add(name)
+            return False
+        return True
 
-    def _read_entries(self, shard: str, found: Described) -> tuple[Member, Entries]:
-        """An image with its label; the other entries are kept for the columns."""
-        where = f"{self._files}/{shard}{_stem('/' + found.member.name)[1:]}"
-        entries = entries_of(found, where, self._label_name)
+    def _label(self, shard: str, found: Described) -> Label:
+        """The label of an image; the other entries of its file .json are kept for the columns."""
+        entries = entries_of(found, f"{self._files}/{shard}", self._label_name)
         self._rows.add(entries.rest)
         self._label_names |= {entries.name} if entries.name is not None else set()
-        return found.member, Entries(entries.label, None, None)
+        return entries.label
 
-    def _described(self, shard: str, stamp: bytes | None) -> Iterator[Described]:
-        """Members that are not labels, with the texts beside them; those of remote files are cached on this machine."""
-        found = self._found(shard)
-        return found if stamp is None or self._files.local(shard) else kept(f"{self._files}/{shard}", stamp, found)
+    def _members(self, shard: str) -> pa.Table:
+        """Members that describe no image (schema `MEMBERS`); those of remote files are cached on this machine."""
+        stamp = self._files.stamp(shard)
+        read = partial(self._read_members, shard)
+        return read() if stamp is None or self._files.local(shard) else kept(f"{self._files}/{shard}", stamp, read)
 
-    def _found(self, shard: str) -> Iterator[Described]:
-        """Group neighbouring members into samples: their names agree up to the first dot."""
+    def _read_members(self, shard: str) -> pa.Table:
+        where = f"{self._files}/{shard}"
+        texts = {"cls": Texts(CLS), "json": Texts(JSON)}
         with self._files.open(shard) as raw:
             file = io.BufferedReader(raw, READ_AHEAD) if isinstance(raw, io.RawIOBase) else raw
-            for _, group in groupby(tar_members(file, f"{self._files}/{shard}"), lambda member: _stem(member.name)):
-                members = list(group)
-                cls, json = (self._text(file, shard, members, suffix) for suffix in (CLS, JSON))
-                yield from (Described(each, cls, json) for each in members if _suffix(each) not in {CLS, JSON})
-
-    def _text(self, file: BinaryIO, shard: str, members: Iterable[Member], suffix: str) -> str | None:
-        """The text of the first member with an ending.
-
-        Raises
-        ------
-        InputError
-            If it is too large or not UTF-8.
-        """
-        for member in members:
-            if _suffix(member) == suffix and member.length is not None:
-                where = f"{self._files}/{shard}/{member.name}"
-                if member.length > MOST_BYTES:
-                    raise InputError(f"{where} takes {member.length:,} bytes; files with labels take up to 1 MiB.")
-                file.seek(member.offset)
-                content = file.read(member.length)
-                try:
-                    return content.decode()
-                except UnicodeDecodeError:
-                    raise InputError(f"{where} is not a label: it holds {content[:40]!r}.") from None
-        return None
+            members = _with_texts(file, where, texts)
+        names = members["name"].to_pylist()
+        images = [row for row, name in enumerate(names) if is_image(name)]
+        unused = set(names)
+        for kind, some in texts.items():
+            described = some.of([names[row] for row in images])
+            columns = _columns(images, described, len(names))
+            for column, values in zip((kind, f"{kind}_name"), columns, strict=True):
+                members = members.set_column(members.schema.get_field_index(column), column, values)
+            unused -= {text.name for text in described if text is not None}
+        return members.filter(pc.is_in(members["name"], pa.array(sorted(unused), pa.string())))
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """The bytes of each member, neighbours in one read."""
         return read_ranges(self._files, samples, _shards, LINK)
 
 
-def clean(name: str) -> str:
-    """Path of a member without parts that lead out of the archive: a leading slash, and the folders . and .."""
-    return "/".join(part for part in name.split("/") if part not in {"", ".", ".."})
+def _with_texts(file: BinaryIO, where: str, texts: dict[str, Texts]) -> pa.Table:
+    """All members (schema `MEMBERS`), without descriptions; the texts that may describe images are read on the way."""
+
+    def read() -> Iterator[Member]:
+        for member in tar_members(file, where):
+            for some in texts.values():
+                if some.takes(member.name) and member.length is not None:
+                    some.add(Text(member.name, _text(file, member.offset, member.length, f"{where}/{member.name}")))
+            yield member
+
+    waiting, batches = read(), []
+    while some := list(islice(waiting, LISTED_AT_ONCE)):
+        columns = dict(zip(Member._fields, zip(*some, strict=True), strict=True))
+        batches.append(pa.RecordBatch.from_pydict(columns | dict.fromkeys(EMPTY, [None] * len(some)), MEMBERS))
+    return pa.Table.from_batches(batches, MEMBERS)
+
+
+def _text(file: BinaryIO, offset: int, length: int, where: str) -> str | InputError:
+    """The text of a member, or why it cannot be read."""
+    if length > MOST_BYTES:
+        return InputError(f"{where} takes {length:,} bytes; files with labels take up to 1 MiB.")
+    file.seek(offset)
+    content = file.read(length)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return InputError(f"{where} is not a label: it holds {content[:40]!r}.")
+
+
+def _columns(images: Sequence[int], texts: Sequence[Text | None], count: int) -> tuple[pa.Array, pa.Array]:
+    """Texts and names of the files that describe the images in some of `count` rows."""
+    found: list[list[str | None]] = [[None] * count, [None] * count]
+    for row, text in zip(images, texts, strict=True):
+        if text is not None:
+            found[0][row], found[1][row] = text.read(), text.name
+    return pa.array(found[0], pa.string()), pa.array(found[1], pa.string())
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _folder(shard: str, member: str) -> str:
+    """Folder of a member, behind the name of its tar file."""
+    return f"{shard}/{clean(member)}".rpartition("/")[0]
 
 
 def _shards(keys: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring_regex(keys, r"(?s)(\.tar)/.*", r"\1")
-
-
-def _suffix(member: Member) -> str:
-    return posixpath.splitext(member.name)[1].lower()
-
-
-def _stem(name: str) -> str:
-    folder, base = posixpath.split(name)
-    return f"{folder}/{base.split('.', 1)[0]}"

@@ -1,39 +1,50 @@
 """Cache of the members of tar files in object stores: listing them takes reading a whole file."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import islice
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.datasets.known import cache_folder
-from storage.datasets.source import LISTED_AT_ONCE
 from storage.errors import EigenwaveError
-from storage.formats.tar_index import Member
 from storage.stores.files import replacing
 from storage.stores.local import LocalStore
 from storage.stores.store import StorePath
 
-FOLDER = "tar-3"  # change the name whenever what is kept changes
+FOLDER = "tar-4"  # change the name whenever what is kept changes
 STAMP = b"stamp"
+# Members that describe no image, in the order of the file. `length` is null for a link. The other columns are the texts
+# and names of the files .cls and .json that describe an image.
 MEMBERS = pa.schema(
-    {"name": pa.string(), "offset": pa.int64(), "length": pa.int64(), "cls": pa.string(), "json": pa.string()}
+    {
+        "name": pa.string(),
+        "offset": pa.int64(),
+        "length": pa.int64(),
+        "cls": pa.string(),
+        "cls_name": pa.string(),
+        "json": pa.string(),
+        "json_name": pa.string(),
+    }
 )
 
 
 class Described(NamedTuple):
-    """A member of a tar file, and the texts of the files .cls and .json of its sample, or None."""
+    """A row of `MEMBERS`."""
 
-    member: Member
+    name: str
+    offset: int
+    length: int | None
     cls: str | None
+    cls_name: str | None
     json: str | None
+    json_name: str | None
 
 
-def kept(address: str, stamp: bytes, found: Iterable[Described]) -> Iterator[Described]:
-    """Members of the tar file at an address, from the cache if it has them, otherwise from `found`.
+def kept(address: str, stamp: bytes, read: Callable[[], pa.Table]) -> pa.Table:
+    """Members of the tar file at an address (schema `MEMBERS`), from the cache if it has them.
 
     Parameters
     ----------
@@ -41,13 +52,13 @@ def kept(address: str, stamp: bytes, found: Iterable[Described]) -> Iterator[Des
         URL of the tar file.
     stamp
         Stamp of the file, see `storage.datasets.stamps`; the cache keeps one version of each file.
-    found
-        Members as read from the file.
+    read
+        Reads them from the file.
     """
     path = StorePath(LocalStore(cache_folder() / FOLDER), f"{hashlib.sha256(address.encode()).hexdigest()}.parquet")
     members = _read(path, stamp)
     if members is None:
-        members = _table(found)
+        members = read()
         # If the cache cannot be written, the next listing reads the file again.
         with (
             suppress(EigenwaveError),
@@ -56,9 +67,7 @@ def kept(address: str, stamp: bytes, found: Iterable[Described]) -> Iterator[Des
         ):
             writer.write_table(members)
             writer.add_key_value_metadata({STAMP: stamp.hex()})
-    for batch in members.to_batches(LISTED_AT_ONCE):
-        for name, offset, length, *texts in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield Described(Member(name, offset, length), *texts)
+    return members
 
 
 def _read(path: StorePath, stamp: bytes) -> pa.Table | None:
@@ -69,13 +78,3 @@ def _read(path: StorePath, stamp: bytes) -> pa.Table | None:
             return file.read() if same and file.schema_arrow.equals(MEMBERS) else None
     except (OSError, EigenwaveError, pa.ArrowException):
         return None
-
-
-def _table(found: Iterable[Described]) -> pa.Table:
-    waiting = iter(found)
-    batches = []
-    while some := list(islice(waiting, LISTED_AT_ONCE)):
-        columns = zip(*((*member, *texts) for member, *texts in some), strict=True)
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, MEMBERS, strict=True)]
-        batches.append(pa.RecordBatch.from_arrays(arrays, schema=MEMBERS))
-    return pa.Table.from_batches(batches, MEMBERS)

@@ -1,6 +1,7 @@
 """Labels and further entries of the images of a WebDataset: the files .cls and .json beside an image."""
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -12,8 +13,7 @@ from storage.formats.json_columns import OTHER, kind_of, whole
 from storage.formats.tar_cache import Described
 
 NAMES = ("label", "cls", "class", "class_id", "class_name")  # of labels in .json; the first that is there is taken
-CLS, JSON = ".cls", ".json"
-MOST_DIGITS = 9
+NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}")  # others, such as 001, are names
 
 Label = int | str | None
 
@@ -34,7 +34,7 @@ def entries_of(described: Described, where: str, wanted: str | None) -> Entries:
     described
         The texts of the files beside the image.
     where
-        Path of these files for messages, without their ending.
+        Name of the tar file for messages.
     wanted
         Name of the label in .json, if the user gave it; then .cls is not read.
 
@@ -43,7 +43,7 @@ def entries_of(described: Described, where: str, wanted: str | None) -> Entries:
     InputError
         If a label is neither a whole number nor text.
     """
-    rest = _object(described.json, where)
+    rest = _object(described.json, f"{where}/{described.json_name}")
     if wanted is None and described.cls is not None and (label := _number_or_text(described.cls.strip())) != "":
         return Entries(label, None, rest)
     name = _label_name(rest or {}, wanted)
@@ -54,7 +54,9 @@ def entries_of(described: Described, where: str, wanted: str | None) -> Entries:
         label = whole(str(label))
     if label is None or isinstance(label, int | str):
         return Entries(label, name, rest)
-    raise InputError(f"{where}{JSON} has the label {str(label)[:40]!r}; labels are whole numbers or text.")
+    raise InputError(
+        f"{where}/{described.json_name} has the label {str(label)[:40]!r}; labels are whole numbers or text."
+    )
 
 
 def _label_name(entries: Collection[str], wanted: str | None) -> str | None:
@@ -71,13 +73,12 @@ def _object(text: str | None, where: str) -> dict[str, Any] | None:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        raise InputError(f"{where}{JSON} is not JSON: it begins with {text[:40]!r}.") from None
+        raise InputError(f"{where} is not JSON: it begins with {text[:40]!r}.") from None
     return content if isinstance(content, dict) else None
 
 
 def _number_or_text(text: str) -> Label:
-    digits = text.removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS else text
+    return int(text) if NUMBER.fullmatch(text) else text
 
 
 def in_an_array(labels: Sequence[Label]) -> pa.Array:

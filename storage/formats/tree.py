@@ -16,12 +16,13 @@ from storage.datasets.findings import Finding, Findings, Tally, counted, shown
 from storage.datasets.names import natural
 from storage.datasets.placement import HOLDERS, Place, place_folders
 from storage.datasets.source import LISTED_AT_ONCE, SAMPLES, ListedSource, numbered, train_first
+from storage.formats.label_files import TextFiles, with_labels
 from storage.pixels.images import SUFFIXES
 from storage.tables.schemas import SPLIT
 
 NO_ENDING = "(no ending)"
 MANY = frozenset({".txt", ".xml", ".json"})  # files that may lie beside each image
-KEPT = 1000  # paths to keep of each of them
+KEPT = 100  # paths to keep of each of them in a folder
 WHY = {
     "loose images": "image outside the class folders",
     "images beside the splits": "image in folders beside those of the splits",
@@ -62,6 +63,7 @@ class TreeSource(ListedSource):
     """
 
     layout = None
+    in_order = False  # whether samples stay in the order of the entries; otherwise they are sorted by class and key
 
     def __init__(self, where: str, *, outermost: bool = False) -> None:
         self._where, self._outermost = where, outermost
@@ -73,6 +75,10 @@ class TreeSource(ListedSource):
     def _empty_folders(self, base: str, full: set[str]) -> list[str]:  # noqa: ARG002 - archives have none
         """Names of subfolders without files at any depth: those that are not in `full`."""
         return []
+
+    @abstractmethod
+    def text(self, path: str) -> bytes:
+        """Content of a file that is no image."""
 
     @cached_property
     def _walked(self) -> tuple["Walked", pa.Table]:
@@ -98,12 +104,17 @@ class TreeSource(ListedSource):
             counts[walked.names[entry["values"]]] = entry["counts"]
         placed = place_folders(counts, self._where, outermost=self._outermost)
         report_places(self.findings, counts, placed.places)
-        walked.report(self.findings)
         labels = {place.label for place in placed.places.values() if place.label is not None}
         for base in placed.bases:
             labels |= set(self._empty_folders(base, walked.full))
         classes = tuple(sorted(labels, key=natural))
-        return classes, _placed(images, [placed.places[name] for name in walked.names], classes)
+        samples = _placed(images, [placed.places[name] for name in walked.names], classes)
+        read: list[str] = []
+        if classes and samples["class_id"].null_count:
+            found = TextFiles({path for path in self.others if not placed.in_class(path)}, self.text)
+            samples, read = with_labels(samples, classes, found, self.findings)
+        walked.report(self.findings, read)
+        return classes, train_first(samples, sort=not self.in_order)
 
     def report_beside(self, findings: Findings, read: Collection[str], *, images: bool = True) -> None:
         """Report all files beside a dataset in another format, except those that are read.
@@ -127,6 +138,11 @@ IMAGES = pa.schema(
         "stamp": SAMPLES.field("stamp").type,
     }
 )
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image, by its name."""
+    return posixpath.splitext(name)[1].lower() in SUFFIXES
 
 
 def report_places(findings: Findings, images: Mapping[str, int], places: Mapping[str, Place]) -> None:
@@ -158,7 +174,7 @@ class Walked:
     hidden
         Files whose name, or that of a folder around them, begins with a dot.
     others
-        Paths of files without the extension of an image; at most `KEPT` for each extension in `MANY`.
+        Paths of files without the extension of an image; at most `KEPT` in a folder for each extension in `MANY`.
     endings
         Number of files without the extension of an image, by extension.
     """
@@ -169,6 +185,7 @@ class Walked:
         self.hidden = Tally()
         self.others: list[str] = []
         self.endings: Counter[str] = Counter()
+        self._many: Counter[tuple[str, str]] = Counter()
 
     @property
     def names(self) -> list[str]:
@@ -195,9 +212,13 @@ class Walked:
         if ending in SUFFIXES:
             return True
         self.endings[ending or NO_ENDING] += 1
-        if ending not in MANY or self.endings[ending] <= KEPT:
+        if ending not in MANY or self._is_among_first(posixpath.dirname(path), ending):
             self.others.append(path)
         return False
+
+    def _is_among_first(self, folder: str, ending: str) -> bool:
+        self._many[folder, ending] += 1
+        return self._many[folder, ending] <= KEPT
 
     def report(self, findings: Findings, read: Collection[str] = ()) -> None:
         """Report the files that are not read."""
@@ -226,4 +247,4 @@ def _placed(images: pa.Table, places: Sequence[Place], classes: Sequence[str]) -
     }
     read = pa.array([not place.why for place in places], pa.bool_()).take(folder)
     samples = pa.Table.from_arrays([columns[name] for name in SAMPLES.names], schema=SAMPLES).combine_chunks()
-    return train_first(numbered(samples.filter(pc.fill_null(read, fill_value=False))), sort=True)
+    return numbered(samples.filter(pc.fill_null(read, fill_value=False)))

@@ -10,6 +10,7 @@ from PIL import Image
 from storage.errors import InputError
 from storage.formats.open import find_source, open_source
 from storage.setting_groups import Reading
+from tests.datasets import rows_of
 from tests.formats import add
 
 
@@ -114,3 +115,21 @@ def test_odd_labels_of_json_are_classes(tmp_path):
     source = open_source(web(tmp_path / "b.tar", [(".json", {"label": 2**80}), (".json", b'{"label": "\\ud800"}')]))
     source.samples()
     assert source.classes == (str(2**80), "\\ud800")
+
+
+def test_samples_may_have_dots_in_their_keys_lie_apart_and_be_of_several_splits(tmp_path):
+    content = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(content, "PNG")
+    keys = {"train/22.00": "001", "train/22.01": "1", "val/22.02": "1"}
+    with tarfile.open(tmp_path / "set.tar", "w") as tar:
+        for key in keys:
+            add(tar, f"{key}.png", content.getvalue())
+        for key, label in [*keys.items(), ("train/23.00", "1")]:
+            add(tar, f"{key}.cls", label.encode())
+    source = open_source(str(tmp_path / "set.tar"))
+    assert rows_of(source) == [
+        ("set.tar/train/22.00.png", "001", "train"),
+        ("set.tar/train/22.01.png", "1", "train"),
+        ("set.tar/val/22.02.png", "1", "val"),
+    ]
+    assert [(each.kind, each.count) for each in source.findings.ignored] == [("other files", 1)]
