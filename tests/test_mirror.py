@@ -103,6 +103,7 @@ COVERED = {
     "storage/formats/unpacking.py": "tests/storage/formats/test_bad_inputs.py",
     "storage/formats/unpickling.py": "tests/storage/formats/test_bad_inputs.py",
     "storage/formats/zarr.py": FORMATS,
+    "storage/pixels/decoding.py": "tests/storage/pixels/test_isolated.py",
     "storage/pixels/layout.py": "tests/flows/test_sixteen_bits.py",
     "storage/pixels/notes.py": "tests/storage/pixels/test_jpeg_warnings.py",
     "storage/pixels/payloads.py": "tests/storage/pixels/test_jpeg.py",

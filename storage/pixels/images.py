@@ -4,7 +4,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,9 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
 MAX_PIXELS = 2**26
+DECODING_BYTES = 24  # of memory for each pixel: WebP with transparency takes most, other formats 4 to 16
+SHORT_OF_MEMORY = "memory"  # the reason why an image that is not too large in itself cannot be decoded here
+NO_MEMORY = "its decoder asks for more memory than its pixels take"
 GRAY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16L", "I;16B"})
 SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B"})
 BACKGROUND = "white"  # color behind transparent pixels
@@ -49,6 +52,8 @@ class ImageForm:
         them into the frame and fills the rest with black.
     value_range
         Values of black and white in images of floating-point numbers, or of integers whose type does not imply them.
+    most_pixels
+        Number of pixels of the largest image that this machine can decode.
     """
 
     height: int
@@ -56,6 +61,8 @@ class ImageForm:
     channels: int
     fit: Literal["crop", "pad"] | None = None
     value_range: tuple[float, float] | None = None
+    # Not a part of the text by which a shard is found: it does not change the pixels.
+    most_pixels: int = field(default=MAX_PIXELS, repr=False)
 
 
 def open_image(payload: bytes, notes: Counter[str] | None = None) -> Image.Image:
@@ -83,6 +90,8 @@ def open_image(payload: bytes, notes: Counter[str] | None = None) -> Image.Image
         raise BadImageError("too large", str(error).split(",")[0]) from None
     except UnidentifiedImageError:
         raise BadImageError("unknown format", f"not one of {', '.join(FORMATS)}") from None
+    except MemoryError:
+        raise BadImageError("too large", NO_MEMORY) from None
     except Exception as error:  # noqa: BLE001 - header parsers raise anything on damaged files
         raise BadImageError("corrupt", f"{type(error).__name__}: {error}") from None
     if image.width * image.height > MAX_PIXELS:
@@ -108,9 +117,26 @@ def decode_file(payload: bytes, form: ImageForm, notes: Counter[str] | None = No
         If the image cannot be used, or its format shows that some pixels may be wrong.
     """
     notes = Counter() if notes is None else notes
+    return decode_opened(payload, open_sound(payload, notes), form, notes)
+
+
+def open_sound(payload: bytes, notes: Counter[str] | None = None) -> Image.Image:
+    """Identify an image as `open_image` does, and verify the checksums of a PNG file first.
+
+    Raises
+    ------
+    BadImageError
+        If it is damaged, or see `open_image`.
+    """
     if payload.startswith(png.SIGNATURE):
         png.require_sound(payload)
-    image = open_image(payload, notes)
+    return open_image(payload, notes)
+
+
+def decode_opened(payload: bytes, image: Image.Image, form: ImageForm, notes: Counter[str]) -> Pixels:
+    """Decode a file that `open_sound` opened; see `decode_file`."""
+    if image.width * image.height > form.most_pixels:
+        raise BadImageError(SHORT_OF_MEMORY, f"{image.width} x {image.height} pixels, more than {form.most_pixels:,}")
     with counted(notes), _bad_image():
         if payload.startswith(JPEG_MAGIC):
             jpeg_warnings.require_sound(payload, notes)
@@ -170,6 +196,8 @@ def _bad_image() -> Iterator[None]:
         yield
     except BadImageError:
         raise
+    except MemoryError:
+        raise BadImageError("too large", NO_MEMORY) from None
     except Exception as error:  # noqa: BLE001 - see above
         reason = "truncated" if "truncated" in str(error) else "corrupt"
         raise BadImageError(reason, f"{type(error).__name__}: {error}") from None

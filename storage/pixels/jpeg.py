@@ -9,9 +9,9 @@ import numpy.typing as npt
 import simplejpeg
 
 from storage.errors import BadImageError
+from storage.pixels import isolated
 from storage.pixels.images import (
     JPEG_MAGIC,
-    MAX_PIXELS,
     ORIENTATION_TAG,
     ImageForm,
     Pixels,
@@ -21,6 +21,7 @@ from storage.pixels.images import (
     to_image,
 )
 from storage.pixels.jpeg_warnings import SCAN, require_binary, require_few_scans
+from storage.pixels.png import is_plain
 
 APP1 = b"\xff\xe1"  # the segment that holds Exif or XMP, and with it a rotation
 COMPONENTS = {"Gray": 1, "YCbCr": 3, "RGB": 3}
@@ -71,7 +72,7 @@ class ImageDecoder:
         Raises
         ------
         BadImageError
-            See `storage.pixels.images.decode_file`.
+            See `storage.pixels.images.decode_file` and `storage.pixels.isolated.decode`.
         """
         header = self._header
         if payload.startswith(header) and payload[payload.find(b"\n", len(header)) - 1] != CARRIAGE_RETURN:
@@ -81,7 +82,10 @@ class ImageDecoder:
             except ValueError:
                 pass  # the slow decoder reports what is wrong
         plain = self.decode_plain(payload)
-        return decode_file(payload, self._form, self._notes) if plain is None else plain
+        if plain is not None:
+            return plain
+        decode = decode_file if is_plain(payload) else isolated.decode
+        return decode(payload, self._form, self._notes)
 
     def decode_plain(self, payload: bytes) -> Pixels | None:
         """Decode a JPEG file that needs only decoding, and perhaps resizing.
@@ -96,7 +100,9 @@ class ImageDecoder:
             plain = PLAIN.match(payload)
             height, width, components = FRAME.unpack(plain[plain.lastindex or 0]) if plain else _frame(payload)
             fits = (height, width) == (self._form.height, self._form.width)
-            if components > self._form.channels or height * width > (MAX_PIXELS if fits else MOST_RESIZED):
+            if components > self._form.channels or height * width > (
+                self._form.most_pixels if fits else min(self._form.most_pixels, MOST_RESIZED)
+            ):
                 return None
             require_binary(payload[plain.end() :] if plain else payload[payload.rfind(SCAN) :])
             decoded = simplejpeg.decode_jpeg(payload, self._colors, buffer=self._place if fits else None)

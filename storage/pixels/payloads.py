@@ -7,9 +7,21 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from storage.pixels.images import GRAY_MODES, ImageForm, Pixels, in_size, open_image, pixels, to_image, upright_size
+from storage.pixels import isolated
+from storage.pixels.images import (
+    GRAY_MODES,
+    JPEG_MAGIC,
+    ImageForm,
+    Pixels,
+    in_size,
+    open_image,
+    pixels,
+    to_image,
+    upright_size,
+)
 from storage.pixels.jpeg import ImageDecoder
 from storage.pixels.layout import PixelLayout, unit_range
+from storage.pixels.png import SIGNATURE
 
 # Version of the rules by which image files are refused as damaged. It is part of the address of a shard made of image
 # files. Raise it when the rules accept a file that they refused before, or the other way round.
@@ -28,6 +40,8 @@ def look(payload: bytes, layout: PixelLayout | None) -> tuple[str, tuple[int, in
     """
     if layout is not None:
         return layout.mode, (layout.width, layout.height)
+    if not payload.startswith((JPEG_MAGIC, SIGNATURE)):
+        return isolated.look(payload)
     image = open_image(payload)
     return image.mode, upright_size(image, payload)
 

@@ -1,8 +1,10 @@
 """Project the peak memory of a process in each stage from the plan. Tests compare the projection with measurements."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from storage.pixels.images import DECODING_BYTES, MAX_PIXELS
 from tasks.dtypes import FLOAT32, FLOAT64, MIB
 from tasks.statistics.bootstrap import groups_kept
 from tasks.statistics.drift import BINS as DECILES
@@ -20,7 +22,7 @@ FAMILIES = 3  # largest number of families of scales
 PROCESS = 352 * MIB  # Python with all libraries, Prefect's included
 KEPT_BYTES = 32 * MIB  # of stored images held between their digest and their decoding
 IMAGES = 40 * MIB + KEPT_BYTES  # stored images, and a block of them being decoded and transformed
-DECODING_BYTES = 24  # of each pixel of an image that is decoded: WebP with transparency; other formats take 4 to 16
+DECODER = 40 * MIB  # the process that decodes unusual image files, without the image
 SUMS = 5  # large results held while they are added along the tree: one per level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # of small results added together
 COPIES = 8  # copies of a shard's scores, while they are binned, ranked and judged
@@ -97,7 +99,9 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         "gram": 2 * FLOAT32 * p * (p + min(GRAM_BLOCK, plan.rows_per_shard)),
         "dual": 0,
     }[plan.solver]
-    stages = {"transform": chunk + IMAGES + DECODING_BYTES * largest + 2 * masked + operands + sums["transform"]}
+    stages = {
+        "transform": chunk + IMAGES + DECODER + DECODING_BYTES * largest + 2 * masked + operands + sums["transform"]
+    }
     r = plan.passes * width
     if plan.solver == "krylov":
         stages["pass"] = chunk + masked + operands + sums["pass"]
@@ -130,11 +134,25 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     results = result_bytes(plan, permutations)
     tables = COLUMNS * FLOAT64 * plan.classes * k
     stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables
-    images = FLOAT32 * k * plan.height * plan.width * plan.channels
+    patterns = FLOAT32 * k * plan.height * plan.width * plan.channels
     side = picture_side(k, plan.classes, (plan.height, plan.width, plan.channels))
     pictures = side * side * plan.channels * (2 * FLOAT32 * k + k + plan.classes + PICTURES)
-    stages["report"] = REPORT + 3 * min(BLOCK_BYTES, images) + pictures + tables
+    stages["report"] = REPORT + 3 * min(BLOCK_BYTES, patterns) + pictures + tables
     return {stage: PROCESS + size for stage, size in stages.items()}
+
+
+def most_pixels(memory: Mapping[str, int], largest: int, limit: int) -> int:
+    """Return the number of pixels of the largest image that can be decoded in `limit` bytes.
+
+    Parameters
+    ----------
+    memory, largest
+        Result of `stage_memory`, and the number of pixels that it contains.
+    limit
+        Bytes that a process may use.
+    """
+    rest = limit - memory["transform"] + DECODING_BYTES * largest
+    return max(largest, min(MAX_PIXELS, rest // DECODING_BYTES))
 
 
 def _scale_memory(plan: "Plan", rank: int, rows: int, sums: dict[str, int]) -> dict[str, int]:

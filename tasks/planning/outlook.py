@@ -18,7 +18,7 @@ from storage.formats.open import list_source
 from storage.settings import Settings
 from tasks.planning.cost import Cost
 from tasks.planning.limits import allowed, require_few
-from tasks.planning.memory import require_memory, stage_memory
+from tasks.planning.memory import most_pixels, require_memory, stage_memory
 from tasks.planning.outlay import Outlay, outlays
 from tasks.planning.place import described, local_workers, work_seconds
 from tasks.planning.plan import Plan
@@ -43,6 +43,8 @@ class Estimate:
         Projected peak bytes of a process in each stage.
     memory_limit
         Bytes that a process may use.
+    most_pixels
+        Number of pixels of the largest image that can be decoded in that.
     place
         Where the run computes, and why there.
     """
@@ -53,6 +55,7 @@ class Estimate:
     outlays: Mapping[str, Outlay]
     memory: Mapping[str, int]
     memory_limit: int
+    most_pixels: int
     place: str
 
 
@@ -189,14 +192,17 @@ def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
         )
     except ValueError as error:
         raise InputError(str(error)) from None
+    memory = stage_memory(plan, settings.association.permutations, largest)
+    memory_limit = settings.execution.memory_limit or machine_memory() // _processes(settings)
     taken = outlays(plan, settings.association.permutations, passes)
     return Estimate(
         plan=plan,
         energy=settings.decomposition.energy,
         costs=plan.costs(passes),
         outlays=taken,
-        memory=stage_memory(plan, settings.association.permutations, largest),
-        memory_limit=settings.execution.memory_limit or machine_memory() // _processes(settings),
+        memory=memory,
+        memory_limit=memory_limit,
+        most_pixels=most_pixels(memory, largest, memory_limit),
         place=described(settings.execution, work_seconds(taken)),
     )
 

@@ -94,6 +94,7 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
         rows_of=layout.rows_of,
         compared_with=layout.compared_with,
         attempt=secrets.token_hex(4),
+        most_pixels=outlook.most_pixels,
     )
     remove_partials(paths.folder)
     if paths.plan.exists():

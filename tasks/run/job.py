@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.pixels.images import ImageForm
+from storage.pixels.images import MAX_PIXELS, ImageForm
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
 from storage.tables.batches import read_batch
@@ -48,6 +48,8 @@ class Job:
         Random text, new each time the run is begun or continued. Workers cache a dataset only for one attempt.
     runs
         Name of the workspace's folder that holds the run's folder.
+    most_pixels
+        Number of pixels of the largest image that there is memory to decode.
     """
 
     source: str
@@ -62,6 +64,7 @@ class Job:
     compared_with: str | None
     attempt: str
     runs: str = "runs"
+    most_pixels: int = MAX_PIXELS
 
     @property
     def workspace(self) -> Workspace:
@@ -78,7 +81,8 @@ class Job:
         """Shape and value range that images are converted to."""
         chosen = self.settings.coefficients
         fit = chosen.fit if chosen.size else None
-        return ImageForm(self.plan.height, self.plan.width, self.plan.channels, fit, chosen.value_range)
+        shape = (self.plan.height, self.plan.width, self.plan.channels)
+        return ImageForm(*shape, fit, chosen.value_range, self.most_pixels)
 
     @property
     def pixels(self) -> int:

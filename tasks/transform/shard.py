@@ -13,6 +13,7 @@ from storage.arrays.zarr import link_chunk, read_chunk
 from storage.datasets.source import Source
 from storage.errors import DamagedError, EigenwaveError
 from storage.formats.open import open_source
+from storage.pixels.images import SHORT_OF_MEMORY
 from storage.pixels.payloads import STRICTNESS
 from storage.runs.shards import Marker, Reject, find_shard, shard_key, store_shard
 from storage.setting_groups import Access
@@ -103,10 +104,21 @@ def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[D
             raise _UnreadError
         images = _images(job, source, listing, found, missing)
         rows, rejects = _transformed(job, source, images, missing, known)
+        _require_memory(job, listing, rejects)
         stored = _as_stored(job, rows)
         marker = store_shard(job.workspace, key, stored, len(listing), rejects)
         rows = stored.astype(np.float32, copy=False)
     return found.digests, marker, rows
+
+
+def _require_memory(job: Job, listing: pa.Table, rejects: tuple[Reject, ...]) -> None:
+    """Refuse an image that another machine could decode: what a run finds does not depend on the machine's memory."""
+    for reject in rejects:
+        if reject.reason == SHORT_OF_MEMORY:
+            raise EigenwaveError(
+                f"The image {listing['key'][reject.position]} of {job.source} has {reject.detail}, for which there is "
+                "memory; use fewer --workers or a higher --memory-limit, or remove the image."
+            )
 
 
 def _images(job: Job, source: Source, listing: pa.Table, found: Digested, rows: Int64) -> Iterable[Payload]:

@@ -3,7 +3,7 @@ import pytest
 from storage.setting_groups import Decomposition
 from tasks.dtypes import MIB
 from tasks.planning.cost import choose, costs
-from tasks.planning.memory import require_memory, stage_memory
+from tasks.planning.memory import most_pixels, require_memory, stage_memory
 from tasks.planning.plan import Plan
 from tasks.wavelet.space import CoefficientSpace
 from tasks.wavelet.transform import WaveletTransform
@@ -58,5 +58,7 @@ def test_memory_for_decoding_the_largest_image_is_part_of_the_transform():
     small, large = (stage_memory(plan(), 20, pixels) for pixels in (32 * 32, 2**26))
     assert large["transform"] - small["transform"] == 24 * (2**26 - 32 * 32)
     assert {**large, "transform": 0} == {**small, "transform": 0}
+    for pixels, limit, most in ((1024, 2**40, 2**26), (1024, small["transform"] + 24000, 2024), (5000, 2**20, 5000)):
+        assert most_pixels(stage_memory(plan(), 20, pixels), pixels, limit) == most
     with pytest.raises(ValueError, match=f"stage transform needs .*make images smaller than {2**26:,} pixels"):
         require_memory(plan(), 20, 1000 * MIB, 2**26)

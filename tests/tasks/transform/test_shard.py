@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -211,3 +212,11 @@ def test_other_rules_for_damaged_files_make_other_shards_of_image_files_only(
         run_all(job)
         keys.add(metadata_of(read_batch(job.paths.work.part(0)), "shard_key"))
     assert len(keys) == (1 if plain else 2)
+
+
+def test_an_image_that_there_is_no_memory_for_is_named_and_not_set_aside(make_job, class_folders):
+    job = replace(make_job(class_folders, size=8), most_pixels=63)
+    with pytest.raises(EigenwaveError, match=r"The image cat/000.png of .* has 8 x 8 pixels, more than 63, for which"):
+        module.bring_shard(job, 0)
+    assert f"{job.form}" == f"{replace(job, most_pixels=64).form}"  # shards are found whatever the memory
+    module.bring_shard(replace(job, most_pixels=64), 0)
