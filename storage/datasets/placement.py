@@ -21,6 +21,7 @@ DESCRIBING = frozenset({"mask", "masks", "segmentation", "segmentations", "annot
 ASIDE = frozenset({"old", "backup", "backups", "bak", "archive", "trash", "deleted", "tmp", "temp", "copy"})
 NO_CLASS = frozenset({"test", "testing", "val", "validation"})  # never the names of classes, unlike train
 
+Level = Literal["outer", "inner"]  # which of nested folders are the classes, if the user said so
 Why = Literal["", "loose images", "images beside the splits", "masks", "copies"]
 
 
@@ -91,7 +92,7 @@ class Placement(NamedTuple):
         return folder in self.places and self.places[folder].label is not None
 
 
-def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = False) -> Placement:
+def place_folders(images: Mapping[str, int], where: str, level: Level | None = None) -> Placement:
     """Decide split and class of the images in each folder.
 
     Parameters
@@ -100,8 +101,8 @@ def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = Fa
         Number of images directly in each folder; the outermost folder is the empty path.
     where
         Name of the dataset for messages.
-    outermost
-        Whether the user said that the outermost folders are the classes.
+    level
+        Of folders inside folders, those that the user says are the classes.
 
     Raises
     ------
@@ -109,9 +110,10 @@ def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = Fa
         If the folders can be read in two ways; the sentence names both.
     """
     root, made = _grown(images), Placement({}, [])
-    if outermost:
-        _place_classes(root, TRAIN, made)
-        return Placement({path: made.places[path] for path in images}, made.bases)
+    outermost = _inner(root)
+    if level == "outer" and not all(split_named(each.name) and each.inside for each in outermost.folders):
+        _place_classes(outermost, TRAIN, made)
+        return _whole(images, made, "loose images")
     base = _base(root, where)
     splits = _splits(base, where)
     inner = {} if splits else _inner_splits(base)
@@ -119,16 +121,19 @@ def place_folders(images: Mapping[str, int], where: str, *, outermost: bool = Fa
         for split, folders in _by_split(splits).items():
             known = {place.label for place in made.places.values() if place.label is not None}
             for folder in folders:
-                _place_group(_inner(folder, known), split, made)
+                _place_group(_inner(folder, known), split, made, where, level)
         _unlabel_unknown(made.places)
     elif inner:
         for folder in base.folders:
             for part in folder.folders:
                 _put(part, inner[part.name], folder.name, made.places)
     else:
-        _refuse_two_readings(base, where)
-        _place_group(base, TRAIN, made)
-    outside: Why = "images beside the splits" if splits else "loose images"
+        _place_group(base, TRAIN, made, where, level)
+    return _whole(images, made, "images beside the splits" if splits else "loose images")
+
+
+def _whole(images: Mapping[str, int], made: Placement, outside: Why) -> Placement:
+    """A placement of all folders, those outside what is read too."""
     return Placement({path: made.places.get(path) or Place(TRAIN, None, outside) for path in images}, made.bases)
 
 
@@ -220,14 +225,31 @@ def _by_split(splits: Mapping[str, Folder]) -> dict[str, list[Folder]]:
     return {split: found[split] for split in sorted(found, key=in_order)}
 
 
-def _place_group(folder: Folder, split: str, made: Placement) -> None:
+def _place_group(folder: Folder, split: str, made: Placement, where: str, level: Level | None) -> None:
     """Place the images of a split: its folders are classes; without folders its images have no labels."""
     if not folder.inside or (_holders(folder.inside) and not any(inner.inside for inner in folder.folders)):
         for inner in folder.walk():
             described = inner is not folder and _describes(inner.name, folder)
             made.places[inner.path] = Place(split, None, "masks" if described else "")
+    elif level == "inner":
+        _place_inner(folder, split, made)
     else:
+        if level is None:
+            _refuse_two_readings(folder, where)
         _place_classes(folder, split, made)
+
+
+def _place_inner(base: Folder, split: str, made: Placement) -> None:
+    """Place images by the folders that hold them; a class is called by its path below the outermost folder."""
+    made.places[base.path] = Place(split, None, "loose images")
+    for outer in base.folders:
+        for folder in outer.walk():
+            parts = folder.path[len(outer.path) + 1 :].split("/")
+            described = any(part.lower() in DESCRIBING for part in parts)
+            while parts and parts[-1].lower() in HOLDERS:
+                parts.pop()
+            name = "/".join(parts) or outer.name
+            made.places[folder.path] = Place(split, None, "masks") if described else Place(split, name)
 
 
 def _place_classes(base: Folder, split: str, made: Placement) -> None:
@@ -284,21 +306,26 @@ def _inner_splits(base: Folder) -> dict[str, str]:
 
 
 def _refuse_two_readings(base: Folder, where: str) -> None:
-    """Refuse folders that hold subfolders of the same names, since either may be the classes.
+    """Refuse folders that hold nothing but folders, or folders of the same names, since either may be the classes.
 
     Raises
     ------
     InputError
         If so; the message names both readings.
     """
-    holding = [folder for folder in base.folders if folder.inside and not _holders(folder.inside)]
+    every = [folder for folder in base.folders if not _describes(folder.name, base)]
+    holding = [folder for folder in every if folder.inside and not _holders(folder.inside)]
     counts = Counter(leaf for folder in holding for leaf in folder.leaves)
     shared = sorted(leaf for leaf, count in counts.items() if count > 1)
-    if len(shared) < 2:  # noqa: PLR2004 - a single shared name may be a part of each class
+    only = len(holding) == len(every) > 1 and not any(folder.images for folder in every)
+    if len(shared) > 1:  # a single shared name may be a part of each class
+        outer = [folder.path for folder in holding if folder.leaves & set(shared)]
+        what = f"{named(outer)} hold the same folders {named(shared)}"
+    elif only and not shared and len(counts) > len(holding):
+        what = f"{named([folder.path for folder in holding])} hold only folders, such as {named(sorted(counts))}"
+    else:
         return
-    outer = [folder.path for folder in holding if folder.leaves & set(shared)]
     raise InputError(
-        f"{where} can be read in two ways: {named(outer)} hold the same folders {named(shared)}. If the outer "
-        "folders are the classes, pass --format outer-folders; if the inner ones are, give one of the outer folders, "
-        "or name them train and test."
+        f"{where} can be read in two ways: {what}. If the outer folders are the classes, pass --format outer-folders; "
+        "if the inner ones are, pass --format inner-folders. If the outer ones are splits, call them train and test."
     )

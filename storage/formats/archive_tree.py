@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from storage.datasets.files import visible
+from storage.datasets.placement import Level
 from storage.datasets.source import LISTED_AT_ONCE
 from storage.datasets.splits import split_named, split_of
 from storage.formats.tree import Entry, TreeSource, is_image
@@ -35,14 +36,22 @@ class ArchiveTree(TreeSource):
         Name of the dataset for messages.
     archives
         All archives.
+    level
+        Of folders inside folders, those that the user says are the classes.
     content
         Reads the bytes of a member, given the name of its archive, its offset and its length.
     """
 
     in_order = True  # neighbours in an archive are read together
 
-    def __init__(self, where: str, archives: Sequence[Archive], content: Callable[[str, int, int], bytes]) -> None:
-        super().__init__(where)
+    def __init__(
+        self,
+        where: str,
+        archives: Sequence[Archive],
+        level: Level | None,
+        content: Callable[[str, int, int], bytes],
+    ) -> None:
+        super().__init__(where, level)
         self._archives, self._content = archives, content
         self._places: dict[str, tuple[str, int, int]] = {}
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from storage.datasets.files import Files
+from storage.datasets.placement import Level
 from storage.errors import BadImageError
 from storage.formats.tree import Entry, TreeSource
 
@@ -16,12 +17,12 @@ class FolderSource(TreeSource):
     ----------
     files
         The files.
-    outermost
-        Whether the outermost folders are the classes, whatever their names.
+    level
+        Of folders inside folders, those that the user says are the classes.
     """
 
-    def __init__(self, files: Files, *, outermost: bool = False) -> None:
-        super().__init__(str(files), outermost=outermost)
+    def __init__(self, files: Files, level: Level | None = None) -> None:
+        super().__init__(str(files), level)
         self._files = files
 
     def _entries(self) -> Iterator[Entry]:

@@ -18,12 +18,13 @@ from storage.formats import cifar, hdf5, idx, image_folder, numpy, parquet, tar,
 from storage.formats import list as lists
 from storage.formats.digits import DigitsSource
 from storage.formats.folder import FolderSource
+from storage.formats.tree import FOLDERS, INNER_FOLDERS, OUTER_FOLDERS, level_of
 from storage.setting_groups import Access, Reading
 from storage.settings import Settings
 
 AS_FOUND = Reading()
 DIGITS = "digits"
-FOLDERS, OUTER_FOLDERS, IMAGE_FOLDER = "folders", "outer-folders", "imagefolder"
+IMAGE_FOLDER = "imagefolder"
 
 
 class Format(NamedTuple):
@@ -65,10 +66,12 @@ FORMATS: dict[str, Format] = {
     "numpy": Format(numpy.knows, numpy.find_numpy),
     "hdf5": Format(hdf5.knows, hdf5.find_hdf5),
 }
+ARCHIVES = ("tar",)  # formats that hold trees of files
 LISTS: dict[str, Format] = {
     "list": Format(lists.knows, lists.find_list, tables=True)
 }  # only if the file itself is given
-NAMES = (FOLDERS, OUTER_FOLDERS, *WHOLE, *FORMATS, *LISTS)
+TREES = (FOLDERS, OUTER_FOLDERS, INNER_FOLDERS)  # on a disk, in a bucket or in archives
+NAMES = (*TREES, *WHOLE, *FORMATS, *LISTS)
 
 
 class Found(NamedTuple):
@@ -167,8 +170,9 @@ def _place(address: str, access: Access) -> tuple[Files, str | None]:
 def _of_file(files: Files, name: str, reading: Reading) -> Found:
     """The dataset in one file."""
     formats = WHOLE | FORMATS | LISTS
-    for known in formats if reading.format is None else [reading.format]:
-        if known in formats and (reading.format or formats[known].knows(name)):
+    chosen = None if reading.format in TREES else reading.format
+    for known in formats if chosen is None else [chosen]:
+        if known in formats and (chosen or formats[known].knows(name)):
             source = formats[known].open(files, [name], reading)
             if source is not None:
                 return Found(known, source)
@@ -183,8 +187,8 @@ def _of_folder(files: Files, reading: Reading) -> Found:
             source = each.open(files, top, reading)
             if source is not None:
                 return Found(known, source)
-    folders = FolderSource(files, outermost=reading.format == OUTER_FOLDERS)
-    if reading.format in {FOLDERS, OUTER_FOLDERS}:
+    folders = FolderSource(files, level_of(reading))
+    if reading.format in TREES and (folders.images or not any(map(tar.knows, folders.others))):
         return Found(reading.format, folders)
     if reading.format is None and len(folders.classes) > 1:
         return Found(FOLDERS, folders)
@@ -195,7 +199,7 @@ def _of_files(files: Files, folders: FolderSource, reading: Reading) -> Found:
     """The dataset in files other than images, or if there is none, that of the images."""
     found: list[tuple[Found, list[str]]] = []
     reasons = []
-    for known in FORMATS if reading.format is None else [reading.format]:
+    for known in FORMATS if reading.format is None else ARCHIVES if reading.format in TREES else [reading.format]:
         mine = [name for name in folders.others if known in FORMATS and FORMATS[known].knows(name)]
         try:
             source = _opened(files, mine, FORMATS[known], reading) if mine else None

@@ -27,7 +27,7 @@ from storage.formats.json_columns import JsonRows
 from storage.formats.tar_cache import MEMBERS, Described, kept
 from storage.formats.tar_index import Member, tar_members
 from storage.formats.tar_labels import Label, entries_of, in_an_array, in_one_array
-from storage.formats.tree import is_image
+from storage.formats.tree import is_image, level_of
 from storage.formats.webdataset import CLS, JSON, Text, Texts
 from storage.setting_groups import Reading
 
@@ -48,7 +48,7 @@ def find_tar(files: Files, names: Sequence[str], reading: Reading) -> Source | N
     shards = [name for name in names if name.endswith(".tar")]
     if packed and not shards:
         raise InputError(f"{files}/{packed[0]} is compressed, so its parts cannot be read; unpack it first.")
-    return TarSource(files, shards, reading.label_column) if shards else None
+    return TarSource(files, shards, reading) if shards else None
 
 
 class TarSource(ListedSource):
@@ -58,14 +58,15 @@ class TarSource(ListedSource):
     ----------
     files, shards
         The files.
-    label_name
-        Name of the label in the files .json, if the user gave it.
+    reading
+        Which folders are classes, and the name of the label in the files .json, if the user said so.
     """
 
     layout = None
 
-    def __init__(self, files: Files, shards: Sequence[str], label_name: str | None) -> None:
-        self._files, self._shards, self._label_name = files, sorted(shards), label_name
+    def __init__(self, files: Files, shards: Sequence[str], reading: Reading) -> None:
+        self._files, self._shards = files, sorted(shards)
+        self._level, self._label_name = level_of(reading), reading.label_column
         self._others, self._hidden = Tally(), Tally()
         self._rows, self._label_names = JsonRows(), set[str]()
 
@@ -87,7 +88,8 @@ class TarSource(ListedSource):
 
     def _by_folder(self, archives: Sequence[Archive]) -> tuple[tuple[str, ...], pa.Table]:
         """Classes and images of tar files without labels."""
-        tree = ArchiveTree(str(self._files), archives, self._files.read)
+        where = f"{self._files}/{self._shards[0]}" if len(self._shards) == 1 else f"{self._files}"
+        tree = ArchiveTree(where, archives, self._level, self._files.read)
         listed = tree.classes, tree.samples()
         self.findings = tree.findings
         return listed

@@ -14,12 +14,15 @@ import pyarrow.compute as pc
 from storage.datasets.files import visible
 from storage.datasets.findings import Finding, Findings, Tally, counted, shown
 from storage.datasets.names import natural
-from storage.datasets.placement import HOLDERS, Place, place_folders
+from storage.datasets.placement import HOLDERS, Level, Place, place_folders
 from storage.datasets.source import LISTED_AT_ONCE, SAMPLES, ListedSource, numbered, train_first
 from storage.formats.label_files import TextFiles, with_labels
 from storage.pixels.images import SUFFIXES
+from storage.setting_groups import Reading
 from storage.tables.schemas import SPLIT
 
+FOLDERS, OUTER_FOLDERS, INNER_FOLDERS = "folders", "outer-folders", "inner-folders"
+LEVELS: dict[str, Level] = {OUTER_FOLDERS: "outer", INNER_FOLDERS: "inner"}
 NO_ENDING = "(no ending)"
 MANY = frozenset({".txt", ".xml", ".json"})  # files that may lie beside each image
 KEPT = 100  # paths to keep of each of them in a folder
@@ -58,15 +61,15 @@ class TreeSource(ListedSource):
     ----------
     where
         Name of the dataset for messages.
-    outermost
-        Whether the outermost folders are the classes, whatever their names.
+    level
+        Of folders inside folders, those that the user says are the classes.
     """
 
     layout = None
     in_order = False  # whether samples stay in the order of the entries; otherwise they are sorted by class and key
 
-    def __init__(self, where: str, *, outermost: bool = False) -> None:
-        self._where, self._outermost = where, outermost
+    def __init__(self, where: str, level: Level | None = None) -> None:
+        self._where, self._level = where, level
 
     @abstractmethod
     def _entries(self) -> Iterator[Entry]:
@@ -102,7 +105,7 @@ class TreeSource(ListedSource):
         counts = dict.fromkeys(walked.names, 0)
         for entry in images["folder"].value_counts().to_pylist():
             counts[walked.names[entry["values"]]] = entry["counts"]
-        placed = place_folders(counts, self._where, outermost=self._outermost)
+        placed = place_folders(counts, self._where, self._level)
         report_places(self.findings, counts, placed.places)
         labels = {place.label for place in placed.places.values() if place.label is not None}
         for base in placed.bases:
@@ -140,6 +143,11 @@ IMAGES = pa.schema(
 )
 
 
+def level_of(reading: Reading) -> Level | None:
+    """Which of nested folders the user says are the classes."""
+    return LEVELS.get(reading.format or "")
+
+
 def is_image(name: str) -> bool:
     """Whether a file is an image, by its name."""
     return posixpath.splitext(name)[1].lower() in SUFFIXES
@@ -153,13 +161,16 @@ def report_places(findings: Findings, images: Mapping[str, int], places: Mapping
         name = posixpath.basename(folder)
         if place.why:
             tallies[place.why].add(folder or "directly in the dataset", images[folder])
-        elif place.label not in {None, name} and name.lower() not in HOLDERS:
+        elif place.label is not None and name not in place.label.split("/") and name.lower() not in HOLDERS:
             inside.add(folder, images[folder])
     for why, tally in tallies.items():
         findings.ignore(why, tally, WHY[why])
     if inside.count:
-        text = f"{counted(inside.count, 'image')} in folders inside a class folder belong to that class"
-        findings.notes.append(Finding("nested folders", f"{text}{inside.examples}.", inside.count))
+        text = (
+            f"{counted(inside.count, 'image')} in folders inside a class folder belong to that class{inside.examples}."
+        )
+        text += " If those folders are the classes, pass --format inner-folders."
+        findings.notes.append(Finding("nested folders", text, inside.count))
 
 
 class Walked:

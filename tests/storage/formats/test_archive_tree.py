@@ -15,6 +15,7 @@ def tree(archives):
     return ArchiveTree(
         "data",
         [Archive(name, table, None) for name, table in tables.items()],
+        None,
         lambda _, offset, __: contents[str(offset)],
     )
 
