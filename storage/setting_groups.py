@@ -174,7 +174,9 @@ class Reading(Group):
         "never", description="Join classes whose names differ only in case, blanks or Unicode spelling (casefold)."
     )
     path_column: str | None = Field(None, description="Take the paths of images from this column of a list.")
-    label_column: str | None = Field(None, description="Take labels from this column of a list or Parquet file.")
+    label_column: str | None = Field(
+        None, description="Take labels from this column of a list or Parquet file, or from this entry of .json files."
+    )
     split_column: str | None = Field(None, description="Take splits from this column of a list.")
     delimiter: str | None = Field(None, description="Columns of a list are separated by this character, or by tab.")
     unlabelled: Literal["skip", "refuse"] | None = Field(
