@@ -179,10 +179,10 @@ class Reading(Group):
     )
     split_column: str | None = Field(None, description="Take splits from this column of a list.")
     delimiter: str | None = Field(None, description="Columns of a list are separated by this character, or by tab.")
-    unlabelled: Literal["skip", "refuse"] | None = Field(
+    unlabelled: Literal["skip", "keep", "refuse"] | None = Field(
         None,
-        description="Skip images without a label (null, empty, -1), or refuse a dataset that has any; by default skip "
-        "them, and refuse them in the split that patterns are fitted on.",
+        description="Skip images without a label (null, empty, -1), keep them for scores and duplicates, or refuse a "
+        "dataset that has any; by default skip them, and refuse them in the split that patterns are fitted on.",
     )
 
 

@@ -15,6 +15,7 @@ from storage.datasets.findings import Finding, named
 from storage.datasets.splits import in_order
 from storage.errors import InputError
 from storage.printable import printable
+from storage.tables.schemas import UNLABELLED
 from tasks.dtypes import MIB
 from tasks.planning.check import SourceCheck
 from tasks.planning.seen import Seen
@@ -121,7 +122,7 @@ def write_check_csv(report: SourceCheck, path: Path) -> None:
 
 
 def _csv_rows(report: SourceCheck) -> Iterator[list[str]]:
-    names = list(report.classes)
+    names = _names(report)
     places = dict.fromkeys(key for key, *_ in report.looked.bad)
     keys = report.keys.to_pylist() if places else []
     rows = {key: row for row, key in enumerate(keys) if key in places}
@@ -147,8 +148,13 @@ def _groups(report: SourceCheck) -> list[tuple[str, str, int, Seen]]:
     ]
 
 
+def _names(report: SourceCheck) -> dict[int, str]:
+    """Name of each class by its id; empty for images without a label."""
+    return {**dict(enumerate(report.classes)), UNLABELLED: ""}
+
+
 def _classes_of(report: SourceCheck, group: tuple[int, ...]) -> list[str]:
-    names = list(report.classes)
+    names = _names(report)
     return sorted({names[report.class_ids[row].as_py()] for row in group})
 
 

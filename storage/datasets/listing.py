@@ -16,6 +16,7 @@ from storage.datasets.source import SAMPLES, Source, split_first
 from storage.datasets.splits import fitted_split
 from storage.errors import InputError
 from storage.settings import Settings
+from storage.tables.schemas import UNLABELLED
 
 NONE = "-1"  # what Hugging Face, among others, writes where there is no label
 WHOLE = re.compile(r"-?\d+")
@@ -31,7 +32,8 @@ class Listing:
     classes
         Class names; a sample's `class_id` is a position in them.
     samples
-        Labelled images (schema `storage.datasets.source.SAMPLES`), those of the fitted split first.
+        Images (schema `storage.datasets.source.SAMPLES`), those of the fitted split first. Images without a label that
+        are kept have the class `UNLABELLED` and come last.
     fitted_split
         Split that patterns are fitted on.
     findings
@@ -64,8 +66,11 @@ def list_dataset(source: Source, address: str, settings: Settings) -> Listing:
     classes, samples = _one_spelling(classes, samples, settings, found)
     split, why = fitted_split(_images_by_split(samples), address, settings.reading.split)
     found.notes += [why] if why else []
-    samples = _labelled(samples, split, address, settings.reading.unlabelled, found)
-    return Listing(classes, split_first(samples, split), split, found, columns)
+    labelled = _labelled(samples, split, address, settings.reading.unlabelled, found)
+    labelled = split_first(labelled, split)
+    if settings.reading.unlabelled == "keep":
+        labelled = pa.concat_tables([labelled, _unlabelled(samples)]).unify_dictionaries().combine_chunks()
+    return Listing(classes, labelled, split, found, columns)
 
 
 def _images_by_split(samples: pa.Table) -> dict[str, int]:
@@ -148,8 +153,13 @@ def _labelled(samples: pa.Table, split: str, address: str, unlabelled: str | Non
             have = "has" if count == 1 else "have"
             raise InputError(
                 f"{counted(count, 'image')} of the split {name} of {address} {have} no label, such as {first}. Give "
-                "every image a label, or pass --unlabelled skip."
+                "every image a label, or pass --unlabelled skip or keep."
             )
+        if unlabelled == "keep":
+            what = counted(count, f"image of the split {name} without a label")
+            text = f"Kept {what} (such as {first}) for scores and duplicates."
+            found.notes.append(Finding("kept without a label", text, count))
+            continue
         tally = Tally()
         tally.add(first, count)
         found.ignore("unlabelled images", tally, f"image of the split {name} without a label")
@@ -157,3 +167,10 @@ def _labelled(samples: pa.Table, split: str, address: str, unlabelled: str | Non
     if not len(samples):
         raise InputError(f"No image of {address} has a label.")
     return samples
+
+
+def _unlabelled(samples: pa.Table) -> pa.Table:
+    """Samples without a label."""
+    found = samples.filter(pc.is_null(samples["class_id"]))
+    ids = pc.fill_null(found["class_id"], UNLABELLED)
+    return found.set_column(SAMPLES.get_field_index("class_id"), SAMPLES.field("class_id"), ids)

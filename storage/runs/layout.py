@@ -40,6 +40,8 @@ class PlanRecord:
         Number of column sets that are decomposed on their own.
     solver
         Method that decomposes the coefficients.
+    unlabelled
+        Number of images without a label, which only get scores.
     """
 
     images: int
@@ -59,6 +61,7 @@ class PlanRecord:
     shards: int
     scales: int
     solver: str
+    unlabelled: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,10 @@ class Layout:
 
     def encoded(self) -> bytes:
         """Return the bytes of plan.json."""
-        return json.dumps(dataclasses.asdict(self), indent=2).encode()
+        content = dataclasses.asdict(self)
+        if not self.plan.unlabelled:
+            del content["plan"]["unlabelled"]  # so that interrupted runs from before there were such images continue
+        return json.dumps(content, indent=2).encode()
 
 
 STORED = TypeAdapter(Layout)

@@ -28,11 +28,15 @@ _SAMPLE_FIELDS = (
     _field("row", pa.int64(), "Row of the image in coefficients and scores."),
     _field("key", pa.string(), "Name of the image in its source."),
     _field("shard", pa.int32(), "Number of the shard, which is also the chunk of the arrays, that holds the row."),
-    _field("class_id", pa.int32(), "Number of the class; -1 if the image was removed from the dataset."),
+    _field(
+        "class_id",
+        pa.int32(),
+        "Number of the class; -1 if the image was removed, -2 if it has no label.",
+    ),
     _field("split", SPLIT, "Split of the source; patterns are fitted on one of them."),
 )
 
-_CLASS_NAME = _field("class_name", CLASS_NAME, "Name of the class; null if the image was removed from the dataset.")
+_CLASS_NAME = _field("class_name", CLASS_NAME, "Name of the class; null if class_id is negative.")
 _RUN_ID = _field("run_id", RUN_ID, "Run that wrote the row.")
 
 
@@ -369,4 +373,5 @@ PART = pa.schema(
     ]
 )
 
-REMOVED = -1  # class of a row whose image was removed from the dataset
+# Class of a row whose image was removed from the dataset, and of one whose image has no label.
+REMOVED, UNLABELLED = -1, -2

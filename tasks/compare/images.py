@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from storage.runs.run import Run
 from storage.tables.parquet import read_groups
-from storage.tables.schemas import REMOVED
+from storage.tables.schemas import REMOVED, UNLABELLED
 from tasks.dtypes import Mask
 from tasks.planning.memory import MOVED_AT_ONCE
 from tasks.statistics.relabelling import sample_ids
@@ -49,10 +49,14 @@ def _side_by_side(before: Run, after: Run) -> Iterator[tuple[pa.Table, pa.Table,
 
 
 def _images(run: Run) -> Iterator[pa.Table]:
-    """Yield key, class name and digest of all images, a row group at a time; removed images have no class."""
-    classes = pa.array(run.manifest.classes, pa.string())
+    """Yield key, class name and digest of all images, a row group at a time.
+
+    Removed images have no class. That of images without a label is the empty name.
+    """
+    classes = pa.array([*run.manifest.classes, ""], pa.string())
     for rows in read_groups(run.paths.table("samples"), ["key", "class_id", "digest"]):
         ids = rows["class_id"].combine_chunks()
+        ids = pc.if_else(pc.equal(ids, UNLABELLED), pa.scalar(len(classes) - 1, pa.int32()), ids)
         names = classes.take(pc.if_else(pc.equal(ids, REMOVED), None, ids))
         columns = [rows["key"].combine_chunks(), names, rows["digest"].combine_chunks()]
         yield pa.Table.from_arrays(columns, schema=IMAGES)

@@ -202,6 +202,7 @@ def _labels(paths: RunPaths, layout: Layout, shard: int) -> tuple[Mask, Int64]:
     columns = ["class_id", "split", "valid"]
     samples = read_rows(paths.table("samples"), columns, range(shard * rows, (shard + 1) * rows))
     fitted = pc.equal(samples["split"].cast(pa.string()), layout.fitted_split)
+    fitted = pc.and_(fitted, pc.greater_equal(samples["class_id"], 0))
     return np.asarray(pc.and_(samples["valid"], fitted)), np.asarray(samples["class_id"]).astype(np.int64)
 
 

@@ -45,7 +45,7 @@ def project_shard(job: Job, shard: int) -> Projection:
     used[labels.valid] = labels.fitted
     held_out[labels.valid] = labels.part == HELD_OUT
     product = combine(rows, used, scores[used], mean)
-    require_finite(scores[labels.valid], job, shard)
+    require_finite(scores[np.asarray(job.part(shard, ["reason"])["reason"].is_null())], job, shard)
     write_chunk(chunk_path(job.paths.scores, shard), chunk)
     return Projection(
         shards=1,

@@ -139,7 +139,7 @@ def _problems(images: int, looked: Look, duplicates: Duplicates, settings: Setti
 def _by_class(listing: Listing) -> dict[str, dict[str, int]]:
     counts = listing.samples.group_by(["split", "class_id"]).aggregate([([], "count_all")]).to_pylist()
     found: dict[str, dict[str, int]] = {name: {} for name in listing.classes}
-    for row in counts:
+    for row in (row for row in counts if row["class_id"] >= 0):
         found[listing.classes[row["class_id"]]][row["split"]] = row["count_all"]
     return found
 

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from storage.datasets.source import Probe, bad_images, probe
 from storage.errors import InputError
 from storage.formats.open import list_source
 from storage.settings import Settings
+from storage.tables.schemas import UNLABELLED
 from tasks.planning.cost import Cost
 from tasks.planning.limits import allowed, require_few
 from tasks.planning.memory import most_pixels, require_memory, stage_memory
@@ -122,6 +123,8 @@ def plan_listed(source: str, settings: Settings, format_name: str, listing: List
     largest = max(across * down for across, down in looked.sizes)
     images, classes = len(listing.samples), len(listing.classes)
     estimate = estimate_run(settings, images, shape, classes, fitted=fitted, largest=largest)
+    unlabelled = pc.sum(pc.equal(listing.samples["class_id"], UNLABELLED)).as_py()
+    estimate = replace(estimate, plan=replace(estimate.plan, unlabelled=unlabelled))
     try:
         require_memory(estimate.plan, settings.association.permutations, estimate.memory_limit, largest)
     except ValueError as error:
@@ -140,7 +143,8 @@ def plan_listed(source: str, settings: Settings, format_name: str, listing: List
 def _require_classes(source: str, listing: Listing) -> int:
     """Count the images of the fitted split, and refuse it if they are of one class."""
     here = pc.equal(listing.samples["split"].cast(pa.string()), listing.fitted_split)
-    labels = listing.samples.filter(here)["class_id"]
+    labelled = pc.greater_equal(listing.samples["class_id"], 0)
+    labels = listing.samples.filter(pc.and_(here, labelled))["class_id"]
     if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
         raise InputError(
             f"{source} has images of only one class ({listing.classes[labels[0].as_py()]}, split "

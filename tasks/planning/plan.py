@@ -128,8 +128,8 @@ class Plan(PlanRecord):
 
     @property
     def other_split(self) -> bool:
-        """Whether there are images that patterns are not fitted on."""
-        return self.images > self.fitted
+        """Whether there are labelled images that patterns are not fitted on."""
+        return self.images - self.unlabelled > self.fitted
 
     @property
     def coefficient_bytes(self) -> int:

@@ -20,7 +20,7 @@ def differences(seen: Mapping[Place, Seen], classes: Sequence[str]) -> Iterator[
     A share of the class is compared with the median of this share over all classes. It differs if it is at least 0.2
     away, and 4 standard errors of a difference between proportions of the class and of all other images (pooled).
     """
-    own = by_class(seen)
+    own = by_class({place: each for place, each in seen.items() if place[0] >= 0})
     for what in ("modes", "sizes", "endings"):
         counts = {class_id: getattr(own[class_id], what) for class_id in sorted(own) if getattr(own[class_id], what)}
         for class_id, value, share, typical in _unlike(counts):
@@ -101,7 +101,8 @@ def repeats(
         )
         yield Finding("leaked images", text, count)
     if duplicates.conflicting:
-        first = next(group for group in duplicates.groups if len({class_ids[row] for row in group}) > 1)
+        labels = ({class_ids[row] for row in group if class_ids[row] >= 0} for group in duplicates.groups)
+        first = next(group for group, ids in zip(duplicates.groups, labels, strict=True) if len(ids) > 1)
         text = (
             f"{counted(duplicates.conflicting, 'image')} {'is' if duplicates.conflicting == 1 else 'are'} there under "
             f"more than one class, such as {named([keys[row] for row in first])}. At most one of the labels is right."

@@ -12,7 +12,7 @@ from storage.pixels.images import MAX_PIXELS, ImageForm
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
 from storage.tables.batches import read_batch
-from storage.tables.schemas import PART, REMOVED
+from storage.tables.schemas import PART
 from tasks.dtypes import Mask
 from tasks.planning.plan import Plan
 from tasks.planning.space import coefficient_space
@@ -114,13 +114,12 @@ class Job:
         return part.select(columns)
 
     def used(self, shard: int) -> Mask:
-        """Mask of a shard's rows that patterns are fitted on: valid, and of the fitted split."""
-        part = self.part(shard, ["split", "reason"])
-        used = pc.and_(pc.is_null(part["reason"]), pc.equal(part["split"].cast("string"), self.fitted_split))
-        return np.asarray(used)
+        """Mask of a shard's rows that patterns are fitted on: valid, labelled, and of the fitted split."""
+        part = self.part(shard, ["class_id", "split", "reason"])
+        return np.asarray(pc.and_(pc.is_null(part["reason"]), fitted(part, self.fitted_split)))
 
 
 def fitted(samples: pa.Table, split: str) -> pa.ChunkedArray:
-    """Mask of the rows that hold an image of a split."""
-    there = pc.not_equal(samples["class_id"], REMOVED)
-    return pc.and_(there, pc.equal(samples["split"].cast(pa.string()), split))
+    """Mask of the rows that hold a labelled image of a split."""
+    labelled = pc.greater_equal(samples["class_id"], 0)
+    return pc.and_(labelled, pc.equal(samples["split"].cast(pa.string()), split))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from storage.arrays.npy import load_npz, save_npz
 from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
@@ -69,7 +70,8 @@ class Labels(NamedTuple):
     Attributes
     ----------
     valid
-        Mask of the shard's rows with a valid image (rows,). The other attributes cover these n images only.
+        Mask of the shard's rows with a valid image that has a label (rows,). The other attributes cover these n images
+        only.
     ids, classes
         Id and class of each image (n,).
     fitted
@@ -88,7 +90,7 @@ class Labels(NamedTuple):
 def load_labels(job: Job, shard: int) -> Labels:
     """Read the labels of a shard's images, and compute their parts."""
     part = job.part(shard, ["class_id", "sample_id", "reason"])
-    valid = np.asarray(part["reason"].is_null())
+    valid = np.asarray(pc.and_(part["reason"].is_null(), pc.greater_equal(part["class_id"], 0)))
     ids, fitted = np.asarray(part["sample_id"])[valid], job.used(shard)[valid]
     classes = np.asarray(part["class_id"])[valid].astype(np.int64)
     part = parts(ids, fitted, job.settings.association.seed, other_split=job.plan.other_split)

@@ -33,7 +33,7 @@ def find_duplicates(digests: bytes, class_ids: npt.NDArray[np.int32]) -> Duplica
     digests
         Digests of all images, concatenated; zeros for an image that could not be read.
     class_ids
-        Labels (n,).
+        Labels (n,); negative for images without one.
     """
     halves = np.frombuffer(digests, np.uint64).reshape(len(class_ids), 2)
     order = np.lexsort((np.arange(len(halves)), halves[:, 1], halves[:, 0]))
@@ -43,5 +43,5 @@ def find_duplicates(digests: bytes, class_ids: npt.NDArray[np.int32]) -> Duplica
     edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
     starts, ends = edges[::2], edges[1::2]
     groups = sorted(tuple(order[start : end + 1].tolist()) for start, end in zip(starts, ends, strict=True))
-    conflicting = sum(len(set(class_ids[list(group)].tolist())) > 1 for group in groups)
+    conflicting = sum(len({label for label in class_ids[list(group)].tolist() if label >= 0}) > 1 for group in groups)
     return Duplicates(tuple(groups), int(same.sum()), conflicting)

@@ -5,6 +5,7 @@ from storage.datasets.listing import list_dataset
 from storage.datasets.source import to_samples
 from storage.errors import InputError
 from storage.settings import Settings
+from storage.tables.schemas import UNLABELLED
 
 
 class Listed:
@@ -68,3 +69,12 @@ def test_minus_one_beside_other_labels_is_a_class_and_warned_of():
 def test_a_dataset_without_any_label_is_refused():
     with pytest.raises(InputError, match="No image of data has a label"):
         listed((), [(None, "train")], unlabelled="skip")
+
+
+def test_kept_images_come_last_and_are_counted():
+    listing = listed(("a", "b"), NONE_IN_TRAIN + NONE_IN_TEST[2:], unlabelled="keep")
+    assert listing.samples["class_id"].to_pylist() == [0, 1, 0, UNLABELLED, UNLABELLED, UNLABELLED]
+    assert listing.samples["split"].to_pylist() == ["train", "train", "test", "train", "test", "test"]
+    notes = [(note.kind, note.count) for note in listing.findings.notes]
+    assert notes == [("kept without a label", 1), ("kept without a label", 2)]
+    assert not listing.findings.ignored

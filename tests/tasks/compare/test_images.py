@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from storage.runs.run import Run
 from storage.runs.workspace import Workspace
 from storage.tables.parquet import table_writer, to_table
-from storage.tables.schemas import REMOVED, TABLES
+from storage.tables.schemas import REMOVED, TABLES, UNLABELLED
 from tasks.compare import images as compare_images
 from tasks.compare.images import changed_images
 from tests.measure_memory import peak_since_reset
@@ -67,6 +67,13 @@ def test_changes_are_those_of_two_dictionaries(tmp_path_factory, then, now, orde
         patch.setattr(compare_images, "MOVED_AT_ONCE", at_once)
         found = changed_images(before, after)
     assert list(zip(*found.to_pydict().values(), strict=True)) == list(naive(then, now))
+
+
+def test_an_image_without_a_label_is_there_and_may_get_one(tmp_path):
+    rows = [("a", UNLABELLED, "1" * 32), ("b", 0, "2" * 32), ("c", UNLABELLED, "3" * 32), ("d", UNLABELLED, "4" * 32)]
+    later = [("a", 1, "1" * 32), ("b", UNLABELLED, "2" * 32), ("c", UNLABELLED, "3" * 32), ("d", REMOVED, None)]
+    found = changed_images(run_of(tmp_path, "before", [rows]), run_of(tmp_path, "after", [later]))
+    assert dict(zip(*found.to_pydict().values(), strict=True)) == {"a": "relabelled", "b": "relabelled", "d": "removed"}
 
 
 @pytest.mark.slow

@@ -1,0 +1,79 @@
+"""Images without a label that are kept get scores and nothing else: every number of association is as without them."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from flows.cli.check_summary import check_json, write_check_csv
+from storage.settings import Settings
+from tasks.planning.check import check_source
+from tests.datasets import smooth_images
+from tests.runs import SMALL, analyse
+
+ASSOCIATION = ("patterns", "pattern_class", "generalized_patterns", "class_patterns", "scales", "learnability")
+OTHERS = ("label_noise", "held_out", "suspects", "exemplars", "pattern_bands", "rejects")
+
+
+@pytest.fixture(params=[False, True])
+def listed(request, tmp_path):
+    """A list of 120 images, a sixth of the fitted split and, if there is one, of the other split without a label."""
+    folder = smooth_images(tmp_path / "data", count=40)
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    (folder / paths[6]).write_bytes((folder / paths[1]).read_bytes())  # one without a label repeats one with
+    rows = [
+        {
+            "path": path,
+            "label": path.split("/")[0] if number % 6 else None,
+            "split": "test" if request.param and number % 4 == 0 else "train",
+        }
+        for number, path in enumerate(paths)
+    ]
+    (folder / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "list.jsonl"
+
+
+def content(run, name):
+    table = run.tables[name].drop_columns(["run_id"])
+    return table.drop_columns([each for each in ("row", "shard") if each in table.column_names]).to_pylist()
+
+
+def same(one, other):
+    assert len(one) == len(other)
+    for mine, its in zip(one, other, strict=True):
+        for name, value in mine.items():
+            assert its[name] == (pytest.approx(value, rel=1e-4, abs=1e-6) if isinstance(value, float) else value), name
+
+
+def test_kept_images_have_scores_and_change_no_number(listed, tmp_path):
+    kept, skipped = (analyse(listed, tmp_path / way, **SMALL, unlabelled=way) for way in ("keep", "skip"))
+    for name in (*ASSOCIATION, *OTHERS):
+        same(content(skipped, name), content(kept, name))
+    by_key = {row["key"]: row for row in content(kept, "samples")}
+    labelled = {row["key"]: row for row in content(skipped, "samples")}
+    without = by_key.keys() - labelled.keys()
+    assert len(without) == 20
+    same([labelled[key] for key in sorted(labelled)], [by_key[key] for key in sorted(labelled)])
+    for key in without:
+        row = by_key[key]
+        assert (row["class_id"], row["class_name"], row["valid"]) == (-2, None, True)
+        assert (row["label_suspicion"], row["likely_class_id"]) == (None, None)
+        # The oracle: coefficients minus the mean, times the patterns.
+        place = kept.row(key)
+        expected = (kept.coefficients[place] - kept.mean[:]) @ np.asarray(kept.patterns[:], np.float64).T
+        np.testing.assert_allclose(kept.scores[place], expected, rtol=1e-3, atol=1e-4)
+    assert (kept.manifest.repeated, kept.manifest.conflicting) == (1, 0)
+    assert skipped.manifest.repeated == 0
+
+
+def test_check_counts_kept_images_apart_from_the_classes(listed):
+    found = check_source(str(listed), Settings(unlabelled="keep", rank=4))
+    assert (found.images, sum(count for splits in found.classes.values() for count in splits.values())) == (120, 100)
+    assert sum(note.count for note in found.findings.notes if note.kind == "kept without a label") == 20
+    assert not found.problems
+    assert (found.duplicates.images, found.duplicates.conflicting) == (1, 0)
+    assert check_json(found)["classes"] == found.classes
+    write_check_csv(found, listed.with_name("all.csv"))
+    rows = list(csv.reader(listed.with_name("all.csv").read_text().splitlines()))
+    assert sorted(row[2] for row in rows if row[0] == "repeated image") == ["", "a"]
