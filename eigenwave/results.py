@@ -100,7 +100,7 @@ class Plan(Shown):
     memory_bytes, memory_limit
         Peak memory of a process in bytes, and the bytes that it may use.
     seconds
-        Total time of one worker.
+        Wall time of the run, from its start to its report.
     stages
         For each stage: tasks, bytes read and written, seconds of one worker.
     """
@@ -135,7 +135,7 @@ class Plan(Shown):
             passes=plan.passes,
             memory_bytes=max(estimate.memory.values()),
             memory_limit=estimate.memory_limit,
-            seconds=sum(outlay.seconds for outlay in outlays.values()),
+            seconds=sum(estimate.seconds.values()),
             stages={stage: dict(vars(outlay)) for stage, outlay in outlays.items()},
             _shown=estimate_summary(estimate),
         )

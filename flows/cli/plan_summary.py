@@ -31,6 +31,7 @@ def estimate_summary(estimate: Estimate) -> RenderableType:
         "memory": _memory(estimate),
         "driver": _driver(estimate),
         "computed": estimate.place,
+        "time": _time(estimate),
     }
     for name, value in rows.items():
         table.add_row(name, value)
@@ -68,6 +69,12 @@ def _driver(estimate: Estimate) -> str:
     plan = estimate.plan
     taken = f"{size(driver_memory(plan, estimate.memory))} and {duration(driver_seconds(plan))}"
     return f"{taken} in the process that drives the run"
+
+
+def _time(estimate: Estimate) -> str:
+    start, work, report = (duration(estimate.seconds[part]) for part in ("start", "work", "report"))
+    whole = duration(sum(estimate.seconds.values()))
+    return f"{whole}: {start} to start, {work} for the stages below, {report} for the report"
 
 
 def _solver(estimate: Estimate) -> str:

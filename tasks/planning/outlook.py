@@ -21,7 +21,7 @@ from tasks.planning.cost import Cost
 from tasks.planning.limits import allowed, require_few
 from tasks.planning.memory import most_pixels, require_memory, stage_memory
 from tasks.planning.outlay import Outlay, outlays
-from tasks.planning.place import described, local_workers, work_seconds
+from tasks.planning.place import described, local_workers, run_seconds, work_seconds
 from tasks.planning.plan import Plan
 from tasks.planning.space import coefficient_space
 
@@ -48,6 +48,8 @@ class Estimate:
         Number of pixels of the largest image that can be decoded in that.
     place
         Where the run computes, and why there.
+    seconds
+        Wall time of each part of the command, in seconds: start, work, report.
     """
 
     plan: Plan
@@ -58,6 +60,7 @@ class Estimate:
     memory_limit: int
     most_pixels: int
     place: str
+    seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,7 @@ def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
     memory = stage_memory(plan, settings.association.permutations, largest)
     memory_limit = settings.execution.memory_limit or machine_memory() // _processes(settings)
     taken = outlays(plan, settings.association.permutations, passes)
+    work = work_seconds(taken)
     return Estimate(
         plan=plan,
         energy=settings.decomposition.energy,
@@ -207,7 +211,8 @@ def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
         memory=memory,
         memory_limit=memory_limit,
         most_pixels=most_pixels(memory, largest, memory_limit),
-        place=described(settings.execution, work_seconds(taken)),
+        place=described(settings.execution, work),
+        seconds=run_seconds(settings.execution, plan, work),
     )
 
 

@@ -1,12 +1,20 @@
-"""Choose the place of a run with --cluster auto: worker processes take time to start, and small runs do without."""
+"""Choose the place of a run with --cluster auto, and estimate its time there: worker processes take time to start."""
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from storage.setting_groups import Execution
-from tasks.planning.outlay import Outlay
+from tasks.planning.outlay import Outlay, driver_seconds
 
-WORKERS_START = 3.0  # seconds until local worker processes have started and compute, on two cores
+if TYPE_CHECKING:
+    from tasks.planning.plan import Plan
+
+# Seconds on two cores of a small machine; `python -m benchmarks.startup` compares their sums with runs.
+START = 4.0  # of a command with Prefect and its server, its end included
+WORKERS_START = 3.0  # until local worker processes compute
+REPORT = 1.0  # tables and page
+PATTERN = 0.03  # pictures and charts of a pattern
 
 
 def work_seconds(outlays: Mapping[str, Outlay]) -> float:
@@ -33,6 +41,28 @@ def in_this_process(wanted: Execution, seconds: float) -> bool:
     if wanted.cluster != "auto":
         return wanted.cluster == "inline"
     return not _asks_for_workers(wanted) and seconds * (1 - 1 / local_workers(wanted)) < WORKERS_START
+
+
+def run_seconds(wanted: Execution, plan: "Plan", work: float) -> dict[str, float]:
+    """Estimate the seconds of wall time of a run: to start, of the work that workers share, and of the report.
+
+    Parameters
+    ----------
+    wanted
+        Settings of the execution. On a cluster that is not started here, the work is that of `fewest_workers`.
+    plan
+        The plan.
+    work
+        Time of one worker for the work, in seconds.
+    """
+    here = in_this_process(wanted, work)
+    local = wanted.cluster in {"auto", "local"} and not here
+    workers = local_workers(wanted) if local else 1 if here else wanted.fewest_workers or 1
+    return {
+        "start": START + WORKERS_START * local,
+        "work": work / workers + driver_seconds(plan),
+        "report": REPORT + PATTERN * plan.rank,
+    }
 
 
 def described(wanted: Execution, seconds: float) -> str:

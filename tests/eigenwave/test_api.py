@@ -101,7 +101,7 @@ def test_plan_shows_what_the_command_shows(class_folders):
     found = plan(class_folders, rank=3)
     assert repr(found).split() == command("plan", class_folders, "--rank", "3").split()
     assert (found.images, found.rank, found.classes) == (24, 3, 2)
-    assert found.seconds == sum(stage["seconds"] for stage in found.stages.values())
+    assert found.seconds > sum(stage["seconds"] for stage in found.stages.values())
     assert plan(images=1e6, image_size=32).images == 1_000_000
     with pytest.raises(InputError, match="Give a SOURCE to plan for"):
         plan()

@@ -88,3 +88,32 @@ def test_the_notebook_works(checkout, tmp_path, prefect_server, monkeypatch):
     kinds = {kind for output in outputs for kind in output.get("data", {})}
     assert {"text/html", "image/png", "image/svg+xml"} <= kinds
     assert any("learnability 0.5" in output.get("data", {}).get("text/html", "") for output in outputs)
+
+
+def interpreter(version):
+    """A Python of a version, or a skipped test that says that there is none."""
+    if sys.version.startswith(f"{version}."):
+        return sys.executable
+    found = shutil.which(f"python{version}")
+    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip(f"untested with Python {version}: it is not on this machine")
+    return found
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_the_wheel_works_in_a_folder_with_packages_of_the_same_names(tmp_path, version):
+    """In a fresh environment with nothing but the wheel and the versions of the lock."""
+    call(interpreter(version), "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    scripts, wheels, folder = tmp_path / "venv" / "bin", tmp_path / "wheels", tmp_path / "project"
+    pip = [scripts / "python", "-m", "pip", "-q"]
+    call(*pip, "install", "--require-hashes", "-r", ROOT / "requirements.lock", cwd=tmp_path)
+    call(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, ROOT, cwd=tmp_path)
+    call(*pip, "install", "--no-deps", *wheels.glob("eigenwave-*.whl"), cwd=tmp_path)
+    (folder / "storage").mkdir(parents=True)
+    for name in ("storage/__init__.py", "tasks.py", "flows.py"):
+        (folder / name).write_text("raise RuntimeError('of another project')\n")
+    settings = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    call(scripts / "eigenwave", "run", "digits", "--run-id", "first", "--workers", "1", cwd=folder, **settings)
+    code = "import eigenwave; print(eigenwave.open_run('first').tables['patterns'].to_pandas().shape[0])"
+    assert int(call(scripts / "python", "-c", code, cwd=folder, **settings)) > 0
+    assert "learnability" in call(scripts / "eigenwave", "show", cwd=folder, PYTHONPATH=".", **settings)

@@ -1,8 +1,10 @@
 import pytest
 
 from storage.setting_groups import Execution
+from storage.settings import Settings
 from tasks.planning import place
 from tasks.planning.outlay import Outlay
+from tasks.planning.outlook import estimate_run
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,22 @@ def test_one_core_needs_no_workers(monkeypatch):
 
 def test_the_work_is_that_of_all_stages():
     assert place.work_seconds({"transform": Outlay(1, 0, 0, 1.5), "project": Outlay(1, 0, 0, 2.0)}) == 3.5
+
+
+@pytest.mark.parametrize(
+    ("wanted", "work", "workers"),
+    [({}, 1.0, 0), ({"cluster": "inline"}, 60.0, 0), ({}, 60.0, 4), ({"cluster": "local", "workers": 2}, 60.0, 2)],
+)
+def test_the_time_has_start_work_and_report(monkeypatch, wanted, work, workers):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    plan = estimate_run(Settings(rank=8), 1000, (8, 8, 1), 2).plan
+    found = place.run_seconds(Execution(**wanted), plan, work)
+    assert found["start"] == place.START + (place.WORKERS_START if workers else 0)
+    assert found["work"] == pytest.approx(work / max(1, workers) + 0.01)
+    assert found["report"] == place.REPORT + 8 * place.PATTERN
+
+
+def test_the_work_on_a_cluster_elsewhere_is_that_of_the_fewest_workers():
+    plan = estimate_run(Settings(rank=8), 1000, (8, 8, 1), 2).plan
+    wanted = {"cluster": "tls://host:8786", "fewest_workers": 5}
+    assert place.run_seconds(Execution(**wanted), plan, 60.0)["work"] == pytest.approx(12.01)
