@@ -25,21 +25,22 @@ def call(*words, cwd, **environment):
     return done.stdout
 
 
-def installed(folder, python, **environment):
-    """The project's files in a folder of their own, installed as README says; gives the folder."""
+def copied(folder):
+    """A folder with the project's files, without tests."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
     for name in listed.stdout.splitlines():
         if not name.startswith("tests/") and (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    call("make", "install", f"PYTHON={python}", cwd=folder, **environment)
     return folder
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """The project, installed with the Python of the tests."""
-    return installed(tmp_path_factory.mktemp("checkout") / "eigenwave", sys.executable)
+    """The project, installed as README says with the Python of the tests."""
+    folder = copied(tmp_path_factory.mktemp("checkout") / "eigenwave")
+    call("make", "install", f"PYTHON={sys.executable}", cwd=folder)
+    return folder
 
 
 def python_of(page):
@@ -107,7 +108,7 @@ def test_the_wheel_works_in_a_folder_with_packages_of_the_same_names(tmp_path, v
     scripts, wheels, folder = tmp_path / "venv" / "bin", tmp_path / "wheels", tmp_path / "project"
     pip = [scripts / "python", "-m", "pip", "-q"]
     call(*pip, "install", "--require-hashes", "-r", ROOT / "requirements.lock", cwd=tmp_path)
-    call(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, ROOT, cwd=tmp_path)
+    call(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, copied(tmp_path / "eigenwave"), cwd=tmp_path)
     call(*pip, "install", "--no-deps", *wheels.glob("eigenwave-*.whl"), cwd=tmp_path)
     (folder / "storage").mkdir(parents=True)
     for name in ("storage/__init__.py", "tasks.py", "flows.py"):

@@ -48,7 +48,7 @@ def texts_of(content):
     """Every text in what Prefect answers; an artifact's table is JSON in a text."""
     if isinstance(content, str):
         yield content
-        if content[:1] in "[{":
+        if content.startswith(("[{", "{")):
             yield from texts_of(json.loads(content))
     elif isinstance(content, dict):
         yield from (text for each in content.items() for part in each for text in texts_of(part))
