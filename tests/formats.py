@@ -7,6 +7,7 @@ import json
 import pickle
 import struct
 import tarfile
+import zipfile
 from typing import NamedTuple
 
 import h5py
@@ -120,6 +121,15 @@ def write_tar_of_folders(folder, images):
     return folder
 
 
+def write_zip(folder, images):
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, some, _, _ in _splits(images):
+        with zipfile.ZipFile(folder / f"{split}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for image in some:
+                archive.writestr(image.name, image.file)
+    return folder
+
+
 def _planes(pixels):
     return np.moveaxis(pixels, 3, 1).reshape(len(pixels), -1)
 
@@ -226,6 +236,7 @@ ENCODED = {
     "hugging-face": write_hugging_face,
     "webdataset": write_tar,
     "tar-of-folders": write_tar_of_folders,
+    "zip": write_zip,
 }
 ARRAYS = {
     "cifar10": write_cifar10,

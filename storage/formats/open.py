@@ -16,6 +16,7 @@ from storage.datasets.source import Source
 from storage.errors import InputError
 from storage.formats import cifar, hdf5, idx, image_folder, numpy, parquet, tar, zarr
 from storage.formats import list as lists
+from storage.formats import zip as zips
 from storage.formats.digits import DigitsSource
 from storage.formats.folder import FolderSource
 from storage.formats.tree import FOLDERS, INNER_FOLDERS, OUTER_FOLDERS, level_of
@@ -62,11 +63,12 @@ FORMATS: dict[str, Format] = {
     "cifar": Format(cifar.knows, cifar.find_cifar),
     "parquet": Format(parquet.knows, parquet.find_parquet, together=False, tables=True),
     "tar": Format(tar.knows, tar.find_tar, together=False, tables=True),
+    "zip": Format(zips.knows, zips.find_zip, together=False, tables=True),
     IMAGE_FOLDER: Format(image_folder.knows, image_folder.find_image_folder, together=False, tables=True),
     "numpy": Format(numpy.knows, numpy.find_numpy),
     "hdf5": Format(hdf5.knows, hdf5.find_hdf5),
 }
-ARCHIVES = ("tar",)  # formats that hold trees of files
+ARCHIVES = ("tar", "zip")  # formats that hold trees of files
 LISTS: dict[str, Format] = {
     "list": Format(lists.knows, lists.find_list, tables=True)
 }  # only if the file itself is given
@@ -188,7 +190,7 @@ def _of_folder(files: Files, reading: Reading) -> Found:
             if source is not None:
                 return Found(known, source)
     folders = FolderSource(files, level_of(reading))
-    if reading.format in TREES and (folders.images or not any(map(tar.knows, folders.others))):
+    if reading.format in TREES and (folders.images or not any(map(_is_archive, folders.others))):
         return Found(reading.format, folders)
     if reading.format is None and len(folders.classes) > 1:
         return Found(FOLDERS, folders)
@@ -220,6 +222,10 @@ def _of_files(files: Files, folders: FolderSource, reading: Reading) -> Found:
         raise reasons[0]
     what = f"no files of the format {reading.format}" if reading.format else "no images, and no files that hold images"
     raise InputError(f"{files} holds {what}; docs/inputs.md shows what datasets look like.")
+
+
+def _is_archive(name: str) -> bool:
+    return any(FORMATS[known].knows(name) for known in ARCHIVES)
 
 
 def _opened(files: Files, mine: Sequence[str], each: Format, reading: Reading) -> Source | None:
