@@ -36,6 +36,7 @@ from tasks.report.verdict import verdict
 from tasks.run.begin import begin_run
 from tasks.run.job import Job
 from tasks.run.seal import seal_run
+from tasks.run.state import read_totals
 
 RECONNECT_SECONDS = (10, 30, 90)  # Kubernetes restarts a scheduler within a minute
 
@@ -149,6 +150,10 @@ def perform(stage: str, title: str, work: Work, job: Job, fanout: Fanout) -> Non
 
 def _show_transform(job: Job, title: str, seconds: float) -> None:
     show_facts(title, transform_facts(job, seconds))
+    notes = read_totals(job).notes
+    if notes:
+        listed = "; ".join(f"{kind} ({count:,})" for kind, count in notes.items())
+        get_run_logger().warning("Image files with harmless oddities were used: %s.", listed)
     show_rows("rejects", "Images that were set aside: how many for which reason, and the first by name", rejects(job))
 
 

@@ -101,7 +101,6 @@ COVERED = {
     "storage/formats/zip_members.py": "tests/storage/formats/test_zip.py",
     "storage/formats/tar_cache.py": "tests/storage/datasets/test_remote_files.py",
     "storage/formats/tar_index.py": "tests/storage/datasets/test_remote_files.py",
-    "storage/formats/unpacking.py": "tests/storage/formats/test_bad_inputs.py",
     "storage/formats/unpickling.py": "tests/storage/formats/test_bad_inputs.py",
     "storage/formats/zarr.py": FORMATS,
     "storage/pixels/decoding.py": "tests/storage/pixels/test_isolated.py",

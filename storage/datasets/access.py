@@ -61,7 +61,26 @@ def require_host(address: str, access: Access) -> None:
     if ANY_HOST not in access.allow_host:
         problem = f"the list names the host {host}; pass --allow-host {host} to read from it"
         raise PermissionError(errno.EACCES, problem)
-    if _private(host):
+    for found in _addresses(host):
+        require_address(host, found, access)
+
+
+def require_address(host: str, found: str, access: Access) -> None:
+    """Refuse a host that has an address of this machine or of a private network, unless it is allowed by its name.
+
+    Parameters
+    ----------
+    host, found
+        Name of the host in the list, and its address.
+    access
+        Which hosts are allowed.
+
+    Raises
+    ------
+    PermissionError
+        If it is refused.
+    """
+    if host not in access.allow_host and not ipaddress.ip_address(found.split("%", maxsplit=1)[0]).is_global:
         problem = f"the host {host} is in a private network; pass --allow-host {host} to read from it"
         raise PermissionError(errno.EACCES, problem)
 
@@ -101,10 +120,9 @@ def require_regular(status: os.stat_result, path: str) -> None:
         raise OSError(errno.EINVAL, f"it is {kind}, not a file", path)
 
 
-def _private(host: str) -> bool:
-    """Whether a host is this machine or in a private network; False if its name cannot be looked up."""
+def _addresses(host: str) -> set[str]:
+    """Addresses of a host; none if its name cannot be looked up."""
     try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
     except OSError:
-        return False  # reading from it reports the error
-    return any(not ipaddress.ip_address(str(address).split("%")[0]).is_global for address in found)
+        return set()  # reading from it reports the error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from storage.datasets.access import DEFAULT, open_regular, path_in, require_regular, require_size
+from storage.datasets.findings import Tally
 from storage.datasets.stamps import file_stamp, settled_before
 from storage.errors import BadImageError, EigenwaveError, InputError
 from storage.setting_groups import Access
@@ -32,10 +33,13 @@ class Files(Protocol):
         Best size in bytes for one read.
     access
         Limits on reading.
+    links
+        Links to files and folders that `walk` followed.
     """
 
     read_together: int
     access: Access
+    links: Tally
 
     def __str__(self) -> str:
         """The address."""
@@ -94,6 +98,7 @@ class LocalFiles:
     def __init__(self, folder: Path, access: Access = DEFAULT) -> None:
         self._folder = str(folder)
         self.access = access
+        self.links = Tally()
 
     def __str__(self) -> str:
         return self._folder
@@ -110,13 +115,21 @@ class LocalFiles:
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, bytes | None]]:
         """See `Files`."""
-        top, settled = self._path(folder), settled_before()
+        settled = settled_before()
         seen: set[tuple[int, int]] = set()
-        for parent, _, names in os.walk(top, followlinks=True):
+        waiting = [self._path(folder)]
+        while waiting:
+            parent = waiting.pop()
             _refuse_circle(parent, seen)
             start = parent[len(self._folder) :].lstrip("/")
-            for name in names:
-                yield _escape(f"{start}/{name}" if start else name), _stamp(f"{parent}/{name}", settled)
+            for entry in _entries(parent):
+                path = _escape(f"{start}/{entry.name}" if start else entry.name)
+                if entry.is_symlink():
+                    self.links.add(path)
+                if _is_folder(entry):
+                    waiting.append(f"{parent}/{entry.name}")
+                else:
+                    yield path, _stamp(f"{parent}/{entry.name}", settled)
 
     def stamp(self, path: str) -> bytes | None:
         """See `Files`."""
@@ -204,6 +217,22 @@ def unreadable(error: OSError) -> BadImageError:
         ) from error
     reason = "too large" if error.errno == errno.EFBIG else "unreadable"
     return BadImageError(reason, error.strerror or str(error))
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """Files and folders in a folder; none if it may not be read, as `os.walk` has it."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # reading the entry reports what is wrong with it
 
 
 def visible(name: str) -> bool:

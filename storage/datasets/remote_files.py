@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from storage.datasets.access import DEFAULT, require_size
 from storage.datasets.files import unreadable, visible
+from storage.datasets.findings import Tally
 from storage.datasets.stamps import object_stamp, settled_before
 from storage.errors import BadImageError, InputError
 from storage.setting_groups import Access
@@ -27,6 +28,7 @@ class RemoteFiles:
     def __init__(self, address: str, access: Access = DEFAULT) -> None:
         self._store = ObjectStore(address)
         self.access = access
+        self.links = Tally()  # object stores have none
 
     def __str__(self) -> str:
         return self._store.address

@@ -4,13 +4,21 @@ import errno
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import (
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    Request,
+    build_opener,
+)
 
-from storage.datasets.access import require_host, require_size
+from storage.datasets.access import require_address, require_host, require_size
 from storage.datasets.files import unreadable
 from storage.errors import BadImageError
 from storage.setting_groups import Access
@@ -20,6 +28,30 @@ TIMEOUT = 60  # seconds
 TRIES = 3
 SERVER_ERROR = 500
 UNQUOTED = "%/:=&?~#+!$,;'@()*[]"
+
+
+class _Checked(HTTPHandler, HTTPSHandler):
+    """Sends a request only if the address that the connection reached is allowed.
+
+    A name server may give another address than when the host was checked. Behind a proxy, the proxy chooses the
+    address.
+    """
+
+    def __init__(self, access: Access) -> None:
+        HTTPSHandler.__init__(self)
+        self._access = access
+
+    def do_open(self, http_class: Any, req: Request, **options: Any) -> Any:  # noqa: ANN401 - as urllib has it
+        access = self._access
+
+        class Connection(http_class):  # type: ignore[misc]
+            """Checks the address before anything is sent."""
+
+            def connect(self) -> None:
+                super().connect()
+                require_address(self.host, self.sock.getpeername()[0], access)
+
+        return super().do_open(http_class if req.has_proxy() else Connection, req, **options)
 
 
 class _SameHost(HTTPRedirectHandler):
@@ -32,7 +64,9 @@ class _SameHost(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-_OPENER = build_opener(_SameHost)
+@lru_cache(maxsize=4)
+def _opener(access: Access) -> OpenerDirector:
+    return build_opener(_SameHost, _Checked(access))
 
 
 def read_web(addresses: Iterable[str], access: Access) -> Iterator[bytes | BadImageError]:
@@ -51,7 +85,7 @@ def _read(address: str, access: Access) -> bytes | BadImageError:
         error.close()
         return BadImageError("unreadable", f"the server answered {error.code} {error.reason}")
     except URLError as error:
-        return BadImageError("unreadable", str(error.reason))
+        return BadImageError("unreadable", str(getattr(error.reason, "strerror", None) or error.reason))
     except OSError as error:
         return unreadable(error)
 
@@ -69,7 +103,7 @@ def _tried(address: str, access: Access) -> bytes:
 
 
 def _received(address: str, access: Access) -> bytes:
-    with _OPENER.open(quote(address, safe=UNQUOTED), timeout=TIMEOUT) as answer:
+    with _opener(access).open(quote(address, safe=UNQUOTED), timeout=TIMEOUT) as answer:
         stated = answer.length
         require_size(stated or 0, access)
         content: bytes = answer.read(int(access.max_image_bytes) + 1)

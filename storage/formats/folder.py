@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from storage.datasets.files import Files
+from storage.datasets.findings import Finding, counted
 from storage.datasets.placement import Level
 from storage.errors import BadImageError
 from storage.formats.tree import Entry, TreeSource
@@ -26,7 +27,12 @@ class FolderSource(TreeSource):
         self._files = files
 
     def _entries(self) -> Iterator[Entry]:
-        return (Entry(path, path, None, None, stamp) for path, stamp in self._files.walk())
+        for path, stamp in self._files.walk():
+            yield Entry(path, path, None, None, stamp)
+        links = self._files.links
+        if links.count:
+            text = f"Followed {counted(links.count, 'link')} to files and folders{links.examples}."
+            self.findings.notes.append(Finding("followed links", text, links.count))
 
     def text(self, path: str) -> bytes:
         """Content of a file that is no image."""

@@ -94,7 +94,8 @@ def open_idx(files: Files, path: str) -> FileArray:
     shape = struct.unpack(f">{start[3]}I", start[4:header])
     if not packed:
         return FileArray(name, partial(files.read, path), partial(files.size, path), shape, dtype, header)
-    unpacked = Unpacked(partial(_gunzip, files, path), header + math.prod(shape) * dtype.itemsize)
+    expected = header + math.prod(shape) * dtype.itemsize
+    unpacked = Unpacked(partial(_gunzip, files, path), expected, name, files.size(path))
     return FileArray(name, unpacked, unpacked.size, shape, dtype, header)
 
 

@@ -112,7 +112,8 @@ def _npz(files: Files, archive: str, member: str) -> FileArray:
         return replace(
             array, verify=partial(_verify, files, archive, name, range(start, start + info.file_size), info.CRC)
         )
-    content = Unpacked(partial(_unzip, files, archive, f"{member}.npy"), info.file_size)
+    stream = partial(_unzip, files, archive, f"{member}.npy")
+    content = Unpacked(stream, info.file_size, name, info.compress_size)
     return parse_npy(name, content, content.size)
 
 

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.datasets.access import require_size
 from storage.datasets.columns import label_column, require_once
-from storage.datasets.files import Files
+from storage.datasets.files import Files, unreadable
 from storage.datasets.kept_columns import AT_ONCE, KeptColumns, in_schema, kept_schema
 from storage.datasets.labels import class_ids, in_one_type
 from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, to_samples, train_first
@@ -206,8 +207,20 @@ class ParquetSource(ListedSource):
             values = column.field("bytes") if pa.types.is_struct(column.type) else column
             values = values.cast(pa.binary()) if pa.types.is_binary_view(values.type) else values
             images = values.to_numpy(zero_copy_only=False)[wanted].tolist()
+            self._set_large_aside(values, wanted, images)
             yield self._with_named(file, group, wanted + first, images) if values.null_count else images
             first += len(values)
+
+    def _set_large_aside(self, values: pa.Array, wanted: Int64, images: list[bytes | BadImageError | None]) -> None:
+        """Replace images whose file is larger than allowed."""
+        sizes = pc.binary_length(values)
+        if (pc.max(sizes).as_py() or 0) <= self._files.access.max_image_bytes:
+            return
+        for place, size in enumerate(sizes.take(pa.array(wanted)).to_pylist()):
+            try:
+                require_size(size or 0, self._files.access)
+            except OSError as error:
+                images[place] = unreadable(error)
 
     def _with_named(
         self, file: pq.ParquetFile, group: int, rows: Int64, images: list[bytes | BadImageError | None]

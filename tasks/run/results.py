@@ -1,6 +1,7 @@
 """The results that stages of a run pass on: sums over shards, in the order of the stages."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -38,15 +39,27 @@ def require_all(shards: int, expected: int, done: str) -> None:
 
 @dataclass(frozen=True)
 class FirstPass:
-    """Sums of the first pass: number of shards, moments of their fitted rows, and the solver's shares."""
+    """Sums of the first pass.
+
+    Attributes
+    ----------
+    shards
+        Number of shards.
+    moments, share
+        Moments of their fitted rows, and the solver's share.
+    notes
+        Number of harmless oddities of the image files that were decoded, by kind.
+    """
 
     shards: int
     moments: Moments
     share: Float64
+    notes: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: Self) -> Self:
         """Add the sums of two sets of shards."""
-        return type(self)(self.shards + other.shards, self.moments + other.moments, self.share + other.share)
+        shards, notes = self.shards + other.shards, self.notes + other.notes
+        return type(self)(shards, self.moments + other.moments, self.share + other.share, notes)
 
 
 @dataclass(frozen=True)

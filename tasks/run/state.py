@@ -36,6 +36,8 @@ class Totals(NamedTuple):
         SHA-256 over keys, labels, splits and image digests in row order.
     repeated, conflicting
         Number of images with the same bytes as an earlier one, and of images that occur under several classes.
+    notes
+        Number of harmless oddities of the image files that were decoded, by kind.
     """
 
     fitted: int
@@ -44,6 +46,7 @@ class Totals(NamedTuple):
     dataset_digest: str
     repeated: int
     conflicting: int
+    notes: dict[str, int]
 
 
 def load_mean(job: Job) -> Float64:

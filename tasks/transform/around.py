@@ -11,6 +11,7 @@ from storage.arrays.npy import load_npy, save_npy
 from storage.arrays.zarr import write_array
 from storage.errors import EigenwaveError
 from storage.formats.open import open_source
+from storage.pixels.payloads import decoder
 from storage.stores.files import write_file
 from storage.tables.digests import from_column, to_text
 from storage.tables.schemas import REMOVED
@@ -56,7 +57,8 @@ def finish_transform(job: Job, result: FirstPass) -> None:
     if energy <= np.finfo(np.float32).eps * moments.square_sum:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
     write_array(job.paths.mean, mean, ("coefficient",))
-    save_totals(job, Totals(moments.rows, rejected, energy, digest, duplicates.images, duplicates.conflicting))
+    repeats = duplicates.images, duplicates.conflicting
+    save_totals(job, Totals(moments.rows, rejected, energy, digest, *repeats, dict(result.notes)))
     open_solver(job).finish_first(result.share, moments.rows, mean - load_npy(job.paths.work.shift))
     write_file(job.paths.work.transformed)
 
@@ -66,7 +68,8 @@ def _mean_of_some(job: Job) -> Float64:
     source = open_source(job.source, job.settings.access, job.format)
     samples = _some_fitted(job)
     total, count = np.zeros(job.plan.coefficients), 0
-    for _, coefficients, _ in transformed_blocks(job, source, source.read(samples), len(samples)):
+    decode = decoder(source.layout, job.form)
+    for _, coefficients, _ in transformed_blocks(job, decode, source.read(samples), len(samples)):
         good = ~np.isnan(coefficients[:, 0])
         total += coefficients[good].sum(axis=0, dtype=np.float64)
         count += int(good.sum())

@@ -1,7 +1,7 @@
 """Turn samples into wavelet coefficients, a block of images at a time."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from storage.datasets.source import Source, intact
 from storage.errors import BadImageError, EigenwaveError
+from storage.pixels.images import Pixels
 from storage.pixels.layout import white
-from storage.pixels.payloads import decoder
 from storage.runs.shards import Reject
 from storage.tables.digests import Digests, has_digest, image_digest
 from tasks.dtypes import FLOAT32, Float32
@@ -71,7 +71,7 @@ def read_again(job: Job, source: Source, samples: pa.Table, digests: Digests) ->
 
 
 def transformed_blocks(
-    job: Job, source: Source, payloads: Iterable[Payload], count: int, out: Float32 | None = None
+    job: Job, decode: Callable[[bytes], Pixels], payloads: Iterable[Payload], count: int, out: Float32 | None = None
 ) -> Iterator[tuple[range, Float32, list[Reject]]]:
     """Decode and transform `count` images in order, into the rows of `out` if it is passed.
 
@@ -83,7 +83,7 @@ def transformed_blocks(
     shape = (job.plan.height, job.plan.width, job.plan.channels)
     # All blocks have the same size, the last one padded: in a product of another size, an image may round differently.
     step = max(1, BLOCK_BYTES // (FLOAT32 * math.prod(shape)))
-    following, decode = iter(payloads), decoder(source.layout, job.form)
+    following = iter(payloads)
     # Each channel is contiguous in memory, as the transform needs it.
     planes, whites = np.zeros((step, shape[2], *shape[:2]), np.float32), np.ones((step, 1, 1, 1), np.float32)
     images = np.moveaxis(planes, 1, 3)

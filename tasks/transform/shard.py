@@ -1,6 +1,7 @@
 """Read, decode and wavelet-transform the images of a shard, and compute its share of the first pass."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -13,8 +14,8 @@ from storage.arrays.zarr import link_chunk, read_chunk
 from storage.datasets.source import Source
 from storage.errors import DamagedError, EigenwaveError
 from storage.formats.open import open_source
-from storage.pixels.images import SHORT_OF_MEMORY
-from storage.pixels.payloads import STRICTNESS
+from storage.pixels.images import SHORT_OF_MEMORY, Pixels
+from storage.pixels.payloads import STRICTNESS, decoder
 from storage.runs.shards import Marker, Reject, find_shard, shard_key, store_shard
 from storage.setting_groups import Access
 from storage.tables.batches import write_batch
@@ -43,12 +44,15 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
     EigenwaveError
         If the dataset changes meanwhile, too many of the shard's images are bad, or the disk refuses a write.
     """
-    rows, used = bring_shard(job, shard), job.used(shard)
-    return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used))
+    notes = Counter[str]()
+    rows, used = bring_shard(job, shard, notes), job.used(shard)
+    return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used), notes)
 
 
-def bring_shard(job: Job, shard: int) -> Float32:
+def bring_shard(job: Job, shard: int, notes: Counter[str] | None = None) -> Float32:
     """Add a shard's coefficients to the run and return them. They are computed only if no earlier run has them.
+
+    Harmless oddities of the image files that are decoded for it are counted in `notes`, by kind.
 
     Raises
     ------
@@ -58,9 +62,9 @@ def bring_shard(job: Job, shard: int) -> Float32:
     listing = job.listed(shard)
     given = known_digests(job, shard, listing)
     try:
-        digests, marker, rows = _brought(job, shard, listing, given)
+        digests, marker, rows = _brought(job, shard, listing, given, notes)
     except _UnreadError:
-        digests, marker, rows = _brought(job, shard, listing, unread(listing))
+        digests, marker, rows = _brought(job, shard, listing, unread(listing), notes)
     # If this shard alone has more bad images than the run allows, fail before the others are transformed.
     names = listing["key"]
     bad = ((names[reject.position].as_py(), reject.reason, reject.detail) for reject in marker.rejects)
@@ -84,7 +88,9 @@ class _UnreadError(EigenwaveError):
     """An image whose digest is known has no coefficients, so it must be read after all."""
 
 
-def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[Digests, Marker, Float32]:
+def _brought(
+    job: Job, shard: int, listing: pa.Table, given: Digests, notes: Counter[str] | None
+) -> tuple[Digests, Marker, Float32]:
     """Return the digests of a shard's images, and its marker and rows, stored or computed.
 
     Images whose digest is in `given` are not read.
@@ -103,7 +109,7 @@ def _brought(job: Job, shard: int, listing: pa.Table, given: Digests) -> tuple[D
         if has_digest(given[missing]).any():
             raise _UnreadError
         images = _images(job, source, listing, found, missing)
-        rows, rejects = _transformed(job, source, images, missing, known)
+        rows, rejects = _transformed(job, decoder(source.layout, job.form, notes), images, missing, known)
         _require_memory(job, listing, rejects)
         stored = _as_stored(job, rows)
         marker = store_shard(job.workspace, key, stored, len(listing), rejects)
@@ -150,7 +156,7 @@ def _opened(address: str, access: Access, format_name: str, attempt: str) -> Sou
 
 
 def _transformed(
-    job: Job, source: Source, images: Iterable[Payload], missing: Int64, known: Known
+    job: Job, decode: Callable[[bytes], Pixels], images: Iterable[Payload], missing: Int64, known: Known
 ) -> tuple[Float32, tuple[Reject, ...]]:
     """Compute the coefficients of a whole chunk, from the known rows and the images of the missing rows.
 
@@ -163,7 +169,7 @@ def _transformed(
     chunk[:rows][void] = chunk[rows:] = np.nan
     # Usually all rows are missing; then their coefficients are written to the chunk without a copy.
     place = chunk if len(missing) == rows else None
-    for positions, coefficients, bad in transformed_blocks(job, source, images, len(missing), place):
+    for positions, coefficients, bad in transformed_blocks(job, decode, images, len(missing), place):
         if place is None:
             chunk[missing[positions.start : positions.stop]] = coefficients
         rejects += [replace(reject, position=int(missing[reject.position])) for reject in bad]

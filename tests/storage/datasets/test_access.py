@@ -78,9 +78,14 @@ def test_links_that_the_owner_placed_are_followed(tmp_path, folder):
     (tmp_path / "linked").mkdir()
     for name in ("cat", "dog"):
         (tmp_path / "linked" / name).symlink_to(folder / name)
+    (tmp_path / "linked" / "cat" / "copy.png").symlink_to(folder / "dog" / "000.png")
+    (tmp_path / "linked" / "dog" / "circle.png").symlink_to("circle.png")
     source = open_source(str(tmp_path / "linked"))
-    assert len(source.samples()) == 6
-    assert not bad(source)
+    assert len(source.samples()) == 8
+    (found,) = source.findings.notes
+    assert (found.kind, found.count) == ("followed links", 4)
+    assert found.text.startswith("Followed 4 links to files and folders (such as ")
+    assert bad(source) == {"dog/circle.png": "unreadable"}
 
 
 def test_hosts_are_allowed_by_name():

@@ -1,4 +1,5 @@
 import http.server
+import socket
 import threading
 from contextlib import contextmanager
 
@@ -82,3 +83,15 @@ def test_a_list_reaches_no_host_that_is_not_allowed(servers, tmp_path, hosts):
     assert asked == []
     source = open_source(str(tmp_path / "list.csv"), LOCAL)
     assert list(source.read(source.samples())) == [b"pixels", b"pixels"]
+
+
+def test_a_name_that_leads_elsewhere_when_it_is_looked_up_again_gets_no_request(servers, monkeypatch):
+    one, asked, _ = servers
+    port, found = int(one.rpartition(":")[2]), iter(["93.184.215.14", "127.0.0.1"])
+    answer = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(*answer, (next(found), port))])
+    access = Access(allow_host=("*",))
+    (detail,) = read([f"http://rebinding.example:{port}/image"], access)
+    assert detail.startswith("the host rebinding.example is in a private network; pass --allow-host")
+    assert asked == []
+    assert next(found, None) is None

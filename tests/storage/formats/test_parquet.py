@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.formats.open import open_source
+from storage.setting_groups import Access
 from tests.datasets import png
 
 
@@ -64,3 +65,14 @@ def test_files_of_images_and_labels_only_have_no_columns(tmp_path):
     source = open_source(str(tmp_path))
     source.samples()
     assert source.columns is None
+
+
+def test_an_image_that_is_too_large_is_set_aside(tmp_path):
+    write(tmp_path / "train.parquet", {"label": pa.array([0, 1] * 5)})
+    sizes = [len(png(row)) for row in range(10)]
+    largest = Access(max_image_bytes=max(sizes) - 1)
+    source = open_source(str(tmp_path), largest)
+    for payload, size in zip(source.read(source.samples()), sizes, strict=True):
+        assert isinstance(payload, bytes) == (size < max(sizes))
+        if size == max(sizes):
+            assert payload.detail == f"{size} bytes, more than --max-image-bytes {size - 1}"

@@ -19,6 +19,7 @@ from tasks.transform.images import Digested, digest_images
 from tasks.transform.reuse import unread
 from tasks.transform.shard import transform_shard
 from tests import naive
+from tests.datasets import write_images
 
 
 def run_all(job):
@@ -220,3 +221,15 @@ def test_an_image_that_there_is_no_memory_for_is_named_and_not_set_aside(make_jo
         module.bring_shard(job, 0)
     assert f"{job.form}" == f"{replace(job, most_pixels=64).form}"  # shards are found whatever the memory
     module.bring_shard(replace(job, most_pixels=64), 0)
+
+
+def test_harmless_oddities_are_counted_once_for_the_run(make_job, tmp_path):
+    source = write_images(tmp_path / "data", suffix=".jpg", shape=(16, 16, 3))
+    for name in ("cat/000.jpg", "dog/003.jpg"):
+        payload = (source / name).read_bytes()
+        scan = payload.rindex(b"\xff\xda")
+        (source / name).write_bytes(payload[:scan] + bytes(7) + payload[scan:])
+    job = make_job(source, shard_size=2**15)
+    assert job.plan.shards > 1
+    finish_transform(job, run_all(job))
+    assert read_totals(job).notes == {"JPEG with padding": 2}
