@@ -19,6 +19,7 @@ from storage.pixels.payloads import is_gray, look
 from storage.tables.schemas import SPLIT, STAMP
 
 PROBED = 5000  # images whose headers decide colour and size; smaller datasets are probed whole
+PROBED_GRAY = 100_000  # if all of those are gray, since a run sets images with colour aside then
 AT_ONCE = 1000
 LISTED_AT_ONCE = 2**16  # samples that exist as Python objects at a time while a dataset is listed
 
@@ -128,16 +129,25 @@ class Probe:
 def probe(source: Source, samples: pa.Table) -> Probe:
     """Read the headers of all samples, or of `PROBED` random ones; of one if all have the same layout.
 
-    The draw depends only on the number of samples. Samples at even steps would miss a pattern that repeats at that
-    step. Bad images among those that are read are given by name.
+    If those are gray, up to `PROBED_GRAY` are read. The draw depends only on the number of samples. Samples at even
+    steps would miss a pattern that repeats at that step. Bad images among those that are read are given by name.
     """
-    positions = np.arange(len(samples) if source.layout is None else min(1, len(samples)))
-    if len(positions) > PROBED:
-        positions = np.sort(np.random.default_rng(len(samples)).choice(len(samples), PROBED, replace=False))
+    if source.layout is not None:
+        return _headers(source, samples.slice(0, 1))
+    order = np.random.default_rng(len(samples)).permutation(len(samples))
+    first = _headers(source, samples.take(np.sort(order[:PROBED])))
+    more = order[PROBED:PROBED_GRAY]
+    if first.channels > 1 or not len(more):
+        return first
+    rest = _headers(source, samples.take(np.sort(more)))
+    return Probe(first.sizes + rest.sizes, rest.channels, [*first.bad, *rest.bad])
+
+
+def _headers(source: Source, samples: pa.Table) -> Probe:
+    """Read the headers of samples."""
     sizes: Counter[tuple[int, int]] = Counter()
     colour, bad = False, []
-    looked = samples.take(positions)
-    for key, payload in zip(looked["key"].to_pylist(), source.read(looked), strict=True):
+    for key, payload in zip(samples["key"].to_pylist(), source.read(samples), strict=True):
         try:
             mode, size = look(intact(payload), source.layout)
         except BadImageError as error:

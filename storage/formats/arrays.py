@@ -1,6 +1,5 @@
 """Common parts of datasets whose images are rows of an array: IDX, NumPy, Zarr, HDF5, CIFAR."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -11,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.datasets.files import Files, unreadable
+from storage.datasets.findings import Findings
 from storage.datasets.labels import class_ids, one_a_sample
 from storage.datasets.source import LISTED_AT_ONCE, Reporting, to_samples
 from storage.datasets.splits import TRAIN, in_order, split_word, words_of
@@ -65,8 +65,8 @@ class ArraySource(Reporting):
         Layout of each image.
     names
         Class names, if the dataset has them.
-    notes
-        Counts oddities of the arrays, once they are listed.
+    findings
+        Findings on the arrays so far, to which listing adds.
     """
 
     def __init__(
@@ -75,10 +75,11 @@ class ArraySource(Reporting):
         splits: Mapping[str, Split],
         layout: PixelLayout,
         names: Sequence[str] | None = None,
-        notes: Counter[str] | None = None,
+        findings: Findings | None = None,
     ) -> None:
         self.layout = layout
-        self.notes = Counter() if notes is None else notes
+        if findings is not None:
+            self.findings = findings
         self._address = address
         self._splits = {name: splits[name] for name in sorted(splits, key=in_order)}
         self._names = names
@@ -228,7 +229,7 @@ def array_source(
     address: str,
     pairs: Mapping[str, tuple[StoredArray, StoredArray]],
     names: Sequence[str] | None = None,
-    notes: Counter[str] | None = None,
+    findings: Findings | None = None,
 ) -> ArraySource:
     """Make a dataset from arrays of images and labels by split.
 
@@ -246,7 +247,7 @@ def array_source(
         split: Split(images.rows(layout), partial(_checked_labels, images, labels))
         for split, (images, labels) in pairs.items()
     }
-    return ArraySource(address, splits, layout, names, notes)
+    return ArraySource(address, splits, layout, names, findings)
 
 
 def _checked_labels(images: StoredArray, labels: StoredArray) -> npt.NDArray[Any]:

@@ -1,11 +1,11 @@
 """Zarr groups, version 2 or 3, with arrays of images and labels under their usual names."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from storage.datasets.files import Files
+from storage.datasets.findings import Finding, Findings, counted
 from storage.datasets.source import Source
 from storage.errors import EigenwaveError, InputError
 from storage.formats.arrays import array_source, attribute_names, named_pairs
@@ -40,12 +40,12 @@ def find_zarr(files: Files, names: Sequence[str]) -> Source | None:
         arrays = {name: array for name, array in group.members(max_depth=None) if isinstance(array, zarr.Array)}
     except Exception as error:  # noqa: BLE001 - damaged metadata raises anything
         raise InputError(f"{files} is not a Zarr group: {type(error).__name__}: {error}.") from None
-    notes: Counter[str] = Counter()
+    findings = Findings()
     pairs = {
-        split: tuple(_array(f"{files}/{name}", arrays[name], notes) for name in chosen)
+        split: tuple(_array(f"{files}/{name}", arrays[name], findings) for name in chosen)
         for split, chosen in named_pairs(str(files), arrays).items()
     }
-    return array_source(str(files), pairs, attribute_names(group.attrs), notes)  # type: ignore[arg-type]
+    return array_source(str(files), pairs, attribute_names(group.attrs), findings)  # type: ignore[arg-type]
 
 
 def _is_version_2(files: Files, names: Sequence[str]) -> bool:
@@ -58,13 +58,13 @@ def _is_version_2(files: Files, names: Sequence[str]) -> bool:
         return False
 
 
-def _array(where: str, array: Any, notes: Counter[str]) -> SlicedArray:  # noqa: ANN401 - a Zarr array
+def _array(where: str, array: Any, findings: Findings) -> SlicedArray:  # noqa: ANN401 - a Zarr array
     for codec in _codecs(array.metadata.to_dict()):
         if codec.removeprefix("numcodecs.") not in CODECS:
             raise InputError(
                 f"{where} is encoded with {codec}, which may run code or is not known; write it again with another one."
             )
-    return SlicedArray(where, array, partial(_require_chunks, where, array, notes))
+    return SlicedArray(where, array, partial(_require_chunks, where, array, findings))
 
 
 def _codecs(metadata: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
@@ -77,7 +77,7 @@ def _codecs(metadata: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
                 yield from _codecs(entry.get("configuration"))
 
 
-def _require_chunks(where: str, array: Any, notes: Counter[str]) -> None:  # noqa: ANN401 - a Zarr array
+def _require_chunks(where: str, array: Any, findings: Findings) -> None:  # noqa: ANN401 - a Zarr array
     """Refuse missing chunks unless they may be full of the fill value, since Zarr does not write such chunks."""
     missing = array.nchunks - array.nchunks_initialized
     if missing and (array.fill_value is None or missing == array.nchunks):
@@ -86,4 +86,5 @@ def _require_chunks(where: str, array: Any, notes: Counter[str]) -> None:  # noq
             "ones hold; write it again."
         )
     if missing:
-        notes[f"chunks of {where} that were never written and read as its fill value {array.fill_value}"] += missing
+        text = f"{counted(missing, 'chunk')} of {where} never written: read as the fill value {array.fill_value}."
+        findings.notes.append(Finding("missing chunks", text, missing))

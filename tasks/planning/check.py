@@ -11,7 +11,6 @@ from storage.datasets.findings import Finding, Findings, counted
 from storage.datasets.listing import Listing
 from storage.datasets.source import Probe
 from storage.errors import EigenwaveError
-from storage.formats.arrays import ArraySource
 from storage.formats.open import address_of, list_source
 from storage.pixels.payloads import is_gray
 from storage.settings import Settings
@@ -68,8 +67,6 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
     """
     found, listing = list_source(source, settings)
     samples, looked, digests = listing.samples, Look(), bytearray()
-    if isinstance(found.source, ArraySource):
-        looked.notes += found.source.notes
     for piece in look_at_all((address_of(source), found.format), samples, settings):
         digests += piece.digests
         looked.add(piece)

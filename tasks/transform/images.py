@@ -11,12 +11,14 @@ from storage.datasets.source import Source, intact
 from storage.errors import BadImageError, EigenwaveError
 from storage.pixels.images import Pixels
 from storage.pixels.layout import white
+from storage.pixels.payloads import is_gray, look
 from storage.runs.shards import Reject
 from storage.tables.digests import Digests, has_digest, image_digest
 from tasks.dtypes import FLOAT32, Float32
 from tasks.planning.memory import KEPT_BYTES
 from tasks.run.job import Job
 
+ONE_CHANNEL = frozenset({"I", "F"})  # modes of deep images, which are none of the gray ones of 8 and 16 bits
 BLOCK_BYTES = 4 * 2**20  # of decoded images, so that their transform stays in the cache
 Payload = bytes | BadImageError  # stored bytes of a sample, or the error of reading them
 
@@ -104,3 +106,16 @@ def transformed_blocks(
         if out is not None and place is None:
             out[positions.start : positions.stop] = coefficients
         yield positions, coefficients, rejects
+
+
+def only_gray(decode: Callable[[bytes], Pixels]) -> Callable[[bytes], Pixels]:
+    """A decoder of image files for a run on gray ones. It refuses colour images, which would lose their colour."""
+
+    def decode_gray(payload: bytes) -> Pixels:
+        pixels = decode(payload)
+        mode, _ = look(payload, None)
+        if not is_gray(mode) and mode not in ONE_CHANNEL:
+            raise BadImageError("colour", f"its mode is {mode}, but the images that the plan looked at are gray")
+        return pixels
+
+    return decode_gray

@@ -28,7 +28,7 @@ from tasks.run.job import Job
 from tasks.run.results import FirstPass
 from tasks.run.worker import installed_code, single_threaded
 from tasks.svd.products import Moments
-from tasks.transform.images import Digested, Payload, digest_images, read_again, transformed_blocks
+from tasks.transform.images import Digested, Payload, digest_images, only_gray, read_again, transformed_blocks
 from tasks.transform.reuse import Known, known_digests, known_rows, unread
 from tasks.transform.version import TRANSFORM_VERSION, address_of_version
 
@@ -101,6 +101,8 @@ def _brought(
     transform = f"{job.settings.transform_part()} {job.form}"
     if source.layout is None:  # plain pixels cannot be refused as damaged
         transform += f" strictness {STRICTNESS}"
+        if job.plan.channels == 1:
+            transform += ", no colour"  # earlier versions took colour images for gray ones
     key = shard_key(found.digests.tobytes(), chunk_shape, transform, address_of_version(TRANSFORM_VERSION))
     marker, rows = _stored(job, key, chunk_shape)
     if marker is None:
@@ -109,7 +111,10 @@ def _brought(
         if has_digest(given[missing]).any():
             raise _UnreadError
         images = _images(job, source, listing, found, missing)
-        rows, rejects = _transformed(job, decoder(source.layout, job.form, notes), images, missing, known)
+        decode = decoder(source.layout, job.form, notes)
+        if source.layout is None and job.plan.channels == 1:
+            decode = only_gray(decode)
+        rows, rejects = _transformed(job, decode, images, missing, known)
         _require_memory(job, listing, rejects)
         stored = _as_stored(job, rows)
         marker = store_shard(job.workspace, key, stored, len(listing), rejects)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from storage.datasets import source as module
 from storage.datasets.source import probe
 from storage.errors import BadImageError, InputError
 from storage.formats import arrays as source_arrays
@@ -240,3 +241,18 @@ def test_chunks_are_read_whole_and_once(monkeypatch, together, asked):
     source = source_arrays.ArraySource("here", {"train": split}, layout)
     assert list(source.read(source.samples())) == [image.tobytes() for image in images.values]
     assert images.asked == asked
+
+
+def test_gray_images_are_probed_further_than_others_and_late_colour_is_found(tmp_path, monkeypatch):
+    folder = write_images(tmp_path / "data", shape=(4, 4), count=20)
+    Image.new("RGB", (4, 4), "red").save(folder / "dog/red.png")
+    source = open_source(str(folder))
+    order = np.random.default_rng(41).permutation(41)
+    place = order.tolist().index(source.samples()["key"].to_pylist().index("dog/red.png"))
+    monkeypatch.setattr(module, "PROBED", place)
+    monkeypatch.setattr(module, "PROBED_GRAY", place)
+    missed = probe(source, source.samples())
+    assert (missed.channels, missed.sizes.total()) == (1, place)
+    monkeypatch.setattr(module, "PROBED_GRAY", place + 1)
+    found = probe(source, source.samples())
+    assert (found.channels, found.sizes.total()) == (3, place + 1)

@@ -7,6 +7,7 @@ from PIL import Image
 
 from storage.arrays.npy import load_npy
 from storage.arrays.zarr import chunk_path, open_array
+from storage.datasets import source as source_module
 from storage.errors import EigenwaveError
 from storage.formats.open import open_source
 from storage.runs.shards import find_shard
@@ -233,3 +234,20 @@ def test_harmless_oddities_are_counted_once_for_the_run(make_job, tmp_path):
     assert job.plan.shards > 1
     finish_transform(job, run_all(job))
     assert read_totals(job).notes == {"JPEG with padding": 2}
+
+
+def test_a_colour_image_among_gray_ones_is_set_aside_if_the_plan_did_not_see_it(make_job, tmp_path, monkeypatch):
+    folder = write_images(tmp_path / "gray", shape=(8, 8), count=12)
+    red = ("cat/red.png", "dog/red.jpg", "dog/red.bmp")
+    for name in red:
+        Image.new("RGB", (8, 8), "red").save(folder / name)
+    monkeypatch.setattr(source_module, "PROBED", 1)
+    monkeypatch.setattr(source_module, "PROBED_GRAY", 2)
+    job = make_job(folder, max_bad_fraction=0.5)
+    assert job.plan.channels == 1
+    run_all(job)
+    rejected = {row["key"]: row for row in job.part(0, ["key", "reason", "detail"]).to_pylist() if row["reason"]}
+    assert rejected.keys() == set(red)
+    assert {(row["reason"], row["detail"]) for row in rejected.values()} == {
+        ("colour", "its mode is RGB, but the images that the plan looked at are gray")
+    }
