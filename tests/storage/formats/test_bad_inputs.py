@@ -330,7 +330,7 @@ def test_zarr_chunks_of_the_fill_value_are_read_and_counted(tmp_path, version):
     assert [payload[0] for payload in source.read(samples)] == [1, 1, 7, 7, 1, 1, 1, 1]
     (note,) = source.findings.notes
     assert (note.kind, note.count) == ("missing chunks", 1)
-    assert note.text == f"1 chunk of {tmp_path}/images never written: read as the fill value 7."
+    assert note.text == f"Filled 1 chunk of {tmp_path}/images with the fill value 7: nothing was written there."
 
 
 def test_missing_zarr_chunks_are_refused_if_nothing_says_what_they_hold(tmp_path):
