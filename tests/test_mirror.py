@@ -92,7 +92,6 @@ COVERED = {
     "storage/formats/folder.py": FORMATS,
     "storage/formats/hdf5.py": FORMATS,
     "storage/formats/idx.py": FORMATS,
-    "storage/formats/numpy.py": FORMATS,
     "storage/formats/open.py": FORMATS,
     "storage/formats/rows.py": FORMATS,
     "storage/formats/tar_labels.py": "tests/storage/formats/test_tar.py",

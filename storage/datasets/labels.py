@@ -136,10 +136,13 @@ def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:
     if labels.ndim == 2 and labels.shape[1] == 1:  # noqa: PLR2004
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise InputError(f"The labels of {where} have the shape {labels.shape}; give one number or name an image.")
+        raise InputError(
+            f"The labels of {where} have the shape {labels.shape}: several for each image. Give one number or name an "
+            "image."
+        )
     if len(labels) != images:
         raise InputError(
-            f"{where} holds {images} images but {len(labels)} labels; one of the two is not the right one."
+            f"There are {images} images but {len(labels)} labels in {where}; one of the two is not the right one."
         )
     if labels.dtype.kind in "SU":
         return _names(labels, where)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from storage.datasets.files import Files, unreadable
 from storage.datasets.findings import Findings
-from storage.datasets.labels import class_ids, one_a_sample
+from storage.datasets.labels import class_ids, in_one_type, one_a_sample
 from storage.datasets.source import LISTED_AT_ONCE, Reporting, to_samples
 from storage.datasets.splits import TRAIN, in_order, split_word, words_of
 from storage.errors import BadImageError, InputError
@@ -91,13 +91,17 @@ class ArraySource(Reporting):
 
     @cached_property
     def _labelled(self) -> tuple[tuple[str, ...], pa.ChunkedArray]:
-        chunks = []
-        for name, split in self._splits.items():
+        chunks, where = [], [f"the split {name} of {self._address}" for name in self._splits]
+        for split, name in zip(self._splits.values(), where, strict=True):
             if not len(split.rows):
-                raise InputError(f"The split {name} of {self._address} holds no images; give a file that has some.")
-            chunks.append(one_a_sample(split.labels(), len(split.rows), f"The split {name} of {self._address}"))
+                raise InputError(f"There are no images in {name}; give a file that has some.")
+            chunks.append(pa.chunked_array([one_a_sample(split.labels(), len(split.rows), name)]))
         keys = [key for name, split in self._splits.items() for key in (name, len(split.rows))]
-        return class_ids(pa.chunked_array(chunks), self._names, lambda row: f"{self._address}, {_place(keys, row)}")
+        alike = len({each.type for each in chunks}) == 1
+        labels = (
+            pa.chunked_array(chunk for each in chunks for chunk in each.chunks) if alike else in_one_type(chunks, where)
+        )
+        return class_ids(labels, self._names, lambda row: f"{self._address}, {_place(keys, row)}")
 
     def samples(self) -> pa.Table:
         """All rows, train first, in the order of the arrays."""
@@ -154,13 +158,15 @@ def find_arrays(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Find the names of images and labels among names of arrays, as (images, labels) by split.
 
     Understands `images` and `labels`, `x_train` and `y_train`, `test/data` and `test/target`, and similar names. A name
-    without a split belongs to the split train.
+    without a split belongs to the split train. A word that all names have, as in kmnist-train-imgs, is left out.
     """
     found: dict[str, dict[str, str]] = {}
-    for name in sorted(names):
-        words = words_of(name)
+    words_by_name = {name: words_of(name) for name in sorted(names)}
+    everywhere = set.intersection(*map(set, words_by_name.values())) if words_by_name else set()
+    for name, words in words_by_name.items():
         splits = {split for split in map(split_word, words) if split}
         others = {word for word in words if not split_word(word)}
+        others -= everywhere - IMAGE_WORDS - LABEL_WORDS
         kind = "images" if others <= IMAGE_WORDS else "labels" if others <= LABEL_WORDS else None
         if kind and others and len(splits) <= 1:
             found.setdefault(splits.pop() if splits else TRAIN, {}).setdefault(kind, name)

@@ -21,6 +21,7 @@ from storage.formats.unpacking import Unpacked
 
 MAGIC = b"\x93NUMPY"
 LARGEST_HEADER = 2**14
+ONLY = "arr_0"  # what NumPy calls an array that has no name, such as the only one of an archive of KMNIST
 PIECE = 4 * 2**20
 LOCAL_HEADER = 30  # bytes of a member's header in a zip file, before its name
 LENGTHS = slice(26, 30)  # in that header, the lengths of the name and of the field after it
@@ -36,8 +37,10 @@ def find_numpy(files: Files, names: Sequence[str]) -> Source | None:
     archives = [name for name in names if name.endswith(".npz")]
     arrays = {name.removesuffix(".npy"): partial(_npy, files, name) for name in names if name.endswith(".npy")}
     for archive in archives:
-        prefix = f"{archive.removesuffix('.npz')}/" if len(archives) > 1 else ""
-        arrays |= {prefix + member: partial(_npz, files, archive, member) for member in _members(files, archive)}
+        stem, members = archive.removesuffix(".npz"), _members(files, archive)
+        prefix = f"{stem}/" if len(archives) > 1 else ""
+        names_in = {member: prefix + member for member in members} if members != [ONLY] else {ONLY: stem}
+        arrays |= {name: partial(_npz, files, archive, member) for member, name in names_in.items()}
     if not arrays:
         return None
     pairs = {

@@ -86,5 +86,6 @@ def _require_chunks(where: str, array: Any, findings: Findings) -> None:  # noqa
             "ones hold; write it again."
         )
     if missing:
-        text = f"Filled {counted(missing, 'chunk')} of {where} with the fill value {array.fill_value}: nothing was written there."
+        chunks = counted(missing, f"chunk of {where}")
+        text = f"Filled {chunks} with the fill value {array.fill_value}: nothing was written there."
         findings.notes.append(Finding("missing chunks", text, missing))
