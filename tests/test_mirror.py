@@ -97,6 +97,7 @@ COVERED = {
     "storage/formats/tar_labels.py": "tests/storage/formats/test_tar.py",
     "storage/formats/flat_split.py": "tests/storage/formats/test_label_files.py",
     "storage/formats/text_rows.py": "tests/storage/formats/test_label_files.py",
+    "storage/formats/walk.py": "tests/storage/formats/test_tree.py",
     "storage/formats/zip_members.py": "tests/storage/formats/test_zip.py",
     "storage/formats/tar_cache.py": "tests/storage/datasets/test_remote_files.py",
     "storage/formats/tar_index.py": "tests/storage/datasets/test_remote_files.py",

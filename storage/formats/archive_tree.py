@@ -11,7 +11,8 @@ from storage.datasets.files import visible
 from storage.datasets.placement import Level
 from storage.datasets.source import LISTED_AT_ONCE
 from storage.datasets.splits import split_named, split_of
-from storage.formats.tree import Entry, TreeSource, is_image
+from storage.formats.tree import TreeSource
+from storage.formats.walk import Entry, is_image
 
 ENDINGS = (".tar", ".zip")
 

@@ -8,7 +8,8 @@ from storage.datasets.files import Files
 from storage.datasets.findings import Finding, counted
 from storage.datasets.placement import Level
 from storage.errors import BadImageError
-from storage.formats.tree import Entry, TreeSource
+from storage.formats.tree import TreeSource
+from storage.formats.walk import Entry
 
 
 class FolderSource(TreeSource):

@@ -27,7 +27,8 @@ from storage.formats.json_columns import JsonRows
 from storage.formats.tar_cache import MEMBERS, Described, kept
 from storage.formats.tar_index import Member, tar_members
 from storage.formats.tar_labels import Label, entries_of, in_an_array, in_one_array
-from storage.formats.tree import is_image, level_of
+from storage.formats.tree import level_of
+from storage.formats.walk import is_image
 from storage.formats.webdataset import CLS, JSON, Text, Texts
 from storage.setting_groups import Reading
 

@@ -19,7 +19,8 @@ from storage.datasets.ranges import read_ranges
 from storage.datasets.source import ListedSource, Source
 from storage.errors import BadImageError, InputError
 from storage.formats.archive_tree import Archive, ArchiveTree
-from storage.formats.tree import is_image, level_of
+from storage.formats.tree import level_of
+from storage.formats.walk import is_image
 from storage.formats.zip_members import METHODS, unpacked
 from storage.setting_groups import Reading
 

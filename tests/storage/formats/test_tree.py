@@ -1,4 +1,5 @@
-from storage.formats.tree import Entry, TreeSource, Walked
+from storage.formats.tree import TreeSource
+from storage.formats.walk import Entry, Walked
 
 
 class Listed(TreeSource):
