@@ -19,6 +19,7 @@ from storage.formats import list as lists
 from storage.formats import zip as zips
 from storage.formats.digits import DigitsSource
 from storage.formats.folder import FolderSource
+from storage.formats.hub_cache import snapshot_of
 from storage.formats.tree import FOLDERS, INNER_FOLDERS, OUTER_FOLDERS, level_of
 from storage.setting_groups import Access, Reading
 from storage.settings import Settings
@@ -129,7 +130,7 @@ def find_source(address: str, access: Access = DEFAULT, reading: Reading = AS_FO
         raise InputError(f"There is no format {reading.format}; pass --format with one of {', '.join(NAMES)}.")
     try:
         files, name = _place(str(known_folder(address)) if address in DATASETS else address, access)
-        return _of_folder(files, reading) if name is None else _of_file(files, name, reading)
+        return _of_files_below(files, reading) if name is None else _of_file(files, name, reading)
     except FileNotFoundError:
         raise InputError(
             f"There is no dataset {address}: give a folder, a file, a URL, or a known name such as digits; "
@@ -181,6 +182,17 @@ def _of_file(files: Files, name: str, reading: Reading) -> Found:
     raise InputError(f"{files}/{name} is in no format that is known; docs/inputs.md names them.")
 
 
+def _of_files_below(files: Files, reading: Reading) -> Found:
+    """The dataset in a folder, which may be one of the Hub's cache."""
+    snapshot = snapshot_of(files)
+    if snapshot is None:
+        return _of_folder(files, reading)
+    found = _of_folder(files.inside(snapshot), reading)
+    text = f"{files} is a folder of the Hub's cache. Read the revision {posixpath.basename(snapshot)}."
+    found.source.findings.notes.append(Finding("revision", text, 1))
+    return found
+
+
 def _of_folder(files: Files, reading: Reading) -> Found:
     """The dataset in a folder."""
     top = files.names()
@@ -190,8 +202,10 @@ def _of_folder(files: Files, reading: Reading) -> Found:
             if source is not None:
                 return Found(known, source)
     folders = FolderSource(files, level_of(reading))
+    if reading.format == FOLDERS:  # without a look at the files: workers open datasets so
+        return Found(FOLDERS, folders)
     if reading.format in TREES and (folders.images or not any(map(_is_archive, folders.others))):
-        return Found(reading.format, folders)
+        return Found(FOLDERS, folders)
     if reading.format is None and len(folders.classes) > 1:
         return Found(FOLDERS, folders)
     return _of_files(files, folders, reading)

@@ -1,6 +1,7 @@
 """Parquet files of encoded images and labels, as Hugging Face writes them."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache, partial
 from itertools import pairwise
@@ -18,7 +19,7 @@ from storage.datasets.files import Files, unreadable
 from storage.datasets.kept_columns import AT_ONCE, KeptColumns, in_schema, kept_schema
 from storage.datasets.labels import class_ids, in_one_type
 from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, to_samples, train_first
-from storage.datasets.splits import split_of
+from storage.datasets.splits import split_named, split_of
 from storage.errors import BadImageError, InputError
 from storage.formats.arrays import IMAGE_WORDS
 from storage.formats.list_paths import keys_of, read_keys
@@ -29,6 +30,7 @@ MOST_ROWS = 2**10  # to decode together, however small their size: repeated imag
 BUFFER = 2**20  # bytes
 EMPTY = BadImageError("empty", "the row holds no image")
 GONE = BadImageError("unreadable", "the file does not have this row any more")
+CONVERTED = re.compile(r"(?:^|/)([^/]+)/([^/]+)/[0-9]{4}\.parquet$")
 LABEL_COLUMNS = ("label", "labels", "fine_label")
 
 Int64 = npt.NDArray[np.int64]
@@ -44,9 +46,26 @@ def find_parquet(files: Files, names: Sequence[str], reading: Reading) -> Source
     found = sorted(filter(knows, names))
     if not found:
         return None
+    _require_one_configuration(files, found)
     schema = _open(files, found[0]).schema_arrow
     column = _image_column(schema)
     return ParquetSource(files, found, column, reading) if column else None
+
+
+def _require_one_configuration(files: Files, paths: Sequence[str]) -> None:
+    """Refuse several configurations of a dataset, which the Hub converts to CONFIGURATION/SPLIT/0000.parquet.
+
+    Raises
+    ------
+    InputError
+        Naming them.
+    """
+    found = sorted({match[1] for path in paths if (match := CONVERTED.search(path)) and split_named(match[2])})
+    if len(found) > 1:
+        raise InputError(
+            f"{files} holds {len(found)} configurations of a dataset: {', '.join(found[:3])}. Give the folder of one, "
+            f"such as {files}/{found[0]}."
+        )
 
 
 def _open(files: Files, path: str) -> pq.ParquetFile:

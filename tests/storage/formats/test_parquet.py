@@ -2,7 +2,9 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from storage.errors import InputError
 from storage.formats.open import open_source
 from storage.setting_groups import Access
 from tests.datasets import png
@@ -76,3 +78,16 @@ def test_an_image_that_is_too_large_is_set_aside(tmp_path):
         assert isinstance(payload, bytes) == (size < max(sizes))
         if size == max(sizes):
             assert payload.detail == f"{size} bytes, more than --max-image-bytes {size - 1}"
+
+
+def test_several_configurations_are_refused(tmp_path):
+    for config in ("default", "plain"):
+        for split in ("train", "test"):
+            (tmp_path / config / split).mkdir(parents=True)
+            write(tmp_path / config / split / "0000.parquet", {"label": ["a", "b"]})
+    with pytest.raises(
+        InputError, match=r"holds 2 configurations of a dataset: default, plain. Give the folder of one"
+    ):
+        open_source(str(tmp_path))
+    splits = open_source(str(tmp_path / "plain")).samples()["split"].to_pylist()
+    assert splits == ["train", "train", "test", "test"]
