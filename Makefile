@@ -4,7 +4,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13; do $$each -c '' 
   done; echo python3)
 BIN := .venv/bin
 
-.PHONY: install install-dev demo test test-all soak lint format bench lock licences database clean
+.PHONY: install install-dev demo test test-all soak lint format bench lock licences database damage clean
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -82,6 +82,10 @@ licences: install
 # Write the schema that the Prefect server of a run begins with again, after a new lock is installed.
 database: install
 	$(BIN)/python deploy/prefect_database.py
+
+# Write the tables of docs/damage.md again, after a change to what is verified of files.
+damage: install-dev
+	$(BIN)/python -m tests.storage.damages
 
 clean:
 	rm -rf .venv .schemas build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -62,6 +62,8 @@ def _binary(files: Files, binary: Sequence[str], labels: int, names: list[str] |
     batches: dict[str, list[StridedRows]] = {"train": [], "test": []}
     for name in sorted(binary):
         size = files.size(name)
+        if not size:
+            raise InputError(f"{files}/{name} is empty; download it again.")
         if size % record:
             raise InputError(
                 f"{files}/{name} has {size} bytes, which is no multiple of the {record} of an image; download it again."

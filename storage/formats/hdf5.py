@@ -38,9 +38,13 @@ def find_hdf5(files: Files, names: Sequence[str]) -> Source | None:
             file = h5py.File(files.local(name) or files.open(name), "r")
         except OSError as error:
             raise InputError(f"{files}/{name} is not a complete HDF5 file: {error}; write it again.") from None
-        names_in_file = names_in_file or attribute_names(file.attrs)
+        try:
+            names_in_file = names_in_file or attribute_names(file.attrs)
+            there = _datasets(file, f"{files}/{name}", h5py)
+        except (KeyError, ValueError, RuntimeError, OSError) as error:  # as h5py has it for damaged headers of objects
+            raise InputError(f"{files}/{name} is a damaged HDF5 file: {error}; write it again.") from None
         prefix = f"{name.rsplit('.', 1)[0]}/" if len(found) > 1 else ""
-        arrays |= {prefix + path: item for path, item in _datasets(file, f"{files}/{name}", h5py).items()}
+        arrays |= {prefix + path: item for path, item in there.items()}
     pairs = {
         split: (_array(f"{files}, {images}", arrays[images]), _array(f"{files}, {labels}", arrays[labels]))
         for split, (images, labels) in named_pairs(str(files), arrays).items()

@@ -156,6 +156,8 @@ class TarSource(ListedSource):
             file = io.BufferedReader(raw, READ_AHEAD) if isinstance(raw, io.RawIOBase) else raw
             members = _with_texts(file, where, texts)
         names = members["name"].to_pylist()
+        if not names:  # as of a file of zeros: they end every archive
+            raise InputError(f"{where} holds no files; get it again, or remove it.")
         images = [row for row, name in enumerate(names) if is_image(name)]
         unused = set(names)
         for kind, some in texts.items():
