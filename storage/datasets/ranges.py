@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from storage.datasets.access import require_size
-from storage.datasets.files import Files, unreadable
+from storage.datasets.files import unreadable
 from storage.errors import BadImageError
+from storage.setting_groups import Access
 
 GAP_BYTES = 2**16  # largest gap between samples that is read and discarded
 NOWHERE = -(2**62)  # stands for a missing offset, far from all others
@@ -17,8 +19,19 @@ NOWHERE = -(2**62)  # stands for a missing offset, far from all others
 Int64 = npt.NDArray[np.int64]
 
 
+class Readable(Protocol):
+    """What is needed of `storage.datasets.files.Files` to read ranges of files."""
+
+    read_together: int
+    access: Access
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Content of a file, or a part of it; fewer bytes at the end of the file."""
+        ...
+
+
 def read_ranges(
-    files: Files, samples: pa.Table, file_of: Callable[[pa.ChunkedArray], pa.ChunkedArray], missing: str
+    files: Readable, samples: pa.Table, file_of: Callable[[pa.ChunkedArray], pa.ChunkedArray], missing: str
 ) -> Iterator[bytes | BadImageError]:
     """Read the `length` bytes at `offset` of each sample.
 
@@ -62,7 +75,7 @@ def _runs(numbers: npt.NDArray[np.int32], offsets: Int64, ends: Int64, most: int
             first += max(1, count)
 
 
-def _read(files: Files, file: str, offsets: Int64, ends: Int64) -> Iterator[bytes | BadImageError]:
+def _read(files: Readable, file: str, offsets: Int64, ends: Int64) -> Iterator[bytes | BadImageError]:
     start = int(offsets[0])
     try:
         block = files.read(file, start, int(ends[-1]) - start)

@@ -11,6 +11,7 @@ from storage.datasets.files import visible
 from storage.datasets.placement import Level
 from storage.datasets.source import LISTED_AT_ONCE
 from storage.datasets.splits import split_named, split_of
+from storage.formats.packed_tar import without_packing
 from storage.formats.tree import TreeSource
 from storage.formats.walk import Entry, is_image
 
@@ -118,6 +119,7 @@ def _are_parts(stems: Sequence[str]) -> bool:
 
 def without_ending(name: str) -> str:
     """Name of an archive without its ending."""
+    name = without_packing(name)
     return next((name[: -len(ending)] for ending in ENDINGS if name.lower().endswith(ending)), name)
 
 

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from storage.datasets.columns import shown
 from storage.datasets.files import Files, visible
-from storage.datasets.findings import Tally
+from storage.datasets.findings import Finding, Tally, named
 from storage.datasets.kept_columns import KeptColumns
+from storage.datasets.known import cache_folder
 from storage.datasets.labels import class_ids
 from storage.datasets.ranges import read_ranges
 from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, numbered, to_samples, train_first
@@ -24,6 +25,7 @@ from storage.datasets.splits import split_of
 from storage.errors import BadImageError, InputError
 from storage.formats.archive_tree import Archive, ArchiveTree, clean
 from storage.formats.json_columns import JsonRows
+from storage.formats.packed_tar import PlainTars, is_packed, without_packing
 from storage.formats.tar_cache import MEMBERS, Described, kept
 from storage.formats.tar_index import Member, tar_members
 from storage.formats.tar_labels import Label, entries_of, in_an_array, in_one_array
@@ -34,21 +36,19 @@ from storage.setting_groups import Reading
 
 MOST_BYTES = 2**20  # of a file with labels
 READ_AHEAD = 2**14
+IN_SHARD = r"(?si)(\.(?:tar(?:\.(?:gz|bz2|xz))?|tgz|tbz2|txz))/.*"
 EMPTY = MEMBERS.names[len(Member._fields) :]
 LINK = "a link in a tar file, which is not followed"
 
 
 def knows(name: str) -> bool:
     """Whether a file belongs to the format, by its name."""
-    return name.endswith((".tar", ".tar.gz", ".tgz"))
+    return name.lower().endswith(".tar") or is_packed(name)
 
 
 def find_tar(files: Files, names: Sequence[str], reading: Reading) -> Source | None:
-    """The dataset, if tar files are among some names in a folder."""
-    packed = [name for name in names if name.endswith((".tar.gz", ".tgz"))]
-    shards = [name for name in names if name.endswith(".tar")]
-    if packed and not shards:
-        raise InputError(f"{files}/{packed[0]} is compressed, so its parts cannot be read; unpack it first.")
+    """The dataset, if tar files are among some names in a folder; one that is there compressed and not counts once."""
+    shards = [name for name in names if knows(name) and not (is_packed(name) and without_packing(name) in names)]
     return TarSource(files, shards, reading) if shards else None
 
 
@@ -66,7 +66,7 @@ class TarSource(ListedSource):
     layout = None
 
     def __init__(self, files: Files, shards: Sequence[str], reading: Reading) -> None:
-        self._files, self._shards = files, sorted(shards)
+        self._files, self._shards = PlainTars(files), sorted(shards)
         self._level, self._label_name = level_of(reading), reading.label_column
         self._others, self._hidden = Tally(), Tally()
         self._rows, self._label_names = JsonRows(), set[str]()
@@ -75,17 +75,32 @@ class TarSource(ListedSource):
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
         """Class names; and all images, train first, in the order of the tar files and their members."""
         archives = [Archive(shard, self._members(shard), self._files.stamp(shard)) for shard in self._shards]
+        unpacked = self._unpacked()
         labels: list[pa.Array] = []
         found = numbered(to_samples(self._batches(archives, labels)))
         self._keys = found["key"]
         if all(part.null_count == len(part) for part in labels):
             self._require_no_name()
-            return self._by_folder(archives)
+            listed = self._by_folder(archives)
+            self.findings.notes += unpacked
+            return listed
+        self.findings.notes += unpacked
         self.findings.ignore("other files", self._others, "member without an image or a label")
         self.findings.ignore("hidden files", self._hidden, "file with a hidden name")
         names = in_one_array(labels)
         classes, ids = class_ids(names, None, lambda row: f"{self._files}/{found['key'][row]}")
         return classes, train_first(found.set_column(found.column_names.index("class_id"), "class_id", ids))
+
+    def _unpacked(self) -> list[Finding]:
+        """A note on files that were unpacked."""
+        packed = list(filter(is_packed, self._shards))
+        if not packed:
+            return []
+        size = sum(map(self._files.unpacked_bytes, packed)) / 2**20
+        text = (
+            f"Unpacked {named(packed)} ({size:,.0f} MiB) once to the cache {cache_folder()}, so that parts can be read."
+        )
+        return [Finding("unpacked archives", text, len(packed))]
 
     def _by_folder(self, archives: Sequence[Archive]) -> tuple[tuple[str, ...], pa.Table]:
         """Classes and images of tar files without labels."""
@@ -221,4 +236,4 @@ def _folder(shard: str, member: str) -> str:
 
 
 def _shards(keys: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.replace_substring_regex(keys, r"(?s)(\.tar)/.*", r"\1")
+    return pc.replace_substring_regex(keys, IN_SHARD, r"\1")

@@ -54,7 +54,7 @@ def tar_members(file: BinaryIO, where: str) -> Iterator[Member]:
         if len(header) < BLOCK:
             raise InputError(f"{where} is cut short after {count} files: it has no end blocks; get it again.")
         kind, length = header[TYPE], _number(header[SIZE])
-        if length is None or not _checked(header):
+        if length is None or not is_header(header):
             raise InputError(f"{where} is not a tar file, or damaged at byte {position}; get it again.")
         length = _pax_size(extra, length)
         start = position + BLOCK
@@ -92,8 +92,8 @@ def _number(field: bytes) -> int | None:
     return int(digits or b"0", 8) if not digits or re.fullmatch(rb"[0-7]+", digits) else None
 
 
-def _checked(header: bytes) -> bool:
-    """Whether the header's checksum is the sum of its bytes, with the checksum's own field counted as blanks."""
+def is_header(header: bytes) -> bool:
+    """Whether a block is a header: its checksum is the sum of its bytes, its own field counted as blanks."""
     return _number(header[CHECKSUM]) == sum(header) - sum(header[CHECKSUM]) + 8 * ord(" ")
 
 
