@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from flows.cli.terminal import grid
-from storage.datasets.findings import Finding, named
+from storage.datasets.findings import Finding, counted, named
 from storage.datasets.splits import in_order
 from storage.errors import InputError
 from storage.printable import printable
@@ -200,7 +200,7 @@ def _shown(seen: Seen) -> list[str]:
 
 def _facts(report: SourceCheck) -> Table:
     table = grid("", "", header=False)
-    table.add_row("not read", f"{report.findings.skipped:,} files or images")
+    table.add_row("not read", counted(report.findings.skipped, "entry"))
     table.add_row("bad", f"{len(report.looked.bad):,} of {report.images:,} images")
     table.add_row(
         "repeated",
@@ -211,9 +211,9 @@ def _facts(report: SourceCheck) -> Table:
         run = report.run
         table.add_row(
             "a run",
-            f"{run['shards']:,} shards, {run['coefficient_bytes'] / MIB:,.1f} MiB of coefficients, {run['rank']} "
-            f"patterns by {run['solver']}, {run['memory_bytes'] / MIB:,.0f} MiB a process, about "
-            f"{run['worker_seconds']:,.0f} s of one worker",
+            f"{counted(run['shards'], 'shard')}, {run['coefficient_bytes'] / MIB:,.1f} MiB of coefficients, "
+            f"{counted(run['rank'], 'pattern')} by {run['solver']}, {run['memory_bytes'] / MIB:,.0f} MiB a process, "
+            f"about {run['seconds']:,.0f} s",
         )
     return table
 

@@ -5,6 +5,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from flows.cli.terminal import grid
+from storage.datasets.findings import counted
 from tasks.dtypes import FLOAT32, MIB
 from tasks.planning.outlay import driver_memory, driver_seconds
 from tasks.planning.outlook import Estimate, Outlook
@@ -19,11 +20,11 @@ def estimate_summary(estimate: Estimate) -> RenderableType:
     plan = estimate.plan
     table = grid("", "", header=False)
     rows = {
-        "images": f"{plan.images:,} of {plan.width} x {plan.height} pixels, {plan.channels} channel(s), "
+        "images": f"{plan.images:,} of {plan.width} x {plan.height} pixels, {counted(plan.channels, 'channel')}, "
         f"{plan.classes:,} classes",
         **_found(estimate),
         "coefficients": f"{plan.coefficients:,} an image, {size(plan.coefficient_bytes)} in all",
-        "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images{_too_many(estimate)}",
+        "shards": f"{plan.shards:,} of up to {counted(plan.rows_per_shard, 'image')}{_too_many(estimate)}",
         "patterns": f"as many as hold {percent(estimate.energy)} of the energy"
         if estimate.energy
         else f"{plan.rank}, scores {size(plan.score_bytes)}",
@@ -46,7 +47,7 @@ def _found(estimate: Estimate) -> dict[str, str]:
         return {}
     return {
         "fitted on": f"{estimate.plan.fitted:,} images of split {estimate.fitted_split}",
-        "not read": f"{estimate.findings.skipped:,} files or images",
+        "not read": counted(estimate.findings.skipped, "entry"),
     }
 
 

@@ -131,7 +131,7 @@ def monitor(*, workers: int | None = None) -> None:
 def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) -> tuple[Workspace, "Outlook"]:
     """Plan the run, prepare the workspace and load Prefect.
 
-    Wrong input is refused first, before the slow start of Prefect and Dask.
+    Wrong input is refused first, before Prefect, which starts slowly.
     """
     from storage.runs.workspace import checked_run_id  # noqa: PLC0415
     from tasks.planning.outlook import plan_run  # noqa: PLC0415
@@ -143,7 +143,7 @@ def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) 
     space.prepare()
     for finding in outlook.findings:
         note(finding.text)
-    note("starting Prefect and Dask ...")
+    note("starting Prefect ...")
     load_prefect()
     return space, outlook
 

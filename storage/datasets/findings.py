@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 EXAMPLES = 3  # names in a text
-PLURALS = {"class": "classes"}
+PLURALS = {"class": "classes", "entry": "entries"}
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
     problems = _problems(len(samples), looked, duplicates, settings)
     run: dict[str, Any] | None = None
     try:
-        run = _estimate(plan_listed(source, settings, found.format, listing, _probe(looked)), looked.seconds)
+        run = _estimate(plan_listed(source, settings, found.format, listing, _probe(looked)))
     except EigenwaveError as error:
         problems.append(Finding("refused", str(error), len(samples)))
     classes = _by_class(listing)
@@ -141,13 +141,12 @@ def _by_class(listing: Listing) -> dict[str, dict[str, int]]:
     return found
 
 
-def _estimate(outlook: Outlook, seconds: float) -> dict[str, Any]:
-    """Describe a run, and estimate the time of one worker from the `seconds` that decoding took."""
-    cost = next(cost for cost in outlook.costs if cost.solver == outlook.plan.solver)
+def _estimate(outlook: Outlook) -> dict[str, Any]:
+    """Describe a run, with its estimated memory and time."""
     return {
         **asdict(outlook.plan),
         "fitted_split": outlook.fitted_split,
         "coefficient_bytes": outlook.plan.coefficient_bytes,
         "memory_bytes": max(outlook.memory.values()),
-        "worker_seconds": round(2 * seconds + cost.seconds, 1),
+        "seconds": round(sum(outlook.seconds.values()), 1),
     }

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import posixpath
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -46,15 +45,12 @@ class Look:
         Key, reason and detail of each image that cannot be used.
     notes
         Number of harmless oddities of files, by kind.
-    seconds
-        CPU time, in seconds.
     """
 
     digests: bytes = b""
     seen: defaultdict[Place, Seen] = field(default_factory=lambda: defaultdict(Seen))
     bad: list[tuple[str, str, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
 
     def add(self, piece: "Look") -> None:
         """Add what more images show, except for their digests."""
@@ -62,7 +58,6 @@ class Look:
             self.seen[place] += each
         self.bad += piece.bad
         self.notes += piece.notes
-        self.seconds += piece.seconds
 
     @property
     def all(self) -> Seen:
@@ -101,7 +96,6 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 def look_at(place: tuple[str, str], samples: pa.Table, settings: Settings) -> Look:
     """Decode some images of the dataset at a place: its address, and the name of its format."""
-    start = time.process_time()
     source, look_, value_range = _source(*place, settings.access), Look(), settings.coefficients.value_range
     digests = bytearray()
     rows = zip(samples["key"].to_pylist(), samples["class_id"].to_pylist(), samples["split"].to_pylist(), strict=True)
@@ -112,7 +106,6 @@ def look_at(place: tuple[str, str], samples: pa.Table, settings: Settings) -> Lo
         except BadImageError as error:
             look_.bad.append((key, error.reason, error.detail))
     look_.digests = bytes(digests)
-    look_.seconds = time.process_time() - start
     return look_
 
 

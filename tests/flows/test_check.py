@@ -30,7 +30,7 @@ def test_check_tells_people_what_is_there_and_what_is_wrong(eigenwave, spoilt):
         "cat train 12 1 RGB 8 x 8 0.3 0.40 dog train 12 0 RGB 8 x 8 0.3",
         "fish 0 3 classes 24 1 RGB 8 x 8 0.3",
         "cat/001.png, dog/001.png. At most one of the labels is right.",
-        "not read 1 files or images",
+        "not read 1 entry",
         "Skipped 1 file without the ending of an image: .txt (1).",
         "bad 1 of 24 images",
         "repeated 1 images have the bytes of an earlier one, 1 of them under another class",

@@ -70,12 +70,12 @@ def test_list_names_unfinished_runs(tmp_path, eigenwave):
 def test_a_dataset_that_does_not_exist_can_be_planned(eigenwave):
     words = ["plan", "--images", "1e9", "--image-size", "224", "--memory-limit", "1GiB"]
     printed = " ".join(eigenwave(*words).stdout.split())
-    assert "images 1,000,000,000 of 224 x 224 pixels, 3 channel(s), 10 classes" in printed
+    assert "images 1,000,000,000 of 224 x 224 pixels, 3 channels, 10 classes" in printed
     assert "9,009,010 of up to 111 images; too many for a scheduler: set --shard-size 5743MiB or more" in printed
     assert re.search(r"memory 2\.\d GiB a process, in the stage solve; 1\.0 GiB are allowed: too few", printed)
     assert "transform 9,009,010 547.6 TiB" in printed
     printed = eigenwave(*words, "--shard-size", "5743MiB", "--channels", "1", "--classes", "1000").stdout
-    assert "1 channel(s), 1,000 classes" in " ".join(printed.split())
+    assert "1 channel, 1,000 classes" in " ".join(printed.split())
     assert "scheduler" not in printed
     assert "of 64 x 64 pixels" in eigenwave(*words, "--size", "64").stdout
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_planned_is_refused(words, message, capsys):
 
 def test_plan_computes_nothing(tmp_path, eigenwave, class_folders):
     printed = " ".join(eigenwave("plan", class_folders, "--rank", 3).stdout.split())
-    assert "24 of 8 x 8 pixels, 3 channel(s), 2 classes" in printed
+    assert "24 of 8 x 8 pixels, 3 channels, 2 classes" in printed
     assert "192 an image, 0.0 MiB in all" in printed
     assert "dual, exact" in printed or "gram, exact" in printed
     assert re.search(r"memory [\d.]+ MiB a process, in the stage \w+; [\d.]+ [MG]iB are allowed", printed)

@@ -96,7 +96,7 @@ def test_a_setting_that_prefect_refuses_is_one_sentence(tmp_path):
     ended = run(tmp_path, PREFECT_LOGGING_LEVEL="nonsense")
     assert ended.returncode == 2
     told = ended.stderr.splitlines()
-    assert told[0] == "starting Prefect and Dask ..."
+    assert told[0] == "starting Prefect ..."
     assert told[1].startswith("eigenwave: Prefect refuses its setting PREFECT_LOGGING_LEVEL = 'NONSENSE': Input should")
     assert len(told) == 2
 
