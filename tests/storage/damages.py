@@ -210,6 +210,7 @@ def dataset_rows(api, folder, formats=FORMATS):
     for name, damage in DAMAGES.items():
         cells = []
         for place, file, content, whole in wholes.values():
+            file.unlink()  # HDF5 would take the same inode for the file that it may still have open
             file.write_bytes(damage(content))
             cells.append(of_dataset(place, whole, opened, decode, form, (refused, bad)))
             file.write_bytes(content)
