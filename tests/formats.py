@@ -76,6 +76,24 @@ def write_csv(folder, images):
     return folder / "list.csv"
 
 
+def write_arrow(folder, images):
+    """As save_to_disk writes a DatasetDict."""
+    for split, some, _, labels in _splits(images):
+        path = folder / split
+        path.mkdir(parents=True)
+        files = [{"bytes": image.file, "path": None} for image in some]
+        features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": list(CLASSES)}}
+        metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+        table = pa.table({"image": pa.array(files), "label": labels}).replace_schema_metadata(metadata)
+        with pa.ipc.new_stream(path / "data-00000-of-00001.arrow", table.schema) as stream:
+            stream.write_table(table, max_chunksize=10)
+        state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": split}
+        (path / "state.json").write_text(json.dumps(state))
+        (path / "dataset_info.json").write_text("{}")
+    (folder / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    return folder
+
+
 def write_parquet_list(folder, images):
     _write_files(folder, images)
     columns = {"image_path": [image.name for image in images], "label": [CLASSES[image.label] for image in images]}
@@ -234,6 +252,7 @@ ENCODED = {
     "csv": write_csv,
     "parquet-list": write_parquet_list,
     "hugging-face": write_hugging_face,
+    "arrow": write_arrow,
     "webdataset": write_tar,
     "tar-of-folders": write_tar_of_folders,
     "zip": write_zip,

@@ -14,7 +14,7 @@ from storage.datasets.known import DATASETS, known_folder
 from storage.datasets.listing import Listing, list_dataset
 from storage.datasets.source import Source
 from storage.errors import InputError
-from storage.formats import cifar, hdf5, idx, image_folder, numpy, parquet, tar, zarr
+from storage.formats import arrow, cifar, hdf5, idx, image_folder, numpy, parquet, tar, zarr
 from storage.formats import list as lists
 from storage.formats import zip as zips
 from storage.formats.digits import DigitsSource
@@ -62,6 +62,7 @@ WHOLE: dict[str, Format] = {
 FORMATS: dict[str, Format] = {
     "idx": Format(idx.knows, idx.find_idx),
     "cifar": Format(cifar.knows, cifar.find_cifar),
+    "arrow": Format(arrow.knows, arrow.find_arrow, together=False, tables=True),
     "parquet": Format(parquet.knows, parquet.find_parquet, together=False, tables=True),
     "tar": Format(tar.knows, tar.find_tar, together=False, tables=True),
     "zip": Format(zips.knows, zips.find_zip, together=False, tables=True),

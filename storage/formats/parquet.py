@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from storage.datasets.access import require_size
 from storage.datasets.columns import label_column, require_once
@@ -19,15 +18,15 @@ from storage.datasets.files import Files, unreadable
 from storage.datasets.kept_columns import AT_ONCE, KeptColumns, in_schema, kept_schema
 from storage.datasets.labels import class_ids, in_one_type
 from storage.datasets.source import LISTED_AT_ONCE, ListedSource, Source, to_samples, train_first
-from storage.datasets.splits import split_named, split_of
+from storage.datasets.splits import TRAIN, split_named, split_of
 from storage.errors import BadImageError, InputError
 from storage.formats.arrays import IMAGE_WORDS
 from storage.formats.list_paths import keys_of, read_keys
+from storage.formats.table_files import TableFile, open_parquet
 from storage.setting_groups import Reading
 
 READ_BYTES = 2**20  # size of images to decode together from a row group
 MOST_ROWS = 2**10  # to decode together, however small their size: repeated images may be stored only once
-BUFFER = 2**20  # bytes
 EMPTY = BadImageError("empty", "the row holds no image")
 GONE = BadImageError("unreadable", "the file does not have this row any more")
 CONVERTED = re.compile(r"(?:^|/)([^/]+)/([^/]+)/[0-9]{4}\.parquet$")
@@ -47,8 +46,7 @@ def find_parquet(files: Files, names: Sequence[str], reading: Reading) -> Source
     if not found:
         return None
     _require_one_configuration(files, found)
-    schema = _open(files, found[0]).schema_arrow
-    column = _image_column(schema)
+    column = image_column(open_parquet(files, found[0]).schema)
     return ParquetSource(files, found, column, reading) if column else None
 
 
@@ -68,16 +66,7 @@ def _require_one_configuration(files: Files, paths: Sequence[str]) -> None:
         )
 
 
-def _open(files: Files, path: str) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(files.local(path) or files.open(path), buffer_size=BUFFER, pre_buffer=False)
-    except (OSError, pa.ArrowException) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise InputError(f"{files}/{path} is not a complete Parquet file: {error}; get it again.") from None
-
-
-def _image_column(schema: pa.Schema) -> str | None:
+def image_column(schema: pa.Schema) -> str | None:
     """Path of the column that holds encoded images."""
     for field in sorted(schema, key=lambda field: field.name.lower() not in IMAGE_WORDS):
         if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
@@ -121,16 +110,29 @@ class ParquetSource(ListedSource):
         Path of the column with the images.
     reading
         Names of columns that the user gave.
+    opened
+        Opens a file.
+    split
+        Gives the split of a file.
     """
 
     layout = None
 
-    def __init__(self, files: Files, paths: Sequence[str], column: str, reading: Reading) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - the last two are those of Parquet
+        self,
+        files: Files,
+        paths: Sequence[str],
+        column: str,
+        reading: Reading,
+        opened: Callable[[Files, str], TableFile] = open_parquet,
+        split: Callable[[str], str | None] = split_of,
+    ) -> None:
         self._files = files
         self._paths = sorted(paths)
         self._column, self._reading = column, reading
         # One file is read at a time, from its beginning to its end.
-        self._opened = lru_cache(maxsize=1)(lambda path: _open(files, path))
+        self._opened = lru_cache(maxsize=1)(lambda path: opened(files, path))
+        self._split = split
 
     @cached_property
     def _listed(self) -> tuple[tuple[str, ...], pa.Table]:
@@ -162,7 +164,7 @@ class ParquetSource(ListedSource):
     def _columns(self, schema: pa.Schema, samples: pa.Table) -> Iterator[pa.Table]:
         for path, rows in _runs(samples["key"]):
             file = self._opened(path)
-            there = [name for name in schema.names if name in file.schema_arrow.names]
+            there = [name for name in schema.names if name in file.schema.names]
             for group, wanted in _by_group(file, rows):
                 for batch, places in _batches_with(file, group, there, AT_ONCE, wanted):
                     yield in_schema(pa.Table.from_batches([batch.select(there)]).take(places), schema)
@@ -175,10 +177,10 @@ class ParquetSource(ListedSource):
         InputError
             If no column has labels.
         """
-        file, where = _open(self._files, path), f"{self._files}/{path}"
-        require_once(file.schema_arrow.names, where)
-        features = _features(file.schema_arrow)
-        others = [name for name in file.schema_arrow.names if name != self._column.split(".")[0]]
+        file, where = self._opened(path), f"{self._files}/{path}"
+        require_once(file.schema.names, where)
+        features = _features(file.schema)
+        others = [name for name in file.schema.names if name != self._column.split(".")[0]]
         label = self._reading.label_column
         if label is None:
             known = [name for name in others if features.get(name, {}).get("_type") == "ClassLabel"]
@@ -187,8 +189,8 @@ class ParquetSource(ListedSource):
         if why and path == self._paths[0]:
             self.findings.notes.append(why)
         names = features.get(name, {}).get("names")
-        values = file.read([name]).column(name)
-        rest = pa.schema([_described(file.schema_arrow.field(other), features) for other in others if other != name])
+        values = file.column(name)
+        rest = pa.schema([_described(file.schema.field(other), features) for other in others if other != name])
         return Labels(values, [str(each) for each in names] if isinstance(names, list) else None, rest)
 
     def _batches(self, counts: Sequence[int], ids: pa.ChunkedArray) -> Iterator[dict[str, Any]]:
@@ -200,7 +202,7 @@ class ParquetSource(ListedSource):
                 yield {
                     "key": [f"{path}/{row:07d}" for row in rows],
                     "class_id": ids.slice(before + start, len(rows)).combine_chunks(),
-                    "split": split_of(path),
+                    "split": self._split(path) or TRAIN,
                     "stamp": [stamp] * len(rows),
                 }
             before += count
@@ -216,14 +218,14 @@ class ParquetSource(ListedSource):
         file = self._opened(path)
         for group, wanted in _by_group(file, rows):
             yield from self._of_group(file, group, wanted)
-        yield [GONE] * (len(rows) - int(np.searchsorted(rows, file.metadata.num_rows)))
+        yield [GONE] * (len(rows) - int(np.searchsorted(rows, sum(file.counts))))
 
-    def _of_group(self, file: pq.ParquetFile, group: int, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
+    def _of_group(self, file: TableFile, group: int, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
         """Images in ascending rows of a row group, in batches."""
         first = 0
         for batch, wanted in _batches_with(file, group, [self._column], self._at_once(file, group), rows):
             column = batch.column(0)
-            values = column.field("bytes") if pa.types.is_struct(column.type) else column
+            values = pc.struct_field(column, "bytes") if pa.types.is_struct(column.type) else column
             values = values.cast(pa.binary()) if pa.types.is_binary_view(values.type) else values
             images = values.to_numpy(zero_copy_only=False)[wanted].tolist()
             self._set_large_aside(values, wanted, images)
@@ -242,13 +244,14 @@ class ParquetSource(ListedSource):
                 images[place] = unreadable(error)
 
     def _with_named(
-        self, file: pq.ParquetFile, group: int, rows: Int64, images: list[bytes | BadImageError | None]
+        self, file: TableFile, group: int, rows: Int64, images: list[bytes | BadImageError | None]
     ) -> list[bytes | BadImageError]:
         """Images in rows of a row group; if a row only names a file, its image is read from there."""
         paths: list[str | None] = [None] * len(rows)
         if self._has_paths(file):
-            column = file.read_row_group(group, columns=[_beside(self._column)], use_threads=False)[0]
-            paths = pc.struct_field(column, "path").take(pa.array(rows)).to_pylist()
+            batches = file.batches(group, [_beside(self._column)], file.counts[group])
+            column = pa.chunked_array([pc.struct_field(batch.column(0), "path") for batch in batches])
+            paths = column.take(pa.array(rows)).to_pylist()
         named = [path for image, path in zip(images, paths, strict=True) if image is None and path is not None]
         read = read_keys(self._files, keys_of(named, self._files, f"{self._files}")[0])
         return [
@@ -256,31 +259,19 @@ class ParquetSource(ListedSource):
             for image, path in zip(images, paths, strict=True)
         ]
 
-    def _has_paths(self, file: pq.ParquetFile) -> bool:
-        kind = file.schema_arrow.field(self._column.split(".")[0]).type
+    def _has_paths(self, file: TableFile) -> bool:
+        kind = file.schema.field(self._column.split(".")[0]).type
         return bool(pa.types.is_struct(kind) and kind.get_field_index("path") >= 0)
 
     def _stamp(self, path: str) -> bytes | None:
         """Stamp of a file that holds all its images; None if it names other files, which its stamp does not cover."""
-        file = _open(self._files, path)
-        return self._files.stamp(path) if not self._has_paths(file) or self._is_full(file) else None
+        file = self._opened(path)
+        return self._files.stamp(path) if not self._has_paths(file) or file.is_full(self._column) else None
 
-    def _is_full(self, file: pq.ParquetFile) -> bool:
-        """Whether the file's statistics show that every row holds its image."""
-        described = (file.metadata.row_group(group) for group in range(file.num_row_groups))
-        columns = (group.column(number) for group in described for number in range(group.num_columns))
-        return all(
-            column.is_stats_set and column.statistics.has_null_count and not column.statistics.null_count
-            for column in columns
-            if column.path_in_schema == self._column
-        )
-
-    def _at_once(self, file: pq.ParquetFile, group: int) -> int:
+    def _at_once(self, file: TableFile, group: int) -> int:
         """Number of rows of a row group to decode together."""
-        described = file.metadata.row_group(group)
-        columns = (described.column(number) for number in range(described.num_columns))
-        size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema == self._column)
-        return max(1, min(MOST_ROWS, int(READ_BYTES * described.num_rows / max(1, size))))
+        size = file.nbytes(group, self._column)
+        return max(1, min(MOST_ROWS, int(READ_BYTES * file.counts[group] / max(1, size))))
 
 
 def _runs(keys: pa.ChunkedArray) -> Iterator[tuple[str, Int64]]:
@@ -295,11 +286,11 @@ def _runs(keys: pa.ChunkedArray) -> Iterator[tuple[str, Int64]]:
             yield names[numbers[start]], rows[start:stop]
 
 
-def _by_group(file: pq.ParquetFile, rows: Int64) -> Iterator[tuple[int, Int64]]:
+def _by_group(file: TableFile, rows: Int64) -> Iterator[tuple[int, Int64]]:
     """Row groups with some ascending rows of a file, and the rows in each, counted from its first."""
     first = 0
-    for group in range(file.num_row_groups):
-        last = first + file.metadata.row_group(group).num_rows
+    for group, count in enumerate(file.counts):
+        last = first + count
         wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
         if len(wanted):
             yield group, wanted
@@ -307,11 +298,11 @@ def _by_group(file: pq.ParquetFile, rows: Int64) -> Iterator[tuple[int, Int64]]:
 
 
 def _batches_with(
-    file: pq.ParquetFile, group: int, columns: Sequence[str], most: int, rows: Int64
+    file: TableFile, group: int, columns: Sequence[str], most: int, rows: Int64
 ) -> Iterator[tuple[pa.RecordBatch, Int64]]:
     """Batches of up to `most` rows of a row group until the last wanted row, and the wanted rows in each."""
     first = 0
-    for batch in file.iter_batches(most, row_groups=[group], columns=columns, use_threads=False):
+    for batch in file.batches(group, columns, most):
         last = first + len(batch)
         yield batch, rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
         if last > rows[-1]:

@@ -39,13 +39,14 @@ class Unpacked:
 
     def __call__(self, offset: int, length: int) -> bytes:
         """Read bytes of the content; fewer at its end."""
-        return os.pread(self._unpacked().fileno(), length, offset)
+        return os.pread(self.file().fileno(), length, offset)
 
     def size(self) -> int:
         """Size of the content in bytes, at most one more than expected."""
-        return os.fstat(self._unpacked().fileno()).st_size
+        return os.fstat(self.file().fileno()).st_size
 
-    def _unpacked(self) -> BinaryIO:
+    def file(self) -> BinaryIO:
+        """The unpacked content as a file."""
         if self._file is None:
             self._require_room(min(self._most, MOST_EXPANSION * self._packed))
             file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 if __name__ == "__main__":
     import atheris
@@ -28,6 +29,7 @@ else:
 with watched:
     from storage.datasets.access import DEFAULT
     from storage.errors import BadImageError, EigenwaveError
+    from storage.formats.arrow import find_arrow
     from storage.formats.cifar import find_cifar
     from storage.formats.idx import find_idx
     from storage.formats.numpy import find_numpy
@@ -67,6 +69,9 @@ class MemoryFiles:
         return self.contents[path][offset : None if length is None else offset + max(0, length)]
 
     def stamp(self, path):  # noqa: ARG002
+        return None
+
+    def local(self, path):  # noqa: ARG002
         return None
 
     def open(self, path):
@@ -146,6 +151,19 @@ def read_tar(content):
     )
 
 
+def read_arrow(content):
+    files = {"a.arrow": ARROW[0], "state.json": content} if content.startswith(b"{") else {"a.arrow": content}
+    return _accepts(partial(find_arrow, reading=Reading()), files)
+
+
+def _arrow_seed(new):
+    sink, label = pa.BufferOutputStream(), pa.array([0, 1], pa.int8())
+    table = pa.table({"image": pa.array([b"a", None]), "label": label, "note": ["x", None]})
+    with new(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
 def read_pickle(content):
     good = dict(zip(("data_batch_1", "batches.meta"), PICKLES, strict=True))
     return sum(_accepts(find_cifar, good | {name: content}) for name in good) > 0
@@ -223,6 +241,7 @@ PICKLES = (
 )
 IDX = (_idx_seed(PIXELS), _idx_seed(LABELS))
 NPY = (_saved(np.save, PIXELS), _saved(np.save, LABELS))
+ARROW = (_arrow_seed(pa.ipc.new_stream), _arrow_seed(pa.ipc.new_file))
 MARKER = json.dumps(asdict(Marker("0", 1, 0, "0", (Reject(0, "empty", ""),)))).encode()
 READERS = {
     "tar": (
@@ -244,6 +263,7 @@ READERS = {
         lambda content: _accepts(find_numpy, {"a.npz": content}),
         [_saved(save, images=PIXELS, labels=LABELS) for save in (np.savez, np.savez_compressed)],
     ),
+    "arrow": (read_arrow, [*ARROW, b'{"_data_files": [{"filename": "a.arrow"}]}']),
     "json": (read_json, [_manifest_seed(), MARKER, encoded(json.loads(MARKER)), b"[" * 10_000]),
 }  # fmt: skip
 
