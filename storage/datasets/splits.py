@@ -37,12 +37,14 @@ def split_named(name: str) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
+def split_in(path: str) -> str | None:
+    """The split that a part of a path names, the last such part; None if none does."""
+    return next((split for part in reversed(path.split("/")) if (split := split_named(part))), None)
+
+
 def split_of(path: str) -> str:
     """The split that a part of a path names, the last such part if there are several; `train` if none does."""
-    for part in reversed(path.split("/")):
-        if split := split_named(part):
-            return split
-    return TRAIN
+    return split_in(path) or TRAIN
 
 
 def split_called(name: str) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from storage.datasets.findings import Finding, Findings, counted
 from storage.datasets.names import composed
-from storage.datasets.splits import split_named, words_of
+from storage.datasets.splits import split_in, words_of
 from storage.errors import InputError
 from storage.formats.flat_split import FlatSplit, UnusedError
 from storage.formats.text_rows import rows_of, stem
@@ -104,11 +104,6 @@ def _labels(images: FlatSplit, texts: TextFiles, findings: Findings) -> dict[int
             text = f"Labels of {counted(len(labels), 'image')} of the split {images.split} come from {path}."
             findings.notes.append(Finding(KIND, text, len(labels)))
     return found
-
-
-def split_in(path: str) -> str | None:
-    """The split that a part of a path names, the last such part; None if none does."""
-    return next((split for part in reversed(path.split("/")) if (split := split_named(part))), None)
 
 
 def _may_label(path: str) -> bool:

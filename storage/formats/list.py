@@ -14,7 +14,7 @@ from storage.datasets.files import Files
 from storage.datasets.kept_columns import KeptColumns, columns_of_table, in_schema, kept_schema
 from storage.datasets.labels import class_ids, in_one_type
 from storage.datasets.source import ListedSource, Source, numbered, to_samples, train_first
-from storage.datasets.splits import TRAIN, split_called, split_of
+from storage.datasets.splits import TRAIN, split_called, split_in, split_of
 from storage.errors import BadImageError, InputError
 from storage.formats.list_paths import keys_of, place_of, read_keys
 from storage.formats.list_tables import ENDINGS, read_list
@@ -101,7 +101,9 @@ class ListSource(ListedSource):
         inside = self._files.inside(folder) if folder else self._files
         keys, noticed = keys_of(_paths(table[path], where), inside, where)
         self.findings.notes += [*([why] if why else []), *noticed]
-        splits = split_names(table[split]) if split else pa.repeat(split_of(folder), len(keys))
+        splits = (
+            split_names(table[split]) if split else _splits_in([_from(folder, key) for key in keys], split_of(folder))
+        )
         rest = table.drop_columns([path, label])
         return Listed(where, [_from(folder, key) for key in keys], table[label], splits, rest)
 
@@ -113,6 +115,14 @@ class ListSource(ListedSource):
         """Read the bytes of each image, from this machine or from its address."""
         named = zip(samples["key"].to_pylist(), samples["length"].to_pylist(), strict=True)
         return read_keys(self._files, (key[:length] for key, length in named))
+
+
+def _splits_in(keys: Sequence[str], otherwise: str) -> pa.Array:
+    """The split that each path names, if all do; a class may be called like a split."""
+    found = {folder: split_in(folder) for folder in {posixpath.dirname(key) for key in keys}}
+    if all(found.values()) and all(place_of(key) is None for key in keys):
+        return pa.array([found[posixpath.dirname(key)] for key in keys], pa.string())
+    return pa.repeat(otherwise, len(keys))
 
 
 def _from(folder: str, key: str) -> str:
