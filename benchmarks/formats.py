@@ -4,6 +4,7 @@ import io
 import pickle
 import struct
 import tarfile
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +43,13 @@ def write_webdataset(folder: Path, some: Images) -> None:
                 member = tarfile.TarInfo(f"{row:07d}.{suffix}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
+
+
+def write_zip(folder: Path, some: Images) -> None:
+    """Write a zip file of class folders, deflated as most programs do."""
+    with zipfile.ZipFile(folder / "train.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for row, (file, label) in enumerate(zip(some.files, some.labels, strict=True)):
+            archive.writestr(f"class-{label}/{row:07d}.jpg", file)
 
 
 def write_parquet(folder: Path, some: Images) -> None:
@@ -88,6 +96,7 @@ def write_hdf5(folder: Path, some: Images) -> None:
 FORMATS: dict[str, Callable[[Path, Images], None]] = {
     "folder": write_folder,
     "webdataset": write_webdataset,
+    "zip": write_zip,
     "parquet": write_parquet,
     "cifar": write_cifar,
     "idx": write_idx,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cifar, decomposition, orchestration, reading, rerun, scaling, transform, whole
+from benchmarks import cifar, decomposition, libraries, orchestration, reading, rerun, scaling, transform, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from storage.datasets import stamps
@@ -72,6 +72,14 @@ def test_the_transform_is_measured_beside_its_peers(tmp_path, monkeypatch, capsy
     assert ratios.keys() >= {"Pillow", "limit: a copy", "pywt.wavedec2, the batch", "limit: copy of a memmap"}
     assert transform.whole(tmp_path, 30, repeats=1) > 0
     assert "**eigenwave, the stage**" in capsys.readouterr().out
+
+
+def test_reading_is_compared_with_libraries(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    ratios = libraries.beside_libraries(tmp_path, 20, repeats=1)
+    assert ratios.keys() == set(libraries.LIBRARIES)
+    assert all(ratio > 0 for ratio in ratios.values())
+    assert "zip, zipfile" in capsys.readouterr().out
 
 
 def test_reading_is_measured_in_each_format(tmp_path, monkeypatch, capsys):

@@ -42,7 +42,7 @@ class Format(NamedTuple):
     together
         Whether all files must lie in one folder, whose paths they are then given by.
     tables
-        Whether the files hold tables, so that `find` takes how to read them too.
+        Whether `find` takes how the user says to read the files too, as those of tables and archives do.
     """
 
     knows: Callable[[str], bool]
