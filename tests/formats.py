@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import zarr
 from PIL import Image
 
+from tests.tfrecords import example, record
+
 SIDE = 32  # CIFAR's
 
 
@@ -91,6 +93,16 @@ def write_arrow(folder, images):
         (path / "state.json").write_text(json.dumps(state))
         (path / "dataset_info.json").write_text("{}")
     (folder / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    return folder
+
+
+def write_tfrecord(folder, images):
+    folder.mkdir()
+    for split, some, *_ in _splits(images):
+        examples = [
+            example(image_encoded=[image.file], image_class_synset=[CLASSES[image.label].encode()]) for image in some
+        ]
+        (folder / f"set-{split}.tfrecord-00000-of-00001").write_bytes(b"".join(map(record, examples)))
     return folder
 
 
@@ -253,6 +265,7 @@ ENCODED = {
     "parquet-list": write_parquet_list,
     "hugging-face": write_hugging_face,
     "arrow": write_arrow,
+    "tfrecord": write_tfrecord,
     "webdataset": write_tar,
     "tar-of-folders": write_tar_of_folders,
     "zip": write_zip,

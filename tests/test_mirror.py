@@ -95,6 +95,7 @@ COVERED = {
     "storage/formats/open.py": FORMATS,
     "storage/formats/rows.py": FORMATS,
     "storage/formats/table_files.py": "tests/storage/formats/test_arrow.py",
+    "storage/formats/tf_example.py": "tests/storage/formats/test_tfrecord.py",
     "storage/formats/tar_labels.py": "tests/storage/formats/test_tar.py",
     "storage/formats/flat_split.py": "tests/storage/formats/test_label_files.py",
     "storage/formats/text_rows.py": "tests/storage/formats/test_label_files.py",

@@ -14,7 +14,7 @@ from storage.datasets.known import DATASETS, known_folder
 from storage.datasets.listing import Listing, list_dataset
 from storage.datasets.source import Source
 from storage.errors import InputError
-from storage.formats import arrow, cifar, hdf5, idx, image_folder, numpy, parquet, tar, zarr
+from storage.formats import arrow, cifar, hdf5, idx, image_folder, numpy, parquet, tar, tfrecord, zarr
 from storage.formats import list as lists
 from storage.formats import zip as zips
 from storage.formats.digits import DigitsSource
@@ -64,6 +64,7 @@ FORMATS: dict[str, Format] = {
     "cifar": Format(cifar.knows, cifar.find_cifar),
     "arrow": Format(arrow.knows, arrow.find_arrow, together=False, tables=True),
     "parquet": Format(parquet.knows, parquet.find_parquet, together=False, tables=True),
+    "tfrecord": Format(tfrecord.knows, tfrecord.find_tfrecord, together=False, tables=True),
     "tar": Format(tar.knows, tar.find_tar, together=False, tables=True),
     "zip": Format(zips.knows, zips.find_zip, together=False, tables=True),
     IMAGE_FOLDER: Format(image_folder.knows, image_folder.find_image_folder, together=False, tables=True),

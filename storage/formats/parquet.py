@@ -22,7 +22,7 @@ from storage.datasets.splits import TRAIN, split_named, split_of
 from storage.errors import BadImageError, InputError
 from storage.formats.arrays import IMAGE_WORDS
 from storage.formats.list_paths import keys_of, read_keys
-from storage.formats.table_files import TableFile, open_parquet
+from storage.formats.table_files import TableFile, open_parquet, top_of
 from storage.setting_groups import Reading
 
 READ_BYTES = 2**20  # size of images to decode together from a row group
@@ -180,7 +180,7 @@ class ParquetSource(ListedSource):
         file, where = self._opened(path), f"{self._files}/{path}"
         require_once(file.schema.names, where)
         features = _features(file.schema)
-        others = [name for name in file.schema.names if name != self._column.split(".")[0]]
+        others = [name for name in file.schema.names if name != top_of(self._column, file.schema)]
         label = self._reading.label_column
         if label is None:
             known = [name for name in others if features.get(name, {}).get("_type") == "ClassLabel"]
@@ -260,7 +260,7 @@ class ParquetSource(ListedSource):
         ]
 
     def _has_paths(self, file: TableFile) -> bool:
-        kind = file.schema.field(self._column.split(".")[0]).type
+        kind = file.schema.field(top_of(self._column, file.schema)).type
         return bool(pa.types.is_struct(kind) and kind.get_field_index("path") >= 0)
 
     def _stamp(self, path: str) -> bytes | None:

@@ -107,7 +107,12 @@ class ArrowTable:
         return not any(part.null_count for part in parts)
 
     def _name(self, column: str) -> str:
-        return column if column in self.schema.names else column.split(".", maxsplit=1)[0]
+        return top_of(column, self.schema)
+
+
+def top_of(column: str, schema: pa.Schema) -> str:
+    """Name of the column that a path such as `image.bytes` leads into; a name may have dots itself."""
+    return column if column in schema.names else column.rpartition(".")[0]
 
 
 def open_parquet(files: Files, path: str) -> TableFile:

@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from tests import tfrecords
+
 if __name__ == "__main__":
     import atheris
 
@@ -34,6 +36,7 @@ with watched:
     from storage.formats.idx import find_idx
     from storage.formats.numpy import find_numpy
     from storage.formats.tar import find_tar
+    from storage.formats.tfrecord import find_tfrecord
     from storage.runs.manifest import Manifest, read_manifest
     from storage.runs.shards import Marker, Reject, find_shard
     from storage.setting_groups import Reading
@@ -164,6 +167,12 @@ def _arrow_seed(new):
     return sink.getvalue().to_pybytes()
 
 
+def read_tfrecord(content):
+    """The same content as a file, and as the Example in a record with the right checksums."""
+    find = partial(find_tfrecord, reading=Reading())
+    return sum(_accepts(find, {"a.tfrecord": stored}) for stored in (content, tfrecords.record(content))) > 0
+
+
 def read_pickle(content):
     good = dict(zip(("data_batch_1", "batches.meta"), PICKLES, strict=True))
     return sum(_accepts(find_cifar, good | {name: content}) for name in good) > 0
@@ -242,6 +251,7 @@ PICKLES = (
 IDX = (_idx_seed(PIXELS), _idx_seed(LABELS))
 NPY = (_saved(np.save, PIXELS), _saved(np.save, LABELS))
 ARROW = (_arrow_seed(pa.ipc.new_stream), _arrow_seed(pa.ipc.new_file))
+EXAMPLE = tfrecords.example(image_encoded=[b"a"], image_class_label=[1], score=[0.5], text=[b"x"])
 MARKER = json.dumps(asdict(Marker("0", 1, 0, "0", (Reject(0, "empty", ""),)))).encode()
 READERS = {
     "tar": (
@@ -264,6 +274,10 @@ READERS = {
         [_saved(save, images=PIXELS, labels=LABELS) for save in (np.savez, np.savez_compressed)],
     ),
     "arrow": (read_arrow, [*ARROW, b'{"_data_files": [{"filename": "a.arrow"}]}']),
+    "tfrecord": (
+        read_tfrecord,
+        [tfrecords.record(EXAMPLE), EXAMPLE, tfrecords.example(image=[b"a"], label=[2], n=[0.5, 1.5], packed=False)],
+    ),
     "json": (read_json, [_manifest_seed(), MARKER, encoded(json.loads(MARKER)), b"[" * 10_000]),
 }  # fmt: skip
 

@@ -91,3 +91,16 @@ def test_several_configurations_are_refused(tmp_path):
         open_source(str(tmp_path))
     splits = open_source(str(tmp_path / "plain")).samples()["split"].to_pylist()
     assert splits == ["train", "train", "test", "test"]
+
+
+def test_columns_of_images_and_structs_may_have_dots_in_their_names(tmp_path):
+    plain = pa.table({"x.y": [png(0), png(1)], "label": [0, 1]})
+    nested = pa.table({"x.y": [{"bytes": png(0), "path": "0"}, {"bytes": png(1), "path": "1"}], "label": [0, 1]})
+    for number, table in enumerate((plain, nested)):
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+        with pa.ipc.new_stream(tmp_path / f"{number}.arrow", table.schema) as stream:
+            stream.write_table(table)
+        for ending in ("parquet", "arrow"):
+            source = open_source(str(tmp_path / f"{number}.{ending}"))
+            assert list(source.read(source.samples())) == [png(0), png(1)]
+            assert source.columns is None
