@@ -107,7 +107,7 @@ class TarSource(ListedSource):
         where = f"{self._files}/{self._shards[0]}" if len(self._shards) == 1 else f"{self._files}"
         tree = ArchiveTree(where, archives, self._level, self._files.read)
         listed = tree.classes, tree.samples()
-        self.findings = tree.findings
+        self.findings += tree.findings  # behind what is known of files beside the archives
         return listed
 
     @cached_property

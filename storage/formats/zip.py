@@ -63,7 +63,7 @@ class ZipSource(ListedSource):
         archives = [Archive(name, self._members(name), self._files.stamp(name)) for name in self._archives]
         tree = ArchiveTree(where, archives, self._level, self._content)
         listed = tree.classes, tree.samples()
-        self.findings = tree.findings
+        self.findings += tree.findings  # behind what is known of files beside the archives
         return listed
 
     def _members(self, name: str) -> pa.Table:

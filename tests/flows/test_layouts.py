@@ -118,8 +118,8 @@ LAYOUTS = {
         },
     ),
     "one zip": Layout(tree("x/set/train/{}", "x/set/test/{}"), TRAIN | TEST, {"x/readme.md": ""}, as_zip, unread=1),
-    "a zip each split": Layout(tree("train/{}", "test/{}"), TRAIN | TEST, pack=as_zip),
-    "a tar each class": Layout(tree("{}"), TRAIN, pack=as_tar),
+    "a zip each split": Layout(tree("train/{}", "test/{}"), TRAIN | TEST, {"readme.md": ""}, as_zip, unread=1),
+    "a tar each class": Layout([*tree("{}"), "1.png"], TRAIN, {"readme.md": ""}, as_tar, unread=2),
     "tgz with labels": Layout(
         [f"x/{path}" for path in tree("train/{}") + FLAT],
         TRAIN | VAL,
