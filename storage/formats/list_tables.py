@@ -3,6 +3,7 @@
 import codecs
 import csv
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
@@ -91,6 +92,8 @@ def _text(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table:
                 null_values=[""], strings_can_be_null=True, column_types=dict.fromkeys(names, pa.string())
             ),
         )
+    except csv.Error as error:
+        raise InputError(f"The first line of {where} is not a row of a table: {error}; correct it.") from None
     except (UnicodeError, pa.ArrowInvalid) as error:
         if isinstance(error, UnicodeError) or "UTF8" in str(error):
             raise _other_encoding(where) from None
@@ -105,7 +108,7 @@ def _first_line(head: bytes, encoding: str) -> str:
     text = codecs.getincrementaldecoder(encoding)().decode(head)
     if "\0" in text:
         raise UnicodeError
-    return text.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")
+    return re.split("[\r\n]", text.lstrip("\ufeff"), maxsplit=1)[0]  # Arrow ends lines at either
 
 
 def _other_encoding(where: str) -> InputError:
@@ -137,7 +140,7 @@ def _json_lines(file: BinaryIO, where: str, delimiter: str | None) -> pa.Table: 
             row = json.loads(line.decode("utf-8-sig")) if line.strip() else None
         except UnicodeError:
             raise _other_encoding(where) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"Line {number} of {where} is not JSON: {error}.") from None
         if row is not None and not isinstance(row, dict):
             raise InputError(f'Line {number} of {where} is not a JSON object, such as {{"path": ..., "label": ...}}.')

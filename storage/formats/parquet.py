@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -165,9 +166,10 @@ class ParquetSource(ListedSource):
         for path, rows in _runs(samples["key"]):
             file = self._opened(path)
             there = [name for name in schema.names if name in file.schema.names]
-            for group, wanted in _by_group(file, rows):
-                for batch, places in _batches_with(file, group, there, AT_ONCE, wanted):
-                    yield in_schema(pa.Table.from_batches([batch.select(there)]).take(places), schema)
+            with _refused_if_damaged(f"{self._files}/{path}"):
+                for group, wanted in _by_group(file, rows):
+                    for batch, places in _batches_with(file, group, there, AT_ONCE, wanted):
+                        yield in_schema(pa.Table.from_batches([batch.select(there)]).take(places), schema)
 
     def _labels(self, path: str) -> "Labels":
         """The labels of a file, and the names that its own metadata has for them.
@@ -189,7 +191,8 @@ class ParquetSource(ListedSource):
         if why and path == self._paths[0]:
             self.findings.notes.append(why)
         names = features.get(name, {}).get("names")
-        values = file.column(name)
+        with _refused_if_damaged(where):
+            values = file.column(name)
         rest = pa.schema([_described(file.schema.field(other), features) for other in others if other != name])
         return Labels(values, [str(each) for each in names] if isinstance(names, list) else None, rest)
 
@@ -217,7 +220,7 @@ class ParquetSource(ListedSource):
         """Images in ascending rows of a file, in batches."""
         file = self._opened(path)
         for group, wanted in _by_group(file, rows):
-            yield from self._of_group(file, group, wanted)
+            yield from self._or_damaged(wanted, self._of_group(file, group, wanted))
         yield [GONE] * (len(rows) - int(np.searchsorted(rows, sum(file.counts))))
 
     def _of_group(self, file: TableFile, group: int, rows: Int64) -> Iterator[list[bytes | BadImageError]]:
@@ -231,6 +234,20 @@ class ParquetSource(ListedSource):
             self._set_large_aside(values, wanted, images)
             yield self._with_named(file, group, wanted + first, images) if values.null_count else images
             first += len(values)
+
+    def _or_damaged(
+        self, rows: Int64, batches: Iterator[list[bytes | BadImageError]]
+    ) -> Iterator[list[bytes | BadImageError]]:
+        """Images of a row group in batches; those behind a damaged page cannot be read."""
+        done = 0
+        try:
+            for images in batches:
+                yield images
+                done += len(images)
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
+            yield [BadImageError("corrupt", f"its row group cannot be read: {_first_line(error)}")] * (len(rows) - done)
 
     def _set_large_aside(self, values: pa.Array, wanted: Int64, images: list[bytes | BadImageError | None]) -> None:
         """Replace images whose file is larger than allowed."""
@@ -272,6 +289,21 @@ class ParquetSource(ListedSource):
         """Number of rows of a row group to decode together."""
         size = file.nbytes(group, self._column)
         return max(1, min(MOST_ROWS, int(READ_BYTES * file.counts[group] / max(1, size))))
+
+
+@contextmanager
+def _refused_if_damaged(where: str) -> Iterator[None]:
+    """Convert Arrow's errors about a damaged file to an InputError."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise InputError(f"{where} is damaged: {_first_line(error)}; get it again.") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _runs(keys: pa.ChunkedArray) -> Iterator[tuple[str, Int64]]:

@@ -28,6 +28,8 @@ SECONDS = 60  # of CPU time for one image; the slowest that the limits on pixels
 PATIENCE = 20  # times as many seconds for a decoder that waits instead of computing
 TRIES = 2  # somebody else, or the kernel for lack of memory, may have ended the process the first time
 PIPE_BYTES = 2**20
+MOST_HEAD, MOST_BODY = 2**20, 2**32  # bytes
+ENDING_SECONDS = 10  # of a process that closed its pipe
 # One thread, as nothing is multiplied; and memory of the last image is kept for the next (glibc, in bytes).
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": f"{2**25}", "MALLOC_TRIM_THRESHOLD_": f"{2**26}"}
 LENGTHS = struct.Struct("<IQ")  # of the head and the body of a message, in bytes
@@ -95,16 +97,22 @@ def receive(stream: IO[bytes]) -> Answer:
     Raises
     ------
     EOFError
-        If the stream ends before it.
+        If the stream ends before it, or has something else, as after a decoder that wrote where it should not.
     """
     lengths = stream.read(LENGTHS.size)
     if len(lengths) < LENGTHS.size:
         raise EOFError
     of_head, of_body = LENGTHS.unpack(lengths)
-    head, body = stream.read(of_head), stream.read(of_body)
-    if len(body) < of_body or len(head) < of_head:
+    if of_head > MOST_HEAD or of_body > MOST_BODY:
         raise EOFError
-    return Answer(json.loads(head), body)
+    head, body = stream.read(of_head), stream.read(of_body)
+    try:
+        parsed = json.loads(head)
+    except (ValueError, RecursionError):
+        raise EOFError from None
+    if len(body) < of_body or not isinstance(parsed, dict):
+        raise EOFError
+    return Answer(parsed, body)
 
 
 class _Process:
@@ -132,7 +140,10 @@ class _Process:
         return receive(self._process.stdout)
 
     def status(self) -> int:
-        """Wait for a process that has ended; its exit status is the negative number of the signal that ended it."""
+        """Exit status of a process that ends: the negative number of the signal that ended it."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(ENDING_SECONDS)
+        self.end()
         return self._process.wait()
 
 

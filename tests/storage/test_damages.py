@@ -19,10 +19,8 @@ def test_sixty_damages_to_datasets_give_what_the_page_says(tmp_path, some):
     if some == list(FORMATS):
         assert table(FORMATS, rows) in PAGE.read_text(), "run make damage"
         return
-    columns = [list(FORMATS).index(name) for name in some]
-    lines = {
-        line.split(" | ")[0].strip("| "): line for line in PAGE.read_text().partition("## Datasets")[2].splitlines()
-    }
+    lines = [line.strip("| ").split(" | ") for line in PAGE.read_text().partition("## Datasets")[2].splitlines()]
+    page = {name: found for name, *found in lines}
     for name, cells in rows:
-        found = lines[name].strip("| ").split(" | ")[1:]
-        assert [found[column] for column in columns] == cells, f"{name}: run make damage"
+        found = dict(zip(page["damage"], page[name], strict=True))
+        assert [found[each] for each in some] == cells, f"{name}: run make damage"

@@ -12,6 +12,8 @@ import pickle
 import sys
 import tarfile
 import tempfile
+import zipfile
+from collections import Counter
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from tests import tfrecords
+from tests.storage.pixels.damage import OPTIONS, encode, picture
 
 if __name__ == "__main__":
     import atheris
@@ -30,13 +33,18 @@ else:
 
 with watched:
     from storage.datasets.access import DEFAULT
+    from storage.datasets.findings import Tally
     from storage.errors import BadImageError, EigenwaveError
     from storage.formats.arrow import find_arrow
     from storage.formats.cifar import find_cifar
     from storage.formats.idx import find_idx
+    from storage.formats.list import find_list
     from storage.formats.numpy import find_numpy
     from storage.formats.tar import find_tar
     from storage.formats.tfrecord import find_tfrecord
+    from storage.formats.zip import find_zip
+    from storage.pixels import containers, isolated, jpeg_warnings, png
+    from storage.pixels.images import ImageForm, decode_file, open_image
     from storage.runs.manifest import Manifest, read_manifest
     from storage.runs.shards import Marker, Reject, find_shard
     from storage.setting_groups import Reading
@@ -52,10 +60,19 @@ class MemoryFiles:
     access, read_together = DEFAULT, 2**12
 
     def __init__(self, contents):
-        self.contents = contents
+        self.contents, self.links = contents, Tally()
 
     def __str__(self):
         return "memory"
+
+    def inside(self, folder):  # noqa: ARG002
+        return self
+
+    def walk(self, folder=""):  # noqa: ARG002
+        return ((name, None) for name in self.contents)
+
+    def read_many(self, paths):
+        return (self.contents.get(path, BadImageError("unreadable", "no such file")) for path in paths)
 
     def folders(self, folder=""):  # noqa: ARG002
         return []
@@ -118,8 +135,9 @@ def _accepts(find, contents):
     except EigenwaveError:
         return False
     assert all(isinstance(name, str) for name in source.classes)
-    for piece in source.columns.pieces(samples.slice(0, MOST_READ)) if source.columns else ():
-        assert piece.schema == source.columns.schema
+    with contextlib.suppress(EigenwaveError):
+        for piece in source.columns.pieces(samples.slice(0, MOST_READ)) if source.columns else ():
+            assert piece.schema == source.columns.schema
     assert set(samples["class_id"].to_pylist()) <= {None, *range(len(source.classes))}
     for payload in source.read(samples.slice(0, MOST_READ)):
         assert isinstance(payload, bytes | BadImageError)
@@ -134,6 +152,48 @@ def _as_either(find, images, labels, seeds):
         return sum(_accepts(find, good | {name: content}) for name in (images, labels)) > 0
 
     return read
+
+
+def read_image(content):
+    """Whether an image is used; each check of it by itself too, since others may have refused it before."""
+    for check in (png.require_sound, containers.require_header, open_image, _checked_as_jpeg):
+        with contextlib.suppress(BadImageError):
+            check(content)
+    try:
+        return decode_file(content, ImageForm(8, 8, 3, "crop")).shape == (8, 8, 3)
+    except BadImageError:
+        return False
+
+
+def _checked_as_jpeg(content):
+    jpeg_warnings.require_sound(b"\xff\xd8" + content, Counter())
+
+
+def read_list(content):
+    return sum(_accepts(partial(find_list, reading=Reading()), {f"a{ending}": content}) for ending in LISTS) > 0
+
+
+def read_message(content):
+    """Whether the bytes are a message of the process that decodes."""
+    try:
+        isolated.receive(io.BytesIO(content))
+    except EOFError:
+        return False
+    return True
+
+
+def _message():
+    file = io.BytesIO()
+    isolated.send(file, {"form": None}, b"image")
+    return file.getvalue()
+
+
+def _zip_seed(method):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name in ("cat/1.jpg", "dog/2.jpg", "dog/3.txt"):
+            archive.writestr(zipfile.ZipInfo(name), b"image" * 9, method)
+    return file.getvalue()
 
 
 def _summed(content):
@@ -253,6 +313,7 @@ NPY = (_saved(np.save, PIXELS), _saved(np.save, LABELS))
 ARROW = (_arrow_seed(pa.ipc.new_stream), _arrow_seed(pa.ipc.new_file))
 EXAMPLE = tfrecords.example(image_encoded=[b"a"], image_class_label=[1], score=[0.5], text=[b"x"])
 MARKER = json.dumps(asdict(Marker("0", 1, 0, "0", (Reject(0, "empty", ""),)))).encode()
+LISTS = (".csv", ".tsv", ".txt", ".jsonl")
 READERS = {
     "tar": (
         read_tar,
@@ -278,6 +339,17 @@ READERS = {
         read_tfrecord,
         [tfrecords.record(EXAMPLE), EXAMPLE, tfrecords.example(image=[b"a"], label=[2], n=[0.5, 1.5], packed=False)],
     ),
+    "image": (read_image, [encode(picture(1, 16), kind) for kind in OPTIONS]),
+    "list": (
+        read_list,
+        [b"path,label\na.png,1\nb.png,2\n", "file_name\tclass\na.png\t\xe4\n".encode("utf-16"), b"a.png 0\nb.png 1\n",
+         b'{"image": "a.png", "label": "x"}\n{"image": "b.png", "label": "y"}\n'],
+    ),
+    "zip": (
+        lambda content: _accepts(partial(find_zip, reading=Reading()), {"a.zip": content}),
+        [_zip_seed(method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)],
+    ),
+    "message": (read_message, [_message()]),
     "json": (read_json, [_manifest_seed(), MARKER, encoded(json.loads(MARKER)), b"[" * 10_000]),
 }  # fmt: skip
 

@@ -81,3 +81,9 @@ def test_what_cannot_be_read_right_is_refused_in_a_sentence(name, content, messa
 def test_a_delimiter_is_one_character():
     with pytest.raises(InputError, match="--delimiter '::' is not possible"):
         read("a::b\n", delimiter="::")
+
+
+def test_lines_may_end_as_on_old_macs(tmp_path):
+    (tmp_path / "list.csv").write_bytes(b"path,label\ra.png,x\rb.png,y\r")
+    with (tmp_path / "list.csv").open("rb") as file:
+        assert read_list(file, "list.csv", None).to_pydict() == {"path": ["a.png", "b.png"], "label": ["x", "y"]}

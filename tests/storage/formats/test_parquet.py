@@ -104,3 +104,23 @@ def test_columns_of_images_and_structs_may_have_dots_in_their_names(tmp_path):
             source = open_source(str(tmp_path / f"{number}.{ending}"))
             assert list(source.read(source.samples())) == [png(0), png(1)]
             assert source.columns is None
+
+
+def test_a_damaged_page_costs_its_row_group_or_refuses_the_labels(tmp_path):
+    path = tmp_path / "train.parquet"
+    write(path, {"label": pa.array([0, 1] * 5)}, row_group_size=5, compression="none")
+    whole = path.read_bytes()
+    samples = open_source(str(tmp_path)).samples()
+    for column, group in ((0, 1), (2, 0)):
+        described = pq.ParquetFile(path).metadata.row_group(group).column(column)
+        assert described.path_in_schema == ("image.bytes", None, "label")[column]
+        start = described.dictionary_page_offset or described.data_page_offset
+        path.write_bytes(whole[:start] + b"\xff" * 20 + whole[start + 20 :])
+        if column:
+            with pytest.raises(InputError, match=r"train\.parquet is damaged: "):
+                open_source(str(tmp_path)).samples()
+        else:
+            read = list(open_source(str(tmp_path)).read(samples))
+            assert [isinstance(each, bytes) for each in read] == [True] * 5 + [False] * 5
+            assert {each.reason for each in read[5:]} == {"corrupt"}
+        path.write_bytes(whole)
