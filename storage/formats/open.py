@@ -226,6 +226,8 @@ def _of_files(files: Files, folders: FolderSource, reading: Reading) -> Found:
         else:
             found += [(Found(known, source), mine)] if source else []
     if len(found) > 1:
+        found = [each for each in found if each[0].format not in ARCHIVES or len(each[0].source.samples())]
+    if len(found) > 1:
         read = ", ".join(f"as {each.format} ({named(mine)})" for each, mine in found)
         raise InputError(f"{files} can be read in {len(found)} ways: {read}. Pass --format to choose one.")
     if found:

@@ -16,6 +16,7 @@ from storage.formats.open import find_source, open_source
 from storage.formats.zip_members import unpacked
 from storage.setting_groups import Access, Reading
 from tests.datasets import png, rows_of
+from tests.formats import FORMATS, make_images
 
 MOST = 2**20
 
@@ -199,3 +200,15 @@ def test_the_program_zip_writes_what_is_read(tmp_path):
     assert sorted(contents(open_source(str(tmp_path / "x.zip"))), key=zlib.crc32) == sorted(
         map(png, (0, 1)), key=zlib.crc32
     )
+
+
+def test_a_zip_file_without_images_does_not_hide_a_dataset_beside_it(tmp_path):
+    images = make_images(count=3)
+    FORMATS["hugging-face"](tmp_path / "set", images)
+    write(tmp_path / "set/code.zip", ["train.py"])
+    found = find_source(str(tmp_path / "set"))
+    assert (found.format, len(found.source.samples())) == ("parquet", len(images))
+    assert [(each.kind, each.count) for each in found.source.findings.ignored] == [("other files", 1)]
+    write(tmp_path / "set/images.zip", ["a/1.png", "b/2.png"])
+    with pytest.raises(InputError, match=r"can be read in 2 ways: as parquet .* as zip .*Pass --format"):
+        find_source(str(tmp_path / "set"))
