@@ -58,6 +58,16 @@ def write_parquet(folder: Path, some: Images) -> None:
     pq.write_table(table, folder / "train.parquet", row_group_size=CHUNK)
 
 
+def write_arrow(folder: Path, some: Images) -> None:
+    """Write an Arrow file of encoded images, as save_to_disk of Hugging Face's datasets does."""
+    table = pa.table({"image": [{"bytes": file, "path": None} for file in some.files], "label": some.labels})
+    with pa.ipc.new_stream(folder / "data-00000-of-00001.arrow", table.schema) as stream:
+        stream.write_table(table, max_chunksize=CHUNK)
+    (folder / "state.json").write_text(
+        '{"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": "train"}'
+    )
+
+
 def write_cifar(folder: Path, some: Images) -> None:
     """Write a batch of CIFAR-10 for Python, whose images must have 32 x 32 pixels."""
     planes = np.moveaxis(some.pixels, 3, 1).reshape(len(some.pixels), -1)
@@ -98,6 +108,7 @@ FORMATS: dict[str, Callable[[Path, Images], None]] = {
     "webdataset": write_webdataset,
     "zip": write_zip,
     "parquet": write_parquet,
+    "arrow": write_arrow,
     "cifar": write_cifar,
     "idx": write_idx,
     "numpy": write_numpy,
