@@ -88,7 +88,10 @@ def test_workers_killed_every_few_seconds_change_nothing_and_are_told(prefect, t
 
 
 def run_and_kill(workspace, chance):
-    """Kill workers from outside, by process id, whatever they are doing; gives how many."""
+    """Kill workers from outside, by process id, whatever they are doing; gives how many.
+
+    The pauses grow, since on a slow machine no worker would ever finish a task.
+    """
     killed = 0
     with subprocess.Popen(command("digits", workspace, workers=2), stderr=subprocess.PIPE, text=True) as run:
         wait_for_shards(run, workspace)
@@ -96,7 +99,7 @@ def run_and_kill(workspace, chance):
             for victim in workers_of(run.pid)[:1]:
                 victim.kill()
                 killed += 1
-            time.sleep(chance.uniform(4, 6))
+            time.sleep(chance.uniform(4, 6) * (1 + killed / 4))
         assert run.returncode == 0, run.stderr.read()
     return killed
 
