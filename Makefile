@@ -56,6 +56,7 @@ format: install-dev
 # Compare with peers and limits. Takes half an hour, and uses CIFAR-10 if EIGENWAVE_DATA names a folder with cifar10/.
 bench: install-dev
 	$(BIN)/python -m benchmarks.reading
+	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.libraries
 	$(BIN)/python -m benchmarks.transform
 	$(BIN)/python -m benchmarks.decomposition
