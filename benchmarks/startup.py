@@ -80,7 +80,7 @@ def planned(folder: Path) -> dict[str, tuple[float, float]]:
     """Seconds of wall time of a run on three datasets: as planned, and as measured."""
     warm, found = folder / "warm", {}
     sources = {"the bundled digits": "digits"}
-    for count, side in ((20_000, 32), (2_000, 224)):
+    for count, side in ((10_000, 32), (600, 224)):
         sources[f"{count:,} of {side} x {side}"] = str(images(folder, count, side)[0])
     for name, source in sources.items():
         words = ("run", source, "--workspace", str(folder / name))
