@@ -41,18 +41,18 @@ class Format(NamedTuple):
         they are damaged, or lack something that a dataset must have.
     together
         Whether all files must lie in one folder, whose paths they are then given by.
-    tables
-        Whether `find` takes how the user says to read the files too, as those of tables and archives do.
+    takes_reading
+        Whether `find` also takes the settings of how to read, as those of tables and archives do.
     """
 
     knows: Callable[[str], bool]
     find: Callable[..., Source | None]
     together: bool = True
-    tables: bool = False
+    takes_reading: bool = False
 
     def open(self, files: Files, names: Sequence[str], reading: Reading) -> Source | None:
         """The dataset of some files."""
-        return self.find(files, names, reading) if self.tables else self.find(files, names)
+        return self.find(files, names, reading) if self.takes_reading else self.find(files, names)
 
 
 # Formats of a whole folder are tried before class folders, and those before formats of files beside them.
@@ -62,18 +62,18 @@ WHOLE: dict[str, Format] = {
 FORMATS: dict[str, Format] = {
     "idx": Format(idx.knows, idx.find_idx),
     "cifar": Format(cifar.knows, cifar.find_cifar),
-    "arrow": Format(arrow.knows, arrow.find_arrow, together=False, tables=True),
-    "parquet": Format(parquet.knows, parquet.find_parquet, together=False, tables=True),
-    "tfrecord": Format(tfrecord.knows, tfrecord.find_tfrecord, together=False, tables=True),
-    "tar": Format(tar.knows, tar.find_tar, together=False, tables=True),
-    "zip": Format(zips.knows, zips.find_zip, together=False, tables=True),
-    IMAGE_FOLDER: Format(image_folder.knows, image_folder.find_image_folder, together=False, tables=True),
+    "arrow": Format(arrow.knows, arrow.find_arrow, together=False, takes_reading=True),
+    "parquet": Format(parquet.knows, parquet.find_parquet, together=False, takes_reading=True),
+    "tfrecord": Format(tfrecord.knows, tfrecord.find_tfrecord, together=False, takes_reading=True),
+    "tar": Format(tar.knows, tar.find_tar, together=False, takes_reading=True),
+    "zip": Format(zips.knows, zips.find_zip, together=False, takes_reading=True),
+    IMAGE_FOLDER: Format(image_folder.knows, image_folder.find_image_folder, together=False, takes_reading=True),
     "numpy": Format(numpy.knows, numpy.find_numpy),
     "hdf5": Format(hdf5.knows, hdf5.find_hdf5),
 }
 ARCHIVES = ("tar", "zip")  # formats that hold trees of files
 LISTS: dict[str, Format] = {
-    "list": Format(lists.knows, lists.find_list, tables=True)
+    "list": Format(lists.knows, lists.find_list, takes_reading=True)
 }  # only if the file itself is given
 TREES = (FOLDERS, OUTER_FOLDERS, INNER_FOLDERS)  # on a disk, in a bucket or in archives
 NAMES = (*TREES, *WHOLE, *FORMATS, *LISTS)
