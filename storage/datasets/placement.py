@@ -7,11 +7,10 @@ objects in a bucket and members of an archive.
 import posixpath
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 from storage.datasets.findings import named
+from storage.datasets.folders import Folder, folder_tree
 from storage.datasets.splits import TRAIN, in_order, split_named, words_of
 from storage.errors import InputError
 
@@ -39,35 +38,6 @@ class Place(NamedTuple):
     split: str
     label: str | None
     why: Why = ""
-
-
-@dataclass
-class Folder:
-    """A folder in which images lie, at some depth."""
-
-    name: str
-    path: str
-    images: int = 0
-    inside: dict[str, "Folder"] = field(default_factory=dict)
-
-    @cached_property
-    def leaves(self) -> frozenset[str]:
-        """Folders below this one that hold images themselves, by their path from here."""
-        start = len(self.path) + 1 if self.path else 0
-        return frozenset(folder.path[start:] for folder in self.walk() if folder.images and folder is not self)
-
-    def walk(self) -> Iterator["Folder"]:
-        """The folder itself and all below it."""
-        waiting = [self]
-        while waiting:
-            folder = waiting.pop()
-            yield folder
-            waiting += folder.inside.values()
-
-    @property
-    def folders(self) -> list["Folder"]:
-        """The folders directly inside, by name."""
-        return [self.inside[name] for name in sorted(self.inside)]
 
 
 class Placement(NamedTuple):
@@ -109,7 +79,7 @@ def place_folders(images: Mapping[str, int], where: str, level: Level | None = N
     InputError
         If the folders can be read in two ways; the sentence names both.
     """
-    root, made = _grown(images), Placement({}, [])
+    root, made = folder_tree(images), Placement({}, [])
     outermost = _inner(root)
     if level == "outer" and not all(split_named(each.name) and each.inside for each in outermost.folders):
         _place_classes(outermost, TRAIN, made)
@@ -135,19 +105,6 @@ def place_folders(images: Mapping[str, int], where: str, level: Level | None = N
 def _whole(images: Mapping[str, int], made: Placement, outside: Why) -> Placement:
     """A placement of all folders, those outside what is read too."""
     return Placement({path: made.places.get(path) or Place(TRAIN, None, outside) for path in images}, made.bases)
-
-
-def _grown(images: Mapping[str, int]) -> Folder:
-    """Make a tree of the folders that contain images."""
-    root = Folder("", "")
-    for path in sorted(images):
-        folder = root
-        for name in path.split("/") if path else ():
-            if name not in folder.inside:
-                folder.inside[name] = Folder(name, f"{folder.path}/{name}" if folder.path else name)
-            folder = folder.inside[name]
-        folder.images = images[path]
-    return root
 
 
 def _base(root: Folder, where: str) -> Folder:
