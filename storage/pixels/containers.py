@@ -1,6 +1,7 @@
-"""Verify the lengths that GIF, BMP, WebP and TIFF files state about themselves. These formats have no checksums.
+"""Verify the lengths that GIF, BMP, WebP, AVIF and TIFF files state about themselves. These formats have no checksums.
 
-Formats: "Graphics Interchange Format, Version 89a", "WebP Container Specification", "TIFF Revision 6.0".
+Formats: "Graphics Interchange Format, Version 89a", "WebP Container Specification", "TIFF Revision 6.0",
+ISO/IEC 14496-12 for the boxes of AVIF.
 """
 
 import struct
@@ -67,10 +68,9 @@ def require_sound(payload: bytes, image: Image.Image, notes: Counter[str]) -> No
     elif image.format == "WEBP":
         stated = 8 + int.from_bytes(payload[4:8], "little")
         _require_length(payload, stated)
-        zeros = len(payload[:stated]) - len(payload[:stated].rstrip(b"\0"))
-        # A uniform area also leaves zeros at the end, up to 6 % of the file.
-        if zeros > stated // 4:
-            raise BadImageError("corrupt", f"the last {zeros} of {stated} bytes are zeros")
+        _require_end(payload[:stated])
+    elif image.format == "AVIF":
+        _require_end(payload[: _boxes_end(payload)])
     elif image.format == "BMP":
         _require_length(payload, int.from_bytes(payload[2:6], "little"))
 
@@ -79,6 +79,30 @@ def _require_length(payload: bytes, stated: int) -> None:
     """Refuse a file that is longer than it states because a text-mode transfer made each line feed two bytes."""
     if len(payload) > stated:
         jpeg_warnings.require_binary(payload)
+
+
+def _require_end(content: bytes) -> None:
+    """Refuse a file of which a large part is missing and filled with zeros."""
+    zeros = len(content) - len(content.rstrip(b"\0"))
+    # A uniform area also leaves zeros at the end, up to 6 % of the file.
+    if zeros > len(content) // 4:
+        raise BadImageError("corrupt", f"the last {zeros} of {len(content)} bytes are zeros")
+
+
+def _boxes_end(payload: bytes) -> int:
+    """Position behind the boxes that make up the file; zeros may follow. Refuse a file that ends within a box."""
+    place = 0
+    while place + 8 <= len(payload) and any(payload[place : place + 8]):
+        stated = int.from_bytes(payload[place : place + 4], "big")
+        length = {0: len(payload) - place, 1: int.from_bytes(payload[place + 8 : place + 16], "big")}.get(
+            stated, stated
+        )
+        if length < 8:  # noqa: PLR2004 - its own length and kind
+            raise BadImageError("corrupt", f"a box of {length} bytes at byte {place}")
+        place += length
+    if place > len(payload):
+        raise BadImageError("truncated", f"the file ends within a box, after {len(payload)} bytes")
+    return place
 
 
 def _require_gif(payload: bytes) -> None:

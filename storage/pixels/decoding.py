@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from PIL import AvifImagePlugin
 
 from storage.errors import BadImageError
 from storage.pixels.images import (
@@ -43,6 +44,7 @@ def serve() -> None:
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # so that nothing that a decoder prints is taken for an answer
     _end_with(questions)
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the stacks of a thread for each core would count as memory
     limit = _Memory()
     with suppress(EOFError, BrokenPipeError):
         while True:

@@ -157,7 +157,7 @@ def test_rejected_images_are_masked_everywhere(tmp_path):
             "class_name": "cat",
             "split": "train",
             "reason": "unknown format",
-            "detail": "not one of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM",
+            "detail": "not one of JPEG, PNG, BMP, GIF, TIFF, WEBP, AVIF, PPM",
         }
     ]
     assert run.manifest.rejected == 1
@@ -227,7 +227,7 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
 REJECT = {
     "key": "cat/spoilt.png",
     "reason": "unknown format",
-    "detail": "not one of JPEG, PNG, BMP, GIF, TIFF, WEBP, PPM",
+    "detail": "not one of JPEG, PNG, BMP, GIF, TIFF, WEBP, AVIF, PPM",
 }
 
 

@@ -203,11 +203,12 @@ def test_what_is_rare_or_repeats_at_a_step_decides_all_the_same(tmp_path):
 
 @pytest.mark.parametrize(("kind", "orientation", "size"), [
     ("JPEG", 6, (6, 8)), ("JPEG", 3, (8, 6)), ("PNG", 8, (6, 8)), ("PNG", 1, (8, 6)), ("WEBP", 5, (6, 8)),
+    ("AVIF", 6, (6, 8)),
 ])  # fmt: skip
 def test_sizes_are_those_after_the_rotation_that_decoding_applies(tmp_path, kind, orientation, size):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
     for name in ("cat", "dog"):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
         (tmp_path / name).mkdir()
         Image.new("RGB", (8, 6)).save(tmp_path / name / f"0.{kind.lower()}", kind, exif=exif)
     source = open_source(str(tmp_path))

@@ -19,6 +19,7 @@ OPTIONS = {
     "TIFF, JPEG": {"compression": "jpeg"},
     "WEBP": {"quality": 90},
     "WEBP, lossless": {"lossless": True},
+    "AVIF": {"quality": 90},
 }
 
 

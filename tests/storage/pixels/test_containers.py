@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from storage.errors import BadImageError
-from storage.pixels.containers import MOST_STRIPS
+from storage.pixels.containers import MOST_STRIPS, _boxes_end
 from storage.pixels.images import ImageForm, open_image, pixels
 from storage.pixels.payloads import decode
 from tests.storage.pixels.damage import OPTIONS, SIDE, encode, flipped, hole, picture
@@ -90,3 +90,25 @@ def test_warnings_are_counted_and_not_printed(capfd):
         decode(bytes(payload), None, FORM, notes)
     assert sum(notes.values()) >= 1
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda payload: payload[:-9], "truncated"),
+        (lambda payload: payload + b"\0\0\0\4free", "corrupt"),
+        (lambda payload: payload[: len(payload) // 2] + bytes(len(payload) - len(payload) // 2), "corrupt"),
+    ],
+)
+def test_the_boxes_of_an_avif_file_must_be_whole(spoil, reason):
+    with pytest.raises(BadImageError) as found:
+        decode(spoil(encode(picture(1), "AVIF")), None, FORM)
+    assert found.value.reason == reason
+
+
+@pytest.mark.parametrize("start", [b"\0\0\0\1mdat", b"\0\0\0\0mdat"])
+def test_a_box_may_be_long_or_the_last(start):
+    payload = encode(picture(1), "AVIF")
+    place = payload.index(b"mdat") - 4
+    length = (len(payload) - place + 8).to_bytes(8, "big") if start[3] else b""
+    assert _boxes_end(payload[:place] + start + length + payload[place + 8 :]) == len(payload) + len(length)

@@ -105,7 +105,9 @@ def test_a_bomb_is_refused_by_its_header():
     assert bad(encode(Image.new("1", (2**14, 2**13)))).reason == "too large"
 
 
-@given(st.binary(max_size=200), st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM"]), st.data())
+@given(
+    st.binary(max_size=200), st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "AVIF", "BMP", "PPM"]), st.data()
+)
 @settings(max_examples=150, deadline=None)
 def test_damaged_files_give_an_image_or_a_bad_image_and_nothing_else(noise, kind, data):
     payload = bytearray(encode(Image.new("RGB", (6, 4), (9, 90, 200)), kind))
