@@ -14,7 +14,7 @@ from storage.datasets.known import DATASETS, known_folder
 from storage.datasets.listing import Listing, list_dataset
 from storage.datasets.source import Source
 from storage.errors import InputError
-from storage.formats import arrow, cifar, hdf5, idx, image_folder, numpy, parquet, tar, tfrecord, zarr
+from storage.formats import arrow, cifar, hdf5, idx, image_folder, matlab, numpy, parquet, tar, tfrecord, zarr
 from storage.formats import list as lists
 from storage.formats import zip as zips
 from storage.formats.digits import DigitsSource
@@ -69,6 +69,7 @@ FORMATS: dict[str, Format] = {
     "zip": Format(zips.knows, zips.find_zip, together=False, takes_reading=True),
     IMAGE_FOLDER: Format(image_folder.knows, image_folder.find_image_folder, together=False, takes_reading=True),
     "numpy": Format(numpy.knows, numpy.find_numpy),
+    "matlab": Format(matlab.knows, matlab.find_matlab),
     "hdf5": Format(hdf5.knows, hdf5.find_hdf5),
 }
 ARCHIVES = ("tar", "zip")  # formats that hold trees of files

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from scipy.io import savemat
 
 from tests import tfrecords
 from tests.storage.pixels.damage import OPTIONS, encode, picture
@@ -39,6 +40,7 @@ with watched:
     from storage.formats.cifar import find_cifar
     from storage.formats.idx import find_idx
     from storage.formats.list import find_list
+    from storage.formats.matlab import find_matlab
     from storage.formats.numpy import find_numpy
     from storage.formats.tar import find_tar
     from storage.formats.tfrecord import find_tfrecord
@@ -196,6 +198,13 @@ def _zip_seed(method):
     return file.getvalue()
 
 
+def _mat_seed(compressed):
+    file = io.BytesIO()
+    images = np.zeros((4, 4, 1, 2), np.uint8)
+    savemat(file, {"X": images, "y": np.array([[1], [10]])}, do_compression=compressed)
+    return file.getvalue()
+
+
 def _summed(content):
     """A tar file with the right sum in each header: what else is wrong with them is not seen otherwise."""
     blocks = [content[start : start + BLOCK] for start in range(0, len(content), BLOCK)]
@@ -333,6 +342,10 @@ READERS = {
     "npz": (
         lambda content: _accepts(find_numpy, {"a.npz": content}),
         [_saved(save, images=PIXELS, labels=LABELS) for save in (np.savez, np.savez_compressed)],
+    ),
+    "matlab": (
+        lambda content: _accepts(find_matlab, {"a.mat": content}),
+        [_mat_seed(compressed) for compressed in (False, True)],
     ),
     "arrow": (read_arrow, [*ARROW, b'{"_data_files": [{"filename": "a.arrow"}]}']),
     "tfrecord": (
