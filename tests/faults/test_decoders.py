@@ -16,7 +16,7 @@ PLACES = {"inline": "in the process of the run", "local": "in a worker"}
 @pytest.mark.parametrize("cluster", ["inline", pytest.param("local", marks=pytest.mark.slow)])
 def test_a_run_names_each_image_with_a_faulty_decoder(tmp_path, monkeypatch, cluster):
     note = tmp_path / "note"
-    monkeypatch.setenv("PYTHONPATH", plant(tmp_path / "planted", speed=1 / 300, note=note))
+    monkeypatch.setenv("PYTHONPATH", plant(tmp_path / "planted", speed=1 / 100, note=note))
     source = smooth_images(tmp_path / "data", shape=(SIDE, SIDE), count=20)
     for number, fault in enumerate(FAULTS):
         (source / "b" / f"{fault}.bmp").write_bytes(faulty(fault, number))
