@@ -3,6 +3,7 @@
 import pytest
 
 from flows.workers.open import open_fanout
+from storage.pixels import isolated
 from storage.settings import Settings
 from tests.datasets import smooth_images
 from tests.faults.table import record
@@ -17,6 +18,9 @@ PLACES = {"inline": "in the process of the run", "local": "in a worker"}
 def test_a_run_names_each_image_with_a_faulty_decoder(tmp_path, monkeypatch, cluster):
     note = tmp_path / "note"
     monkeypatch.setenv("PYTHONPATH", plant(tmp_path / "planted", speed=1 / 100, note=note))
+    monkeypatch.setattr(
+        isolated, "_local", isolated._Local()
+    )  # an earlier test may have started a process without faults
     source = smooth_images(tmp_path / "data", shape=(SIDE, SIDE), count=20)
     for number, fault in enumerate(FAULTS):
         (source / "b" / f"{fault}.bmp").write_bytes(faulty(fault, number))
