@@ -9,7 +9,7 @@ from tests.datasets import smooth_images
 from tests.faults.table import record
 from tests.runs import SMALL, analyse
 from tests.storage.pixels.damage import SIDE
-from tests.storage.pixels.planted import FAULTS, REASONS, faulty, plant
+from tests.storage.pixels.planted import FAULTS, REASONS, Fresh, faulty, plant
 
 PLACES = {"inline": "in the process of the run", "local": "in a worker"}
 
@@ -18,9 +18,7 @@ PLACES = {"inline": "in the process of the run", "local": "in a worker"}
 def test_a_run_names_each_image_with_a_faulty_decoder(tmp_path, monkeypatch, cluster):
     note = tmp_path / "note"
     monkeypatch.setenv("PYTHONPATH", plant(tmp_path / "planted", speed=1 / 100, note=note))
-    monkeypatch.setattr(
-        isolated, "_local", isolated._Local()
-    )  # an earlier test may have started a process without faults
+    monkeypatch.setattr(isolated, "_local", Fresh())  # an earlier test may have started a process without faults
     source = smooth_images(tmp_path / "data", shape=(SIDE, SIDE), count=20)
     for number, fault in enumerate(FAULTS):
         (source / "b" / f"{fault}.bmp").write_bytes(faulty(fault, number))

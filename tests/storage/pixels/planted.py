@@ -3,6 +3,8 @@
 A BMP file whose end names a fault has it: BMP files may be longer than they say.
 """
 
+import threading
+
 from tests.storage.pixels.damage import encode, picture
 
 # Python imports this as it starts. The faults are real: a write to address 0, C code that holds Python's lock while it
@@ -34,6 +36,12 @@ if "decoding" in "".join(sys.orig_argv):
 """
 FAULTS = ("segfault", "loop", "sleep", "memory")
 REASONS = {"segfault": "crash", "loop": "too slow", "sleep": "too slow", "memory": "too large"}
+
+
+class Fresh(threading.local):
+    """In place of `isolated._local`: no decoding process yet."""
+
+    process = None
 
 
 def plant(folder, speed=1 / 60, note=""):

@@ -16,16 +16,10 @@ from storage.pixels import isolated
 from storage.pixels.images import ImageForm, decode_file, open_image
 from storage.pixels.payloads import decode, look
 from tests.storage.pixels.damage import OPTIONS, SIDE, encode, picture
-from tests.storage.pixels.planted import FAULTS, REASONS, faulty, plant
+from tests.storage.pixels.planted import FAULTS, REASONS, Fresh, faulty, plant
 from tests.structure import ROOT
 
 FORM = ImageForm(SIDE, SIDE, 3)
-
-
-class Fresh(threading.local):
-    """No process yet."""
-
-    process = None
 
 
 @pytest.fixture
