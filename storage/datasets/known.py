@@ -114,7 +114,7 @@ def known_folder(name: str) -> Path:
     folder = cache_folder() / name
     ready = folder / ".ready"
     if not ready.exists():
-        with _alone(folder):
+        with alone(folder):
             if not ready.exists():
                 _fill(name, dataset, folder)
                 _write(ready, b"")
@@ -122,8 +122,8 @@ def known_folder(name: str) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Lock a folder so that only one process of this machine fills it; wait while another does."""
+def alone(folder: Path) -> Iterator[None]:
+    """Lock a folder of the cache so that only one process of this machine fills it; wait while another does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open_lock(folder / ".lock")

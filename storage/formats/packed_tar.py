@@ -5,7 +5,6 @@ without a stamp, as on a web server, may change unnoticed: each process unpacks 
 """
 
 import bz2
-import fcntl
 import gzip
 import hashlib
 import logging
@@ -15,17 +14,14 @@ import shutil
 import time
 import weakref
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from storage.datasets.files import Files
-from storage.datasets.known import CACHE_VARIABLE, cache_folder
+from storage.datasets.known import CACHE_VARIABLE, alone, cache_folder
 from storage.datasets.stamps import file_stamp
 from storage.errors import InputError
 from storage.formats.tar_index import BLOCK, is_header
-from storage.stores.private import open_lock
 
 OPENERS: dict[str, Any] = {
     ".tar.gz": gzip.open,
@@ -108,7 +104,7 @@ def _from_cache(files: Files, path: str) -> BinaryIO:
     version, folder = _version(files, path), cache_folder() / FOLDER
     address = hashlib.sha256(f"{files}/{path}".encode()).hexdigest()[:32]
     partial = folder / f"{address}.partial"
-    with _locked(folder):
+    with alone(folder):
         plain = None if version is None else folder / f"{address}-{hashlib.sha256(version).hexdigest()[:32]}.tar"
         if plain is not None and plain.exists():
             return plain.open("rb")
@@ -128,21 +124,6 @@ def _version(files: Files, path: str) -> bytes | None:
     """What changes when a file does: its stamp, and on this machine also that of a file that has just changed."""
     local = files.local(path)
     return files.stamp(path) if local is None else file_stamp(local.stat(), float("inf"))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let only one process of this machine unpack, so that others find what it unpacked."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open_lock(folder / ".lock")
-    except OSError as error:
-        raise InputError(
-            f"The cache {folder} cannot be written: {error.strerror}; let {CACHE_VARIABLE} name another folder."
-        ) from None
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _unpack(files: Files, path: str, target: Path) -> None:
