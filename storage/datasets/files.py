@@ -33,13 +33,14 @@ class Files(Protocol):
         Best size in bytes for one read.
     access
         Limits on reading.
-    links
-        Links to files and folders that `walk` followed.
+    links, closed
+        Links to files and folders that `walk` followed, and folders whose content it was not allowed to see.
     """
 
     read_together: int
     access: Access
     links: Tally
+    closed: Tally
 
     def __str__(self) -> str:
         """The address."""
@@ -98,7 +99,7 @@ class LocalFiles:
     def __init__(self, folder: Path, access: Access = DEFAULT) -> None:
         self._folder = str(folder)
         self.access = access
-        self.links = Tally()
+        self.links, self.closed = Tally(), Tally()
 
     def __str__(self) -> str:
         return self._folder
@@ -122,7 +123,10 @@ class LocalFiles:
             parent = waiting.pop()
             _refuse_circle(parent, seen)
             start = parent[len(self._folder) :].lstrip("/")
-            for entry in _entries(parent):
+            entries = _entries(parent)
+            if entries is None:
+                self.closed.add(_escape(start))
+            for entry in entries or ():
                 path = _escape(f"{start}/{entry.name}" if start else entry.name)
                 if entry.is_symlink():
                     self.links.add(path)
@@ -219,13 +223,13 @@ def unreadable(error: OSError) -> BadImageError:
     return BadImageError(reason, error.strerror or str(error))
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """Files and folders in a folder; none if it may not be read, as `os.walk` has it."""
+def _entries(folder: str) -> list[os.DirEntry[str]] | None:
+    """Files and folders in a folder; None if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError:
-        return []
+        return None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

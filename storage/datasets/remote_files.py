@@ -28,7 +28,7 @@ class RemoteFiles:
     def __init__(self, address: str, access: Access = DEFAULT) -> None:
         self._store = ObjectStore(address)
         self.access = access
-        self.links = Tally()  # object stores have none
+        self.links, self.closed = Tally(), Tally()  # object stores have neither
 
     def __str__(self) -> str:
         return self._store.address

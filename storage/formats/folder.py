@@ -30,6 +30,7 @@ class FolderSource(TreeSource):
     def _entries(self) -> Iterator[Entry]:
         for path, stamp in self._files.walk():
             yield Entry(path, path, None, None, stamp)
+        self.findings.ignore("closed folders", self._files.closed, "folder whose content may not be read")
         links = self._files.links
         if links.count:
             text = f"Followed {counted(links.count, 'link')} to files and folders{links.examples}."

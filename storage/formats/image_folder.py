@@ -40,5 +40,6 @@ class ImageFolderSource(ListSource):
             is_image = posixpath.splitext(path)[1].lower() in SUFFIXES and all(map(visible, path.split("/")))
             if is_image and path not in named:
                 others.add(path)
+        self.findings.ignore("closed folders", self._files.closed, "folder whose content may not be read")
         self.findings.ignore("unlisted images", others, "image that no metadata file names")
         return classes, samples

@@ -62,7 +62,7 @@ class MemoryFiles:
     access, read_together = DEFAULT, 2**12
 
     def __init__(self, contents):
-        self.contents, self.links = contents, Tally()
+        self.contents, self.links, self.closed = contents, Tally(), Tally()
 
     def __str__(self):
         return "memory"

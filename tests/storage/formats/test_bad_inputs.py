@@ -1,5 +1,6 @@
 """Every row of the table of bad input in docs/inputs.md, each with a file that really has the fault."""
 
+import errno
 import gzip
 import io
 import os
@@ -139,6 +140,26 @@ def test_rotation_by_exif_is_applied():
 def test_files_without_permission_are_named(class_folders):
     (class_folders / "cat" / "000.png").chmod(0)
     assert found(class_folders) == {"cat/000.png": ("unreadable", "Permission denied")}
+
+
+@pytest.mark.parametrize("metadata", [False, True])
+def test_folders_without_permission_are_counted(class_folders, monkeypatch, metadata):
+    """Root may read every folder, so the system's answer is that of another user."""
+    if metadata:
+        (class_folders / "metadata.csv").write_text("file_name,label\ncat/000.png,a\ncat/001.png,b\n")
+    closed, scandir = str(class_folders / "closed"), os.scandir
+    (class_folders / "closed").mkdir()
+
+    def scanned(path):
+        if str(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("storage.datasets.files.os.scandir", scanned)
+    source = open_source(str(class_folders))
+    source.samples()
+    (finding,) = [each for each in source.findings.ignored if each.kind == "closed folders"]
+    assert finding.text == "Skipped 1 folder whose content may not be read (such as closed)."
 
 
 def test_dangling_links_are_named_and_circles_refused(class_folders):
