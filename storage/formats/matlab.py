@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.datasets.files import Files
+from storage.datasets.findings import Finding, Findings, Tally, counted
 from storage.datasets.source import Source
 from storage.datasets.splits import TRAIN, split_word, words_of
 from storage.errors import InputError
@@ -56,19 +57,33 @@ def knows(name: str) -> bool:
 
 def find_matlab(files: Files, names: Sequence[str]) -> Source | None:
     """The dataset, if MATLAB files of images and labels are among some names in a folder."""
-    pairs = {}
-    for name in sorted(filter(knows, names)):
-        arrays = {element.name: element for element in _elements(files, name)}
-        if {IMAGES, LABELS} <= arrays.keys():
-            split = _split(name) if len(names) > 1 else TRAIN
-            pairs[split] = _images(files, name, arrays[IMAGES]), _labels(files, name, arrays[LABELS])
-    return array_source(str(files), pairs) if pairs else None
+    pairs: dict[str, tuple[FileArray, FileArray]] = {}
+    findings, others, tens, places = Findings(), Tally(), Tally(), dict[str, str]()
+    for name in names:
+        arrays = {element.name: element for element in _elements(files, name, alone=len(names) == 1)}
+        if not {IMAGES, LABELS} <= arrays.keys():
+            others.add(name)
+            continue
+        split = _split(name, TRAIN if len(names) == 1 else None)
+        if split in pairs:
+            raise InputError(f"{files}/{places[split]} and {name} are both the split {split}; give one of them.")
+        places[split] = name
+        pairs[split] = _images(files, name, arrays[IMAGES]), _labels(files, name, arrays[LABELS])
+        if SVHN.search(name):
+            tens.add(name)
+    if not pairs:
+        return None
+    findings.ignore("other files", others, "file without images X and labels y")
+    if tens.count:
+        text = f"Read the label {ZERO} as the digit 0 in {counted(tens.count, 'file')} of SVHN{tens.examples}."
+        findings.notes.append(Finding("digit 0", text, tens.count))
+    return array_source(str(files), pairs, findings=findings)
 
 
-def _split(name: str) -> str:
-    """The split that a file's name says, such as train; its first word if none is usual, such as extra."""
+def _split(name: str, otherwise: str | None) -> str:
+    """The split that a file's name says, such as train; if none is usual, `otherwise` or its first word, as extra."""
     words = words_of(posixpath.basename(name))
-    return next((split for split in map(split_word, words) if split), words[0] if words else TRAIN)
+    return next((split for split in map(split_word, words) if split), otherwise or words[0] if words else TRAIN)
 
 
 def _images(files: Files, name: str, stored: Element) -> FileArray:
@@ -138,20 +153,22 @@ class _Pieces(io.RawIOBase):
         return count
 
 
-def _elements(files: Files, name: str) -> Iterator[Element]:
-    """The numeric arrays of a file.
+def _elements(files: Files, name: str, *, alone: bool) -> Iterator[Element]:
+    """The numeric arrays of a file; none of one that is not of version 5 and has others beside it.
 
     Raises
     ------
     InputError
-        If it is not a MATLAB file of version 5, or damaged.
+        If a file that is alone is not of version 5, or if it is damaged.
     """
     where, head, size = f"{files}/{name}", files.read(name, 0, HEADER), files.size(name)
-    if head.startswith(b"MATLAB 7.3"):
-        raise InputError(f"{where} is a MATLAB file of version 7.3; save it with the option -v7.")
+    later = head.startswith(b"MATLAB 7.3")
     order = ORDERS.get(head[126:128])
-    if order is None:
-        raise InputError(f"{where} is not a MATLAB file of version 5; get it again.")
+    if later or order is None:
+        if not alone:
+            return
+        what = "a MATLAB file of version 7.3; save it with the option -v7" if later else "no MATLAB file; get it again"
+        raise InputError(f"{where} is {what}.")
     place = HEADER
     while place < size:
         tag = files.read(name, place, TAG)

@@ -64,7 +64,7 @@ def test_a_ten_is_a_ten_in_files_of_others(tmp_path):
     [
         (lambda content: content[:-40], r"cut short|damaged|has \d+ bytes"),
         (lambda content: content[:300] + bytes(30) + content[330:], "damaged"),
-        (lambda content: content[:126] + b"??" + content[128:], "not a MATLAB file of version 5"),
+        (lambda content: content[:126] + b"??" + content[128:], "no MATLAB file; get it again"),
         (lambda content: b"MATLAB 7.3" + content[10:], "save it with the option -v7"),
     ],
 )
@@ -73,6 +73,24 @@ def test_damaged_files_are_refused(tmp_path, spoil, message):
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(InputError, match=message):
         read(open_source(str(path)))
+
+
+def test_a_file_of_another_kind_beside_is_counted_and_tens_are_noted(tmp_path):
+    write(tmp_path / "train_32x32.mat", *digits(20))
+    savemat(tmp_path / "boxes.mat", {"left": np.ones(3)})
+    (tmp_path / "digitStruct.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(200))
+    source = open_source(str(tmp_path))
+    assert len(source.samples()) == 20
+    (ignored,), (note,) = source.findings.ignored, source.findings.notes
+    assert ignored.text.startswith("Skipped 2 files without images X and labels y (such as ")
+    assert note.text == "Read the label 10 as the digit 0 in 1 file of SVHN (such as train_32x32.mat)."
+
+
+def test_two_files_of_a_split_are_refused(tmp_path):
+    for name in ("train_a.mat", "train_b.mat"):
+        write(tmp_path / name, *digits(12))
+    with pytest.raises(InputError, match=r"train_a.mat and train_b.mat are both the split train; give one of them"):
+        open_source(str(tmp_path))
 
 
 def test_other_shapes_are_refused(tmp_path):
