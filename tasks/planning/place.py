@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from tasks.planning.plan import Plan
 
 # Seconds on two cores of a small machine; `python -m benchmarks.startup` compares their sums with runs.
-START = 8.0  # of a command with Prefect and its server, its end included
+START = 9.0  # of a command with Prefect and its server, its end included
 WORKERS_START = 3.0  # until local worker processes compute
-REPORT = 2.5  # tables and page
+REPORT = 3.0  # tables and page
 PATTERN = 0.03  # pictures and charts of a pattern
 
 
