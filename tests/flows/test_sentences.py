@@ -1,0 +1,249 @@
+"""The matrix of sentences: what a whole run says of datasets whose truth is known.
+
+A line of the matrix begins with the mark that the report gives it: "+" passed, "i" informs or could not be made, "!"
+failed. It is part of exactly one check's claim. "=" is the whole headline. "never" lists words that no headline,
+sentence or claim may hold.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+
+from flows import stages
+from flows.workers.fanout import InlineFanout
+from storage.runs.run import Run
+from storage.runs.workspace import Workspace
+from storage.settings import Settings
+from tasks.report.gather import gather_report
+from tasks.report.verdict import verdict
+from tasks.run.begin import begin_run
+from tasks.run.seal import describe_run
+from tests import simulator
+
+NOTHING = "We found no association between labels and images."
+BY_SPREAD = "The classes differ in their spreads, not in their means."
+NOT_POSSIBLE = "No association can be measured: no class has two images."
+
+ABOVE_SHUFFLES, NOT_ABOVE_SHUFFLES = "as much as shuffled labels", "Labels explain no more than shuffled labels"
+CLASSIFIED, NOT_CLASSIFIED = "of unseen images are classified right", "classified no better than by chance"
+TOO_FEW_UNSEEN = "Too few unseen images to check the classes"
+BACK, NOT_BACK = "come back in unseen images", "do not come back in unseen images"
+NOISE, NOT_NOISE = "falls with label noise as it should", "does not fall with label noise as it should"
+ALIKE, SHIFT = "Unseen images look like those that patterns are fitted on", "Unseen images differ from those"
+NO_SHORTCUT, SHORTCUT = "No pattern looks like a shortcut", "is a likely shortcut"
+REPEATED = "have the same bytes as another"
+
+
+class Truth(NamedTuple):
+    """What a run must say of a dataset, and what it must not say."""
+
+    says: tuple[str, ...]
+    never: tuple[str, ...] = ()
+
+    @property
+    def lines(self):
+        return [*self.says, *(f"- {text}" for text in self.never)]
+
+
+LEARNED = (f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}", f"+ {BACK}", f"+ {NOISE}")
+RANDOM = (f"= {NOTHING}", f"! {NOT_ABOVE_SHUFFLES}", f"! {NOT_CLASSIFIED}", f"! {NOT_BACK}")
+LEARNABLE = ("learnable",)
+CLEAN = (f"+ {NO_SHORTCUT}",)
+
+MATRIX = {
+    "noise": Truth(RANDOM, (*LEARNABLE, SHORTCUT, NOISE)),
+    "planted": Truth(("= The classes are strongly learnable.", *LEARNED, *CLEAN), (SHORTCUT, SHIFT)),
+    "planted_weakly": Truth(
+        ("= The classes are clearly learnable.", f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}", f"+ {NOISE}", *CLEAN)
+    ),
+    "two_classes": Truth(("= The classes are strongly learnable.", *LEARNED, *CLEAN), (SHORTCUT, SHIFT)),
+    "split": Truth(("= The classes are strongly learnable.", *LEARNED, f"+ {ALIKE}", *CLEAN), (SHORTCUT, SHIFT)),
+    "shifted": Truth(("= The classes are strongly learnable.", f"+ {ABOVE_SHUFFLES}", f"i {SHIFT}"), (ALIKE,)),
+    "scenes": Truth(RANDOM, LEARNABLE),
+    "copies": Truth((f"= {NOTHING}", f"! {REPEATED}"), (*LEARNABLE, CLASSIFIED)),
+    "pixel": Truth((f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}", f"i {SHORTCUT}"), (NO_SHORTCUT,)),
+    "column": Truth((f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}", f"i {SHORTCUT}"), (NO_SHORTCUT,)),
+    "border": Truth((f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}", f"i {SHORTCUT}"), (NO_SHORTCUT,)),
+    "spreads": Truth((f"= {BY_SPREAD}", f"+ {BACK}"), LEARNABLE),
+    "direction": Truth((f"= {BY_SPREAD}", f"+ {BACK}"), (*LEARNABLE, NOTHING)),
+    "tails": Truth((f"= {NOTHING}", f"! {NOT_ABOVE_SHUFFLES}", f"! {NOT_CLASSIFIED}"), LEARNABLE),
+    "rare": Truth((f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}"), (NOTHING,)),
+    "long_tail": Truth((f"+ {ABOVE_SHUFFLES}", f"i {TOO_FEW_UNSEEN}"), (NOTHING, NOT_CLASSIFIED)),
+    "many_classes": Truth(
+        ("= The classes are strongly learnable.", f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}"), (NOTHING,)
+    ),
+    "handfuls": Truth((f"= {NOTHING}", f"! {NOT_ABOVE_SHUFFLES}", f"! {NOT_CLASSIFIED}"), LEARNABLE),
+    "one_image_a_class": Truth((f"= {NOT_POSSIBLE}",), (*LEARNABLE, NOTHING, CLASSIFIED, BACK)),
+    "digits": Truth(("= The classes are strongly learnable.", *LEARNED, *CLEAN), (SHORTCUT,)),
+}
+# Lines that are not true yet. A test fails when one becomes true: take it out here then.
+NOT_YET = {
+    "noise": (
+        "= We found no association between labels and images.",
+        "! Labels explain no more than shuffled labels",
+        "- falls with label noise as it should",
+    ),
+    "planted": (
+        "+ as much as shuffled labels",
+        "+ falls with label noise as it should",
+        "+ No pattern looks like a shortcut",
+    ),
+    "planted_weakly": (
+        "= The classes are clearly learnable.",
+        "+ as much as shuffled labels",
+        "+ No pattern looks like a shortcut",
+    ),
+    "two_classes": (
+        "+ as much as shuffled labels",
+        "+ come back in unseen images",
+        "+ falls with label noise as it should",
+        "+ No pattern looks like a shortcut",
+    ),
+    "split": (
+        "+ as much as shuffled labels",
+        "+ falls with label noise as it should",
+        "+ Unseen images look like those that patterns are fitted on",
+        "+ No pattern looks like a shortcut",
+    ),
+    "shifted": (
+        "+ as much as shuffled labels",
+        "i Unseen images differ from those",
+    ),
+    "scenes": (
+        "= We found no association between labels and images.",
+        "! Labels explain no more than shuffled labels",
+        "! classified no better than by chance",
+        "! do not come back in unseen images",
+        "- learnable",
+    ),
+    "copies": (
+        "= We found no association between labels and images.",
+        "! have the same bytes as another",
+        "- learnable",
+        "- of unseen images are classified right",
+    ),
+    "pixel": (
+        "+ as much as shuffled labels",
+        "i is a likely shortcut",
+    ),
+    "column": (
+        "+ as much as shuffled labels",
+        "i is a likely shortcut",
+    ),
+    "border": (
+        "+ as much as shuffled labels",
+        "i is a likely shortcut",
+    ),
+    "spreads": (
+        "= The classes differ in their spreads, not in their means.",
+        "- learnable",
+    ),
+    "direction": ("= The classes differ in their spreads, not in their means.",),
+    "tails": (
+        "= We found no association between labels and images.",
+        "! Labels explain no more than shuffled labels",
+    ),
+    "rare": (
+        "+ as much as shuffled labels",
+        "+ of unseen images are classified right",
+    ),
+    "long_tail": (
+        "+ as much as shuffled labels",
+        "i Too few unseen images to check the classes",
+        "- classified no better than by chance",
+    ),
+    "many_classes": (
+        "= The classes are strongly learnable.",
+        "+ as much as shuffled labels",
+    ),
+    "handfuls": (
+        "= We found no association between labels and images.",
+        "! Labels explain no more than shuffled labels",
+    ),
+    "one_image_a_class": ("= No association can be measured: no class has two images.",),
+    "digits": (
+        "+ as much as shuffled labels",
+        "+ No pattern looks like a shortcut",
+    ),
+}
+MADE = {
+    "planted": lambda: simulator.planted(1),
+    "planted_weakly": lambda: simulator.planted(1, effect=0.5, n=900),
+    "two_classes": lambda: simulator.planted(1, classes=2),
+    "split": lambda: simulator.planted(1, n=900, split=True),
+    "pixel": lambda: simulator.marked(1),
+    "column": lambda: simulator.marked(1, simulator.COLUMN, 25),
+    "border": lambda: simulator.marked(1, simulator.BORDER, 15),
+    "long_tail": lambda: simulator.rare(1, (1000, 10, 1)),
+    "many_classes": lambda: simulator.separated(1),
+    "one_image_a_class": lambda: simulator.handfuls(1, classes=60, images=1),
+} | {
+    kind.__name__: lambda kind=kind: kind(1)
+    for kind in (
+        *(simulator.noise, simulator.scenes, simulator.copies, simulator.shifted, simulator.spreads),
+        *(simulator.direction, simulator.tails, simulator.rare, simulator.handfuls),
+    )
+}
+
+
+class Said(NamedTuple):
+    """The headline of a run, the sentence on its numbers, and its checks by mark and claim."""
+
+    headline: str
+    sentence: str
+    checks: list[tuple[str, str]]
+
+    @property
+    def everything(self):
+        return "\n".join([self.headline, self.sentence, *(claim for _, claim in self.checks)])
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """A function that gives what a run says of a dataset; each is run once."""
+
+    @cache
+    def of(name):
+        folder = tmp_path_factory.mktemp(name)
+        made = MADE[name]() if name in MADE else None
+        source, settings = (made.write(folder / "data"), made.settings) if made else ("digits", {})
+        workspace = Workspace(folder / "workspace")
+        workspace.prepare()
+        job = begin_run(str(source), Settings(**simulator.RUN | settings), workspace)
+        stages.compute(job, InlineFanout())
+        report = gather_report(Run(job.paths, describe_run(job)))
+        marks = {True: "+", None: "i", False: "!"}
+        return Said(
+            report.headline,
+            verdict(report.learnability),
+            [(marks[check.passed], check.claim) for check in report.checks],
+        )
+
+    return of
+
+
+def holds(found, line):
+    """Whether a line of the matrix is true of what a run said."""
+    mark, text = line[0], line[2:]
+    if mark == "=":
+        return found.headline == text
+    return [given for given, claim in found.checks if text in claim] == [mark]
+
+
+def lines():
+    """Every line of the matrix with its dataset, as parameters of a test."""
+    parameters = []
+    for name, truth in MATRIX.items():
+        not_yet = NOT_YET.get(name, ())
+        assert set(not_yet) <= set(truth.lines), name
+        for line in truth.lines:
+            late = [pytest.mark.xfail(strict=True, reason="not true yet")] if line in not_yet else []
+            parameters.append(pytest.param(name, line, id=f"{name}: {line}", marks=late))
+    return parameters
+
+
+@pytest.mark.parametrize(("name", "line"), lines())
+def test_a_run_says_what_is_true(said, name, line):
+    found = said(name)
+    assert line[2:] not in found.everything if line[0] == "-" else holds(found, line), found
