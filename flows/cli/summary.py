@@ -116,7 +116,7 @@ def _patterns(run: Run) -> Table:
             _number(row["eta_squared"]),
             _number(row["null_eta_squared_max"]),
             "-" if row["q_value"] is None else f"{row['q_value']:.1e}",
-            row["top_class"],
+            row["top_class"] or "-",
         )
     return table
 

@@ -71,7 +71,7 @@ TABLES: Mapping[str, pa.Schema] = {
                 "null_kruskal_wallis_max", pa.float64(), "Largest Kruskal-Wallis statistic among the shuffled labels."
             ),
             _field("null_mutual_information_max", pa.float64(), "Largest mutual information among 8 of the shuffles."),
-            _field("top_class", CLASS_NAME, "Class with the largest magnitude of Cohen's d."),
+            _field("top_class", CLASS_NAME, "Class with the largest magnitude of Cohen's d; null if no class has one."),
         ]
     ),
     "pattern_class": _of_run(

@@ -17,7 +17,6 @@ def compare_classes(job: Job, scatter: ClassScatter, tables: ResultTables) -> tu
     rank = scatter.sums.shape[-1]
     generalized = true.whitening.loadings(true.generalized.directions)
     of_classes = np.stack([true.whitening.loadings(directions) for directions in true.against.directions])
-    of_classes[np.isnan(true.against.share[:, 0])] = np.nan
     write_array(job.paths.generalized_loadings, _padded(generalized, rank), ("generalized", "pattern"))
     write_array(job.paths.class_loadings, _padded(of_classes, rank), ("class", "number", "pattern"))
     columns = {

@@ -121,8 +121,6 @@ def associate_patterns(job: Job) -> None:
 
 def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
     squares, true = found.projected.squares, found.true
-    effects = np.abs(found.by_pair.cohens_d)
-    top = np.where(np.isnan(effects), -1, effects).argmax(axis=1)
     ranks = found.verdicts.ranks
     tests = [
         kruskal_wallis(counts, rank_sums, found.summary.histogram)
@@ -151,8 +149,16 @@ def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
         "null_eta_squared_p95": np.percentile(found.shuffled.eta_squared, P95, axis=0),
         "null_kruskal_wallis_max": largest(statistic for statistic, _ in tests[1:]),
         "null_mutual_information_max": largest(information[1:]),
-        "top_class": [found.names[class_id] for class_id in top],
+        "top_class": _top_classes(found),
     }
+
+
+def _top_classes(found: Findings) -> list[str | None]:
+    """Name of the class that stands out most on each pattern; None where no class has a Cohen's d."""
+    effects = np.abs(found.by_pair.cohens_d)
+    known = ~np.isnan(effects)
+    top = np.where(known, effects, -1).argmax(axis=1)
+    return [found.names[best] if any_known else None for best, any_known in zip(top, known.any(axis=1), strict=True)]
 
 
 def _pattern_class(found: Findings) -> dict[str, object]:

@@ -144,11 +144,17 @@ def plan_listed(source: str, settings: Settings, format_name: str, listing: List
 
 
 def _require_classes(source: str, listing: Listing) -> int:
-    """Count the images of the fitted split, and refuse it if they are of one class."""
+    """Count the images of the fitted split. Refuse it if all are of one class, or each is of another class."""
     here = pc.equal(listing.samples["split"].cast(pa.string()), listing.fitted_split)
     labelled = pc.greater_equal(listing.samples["class_id"], 0)
     labels = listing.samples.filter(pc.and_(here, labelled))["class_id"]
-    if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
+    classes = pc.count_distinct(labels).as_py()
+    if classes == len(labels) > 1:
+        raise InputError(
+            f"{source} has one image of each of its {classes} classes (split {listing.fitted_split}): "
+            "no association can be measured. Add images of these classes, or check that labels name classes."
+        )
+    if classes < 2:  # noqa: PLR2004
         raise InputError(
             f"{source} has images of only one class ({listing.classes[labels[0].as_py()]}, split "
             f"{listing.fitted_split}); association needs two or more."

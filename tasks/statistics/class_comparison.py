@@ -89,7 +89,7 @@ class ClassComparison:
 
 
 def _angles(whitened: Float64, directions: Float64) -> Float64:
-    """Angular distance (C, m) of each class along its own directions (C, r, m)."""
+    """Angular distance (C, m) of each class along its own directions (C, r, m), NaN where either has no images."""
     total = np.nansum(whitened, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.einsum("cim,cij,cjm->cm", directions, whitened, directions, optimize=True)

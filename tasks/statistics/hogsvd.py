@@ -145,7 +145,7 @@ class Against(NamedTuple):
         Angular distance (C, m) in radians: pi/4 if all variance is the class's, 0 if it equals the mean of the others,
         -pi/4 if the class has none.
     directions
-        Whitened unit vectors (C, r, m).
+        Whitened unit vectors (C, r, m), NaN for classes without images.
     """
 
     share: Float64
@@ -161,7 +161,8 @@ def against_the_rest(whitened: Float64, most: int) -> Against:
     absent = ~known(whitened)
     values, vectors = np.linalg.eigh(np.where(absent[:, None, None], 0, whitened))
     share = np.where(absent[:, None], np.nan, np.clip(values[:, ::-1][:, :most], 0, 1))
-    return Against(share, angular_distance(share, int((~absent).sum())), vectors[:, :, ::-1][:, :, :most])
+    directions = np.where(absent[:, None, None], np.nan, vectors[:, :, ::-1][:, :, :most])
+    return Against(share, angular_distance(share, int((~absent).sum())), directions)
 
 
 def angular_distance(share: Float64, classes: int) -> Float64:

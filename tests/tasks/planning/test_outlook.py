@@ -31,6 +31,8 @@ def test_what_cannot_be_analysed_is_refused(tmp_path, class_folders):
     refuse(tmp_path / "no images", "holds no images")
     write_images(tmp_path / "one", classes=("cat",))
     refuse(tmp_path / "one", r"images of only one class \(cat, split train\)")
+    write_images(tmp_path / "single", classes=tuple("abcd"), count=1)
+    refuse(tmp_path / "single", r"one image of each of its 4 classes \(split train\): no association can be measured")
     for path in class_folders.rglob("*.png"):
         path.write_bytes(b"damaged")
     refuse(class_folders, "None of the images .* can be read")

@@ -169,3 +169,17 @@ def test_patterns_kept_fit_the_budget():
     assert patterns_kept(21_000, 64) >= 8
     assert patterns_kept(10**9, 64) == 1
     assert 8 * 6 * 21_000 * patterns_kept(21_000, 64) ** 2 <= BUDGET
+
+
+def test_a_class_without_fitted_images_has_no_angles_anywhere():
+    """Its directions would be those of a matrix of zeros, along which held-out images have some angle."""
+    random = np.random.default_rng(5)
+    labels, part = np.arange(300) % 3, np.arange(300) % 2
+    part[labels == 1] = 2  # all images of class 1 are held out
+    part[:90:3] = 2
+    scores = random.standard_normal((300, 4))
+    found = ClassComparison.of(scatter_of(scores, labels, 3, part), 0)
+    assert np.isnan(found.held_out_angle[1]).all()
+    assert np.isnan(found.against.angle[1]).all()
+    assert np.isfinite(found.held_out_angle[0]).all()
+    assert np.isnan(found.whitening.loadings(found.against.directions[1])).all()
