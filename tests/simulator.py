@@ -154,7 +154,7 @@ def tails(seed, n=600, classes=3):
     return Made(pictures(random.standard_t(2, (n, WAVES)), random, wide=True), random.integers(0, classes, n))
 
 
-def rare(seed, counts=(1000, 20), effect=6.0):
+def rare(seed, counts=(900, 36), effect=6.0):
     """Classes of very different sizes, far apart on a wave of their own each."""
     random = np.random.default_rng(seed)
     labels = random.permutation(np.repeat(np.arange(len(counts)), counts))

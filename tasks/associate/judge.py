@@ -35,9 +35,12 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
     labellings = np.concatenate([labels.classes[None], shuffled])
     ranks, levels = _ranks(job, judges.histogram, scores[fitted], labellings[:, fitted])
     asked, given = scores[held_out], labellings[:LABELLINGS, held_out]
-    ridge = judges.ridge.predict(asked), judges.shuffled_ridge.predict(asked)
-    quadratic = judgement.likeliest[held_out], judges.shuffled_quadratic.judge(asked, given[1]).likeliest
-    return Verdicts(1, ranks, levels, len(asked), _rightly(ridge, given), _rightly(quadratic, given))
+    predicted = (
+        (judges.ridge.predict(asked), judges.shuffled_ridge.predict(asked)),
+        (judgement.likeliest[held_out], judges.shuffled_quadratic.judge(asked, given[1]).likeliest),
+    )
+    right = np.stack([_right(likeliest, given, job.plan.classes) for likeliest in predicted])
+    return Verdicts(1, ranks, levels, len(asked), right)
 
 
 def judge_parts(judges: Judges, scores: Float64, labels: Int64, part: Int64) -> Judgement:
@@ -58,8 +61,10 @@ def _ranks(job: Job, histogram: Histogram, scores: Float64, labellings: Int64) -
     )
 
 
-def _rightly(likeliest: tuple[Int64, Int64], labellings: Int64) -> Int64:
-    return np.asarray((np.stack(likeliest) == labellings).sum(axis=1), np.int64)
+def _right(likeliest: tuple[Int64, Int64], labellings: Int64, classes: int) -> Int64:
+    """Number of images of each class whose predicted class is theirs, under each labelling (2, C)."""
+    pairs = zip(likeliest, labellings, strict=True)
+    return np.stack([np.bincount(labels[found == labels], minlength=classes) for found, labels in pairs])
 
 
 def _write_judgement(job: Job, shard: int, labels: Labels, judgement: Judgement) -> None:

@@ -19,6 +19,7 @@ from tasks.run.state import (
 )
 from tasks.run.tables import ResultTables
 from tasks.run.worker import single_threaded
+from tasks.statistics.accuracy import balanced, p_value
 from tasks.statistics.association import (
     ClassSums,
     Control,
@@ -110,7 +111,7 @@ def associate_patterns(job: Job) -> None:
         "pattern_class": _pattern_class(found),
         "learnability": _learnability(found, *compared),
         "label_noise": _label_noise(found),
-        "held_out": _held_out(found),
+        "held_out": _held_out(found, other_split=job.plan.other_split),
     }
     for name, content in columns.items():
         tables.write(name, content)
@@ -227,17 +228,31 @@ def _label_noise(found: Findings) -> dict[str, object]:
     }
 
 
-def _held_out(found: Findings) -> dict[str, object]:
-    """Accuracy of classifiers on held-out images; null if there are none."""
-    counts, verdicts = found.summary.scatter.counts[0], found.verdicts
-    learned, judged = counts[:HELD_OUT].sum(axis=0), int(verdicts.judged)
-    rightly = np.stack([verdicts.ridge, verdicts.quadratic]) / judged if judged else np.full((2, 2), np.nan)
-    chance = counts[HELD_OUT][learned.argmax()] / judged if judged else np.nan
+def _held_out(found: Findings, *, other_split: bool) -> dict[str, object]:
+    """Accuracy of classifiers on held-out images beside what chance gives; null if there are none."""
+    counts, verdicts = found.summary.scatter.counts, found.verdicts
+    learned, held_out = counts[0, :HELD_OUT].sum(axis=0), counts[0, HELD_OUT]
+    judged = int(verdicts.judged)
+    right, known = verdicts.right.sum(axis=-1), judged or np.nan
+    largest, present = learned.argmax(), int((learned > 0).sum())
+    majority = learned[largest] / learned.sum() if learned.sum() else np.nan
+    constant, uniform = held_out[largest] / known, 1 / present if present else np.nan
+    # Held-out images that were drawn at random have classes of the same sizes; those of another split may not.
+    chance = max(majority, uniform, constant if other_split else 0)
+    tests = np.array([[p_value(one, judged, chance) for one in method] for method in right])
+    balance = balanced(verdicts.right, counts[:, HELD_OUT])
     return {
         "method": ["ridge", "quadratic"],
-        "accuracy": rightly[:, 0],
-        "shuffled_accuracy": rightly[:, 1],
-        "chance": [chance, chance],
+        "accuracy": right[:, 0] / known,
+        "shuffled_accuracy": right[:, 1] / known,
+        "balanced_accuracy": balance[:, 0],
+        "shuffled_balanced_accuracy": balance[:, 1],
+        "chance": [constant] * 2,
+        "majority_rate": [majority] * 2,
+        "uniform_chance": [uniform] * 2,
+        "null_accuracy": [chance] * 2,
+        "p_value": tests[:, 0],
+        "shuffled_p_value": tests[:, 1],
         "patterns": [found.rank, found.summary.scatter.class_cross.shape[-1]],
         "learned": [learned.sum()] * 2,
         "judged": [judged] * 2,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from tasks.report.verdict import Check, Row
+from tasks.report.checks import Check
+from tasks.report.verdict import Row
 
 KINDS = ("added", "removed", "changed", "relabelled")
 LITTLE, MUCH = 0.1, 0.25  # by convention, see `tasks.statistics.drift.population_stability`

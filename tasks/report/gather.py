@@ -10,10 +10,11 @@ from storage.arrays.zarr import open_array
 from storage.runs.run import Run
 from tasks.dtypes import Float32, Float64, UInt8
 from tasks.planning.memory import BLOCK_BYTES, picture_side
+from tasks.report.checks import Check, checks, complete, exact
 from tasks.report.drift_words import drift_checks, drift_headline
 from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.reconstruct import space_of
-from tasks.report.verdict import Check, Row, checks, complete, exact, headline, word_meaning
+from tasks.report.verdict import Row, headline, word_meaning
 
 TINY = 32  # largest side, in pixels, of pictures whose pixels are shown as squares
 ALL_OF_A_CLASS = 32  # most classes of which more than one pattern is shown

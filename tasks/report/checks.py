@@ -1,0 +1,176 @@
+"""The reasons to trust or to distrust a result: one check each, with its numbers in a sentence."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tasks.report.verdict import Row, percent, with_sign
+from tasks.statistics.accuracy import p_value
+
+LEVEL = 0.05  # of each check by itself: the part of datasets without association that it may pass
+# Limits of the checks, also our own; each check shows its limit.
+SMALL_DEVIATION = 0.03  # of learnability under label noise from its expectation, relative to the learnability
+GOOD_AGREEMENT = 0.5  # correlation of shares between learned and held-out images
+MOSTLY_COLOUR = 0.5  # fraction of the learnability
+METHODS = {"ridge": "linear", "quadratic": "quadratic"}
+
+
+class Check(NamedTuple):
+    """A reason to trust or to distrust the result.
+
+    Attributes
+    ----------
+    passed
+        Whether the check passed; None if it only informs, or could not be made.
+    claim
+        Claim in a few words.
+    evidence
+        Numbers for the claim, in a sentence.
+    """
+
+    passed: bool | None
+    claim: str
+    evidence: str
+
+
+def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row]) -> list[Check]:
+    """List the checks of a run; those whose numbers do not exist are left out.
+
+    The arguments are the row of the table `learnability`, and the rows of the tables `held_out` and `label_noise`.
+    """
+    found = [
+        _beyond_chance(row),
+        _on_held_out(held_out),
+        _replicated(row),
+        _more_than_colour(row),
+        _follows_noise(row, noise),
+    ]
+    return [check for check in found if check is not None]
+
+
+def exact(residual: float, tolerance: float) -> Check:
+    """Report the largest residual of the patterns; runs with a larger one than allowed are refused."""
+    evidence = f"Their largest relative residual is {percent(residual)}; {percent(tolerance)} is allowed."
+    return Check(passed=True, claim="The patterns are exact", evidence=evidence)
+
+
+def complete(rejected: int, images: int) -> Check:
+    """Report whether images were rejected."""
+    if not rejected:
+        return Check(passed=True, claim="No image was set aside", evidence=f"All {images:,} could be read.")
+    return Check(
+        passed=None,
+        claim=f"{rejected:,} of {images:,} images were set aside",
+        evidence="They are listed below with their reasons.",
+    )
+
+
+def _beyond_chance(row: Row) -> Check | None:
+    value, shuffled = row["learnability"], row["shuffled_max"]
+    if not value or not shuffled:
+        return None
+    times = value / shuffled
+    return Check(
+        value > shuffled,
+        f"Labels explain {_times(times)} as much as shuffled labels"
+        if times > 1
+        else "Labels explain no more than shuffled labels",
+        f"{percent(value)} against at most {percent(shuffled)} in {row['permutations']} shuffles.",
+    )
+
+
+def _on_held_out(held_out: Sequence[Row]) -> Check | None:
+    """Test the better of the classifiers, and correct for the choice (Bonferroni)."""
+    known = [row for row in held_out if row["accuracy"] is not None and row["chance"] is not None]
+    if not known:
+        return None
+    p_values = [min(1.0, len(known) * _p_value(row)) for row in known]
+    p, best = min(zip(p_values, known, strict=True), key=lambda pair: (pair[0], -pair[1]["accuracy"]))
+    chance, judged = _chance(best), best["judged"]
+    evidence = (
+        f"A {METHODS[best['method']]} classifier of {best['patterns']} patterns is right on "
+        f"{round(best['accuracy'] * judged):,} of {judged:,} images held out{_balanced(best)}; {_alternatives(best)}"
+    )
+    if len(known) * p_value(judged, judged, chance) > LEVEL:
+        return Check(None, "Too few unseen images to check the classes", f"{evidence} {_hopeless(judged, chance)}")
+    passed = p <= LEVEL
+    return Check(
+        passed,
+        f"{percent(best['accuracy'])} of unseen images are classified right"
+        if passed
+        else "Unseen images are classified no better than by chance",
+        f"{evidence} By chance this happens in {percent(p)} of datasets.",
+    )
+
+
+def _chance(row: Row) -> float:
+    """Accuracy without association; runs of earlier versions have only that of naming the most frequent class."""
+    value: float = row["chance"] if row.get("null_accuracy") is None else row["null_accuracy"]
+    return value
+
+
+def _p_value(row: Row) -> float:
+    """p-value of the test against chance, which runs of earlier versions do not have."""
+    value: float | None = row.get("p_value")
+    return p_value(row["accuracy"] * row["judged"], row["judged"], _chance(row)) if value is None else value
+
+
+def _balanced(row: Row) -> str:
+    value = row.get("balanced_accuracy")
+    return "" if value is None else f" ({percent(value)} if every class counts alike)"
+
+
+def _alternatives(row: Row) -> str:
+    """Name what needs no images: the most frequent class, or any."""
+    most, uniform = row.get("majority_rate") or row["chance"], row.get("uniform_chance")
+    guessed = "" if uniform is None else f", a guess on {percent(uniform)}"
+    return f"always naming the most frequent class is right on {percent(most)}{guessed}."
+
+
+def _hopeless(judged: int, chance: float) -> str:
+    return f"Even {judged:,} of {judged:,} could be chance: {percent(chance**judged)}."
+
+
+def _replicated(row: Row) -> Check | None:
+    agreement = row["share_agreement"]
+    if agreement is None:
+        return None
+    shuffled = row["share_agreement_shuffled"]
+    beside = f", {with_sign(shuffled)} with shuffled labels" if shuffled is not None else ""
+    passed = agreement >= GOOD_AGREEMENT and agreement > (shuffled or 0.0)
+    return Check(
+        passed,
+        "Class patterns come back in unseen images" if passed else "Class patterns do not come back in unseen images",
+        f"Shares of variance correlate by {with_sign(agreement)}{beside}; {GOOD_AGREEMENT} is asked for.",
+    )
+
+
+def _more_than_colour(row: Row) -> Check | None:
+    colour, value = row["colour_learnability"], row["learnability"]
+    if colour is None or not value or value <= (row["shuffled_max"] or 0.0):
+        return None
+    part = colour / value
+    return Check(
+        None if part > MOSTLY_COLOUR else True,
+        "Much of it is mean colour" if part > MOSTLY_COLOUR else "It is more than mean colour",
+        f"Mean colour and brightness alone explain {percent(colour)}, {percent(part)} of it.",
+    )
+
+
+def _follows_noise(row: Row, noise: Sequence[Row]) -> Check | None:
+    value = row["learnability"]
+    known = [entry for entry in noise if entry["measured"] is not None and entry["predicted"] is not None]
+    if not known or not value:
+        return None
+    worst = max(abs(entry["measured"] - entry["predicted"]) for entry in known)
+    uncertain = ((row["ci_high"] or 0.0) - (row["ci_low"] or 0.0)) / 2
+    allowed = max(SMALL_DEVIATION * value, uncertain)
+    passed = worst <= allowed
+    return Check(
+        passed,
+        "It falls with label noise as it should" if passed else "It does not fall with label noise as it should",
+        f"Measured and predicted differ by at most {100 * worst:.2g} points; {100 * allowed:.2g} are allowed.",
+    )
+
+
+def _times(value: float) -> str:
+    return f"{value:,.0f} times" if value >= 3 else f"{value:.1f} times"  # noqa: PLR2004
