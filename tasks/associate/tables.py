@@ -159,7 +159,7 @@ def _top_classes(found: Findings) -> list[str | None]:
     effects = np.abs(found.by_pair.cohens_d)
     known = ~np.isnan(effects)
     top = np.where(known, effects, -1).argmax(axis=1)
-    return [found.names[best] if any_known else None for best, any_known in zip(top, known.any(axis=1), strict=True)]
+    return [found.names[best] if row.any() else None for best, row in zip(top, known, strict=True)]
 
 
 def _pattern_class(found: Findings) -> dict[str, object]:
