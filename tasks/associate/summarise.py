@@ -8,8 +8,8 @@ from tasks.run.results import Summary
 from tasks.run.state import load_labels, load_scores, score_scale
 from tasks.run.worker import single_threaded
 from tasks.statistics.association import ClassSums
-from tasks.statistics.bootstrap import GroupSums, group_of, groups_kept
 from tasks.statistics.exemplars import Exemplars
+from tasks.statistics.groups import GroupSums, group_of, groups_kept
 from tasks.statistics.ranks import Histogram, bins
 from tasks.statistics.relabelling import noisy_labels, shuffled_labels
 from tasks.statistics.scatter import ClassScatter

@@ -35,9 +35,9 @@ from tasks.statistics.association import (
     significant,
     variance,
 )
-from tasks.statistics.bootstrap import Intervals, intervals
 from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import expected_heterogeneity
+from tasks.statistics.intervals import Intervals, intervals
 from tasks.statistics.ranks import area_under_curve, kruskal_wallis, mutual_information
 from tasks.statistics.relabelling import NOISE, expected_under_noise
 from tasks.statistics.scatter import HELD_OUT
@@ -58,7 +58,7 @@ class Findings:
     shuffled
         First-order association under shuffled labels.
     intervals
-        Bootstrap intervals.
+        Intervals of adjusted learnability and of omega squared.
     information
         Mutual information (1 + R, k) in nats under the true labels, then under shuffled ones. It has no rows if levels
         were not counted.
@@ -101,7 +101,7 @@ def associate_patterns(job: Job) -> None:
         true=true,
         by_pair=pairs(sums, true.within),
         shuffled=control(sums),
-        intervals=intervals(summary.groups, job.settings.association.seed),
+        intervals=intervals(summary.groups),
         information=mutual_information(verdicts.levels.counts),
     )
     tables = ResultTables(job)

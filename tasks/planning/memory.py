@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from storage.pixels.images import DECODING_BYTES, MAX_PIXELS
 from tasks.dtypes import FLOAT32, FLOAT64, MIB
-from tasks.statistics.bootstrap import groups_kept
 from tasks.statistics.drift import BINS as DECILES
+from tasks.statistics.groups import groups_kept
 from tasks.statistics.quantiles import DIGITS
 from tasks.statistics.ranks import BINS, LEVELS, labellings_counted
 from tasks.statistics.relabelling import NOISE

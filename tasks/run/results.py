@@ -9,9 +9,9 @@ import numpy as np
 from storage.errors import EigenwaveError
 from tasks.dtypes import Float32, Float64, Int64, Mask
 from tasks.statistics.association import ClassSums
-from tasks.statistics.bootstrap import GroupSums
 from tasks.statistics.classifiers import Quadratic, Ridge
 from tasks.statistics.exemplars import Exemplars
+from tasks.statistics.groups import GroupSums
 from tasks.statistics.ranks import Histogram, LevelCounts
 from tasks.statistics.scatter import HELD_OUT, ClassScatter
 from tasks.statistics.sums import LabelSums, Sums

@@ -94,10 +94,10 @@ def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
         within = within_sum / (n - classes) if n > classes else np.full_like(total, np.nan)
         f_statistic = between / (classes - 1) / within
         p_value = fdtrc(classes - 1, max(n - classes, 1), f_statistic)
-        omega_squared = (between - (classes - 1) * within) / (total + within)
+        shares = np.minimum(between / total, 1)
     return Variance(
-        eta_squared=np.minimum(between / total, 1),
-        omega_squared=omega_squared,
+        eta_squared=shares,
+        omega_squared=omega_squared(shares, n, classes),
         # If no class varies, F is infinite: the classes are certainly different, but F has no value.
         f_statistic=np.where(np.isinf(f_statistic), np.nan, f_statistic),
         p_value=p_value,
@@ -107,26 +107,33 @@ def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
 
 
 def eta_squared(counts: Int64, sums: Float64, squares: Float64) -> Float64:
-    """Fraction of the variance of each pattern's scores that lies between classes (k,), NaN without variance.
+    """Fraction of the variance of each pattern's scores that lies between classes (..., k), NaN without variance.
 
     Parameters
     ----------
     counts, sums
-        Number of images (C,) and sum of scores (C, k) of each class.
+        Number of images (..., C) and sum of scores (..., C, k) of each class.
     squares
-        Sum of squared scores of all images (k,).
+        Sum of squared scores of all images (..., k).
     """
     total, between = _squares(counts, sums, squares)
     return np.minimum(between / total, 1)
 
 
+def omega_squared(eta_squared: Float64, n: int | Int64, classes: int) -> Float64:
+    """Eta squared (..., k) without its bias: (SSB - (C - 1) MSW) / (SST + MSW), NaN unless n > C."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = np.where(n > classes, (1 - eta_squared) / (n - classes), np.nan)
+    result: Float64 = (eta_squared - (classes - 1) * within) / (1 + within)
+    return result
+
+
 def _squares(counts: Int64, sums: Float64, squares: Float64) -> tuple[Float64, Float64]:
-    """Total and between-class sum of squares of each pattern (k,); the total is NaN if it is a rounding error."""
-    total = squares - sums.sum(axis=0) ** 2 / counts.sum()
+    """Total and between-class sum of squares of each pattern (..., k); the total is NaN if it is a rounding error."""
+    total = squares - sums.sum(axis=-2) ** 2 / counts.sum(axis=-1)[..., None]
     # A constant pattern has no variance; a rounding error must not be taken for one.
     total[total <= np.finfo(np.float64).eps * squares] = np.nan
-    means, present = _deviations(counts, sums)
-    return total, present @ means**2
+    return total, (counts[..., None] * _deviations(counts, sums) ** 2).sum(axis=-2)
 
 
 def learnability(counts: Int64, sums: Float64, cross: Float64) -> float:
@@ -134,32 +141,41 @@ def learnability(counts: Int64, sums: Float64, cross: Float64) -> float:
 
     T is the total and B the between-class scatter of the scores.
     """
-    n, classes = int(counts.sum()), int((counts > 0).sum())
-    if classes < 2 or not cross.size:  # noqa: PLR2004
-        return float("nan")
-    total = sums.sum(axis=0)
-    deviations, present = _deviations(counts, sums)
-    whitened = _whitened(cross - np.outer(total, total / n), (deviations * np.sqrt(present)[:, None]).T)
-    return float((whitened**2).sum()) / (classes - 1)
+    return float(learnabilities(counts[None], sums[None], cross[None])[0])
 
 
-def _whitened(scatter: Float64, columns: Float64) -> Float64:
-    """Compute R' columns (k, C), where R R' is the inverse of the scatter (k, k), or its pseudo-inverse if singular."""
-    with suppress(np.linalg.LinAlgError):
-        lower = np.linalg.cholesky(scatter)
-        pivots = np.diagonal(lower) ** 2
-        if pivots.min() > WELL_CONDITIONED * pivots.max():
-            return np.linalg.solve(lower, columns)
-    values, vectors = np.linalg.eigh(scatter)
-    kept = values > SINGULAR * values[-1]
-    result: Float64 = (vectors[:, kept] / np.sqrt(values[kept])).T @ columns
+def learnabilities(counts: Int64, sums: Float64, cross: Float64) -> Float64:
+    """Learnability of each of several sets of images (R,), from counts (R, C), sums (R, C, k) and cross (R, k, k)."""
+    n, classes = counts.sum(axis=1), (counts > 0).sum(axis=1)
+    total = sums.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scatter = cross - total[:, :, None] * (total / n[:, None])[:, None, :]
+        columns = (_deviations(counts, sums) * np.sqrt(counts)[..., None]).transpose(0, 2, 1)
+        known = (classes > 1) & np.isfinite(scatter).all(axis=(1, 2)) & (cross.shape[1] > 0)
+        result = np.full(len(counts), np.nan)
+        result[known] = (_whitened(scatter[known], columns[known]) ** 2).sum(axis=(1, 2)) / (classes[known] - 1)
     return result
 
 
-def _deviations(counts: Int64, sums: Float64) -> tuple[Float64, Int64]:
-    """Class means minus the mean of all, and number of images, for the classes that have images."""
-    present = counts > 0
-    return sums[present] / counts[present, None] - sums.sum(axis=0) / counts.sum(), counts[present]
+def _whitened(scatter: Float64, columns: Float64) -> Float64:
+    """Compute R' columns (..., k, C), where R R' is the inverse of the scatter (..., k, k), or its pseudo-inverse."""
+    with suppress(np.linalg.LinAlgError):
+        lower = np.linalg.cholesky(scatter)
+        pivots = np.diagonal(lower, axis1=-2, axis2=-1) ** 2
+        if (pivots.min(axis=-1) > WELL_CONDITIONED * pivots.max(axis=-1)).all():
+            return np.linalg.solve(lower, columns)
+    values, vectors = np.linalg.eigh(scatter)
+    kept = values > SINGULAR * values[..., -1:]
+    roots = np.divide(1, np.sqrt(values, where=kept, out=np.ones_like(values)), where=kept, out=np.zeros_like(values))
+    result: Float64 = (vectors * roots[..., None, :]).swapaxes(-2, -1) @ columns
+    return result
+
+
+def _deviations(counts: Int64, sums: Float64) -> Float64:
+    """Class means minus the mean of all (..., C, k); zero for classes without images."""
+    mean = sums.sum(axis=-2, keepdims=True) / counts.sum(axis=-1)[..., None, None]
+    own = np.divide(sums, counts[..., None], where=counts[..., None] > 0, out=np.zeros_like(sums))
+    return np.where(counts[..., None] > 0, own - mean, 0)
 
 
 def q_values(p_values: Float64) -> Float64:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from storage.tables.parquet import to_table
 from storage.tables.schemas import TABLES
 from tasks.statistics.association import ClassSums, control, expected_null, learnability, significant, variance
-from tasks.statistics.bootstrap import GROUPS, GroupSums, group_of, groups_kept, intervals
 from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.classifiers import Quadratic, Ridge
+from tasks.statistics.groups import GROUPS, GroupSums, group_of, groups_kept
+from tasks.statistics.intervals import intervals
 from tasks.statistics.ranks import Histogram, LevelCounts, bins, labellings_counted, looked_up, mutual_information
 from tasks.statistics.relabelling import noisy_labels, sample_ids, shuffled_labels, thresholds
 from tasks.statistics.scatter import ClassScatter, parts
@@ -45,7 +46,7 @@ def test_planted_class_means_are_recovered_within_their_error():
     null = expected_null(8, n)
     assert (found - null) / (1 - null) == pytest.approx(expected, abs=3 * 2 * np.sqrt(expected / n / (classes - 1)))
     ids = sample_ids([str(row) for row in range(n)])
-    interval = intervals(GroupSums.of(scores, labels, group_of(ids, 0, GROUPS), (GROUPS, classes)), 0)
+    interval = intervals(GroupSums.of(scores, labels, group_of(ids, 0, GROUPS), (GROUPS, classes)))
     assert interval.learnability[0] < expected < interval.learnability[1]
     shuffled = shuffled_labels(ids, thresholds(ids, np.bincount(labels), 0, 5), 0)
     noisy = LabelSums.of(scores, noisy_labels(ids, labels, shuffled, 0), classes)

@@ -1,0 +1,25 @@
+"""The least number of fitted images of a class that a statistic needs.
+
+With fewer, the statistic is null or leaves the class out, because its value would mean nothing. The numbers follow from
+simulations (docs/algorithms.md).
+"""
+
+from typing import NamedTuple
+
+
+class Least(NamedTuple):
+    """Least numbers of images of a class.
+
+    Attributes
+    ----------
+    interval
+        Of the smallest class, for an interval: with fewer, intervals cover less often than they should.
+    means
+        Of each class whose mean is tested; smaller classes are left out of the test.
+    """
+
+    interval: int = 10
+    means: int = 5
+
+
+LEAST = Least()
