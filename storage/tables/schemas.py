@@ -170,6 +170,11 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("captured", pa.float64(), "Part of the columns' energy that the patterns hold."),
             _field("learnability", pa.float64(), "Pillai's trace over C - 1 of the scores on these patterns."),
             _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
+            _field(
+                "learnability_cap",
+                pa.float64(),
+                "Largest possible learnability: min(k, C - 1) / (C - 1) of k patterns and C classes.",
+            ),
             _field("expected_null", pa.float64(), "Expected learnability under no association."),
             _field("shuffled_mean", pa.float64(), "Mean learnability over the shuffled labels."),
             _field("shuffled_p95", pa.float64(), "95 % quantile of learnability over the shuffled labels."),
@@ -246,6 +251,17 @@ TABLES: Mapping[str, pa.Schema] = {
                 "Pillai's trace over C - 1: 0 if no variance lies between classes, 1 if all does.",
             ),
             _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
+            _field(
+                "learnability_cap",
+                pa.float64(),
+                "Largest possible learnability: min(k, C - 1) / (C - 1) of k patterns and C classes.",
+            ),
+            _field(
+                "explained_variance",
+                pa.float64(),
+                "Part of the variance of all coefficients that lies between class means along the patterns, its bias "
+                "removed; may be negative.",
+            ),
             _field("ci_low", pa.float64(), "Lower end of the 95 % interval of learnability_adjusted."),
             _field("ci_high", pa.float64(), "Upper end of that interval."),
             _field("expected_null", pa.float64(), "Expected learnability under no association."),

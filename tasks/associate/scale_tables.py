@@ -25,6 +25,7 @@ def tabulate_scales(job: Job, tables: ResultTables) -> None:
         "captured": [row.captured for row in found],
         "learnability": [row.learnability for row in found],
         "learnability_adjusted": [row.adjusted for row in found],
+        "learnability_cap": [row.cap for row in found],
         "expected_null": [row.expected for row in found],
         "shuffled_mean": [row.shuffled.mean() for row in found],
         "shuffled_p95": [np.percentile(row.shuffled, P95) for row in found],

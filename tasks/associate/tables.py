@@ -26,8 +26,10 @@ from tasks.statistics.association import (
     PairStatistics,
     Variance,
     adjusted,
+    cap,
     control,
     expected_null,
+    explained,
     largest,
     learnability,
     pairs,
@@ -179,12 +181,14 @@ def _pattern_class(found: Findings) -> dict[str, object]:
 
 def _learnability(found: Findings, true: ClassComparison, shuffled: ClassComparison) -> dict[str, object]:
     sums, control, colours = found.sums, found.shuffled, found.projected.colours
-    n, rank = int(sums.counts.sum()), found.rank
+    n, rank, classes = int(sums.counts.sum()), found.rank, int((sums.counts > 0).sum())
     value, null = learnability(sums.counts, sums.sums, sums.cross), expected_null(rank, n)
     learned = found.summary.scatter.counts[0, :HELD_OUT].sum(axis=0)
     row = {
         "learnability": value,
         "learnability_adjusted": adjusted(value, null),
+        "learnability_cap": cap(rank, classes),
+        "explained_variance": explained(sums, found.true, found.totals.energy),
         "ci_low": found.intervals.learnability[0],
         "ci_high": found.intervals.learnability[1],
         "expected_null": null,
@@ -207,7 +211,7 @@ def _learnability(found: Findings, true: ClassComparison, shuffled: ClassCompari
         "half_agreement_shuffled": shuffled.half_agreement,
         "permutations": len(control.learnability),
         "n": n,
-        "classes": (sums.counts > 0).sum(),
+        "classes": classes,
         "rank": rank,
         "compared_patterns": found.summary.scatter.class_cross.shape[-1],
     }

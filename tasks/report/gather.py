@@ -14,7 +14,7 @@ from tasks.report.checks import Check, checks, complete, exact
 from tasks.report.drift_words import drift_checks, drift_headline
 from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.reconstruct import space_of
-from tasks.report.verdict import Row, headline, word_meaning
+from tasks.report.verdict import Row, beyond_chance, headline, word_meaning
 
 TINY = 32  # largest side, in pixels, of pictures whose pixels are shown as squares
 ALL_OF_A_CLASS = 32  # most classes of which more than one pattern is shown
@@ -125,6 +125,7 @@ class Report:
     headline: str
     word_meaning: str | None
     learnability: Row
+    beyond_chance: float | None
     checks: list[Check]
     classes: list[ClassEntry]
     patterns: list[PatternEntry]
@@ -163,6 +164,7 @@ def gather_report(run: Run) -> Report:
         headline=headline(row),
         word_meaning=word_meaning(row),
         learnability=row,
+        beyond_chance=beyond_chance(row),
         checks=[
             *checks(row, rows_of(run, "held_out"), noise),
             exact(manifest.residual_max, manifest.settings["tolerance"]),

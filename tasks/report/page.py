@@ -205,12 +205,16 @@ def _environment() -> Environment:
         finalize=_as_seen,
     )
     environment.filters |= {"percent": _percent, "number": _number, "short": _short, "times": _times, "kept": _kept}
-    environment.filters |= {"uri": small_uri, "webp": data_uri}
+    environment.filters |= {"part": _part, "uri": small_uri, "webp": data_uri}
     return environment
 
 
 def _percent(value: float | None) -> str:
     return UNKNOWN if value is None else _kept(percent(value))
+
+
+def _part(value: float | None, whole: float) -> float | None:
+    return None if value is None else value / whole
 
 
 def _number(value: float | None) -> str:

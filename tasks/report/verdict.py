@@ -37,22 +37,41 @@ def word_meaning(row: Row) -> str | None:
 
 
 def _word(row: Row) -> str:
-    return next((word for least, word in WORDS if (row["learnability_adjusted"] or 0.0) >= least), WORDS[-1][1])
+    return next((word for least, word in WORDS if (beyond_chance(row) or 0.0) >= least), WORDS[-1][1])
+
+
+def cap(row: Row) -> float:
+    """Largest possible learnability; 1 for runs of earlier versions, which do not say."""
+    return row.get("learnability_cap") or 1.0
+
+
+def beyond_chance(row: Row) -> float | None:
+    """Part of the possible separation beyond what chance gives: 0 by chance, 1 if classes are fully separated."""
+    value, most = row["learnability"], cap(row)
+    if value is None:
+        return None
+    chance = row["expected_null"] or 0.0
+    return float((value - chance) / (most - chance)) if most > chance else None
 
 
 def verdict(row: Row) -> str:
-    """Explain the numbers in one plain sentence."""
-    value, shuffled = row["learnability"] or 0.0, row["shuffled_max"] or 0.0
+    """Explain the numbers in two plain sentences."""
+    value, shuffled = (row[name] or 0.0 for name in ("learnability", "shuffled_max"))
     found = (
-        f"Class labels explain {percent(value)} of what they could of how the images differ along their {row['rank']} "
-        f"leading patterns; shuffled labels explain at most {percent(shuffled)}"
+        f"Labels account for {percent(value / cap(row))} of the separation that {row['rank']} patterns allow"
+        f"{_of_variance(row)}. Shuffled labels account for at most {percent(shuffled / cap(row))}, so "
     )
-    if value > shuffled:
-        return (
-            f"{found}, so the classes are really associated with the patterns "
-            f"({row['significant_patterns']} of {row['rank']} are, one by one, at q < {SIGNIFICANT})."
-        )
-    return f"{found}, so there is no sign that the classes have to do with the patterns."
+    if value <= shuffled:
+        return f"{found}we found no association between labels and images."
+    return (
+        f"{found}the association is real: on {row['significant_patterns']} of {row['rank']} patterns classes differ, "
+        f"one by one, at q < {SIGNIFICANT}."
+    )
+
+
+def _of_variance(row: Row) -> str:
+    part = row.get("explained_variance")
+    return "" if part is None else f" ({percent(max(part, 0.0))} of the images' variance)"
 
 
 def percent(value: float) -> str:

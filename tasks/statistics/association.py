@@ -319,3 +319,36 @@ def adjusted(value: float, null: float) -> float:
     NaN if the expectation is 1.
     """
     return (value - null) / (1 - null) if null < 1 else float("nan")
+
+
+def cap(rank: int, classes: int) -> float:
+    """Largest possible learnability: min(k, C - 1) / (C - 1), since k patterns separate at most k + 1 classes fully.
+
+    NaN with fewer than two classes.
+    """
+    return min(rank, classes - 1) / (classes - 1) if classes > 1 else float("nan")
+
+
+def explained(sums: ClassSums, found: Variance, energy: float) -> float:
+    """Part of the variance of the images that lies between class means along the patterns, with its bias removed.
+
+    It is the sum of SSB - (C - 1) MSW over the patterns, as in omega squared, over the total sum of squares.
+
+    Parameters
+    ----------
+    sums, found
+        Sums over the scores, and their analysis of variance.
+    energy
+        Sum of squares of all coefficients of the same images about the point that scores are zero at.
+
+    Returns
+    -------
+    float
+        At most 1; may be a little below 0 by chance. NaN without degrees of freedom.
+    """
+    offset = sums.sums.sum(axis=0) ** 2 / sums.counts.sum()  # scores have no mean, unless they are not centred
+    total = np.diagonal(sums.cross) - offset
+    between = found.omega_squared * (total + found.within)
+    if np.isnan(between).all():
+        return float("nan")
+    return float(np.nansum(between) / (energy - offset.sum()))

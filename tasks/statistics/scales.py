@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.dtypes import Float32, Float64, Int64, Mask
-from tasks.statistics.association import adjusted, expected_null, learnability
+from tasks.statistics.association import adjusted, cap, expected_null, learnability
 from tasks.statistics.sums import LabelSums, Sums
 from tasks.svd.products import cast_blocks, project
 from tasks.wavelet.bands import Scale
@@ -104,8 +104,9 @@ class ScaleStatistics:
         Number of patterns.
     energy, captured
         Energy of the scale, and the fraction of it that the patterns hold.
-    learnability, adjusted, expected
-        Learnability, learnability beyond its expectation, and expected learnability without association.
+    learnability, adjusted, cap, expected
+        Learnability, learnability beyond its expectation, its largest possible value, and expected learnability without
+        association.
     shuffled
         Learnability under each permutation of the labels (R,).
     """
@@ -115,6 +116,7 @@ class ScaleStatistics:
     captured: float
     learnability: float
     adjusted: float
+    cap: float
     expected: float
     shuffled: Float64
 
@@ -141,6 +143,7 @@ def _statistics(sums: ScaleSums, position: int) -> ScaleStatistics:
         captured=float(squares.sum()) / energy if count else float("nan"),
         learnability=true,
         adjusted=adjusted(true, null),
+        cap=cap(count, int((sums.labels.counts[0] > 0).sum())),
         expected=null,
         shuffled=np.array(shuffled),
     )

@@ -74,6 +74,11 @@ def test_label_noise_and_colour_baseline_equal_naive(split_run):
     brightness = split_run.coefficients[:, : 4 * 4].astype(np.float64).mean(axis=1)[fitted]
     assert row["colour_learnability"] == pytest.approx(naive.learnability(brightness[:, None], labels), rel=1e-9)
     assert row["ci_low"] < row["learnability_adjusted"] < row["ci_high"]
+    every = split_run.coefficients[:].astype(np.float64)[fitted]
+    means = np.stack([scores[labels == c].mean(axis=0) - scores.mean(axis=0) for c in range(3)])
+    between = (np.bincount(labels)[:, None] * means**2).sum() - 2 * naive.pooled_within(scores, labels).sum()
+    assert row["explained_variance"] == pytest.approx(between / ((every - every.mean(axis=0)) ** 2).sum(), rel=1e-5)
+    assert row["learnability_cap"] == 1
     noise = split_run.tables["label_noise"].to_pandas()
     value, null = naive.learnability(scores, labels), 6 / 239
     np.testing.assert_allclose(noise.predicted, (1 - noise.fraction) ** 2 * (value - null) + null, rtol=1e-9)

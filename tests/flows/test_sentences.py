@@ -121,7 +121,6 @@ NOT_YET = {
         "= The classes differ in their spreads, not in their means.",
         "- We found no association between labels and images.",
     ),
-    "many_classes": ("= The classes are strongly learnable.",),
     "digits": ("+ No pattern looks like a shortcut",),
 }
 MADE = {

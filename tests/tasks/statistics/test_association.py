@@ -7,8 +7,10 @@ from scipy import stats
 from tasks.statistics.association import (
     ClassSums,
     adjusted,
+    cap,
     control,
     expected_null,
+    explained,
     learnability,
     pairs,
     q_values,
@@ -161,3 +163,40 @@ def test_adjusted_learnability_spans_chance_to_one():
     assert adjusted(1.0, 0.2) == 1
     assert expected_null(10, 5) == 1
     assert np.isnan(adjusted(1.0, 1.0))
+
+
+@given(labelled_scores(), st.floats(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_explained_variance_equals_naive(case, beyond):
+    """Of all variance, of which a part lies beyond the patterns; scores need not be about their mean."""
+    scores, labels, classes = case
+    sums, _ = sums_of(scores, labels, classes)
+    exact, n, present = scores.astype(np.float64), len(labels), len(np.unique(labels))
+    left = beyond * n
+    between = sum(
+        (labels == label).sum() * ((exact[labels == label].mean(axis=0) - exact.mean(axis=0)) ** 2).sum()
+        for label in np.unique(labels)
+    )
+    chance = (present - 1) * naive.pooled_within(exact, labels).sum()
+    expected = (between - chance) / (((exact - exact.mean(axis=0)) ** 2).sum() + left)
+    found = explained(sums, variance(sums.counts, sums.sums, sums.cross), float((exact**2).sum()) + left)
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_explained_variance_is_zero_by_chance():
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(200):
+        scores, labels = random.standard_normal((300, 5)), random.integers(0, 40, 300)
+        sums, _ = sums_of(scores, labels, 40)
+        found.append(explained(sums, variance(sums.counts, sums.sums, sums.cross), float((scores**2).sum())))
+    assert abs(np.mean(found)) <= 3 * np.std(found) / np.sqrt(200)
+
+
+@pytest.mark.parametrize(("classes", "rank"), [(2, 5), (6, 5), (7, 5), (50, 5)])
+def test_classes_that_are_fully_separated_reach_the_cap(classes, rank):
+    random = np.random.default_rng(0)
+    labels = np.arange(3 * classes) % classes
+    sums, _ = sums_of(random.standard_normal((classes, rank))[labels], labels, classes)
+    assert learnability(sums.counts, sums.sums, sums.cross) == pytest.approx(cap(rank, classes), rel=1e-6)
+    assert np.isnan(cap(rank, 1))
