@@ -33,7 +33,9 @@ from tasks.report.page import STEPS, write_report
 from tasks.report.thumbnails import keep_thumbnails
 from tasks.run.begin import start_over
 from tasks.run.job import Job
+from tasks.run.results import Projected, Summary, Verdicts
 from tasks.run.seal import describe_run, seal_run
+from tasks.run.state import has_state
 from tasks.run.worker import complaint, installed_code
 from tasks.transform.around import begin_transform, finish_transform
 from tasks.transform.shard import count_changed, transform_shard
@@ -137,7 +139,7 @@ def decompose(job: Job, fanout: Fanout, progress: Progress, number: int) -> bool
 
 def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Compute the scores of all images on the patterns; False if that was done."""
-    if job.paths.work.projection.exists():
+    if has_state(job.paths.work.projection, Projected):
         return False
     extract_patterns(job)
     finish_projection(job, _over_all(job, fanout, progress, "project", project_shard))
@@ -163,9 +165,10 @@ def scales(job: Job, fanout: Fanout, progress: Progress) -> bool:
 
 def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Summarise the scores, then judge single images by the statistics of all, then write the tables."""
-    if not job.paths.work.summary.exists():
+    if not has_state(job.paths.work.summary, Summary):
+        job.paths.work.verdicts.unlink()
         finish_summary(job, _over_all(job, fanout, progress, "summarise", summarise_shard))
-    if not job.paths.work.verdicts.exists():
+    if not has_state(job.paths.work.verdicts, Verdicts):
         finish_verdicts(job, _over_all(job, fanout, progress, "judge", judge_shard))
     associate_patterns(job)
     tabulate_images(job)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pywt
+from scipy import stats
 
 
 def dwt_row(image, wavelet, mode, level):
@@ -59,6 +60,31 @@ def pooled_within(scores, labels):
     classes = np.unique(labels)
     within = sum(((scores[labels == c] - scores[labels == c].mean(axis=0)) ** 2).sum(axis=0) for c in classes)
     return within / (len(labels) - len(classes))
+
+
+def welch(groups):
+    """Welch's F (1951) of groups of numbers, and its p-value."""
+    count = len(groups)
+    weights = [len(group) / np.var(group, ddof=1) for group in groups]
+    mean = np.average([np.mean(group) for group in groups], weights=weights)
+    above = sum(w * (np.mean(g) - mean) ** 2 for w, g in zip(weights, groups, strict=True)) / (count - 1)
+    doubt = sum((1 - w / sum(weights)) ** 2 / (len(g) - 1) for w, g in zip(weights, groups, strict=True))
+    statistic = above / (1 + 2 * (count - 2) / (count**2 - 1) * doubt)
+    return statistic, stats.f.sf(statistic, count - 1, (count**2 - 1) / (3 * doubt))
+
+
+def brown_forsythe(groups):
+    """Brown and Forsythe's statistic (1974) of groups of numbers, and its p-value after Mehrotra (1997)."""
+    n, mean = sum(map(len, groups)), np.mean(np.concatenate(groups))
+    shares, variances = [len(g) / n for g in groups], [np.var(g, ddof=1) for g in groups]
+    within = sum((1 - f) * v for f, v in zip(shares, variances, strict=True))
+    statistic = sum(len(g) * (np.mean(g) - mean) ** 2 for g in groups) / within
+    pairs = list(zip(shares, variances, strict=True))
+    above = within**2 / (
+        sum(v**2 for v in variances) + sum(f * v for f, v in pairs) ** 2 - 2 * sum(f * v**2 for f, v in pairs)
+    )
+    below = 1 / sum(((1 - f) * v / within) ** 2 / (len(g) - 1) for (f, v), g in zip(pairs, groups, strict=True))
+    return statistic, stats.f.sf(statistic, above, below)
 
 
 def cohens_d(scores, labels, label):

@@ -95,10 +95,10 @@ def _learnability(run: Run) -> Table:
         table.add_row("- of mean colour alone", *colour)
     table.add_row(
         f"patterns with q < {SIGNIFICANT}",
-        f"{row['significant_patterns']} of {row['rank']}",
+        "-" if row["significant_patterns"] is None else f"{row['significant_patterns']} of {row['rank']}",
         "0",
-        f"{row['shuffled_significant_mean']:.2f}",
-        str(row["shuffled_significant_max"]),
+        "-" if row["shuffled_significant_mean"] is None else f"{row['shuffled_significant_mean']:.2f}",
+        "-" if row["shuffled_significant_max"] is None else str(row["shuffled_significant_max"]),
     )
     if quadratic["judged"]:
         accuracies = (_number(quadratic[name]) for name in ("accuracy", "chance", "shuffled_accuracy"))

@@ -59,7 +59,28 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("omega_squared", pa.float64(), "Eta squared with its bias removed; may be negative."),
             _field("f_statistic", pa.float64(), "F statistic of a one-way analysis of variance over the classes."),
             _field("p_value", pa.float64(), "p-value of the F statistic with C - 1 and n - C degrees of freedom."),
-            _field("q_value", pa.float64(), "p-value adjusted by Benjamini and Hochberg over the patterns."),
+            _field(
+                "welch_statistic",
+                pa.float64(),
+                "Welch's F, which allows unequal spreads; null if a class is too small for the number of classes.",
+            ),
+            _field("welch_p_value", pa.float64(), "p-value of Welch's F."),
+            _field(
+                "brown_forsythe_statistic",
+                pa.float64(),
+                "Brown-Forsythe test of means, which allows unequal spreads; without classes of fewer than 5 images.",
+            ),
+            _field("brown_forsythe_p_value", pa.float64(), "p-value of that test, with Mehrotra's degrees of freedom."),
+            _field(
+                "q_value",
+                pa.float64(),
+                "brown_forsythe_p_value adjusted by Benjamini and Hochberg over the patterns.",
+            ),
+            _field(
+                "spread_ratio",
+                pa.float64(),
+                "Largest over smallest standard deviation of the scores of a class with 5 or more images.",
+            ),
             _field("kruskal_wallis", pa.float64(), "Kruskal-Wallis statistic of the ranks of the scores."),
             _field("kruskal_wallis_p_value", pa.float64(), "p-value of that statistic with C - 1 degrees of freedom."),
             _field(
@@ -71,6 +92,7 @@ TABLES: Mapping[str, pa.Schema] = {
                 "null_kruskal_wallis_max", pa.float64(), "Largest Kruskal-Wallis statistic among the shuffled labels."
             ),
             _field("null_mutual_information_max", pa.float64(), "Largest mutual information among 8 of the shuffles."),
+            _field("null_spread_ratio_max", pa.float64(), "Largest spread_ratio among the shuffled labels."),
             _field("top_class", CLASS_NAME, "Class with the largest magnitude of Cohen's d; null if no class has one."),
         ]
     ),
@@ -84,9 +106,15 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("cohens_d", pa.float64(), "Class mean minus mean of all others, in within-class deviations."),
             _field("p_value", pa.float64(), "p-value of the two-sided t test that belongs to Cohen's d."),
             _field(
+                "welch_statistic",
+                pa.float64(),
+                "Welch's t of the class against all others; null if either has fewer than 5 images.",
+            ),
+            _field("welch_p_value", pa.float64(), "Two-sided p-value of Welch's t."),
+            _field(
                 "q_value",
                 pa.float64(),
-                "p-value adjusted by Benjamini and Hochberg over all pairs of pattern and class.",
+                "welch_p_value adjusted by Benjamini and Hochberg over all pairs of pattern and class.",
             ),
             _field("energy_share", pa.float64(), "The class's part of the pattern's squared scores."),
             _field(
@@ -268,7 +296,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("shuffled_mean", pa.float64(), "Mean learnability over the shuffled labels."),
             _field("shuffled_p95", pa.float64(), "95 % quantile of learnability over the shuffled labels."),
             _field("shuffled_max", pa.float64(), "Largest learnability over the shuffled labels."),
-            _field("significant_patterns", pa.int32(), "Number of patterns with q < 0.05."),
+            _field("significant_patterns", pa.int32(), "Number of patterns with q < 0.05; null if none can be tested."),
             _field(
                 "shuffled_significant_mean",
                 pa.float64(),

@@ -33,6 +33,7 @@ from tasks.statistics.association import (
     largest,
     learnability,
     pairs,
+    q_values,
     shuffled_learnability,
     significant,
     variance,
@@ -40,6 +41,7 @@ from tasks.statistics.association import (
 from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import expected_heterogeneity
 from tasks.statistics.intervals import Intervals, intervals
+from tasks.statistics.means import MeansTest, brown_forsythe, spread_ratio, welch
 from tasks.statistics.ranks import area_under_curve, kruskal_wallis, mutual_information
 from tasks.statistics.relabelling import NOISE, expected_under_noise
 from tasks.statistics.scatter import HELD_OUT
@@ -55,8 +57,8 @@ class Findings:
         Names of the classes.
     totals, projected, summary, verdicts
         Results of the passes.
-    true, by_pair
-        First-order association under the true labels.
+    true, means, by_pair
+        First-order association under the true labels; `means` is the Brown-Forsythe test.
     shuffled
         First-order association under shuffled labels.
     intervals
@@ -72,6 +74,7 @@ class Findings:
     summary: Summary
     verdicts: Verdicts
     true: Variance
+    means: MeansTest
     by_pair: PairStatistics
     shuffled: Control
     intervals: Intervals
@@ -81,6 +84,11 @@ class Findings:
     def sums(self) -> ClassSums:
         """Sums over the images that patterns are fitted on."""
         return self.summary.sums
+
+    @property
+    def q_value(self) -> Float64:
+        """p-value of the means of each pattern (k,), adjusted by Benjamini and Hochberg."""
+        return q_values(self.means.p_value)
 
     @property
     def rank(self) -> int:
@@ -101,6 +109,7 @@ def associate_patterns(job: Job) -> None:
         summary=summary,
         verdicts=verdicts,
         true=true,
+        means=brown_forsythe(sums.counts, sums.sums, sums.squares),
         by_pair=pairs(sums, true.within),
         shuffled=control(sums),
         intervals=intervals(summary.groups),
@@ -129,6 +138,8 @@ def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
         kruskal_wallis(counts, rank_sums, found.summary.histogram)
         for counts, rank_sums in zip(ranks.counts, ranks.sums, strict=True)
     ]
+    moments = found.sums.counts, found.sums.sums, found.sums.squares
+    separate = welch(*moments)
     unknown = np.full((2, found.rank), np.nan)
     information = found.information if len(found.information) else unknown
     return {
@@ -144,7 +155,12 @@ def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
         "omega_squared": true.omega_squared,
         "f_statistic": true.f_statistic,
         "p_value": true.p_value,
-        "q_value": true.q_value,
+        "welch_statistic": separate.statistic,
+        "welch_p_value": separate.p_value,
+        "brown_forsythe_statistic": found.means.statistic,
+        "brown_forsythe_p_value": found.means.p_value,
+        "q_value": found.q_value,
+        "spread_ratio": spread_ratio(*moments),
         "kruskal_wallis": tests[0][0],
         "kruskal_wallis_p_value": tests[0][1],
         "mutual_information": information[0],
@@ -152,6 +168,7 @@ def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
         "null_eta_squared_p95": np.percentile(found.shuffled.eta_squared, P95, axis=0),
         "null_kruskal_wallis_max": largest(statistic for statistic, _ in tests[1:]),
         "null_mutual_information_max": largest(information[1:]),
+        "null_spread_ratio_max": largest(found.shuffled.spread_ratio),
         "top_class": _top_classes(found),
     }
 
@@ -195,7 +212,7 @@ def _learnability(found: Findings, true: ClassComparison, shuffled: ClassCompari
         "shuffled_mean": control.learnability.mean(),
         "shuffled_p95": np.percentile(control.learnability, P95),
         "shuffled_max": control.learnability.max(),
-        "significant_patterns": significant(found.true),
+        "significant_patterns": significant(found.q_value),
         "shuffled_significant_mean": control.significant.mean(),
         "shuffled_significant_max": control.significant.max(),
         "colour_learnability": learnability(colours.counts, colours.sums, colours.cross),

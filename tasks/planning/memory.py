@@ -58,7 +58,7 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     scale_width = scale_rank + OVERSAMPLE if scale_rank else 0
     cells = LABELLINGS * PARTS * plan.classes
     summary = (
-        per_label * (permutations + 2 + len(NOISE))
+        per_label * (2 * permutations + 2 + len(NOISE))
         + groups * k * (plan.classes + k)
         + k * BINS
         + cells * (k + kept * kept)
@@ -67,7 +67,7 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     return {
         "transform": 0 if plan.solver == "dual" else FLOAT64 * share,
         "pass": FLOAT64 * share,
-        "project": FLOAT64 * (plan.classes * plan.channels * (permutations + 2) + p * k),
+        "project": FLOAT64 * (plan.classes * plan.channels * (2 * permutations + 2) + p * k),
         "scale pass": FLOAT64 * FAMILIES * p * scale_width,
         "scales": FLOAT64 * plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1),
         "summarise": FLOAT64 * summary,

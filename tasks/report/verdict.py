@@ -63,10 +63,9 @@ def verdict(row: Row) -> str:
     )
     if value <= shuffled:
         return f"{found}we found no association between labels and images."
-    return (
-        f"{found}the association is real: on {row['significant_patterns']} of {row['rank']} patterns classes differ, "
-        f"one by one, at q < {SIGNIFICANT}."
-    )
+    count = row["significant_patterns"]
+    alone = f": on {count} of {row['rank']} patterns classes differ, one by one, at q < {SIGNIFICANT}"
+    return f"{found}the association is real{alone if count is not None else ''}."
 
 
 def _of_variance(row: Row) -> str:

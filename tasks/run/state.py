@@ -116,6 +116,15 @@ def load_state(path: StorePath, kind: type[T]) -> T:
     return unflattened(kind, load_npz(path))
 
 
+def has_state(path: StorePath, kind: type[Any]) -> bool:
+    """Whether a file holds a dataclass of arrays whole; an interrupted run of an earlier version may lack some."""
+    try:
+        load_state(path, kind)
+    except (FileNotFoundError, KeyError):
+        return False
+    return True
+
+
 def save_totals(job: Job, totals: Totals) -> None:
     """Write the totals of the transform."""
     write_file(job.paths.work.totals, json.dumps(totals._asdict()).encode())

@@ -2,8 +2,8 @@
 
 For each pattern, the one-way analysis of variance compares the sums of squares between and within classes, SSB and SSW,
 with SST = SSB + SSW. Effect sizes are eta squared, omega squared and Cohen's d; p-values come from the F and t
-distributions, q-values from Benjamini and Hochberg (1995). Learnability is Pillai's trace over C - 1, which treats all
-patterns together.
+distributions. q-values (Benjamini and Hochberg, 1995) come from tests that hold their level where spreads differ too:
+see `tasks.statistics.means`. Learnability is Pillai's trace over C - 1, which treats all patterns together.
 """
 
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 
 from tasks.dtypes import Float64, Int64
+from tasks.statistics.means import brown_forsythe, spread_ratio, welch_t
 from tasks.statistics.sums import LabelSums, Sums, grouped
 
 SIGNIFICANT = 0.05  # patterns with a q-value below this count as associated
@@ -36,6 +37,8 @@ class ClassSums(Sums):
         Sum of outer products of scores (k, k).
     shuffled
         Counts (R, C) and sums (R, C, k) under each permutation of the labels.
+    shuffled_squares
+        Sums of squared scores under each permutation of the labels (R, C, k).
     """
 
     counts: Int64
@@ -43,6 +46,7 @@ class ClassSums(Sums):
     squares: Float64
     cross: Float64
     shuffled: LabelSums
+    shuffled_squares: Float64
 
     @classmethod
     def of(cls, scores: Float64, labels: Int64, shuffled: Int64, classes: int) -> Self:
@@ -54,6 +58,7 @@ class ClassSums(Sums):
             squares=grouped(scores**2, labels, classes)[1],
             cross=scores.T @ scores,
             shuffled=LabelSums.of(scores, shuffled, classes),
+            shuffled_squares=LabelSums.of(scores**2, shuffled, classes).sums,
         )
 
 
@@ -69,8 +74,6 @@ class Variance:
         (SSB - (C - 1) MSW) / (SST + MSW): eta squared without its bias.
     f_statistic, p_value
         [SSB / (C - 1)] / MSW, and its p-value by the distribution F(C - 1, n - C).
-    q_value
-        p-value adjusted by Benjamini and Hochberg over the patterns.
     within
         Mean square within classes, MSW = SSW / (n - C).
     """
@@ -79,7 +82,6 @@ class Variance:
     omega_squared: Float64
     f_statistic: Float64
     p_value: Float64
-    q_value: Float64
     within: Float64
 
 
@@ -101,7 +103,6 @@ def variance(counts: Int64, sums: Float64, cross: Float64) -> Variance:
         # If no class varies, F is infinite: the classes are certainly different, but F has no value.
         f_statistic=np.where(np.isinf(f_statistic), np.nan, f_statistic),
         p_value=p_value,
-        q_value=q_values(p_value),
         within=within,
     )
 
@@ -153,6 +154,7 @@ def learnabilities(counts: Int64, sums: Float64, cross: Float64) -> Float64:
         columns = (_deviations(counts, sums) * np.sqrt(counts)[..., None]).transpose(0, 2, 1)
         known = (classes > 1) & np.isfinite(scatter).all(axis=(1, 2)) & (cross.shape[1] > 0)
         result = np.full(len(counts), np.nan)
+    if known.any():
         result[known] = (_whitened(scatter[known], columns[known]) ** 2).sum(axis=(1, 2)) / (classes[known] - 1)
     return result
 
@@ -203,8 +205,10 @@ class PairStatistics:
         (class mean - mean of the others) / sqrt(MSW).
     p_value
         Two-sided p-value of t = d sqrt(n_c (n - n_c) / n) with n - C degrees of freedom.
+    welch_statistic, welch_p_value
+        Welch's t of the class against all others, and its two-sided p-value.
     q_value
-        p-value adjusted by Benjamini and Hochberg over all pairs.
+        p-value of Welch's test adjusted by Benjamini and Hochberg over all pairs.
     energy_share
         The class's fraction of the pattern's sum of squared scores.
     """
@@ -212,6 +216,8 @@ class PairStatistics:
     mean_score: Float64
     cohens_d: Float64
     p_value: Float64
+    welch_statistic: Float64
+    welch_p_value: Float64
     q_value: Float64
     energy_share: Float64
 
@@ -228,11 +234,14 @@ def pairs(sums: ClassSums, within: Float64) -> PairStatistics:
         t_statistic = effects * np.sqrt(counts * (n - counts) / n)
         energy_share = sums.squares / np.diagonal(sums.cross)
     p_value = 2 * stdtr(max(n - classes, 1), -np.abs(t_statistic))
+    tested = welch_t(sums.counts, sums.sums, sums.squares)
     return PairStatistics(
         mean_score=mean.T,
         cohens_d=_finite(effects).T,
         p_value=p_value.T,
-        q_value=q_values(p_value.T),
+        welch_statistic=tested.statistic.T,
+        welch_p_value=tested.p_value.T,
+        q_value=q_values(tested.p_value.T),
         energy_share=energy_share.T,
     )
 
@@ -262,25 +271,30 @@ class Control:
     learnability
         Learnability under each permutation (R,).
     significant
-        Number of patterns with q < 0.05 under each permutation (R,).
+        Number of patterns with q < 0.05 under each permutation (R,), NaN if none can be tested.
+    spread_ratio
+        Largest over smallest standard deviation of a class under each permutation (R, k).
     cohens_d
         Largest magnitude of Cohen's d over the permutations (k, C).
     """
 
     eta_squared: Float64
     learnability: Float64
-    significant: Int64
+    significant: Float64
+    spread_ratio: Float64
     cohens_d: Float64
 
 
 def control(sums: ClassSums) -> Control:
     """Compute the statistics under every permutation of the labels."""
     permutations = list(zip(sums.shuffled.counts, sums.shuffled.sums, strict=True))
+    with_squares = list(zip(sums.shuffled.counts, sums.shuffled.sums, sums.shuffled_squares, strict=True))
     results = [variance(counts, totals, sums.cross) for counts, totals in permutations]
     return Control(
         eta_squared=np.stack([result.eta_squared for result in results]),
         learnability=shuffled_learnability(sums),
-        significant=np.array([significant(result) for result in results]),
+        significant=np.array([significant(q_values(brown_forsythe(*each).p_value)) for each in with_squares]),
+        spread_ratio=np.stack([spread_ratio(*each) for each in with_squares]),
         cohens_d=largest(
             np.abs(_finite(_effects(counts, totals, result.within))).T
             for (counts, totals), result in zip(permutations, results, strict=True)
@@ -303,9 +317,9 @@ def largest(controls: Iterable[Float64]) -> Float64:
     return reduce(np.fmax, controls)
 
 
-def significant(result: Variance) -> int:
-    """Number of patterns with q < 0.05."""
-    return int((result.q_value < SIGNIFICANT).sum())
+def significant(q_values: Float64) -> float:
+    """Number of patterns with q < 0.05; NaN if none was tested."""
+    return float((q_values < SIGNIFICANT).sum()) if np.isfinite(q_values).any() else float("nan")
 
 
 def expected_null(rank: int, n: int) -> float:

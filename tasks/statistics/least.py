@@ -4,6 +4,7 @@ With fewer, the statistic is null or leaves the class out, because its value wou
 simulations (docs/algorithms.md).
 """
 
+from math import ceil, sqrt
 from typing import NamedTuple
 
 
@@ -23,3 +24,8 @@ class Least(NamedTuple):
 
 
 LEAST = Least()
+
+
+def least_for_welch(classes: int) -> int:
+    """Least number of images of each class for Welch's F: with fewer, it rejects in more than 6 % of normal draws."""
+    return max(LEAST.means, ceil(sqrt(7 * classes)))

@@ -7,11 +7,20 @@ from hypothesis import strategies as st
 
 from storage.tables.parquet import to_table
 from storage.tables.schemas import TABLES
-from tasks.statistics.association import ClassSums, control, expected_null, learnability, significant, variance
+from tasks.statistics.association import (
+    ClassSums,
+    control,
+    expected_null,
+    learnability,
+    q_values,
+    significant,
+    variance,
+)
 from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.classifiers import Quadratic, Ridge
 from tasks.statistics.groups import GROUPS, GroupSums, group_of, groups_kept
 from tasks.statistics.intervals import intervals
+from tasks.statistics.means import brown_forsythe
 from tasks.statistics.ranks import Histogram, LevelCounts, bins, labellings_counted, looked_up, mutual_information
 from tasks.statistics.relabelling import noisy_labels, sample_ids, shuffled_labels, thresholds
 from tasks.statistics.scatter import ClassScatter, parts
@@ -23,6 +32,10 @@ def fitted_sums(scores, labels, classes, permutations=3, seed=0):
     ids = sample_ids([str(row) for row in range(len(labels))])
     borders = thresholds(ids, np.bincount(labels, minlength=classes), seed, permutations)
     return ClassSums.of(scores, labels, shuffled_labels(ids, borders, seed), classes)
+
+
+def q_of(sums):
+    return q_values(brown_forsythe(sums.counts, sums.sums, sums.squares).p_value)
 
 
 def test_planted_class_means_are_recovered_within_their_error():
@@ -63,10 +76,10 @@ def test_false_discoveries_stay_at_their_nominal_rate():
         labels = random.integers(0, 5, 400)
         scores = random.standard_normal((400, 24))
         sums = fitted_sums(scores, labels, 5, permutations=1, seed=seed)
-        any_found += significant(variance(sums.counts, sums.sums, sums.cross)) > 0
+        any_found += significant(q_of(sums)) > 0
         scores[:, :12] += 0.35 * random.standard_normal((5, 12))[labels]
         sums = fitted_sums(scores, labels, 5, permutations=1, seed=seed)
-        found = variance(sums.counts, sums.sums, sums.cross).q_value < 0.05
+        found = q_of(sums) < 0.05
         assert found[:12].sum() >= 4
         false_parts.append(found[12:].sum() / max(found.sum(), 1))
     # Binomial with 200 draws of 0.05: 19 at most, at the 99.9 % level. Half are null, so at most 0.025 on average.
@@ -127,7 +140,7 @@ def test_classes_of_ten_thousand_images_and_of_one():
     scores = random.standard_normal((20_001, 6)) + 0.4 * np.outer(labels == 1, np.eye(6)[0])
     sums = fitted_sums(scores, labels, 3)
     true = variance(sums.counts, sums.sums, sums.cross)
-    assert significant(true) >= 1
+    assert significant(q_of(sums)) >= 1
     assert true.eta_squared[0] == pytest.approx(0.04 / 1.04, abs=0.01)
     ids = sample_ids([str(row) for row in range(20_001)])
     part = parts(ids, np.ones(20_001, bool), 0, other_split=False)
