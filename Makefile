@@ -30,8 +30,9 @@ install-dev: .venv/.installed-dev
 demo: install
 	$(BIN)/eigenwave run digits
 
-# The tests of a file run in the same process, because they share servers and runs, and some share network ports.
-PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+# The tests of a file run in the same process, because they share servers and runs, and some share network ports. Files
+# begin in the order of tests/order.py, the longest first.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 PROCESSES ?= 2
 
 test: install-dev lint

@@ -13,6 +13,7 @@ from storage.settings import Settings
 from tasks.run.begin import begin_run
 from tests import gcs, soak, stores
 from tests.datasets import smooth_images, write_images
+from tests.order import longest_first
 from tests.processes import EIGENWAVE, serving_prefect
 from tests.runs import SMALL, analyse
 
@@ -30,7 +31,8 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Let a test of `make soak` take its given time, and one more round."""
+    """Begin with the files that take longest, and let a test of `make soak` take its given time, and one more round."""
+    longest_first(items)
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.timeout(soak.SECONDS + 1800))

@@ -32,6 +32,8 @@ def test_every_contender_runs_and_is_as_exact_as_it_can_be(prepared, name):
 @pytest.mark.slow
 def test_tables_are_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("EIGENWAVE_DATA", raising=False)
+    monkeypatch.setattr(decomposition, "ROUNDS", 1)
+    monkeypatch.setattr(decomposition, "REPEATS", 1)
     decomposition.scaling(tmp_path, [30], 4, side=16)
     decomposition.parallel(tmp_path, 40, 4)
     printed = capsys.readouterr().out

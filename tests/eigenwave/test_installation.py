@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.environments import add_packages, make_environment, needed_by, pinned
+
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -39,6 +41,7 @@ def copied(folder):
 def checkout(tmp_path_factory):
     """The project, installed as README says with the Python of the tests."""
     folder = copied(tmp_path_factory.mktemp("checkout") / "eigenwave")
+    make_environment(sys.executable, folder / ".venv", pinned("requirements.lock"))
     call("make", "install", f"PYTHON={sys.executable}", cwd=folder)
     return folder
 
@@ -65,9 +68,11 @@ def test_the_python_of_readme_and_page_works(checkout, tmp_path, prefect_server)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_the_notebook_works(checkout, tmp_path, prefect_server, monkeypatch):
     """With a kernel as Jupyter brings it, in a folder with packages of the same names."""
-    pins = re.findall(r"^(\S+==\S+)", (ROOT / "requirements-dev.lock").read_text(), flags=re.MULTILINE)
-    (tmp_path / "constraints.txt").write_text("\n".join(pins))
+    pins = pinned("requirements-dev.lock")
+    (tmp_path / "constraints.txt").write_text("\n".join(f"{name}=={version}" for name, version in pins.items()))
     python = checkout / ".venv" / "bin" / "python"
+    kernels = needed_by("ipykernel")
+    add_packages(checkout / ".venv", {name: version for name, version in pins.items() if name in kernels})
     call(python, "-m", "pip", "install", "-q", "-c", tmp_path / "constraints.txt", "ipykernel", cwd=tmp_path)
     kernel = tmp_path / "jupyter" / "kernels" / "installed"
     kernel.mkdir(parents=True)
@@ -104,8 +109,9 @@ def interpreter(version):
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_the_wheel_works_in_a_folder_with_packages_of_the_same_names(tmp_path, version):
     """In a fresh environment with nothing but the wheel and the versions of the lock."""
-    call(interpreter(version), "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    make_environment(interpreter(version), tmp_path / "venv", pinned("requirements.lock"))
     scripts, wheels, folder = tmp_path / "venv" / "bin", tmp_path / "wheels", tmp_path / "project"
+    call(scripts / "python", "-m", "ensurepip", cwd=tmp_path)
     pip = [scripts / "python", "-m", "pip", "-q"]
     # Python compiles the few modules that are imported by itself, in less time than pip takes for all.
     call(*pip, "install", "--no-compile", "--require-hashes", "-r", ROOT / "requirements.lock", cwd=tmp_path)
