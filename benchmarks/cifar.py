@@ -26,7 +26,7 @@ from tasks.run.begin import begin_run
 from tasks.run.results import Judges
 from tasks.run.worker import single_threaded
 from tasks.statistics.classifiers import Ridge
-from tasks.statistics.ranks import BINS, Histogram
+from tasks.statistics.ranks import BINS, Distribution
 from tasks.statistics.relabelling import sample_ids, uniform
 from tasks.statistics.scatter import ClassMoments, ClassScatter, parts
 from tasks.statistics.sums import grouped
@@ -177,7 +177,8 @@ def suspicion_auroc(images: Images) -> float:
     labels = np.where(flipped, (images.labels + others) % classes, images.labels)
     part = parts(images.ids, images.fitted, 0, other_split=not images.fitted.all())
     scatter = ClassScatter.of(images.scores, part, np.stack([labels, labels]), classes)
-    unranked = Histogram(np.zeros((images.scores.shape[1], BINS), np.int64))
+    rank = images.scores.shape[1]
+    unranked = Distribution(np.zeros((rank, BINS), np.int64), np.zeros((rank, 0), np.float32))
     judges = Judges.of(unranked, scatter, other_split=not images.fitted.all())
     suspicion = judge_parts(judges, images.scores, labels, part).suspicion
     return float(roc_auc_score(flipped[images.fitted], suspicion[images.fitted]))

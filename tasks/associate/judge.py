@@ -11,7 +11,7 @@ from tasks.run.results import Judges, Summary, Verdicts, require_all
 from tasks.run.state import Labels, load_labels, load_scores, load_state, save_state, score_scale
 from tasks.run.worker import single_threaded
 from tasks.statistics.classifiers import Judgement
-from tasks.statistics.ranks import Histogram, LevelCounts, bins, labellings_counted, looked_up
+from tasks.statistics.ranks import Distribution, LevelCounts, labellings_counted
 from tasks.statistics.relabelling import shuffled_labels
 from tasks.statistics.scatter import HELD_OUT, LABELLINGS
 from tasks.statistics.sums import LabelSums
@@ -33,7 +33,7 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
     _write_judgement(job, shard, labels, judgement)
     fitted, held_out = labels.fitted, labels.part == HELD_OUT
     labellings = np.concatenate([labels.classes[None], shuffled])
-    ranks, levels = _ranks(job, judges.histogram, scores[fitted], labellings[:, fitted])
+    ranks, levels = _ranks(job, judges.distribution, scores[fitted], labellings[:, fitted])
     asked, given = scores[held_out], labellings[:LABELLINGS, held_out]
     predicted = (
         (judges.ridge.predict(asked), judges.shuffled_ridge.predict(asked)),
@@ -52,12 +52,12 @@ def judge_parts(judges: Judges, scores: Float64, labels: Int64, part: Int64) -> 
     return Judgement(likeliest, suspicion)
 
 
-def _ranks(job: Job, histogram: Histogram, scores: Float64, labellings: Int64) -> tuple[LabelSums, LevelCounts]:
-    binned, classes = bins(scores, score_scale(job)), job.plan.classes
+def _ranks(job: Job, distribution: Distribution, scores: Float64, labellings: Int64) -> tuple[LabelSums, LevelCounts]:
+    ranks, classes = distribution.ranks(scores, score_scale(job)), job.plan.classes
     counted = labellings_counted(classes, scores.shape[1], len(labellings))
     return (
-        LabelSums.of(looked_up(histogram.ranks(), binned), labellings, classes),
-        LevelCounts.of(looked_up(histogram.levels(), binned), labellings[:counted], classes),
+        LabelSums.of(ranks, labellings, classes),
+        LevelCounts.of(distribution.levels(ranks), labellings[:counted], classes),
     )
 
 
@@ -88,7 +88,7 @@ def finish_summary(job: Job, result: Summary) -> None:
         If shards are missing.
     """
     require_all(result.shards, job.plan.shards, "summarised")
-    judges = Judges.of(result.histogram, result.scatter, other_split=job.plan.other_split)
+    judges = Judges.of(result.distribution, result.scatter, other_split=job.plan.other_split)
     save_state(job.paths.work.judges, judges)
     save_state(job.paths.work.summary, result)
 

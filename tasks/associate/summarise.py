@@ -10,7 +10,7 @@ from tasks.run.worker import single_threaded
 from tasks.statistics.association import ClassSums
 from tasks.statistics.exemplars import Exemplars
 from tasks.statistics.groups import GroupSums, group_of, groups_kept
-from tasks.statistics.ranks import Histogram, bins
+from tasks.statistics.ranks import Distribution, sorted_whole
 from tasks.statistics.relabelling import noisy_labels, shuffled_labels
 from tasks.statistics.scatter import ClassScatter
 from tasks.statistics.sums import LabelSums
@@ -36,7 +36,7 @@ def summarise_shard(job: Job, shard: int) -> Summary:
         sums=ClassSums.of(own, known, shuffled[:, fitted], classes),
         noisy=LabelSums.of(own, noisy_labels(ids, known, shuffled[:, fitted], seed), classes),
         groups=GroupSums.of(own, known, group_of(ids, seed, groups), (groups, classes)),
-        histogram=Histogram.of(bins(own, score_scale(job))),
+        distribution=Distribution.of(own, score_scale(job), keep=sorted_whole(job.plan.fitted, scores.shape[1])),
         scatter=ClassScatter.of(scores, labels.part, np.stack([labels.classes, shuffled[0]]), classes),
         exemplars=Exemplars.of(scores, job.plan.rows(shard).start + np.flatnonzero(labels.valid)),
     )

@@ -134,9 +134,9 @@ def associate_patterns(job: Job) -> None:
 def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
     squares, true = found.projected.squares, found.true
     ranks = found.verdicts.ranks
+    ties = found.summary.distribution.ties()
     tests = [
-        kruskal_wallis(counts, rank_sums, found.summary.histogram)
-        for counts, rank_sums in zip(ranks.counts, ranks.sums, strict=True)
+        kruskal_wallis(counts, rank_sums, ties) for counts, rank_sums in zip(ranks.counts, ranks.sums, strict=True)
     ]
     moments = found.sums.counts, found.sums.sums, found.sums.squares
     separate = welch(*moments)

@@ -9,7 +9,7 @@ from tasks.dtypes import FLOAT32, FLOAT64, MIB
 from tasks.statistics.drift import BINS as DECILES
 from tasks.statistics.groups import groups_kept
 from tasks.statistics.quantiles import DIGITS
-from tasks.statistics.ranks import BINS, LEVELS, labellings_counted
+from tasks.statistics.ranks import BINS, LEVELS, labellings_counted, sorted_whole
 from tasks.statistics.relabelling import NOISE
 from tasks.statistics.scatter import LABELLINGS, PARTS, patterns_kept
 from tasks.svd.products import GRAM_BLOCK, ROW_BLOCK, TILE
@@ -70,7 +70,7 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
         "project": FLOAT64 * (plan.classes * plan.channels * (2 * permutations + 2) + p * k),
         "scale pass": FLOAT64 * FAMILIES * p * scale_width,
         "scales": FLOAT64 * plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1),
-        "summarise": FLOAT64 * summary,
+        "summarise": FLOAT64 * summary + FLOAT32 * (plan.fitted * k if sorted_whole(plan.fitted, k) else 0),
         "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
         "drift": FLOAT64 * (per_label + plan.classes + (DECILES + 1) * k),
     }

@@ -12,7 +12,7 @@ from tasks.statistics.association import ClassSums
 from tasks.statistics.classifiers import Quadratic, Ridge
 from tasks.statistics.exemplars import Exemplars
 from tasks.statistics.groups import GroupSums
-from tasks.statistics.ranks import Histogram, LevelCounts
+from tasks.statistics.ranks import Distribution, LevelCounts
 from tasks.statistics.scatter import HELD_OUT, ClassScatter
 from tasks.statistics.sums import LabelSums, Sums
 from tasks.svd.products import Moments
@@ -121,7 +121,7 @@ class Summary(Sums):
     ----------
     shards
         Number of shards.
-    sums, noisy, groups, histogram
+    sums, noisy, groups, distribution
         Sums over the fitted images; `noisy` uses labels of which a part is replaced.
     scatter
         Moments of all images, in parts.
@@ -133,19 +133,19 @@ class Summary(Sums):
     sums: ClassSums
     noisy: LabelSums
     groups: GroupSums
-    histogram: Histogram
+    distribution: Distribution
     scatter: ClassScatter
     exemplars: Exemplars
 
 
 @dataclass(frozen=True)
 class Judges:
-    """The histogram and classifiers that images are judged by.
+    """The distribution and classifiers that images are judged by.
 
     Attributes
     ----------
-    histogram
-        Histogram of the fitted images' scores.
+    distribution
+        Distribution of the fitted images' scores.
     quadratic_0, quadratic_1, quadratic_2
         Classifiers fitted without part 0, 1 or 2, which they judge.
     ridge
@@ -154,7 +154,7 @@ class Judges:
         Classifiers fitted without the held-out images, under one permutation of the labels.
     """
 
-    histogram: Histogram
+    distribution: Distribution
     quadratic_0: Quadratic
     quadratic_1: Quadratic
     quadratic_2: Quadratic
@@ -163,7 +163,7 @@ class Judges:
     shuffled_ridge: Ridge
 
     @classmethod
-    def of(cls, histogram: Histogram, scatter: ClassScatter, *, other_split: bool) -> "Judges":
+    def of(cls, distribution: Distribution, scatter: ClassScatter, *, other_split: bool) -> "Judges":
         """Fit the classifiers from sums.
 
         Those that judge the halves learn from held-out images too, but only if patterns are fitted on these.
@@ -171,7 +171,7 @@ class Judges:
         further = [] if other_split else [HELD_OUT]
         learned = list(range(HELD_OUT))
         return cls(
-            histogram,
+            distribution,
             Quadratic.of(scatter.take(0, [1, *further])),
             Quadratic.of(scatter.take(0, [0, *further])),
             Quadratic.of(scatter.take(0, learned)),

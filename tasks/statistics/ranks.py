@@ -1,23 +1,23 @@
-"""Rank statistics and mutual information from histograms, which add up over shards and need no sorting of all images.
+"""Rank statistics and mutual information from sums that add up over shards.
 
-Scores are sorted into bins that cover all numbers, narrow around zero and wider outwards. The histogram of all images
-determines the rank of a bin, which is the mean rank of its scores. From sums of ranks over classes follow the statistic
-of Kruskal and Wallis (1952) and the area under the receiver operating characteristic, exact for the binned scores. Bins
-are 1/512 of a standard deviation wide at zero and 1/32 at three, so the effect of binning is far below sampling error.
+Up to `MOST_SORTED` scores, all are kept and sorted, so ranks are exact. Of more, only a histogram is kept. Its bins
+cover all numbers, narrow around zero and wider outwards, and the scores of a bin share their mean rank. From sums of
+ranks over classes follow the statistic of Kruskal and Wallis (1952) and the area under the receiver operating
+characteristic. Bins are 1/512 of a standard deviation wide at zero and 1/32 at three. docs/algorithms.md has the effect
+of binning.
 """
 
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.dtypes import NUMBER, Float64, Int64
+from tasks.dtypes import NUMBER, Float32, Float64, Int64
+from tasks.statistics.least import LEAST
 from tasks.statistics.sums import BUDGET, Sums
 
-N = TypeVar("N", np.float64, np.int64)
-
 BINS = 1024
+MOST_SORTED = 2**20  # scores, of all patterns together: 4 MiB
 MOST_COUNTED = 9  # labellings for mutual information: the true one, and shuffled ones
 LEVELS = 16  # equally frequent levels of a score for mutual information
 
@@ -35,32 +35,59 @@ def bins(scores: Float64, scale: Float64) -> Int64:
 
 
 @dataclass(frozen=True)
-class Histogram(Sums):
-    """Number of images in each bin of each pattern's scores (k, BINS)."""
+class Distribution:
+    """The scores of some images, as they are or in bins.
+
+    Attributes
+    ----------
+    counts
+        Number of images in each bin of each pattern's scores (k, BINS).
+    scores
+        All scores (k, n), sorted, if they are few enough; otherwise (k, 0).
+    """
 
     counts: Int64
+    scores: Float32
 
     @classmethod
-    def of(cls, binned: Int64) -> Self:
-        """Count the bins of some images (n, k)."""
-        rank = binned.shape[1]
-        places = binned + BINS * np.arange(rank)
-        return cls(np.bincount(places.ravel(), minlength=rank * BINS).reshape(rank, BINS))
+    def of(cls, scores: Float64, scale: Float64, *, keep: bool) -> Self:
+        """Describe scores (n, k), with the standard deviation of each pattern's scores (k,), and keep them if asked."""
+        rank = scores.shape[1]
+        places = bins(scores, scale) + BINS * np.arange(rank)
+        counts = np.bincount(places.ravel(), minlength=rank * BINS).reshape(rank, BINS)
+        return cls(counts, np.sort(scores.T[:, : len(scores) if keep else 0], axis=1).astype(np.float32))
 
-    def ranks(self) -> Float64:
-        """Mean rank, from 1 to n, of the scores in each bin (k, BINS)."""
-        return np.cumsum(self.counts, axis=1) - (self.counts - 1) / 2
+    def __add__(self, other: Self) -> Self:
+        """Describe the scores of two sets of images."""
+        scores = np.concatenate([self.scores, other.scores], axis=1)
+        return type(self)(self.counts + other.counts, np.sort(scores, axis=1))
 
-    def levels(self) -> Int64:
-        """Level of each bin (k, BINS), from 0 to LEVELS - 1; all levels have about the same number of images."""
-        n = self.counts.sum(axis=1, keepdims=True)
-        levels = LEVELS * (self.ranks() - 0.5) / np.maximum(n, 1)
-        return np.asarray(np.clip(levels, 0, LEVELS - 1), np.int64)
+    def ranks(self, scores: Float64, scale: Float64) -> Float64:
+        """Rank of each score (n, k) among all, from 1; equal scores, or those of a bin, have their mean rank."""
+        if self.scores.shape[1]:
+            pairs = zip(self.scores.astype(np.float64), scores.T, strict=True)
+            sides = [[np.searchsorted(own, column, side) for side in ("left", "right")] for own, column in pairs]
+            return np.asarray((np.array(sides).sum(axis=1).T + 1) / 2, np.float64)
+        of_bins = np.cumsum(self.counts, axis=1) - (self.counts - 1) / 2
+        return of_bins[np.arange(len(of_bins)), bins(scores, scale)]
+
+    def levels(self, ranks: Float64) -> Int64:
+        """Level of each rank (n, k), from 0 to LEVELS - 1; all levels have about the same number of images."""
+        n = np.maximum(self.counts.sum(axis=1), 1)
+        return np.asarray(np.clip(LEVELS * (ranks - 0.5) / n, 0, LEVELS - 1), np.int64)
+
+    def ties(self) -> Float64:
+        """Sum of t^3 - t over the sets of t scores with the same rank, for each pattern (k,)."""
+        if not self.scores.shape[1]:
+            tied = self.counts.astype(np.float64)
+            return np.asarray((tied**3 - tied).sum(axis=1), np.float64)
+        sizes = [np.unique(own, return_counts=True)[1].astype(np.float64) for own in self.scores]
+        return np.array([(size**3 - size).sum() for size in sizes])
 
 
-def looked_up(table: npt.NDArray[N], binned: Int64) -> npt.NDArray[N]:
-    """Look up the entry of each score's bin (n, k) in a table (k, BINS); returns (n, k)."""
-    return table[np.arange(binned.shape[1]), binned]
+def sorted_whole(images: int, rank: int) -> bool:
+    """Whether the scores of so many images on so many patterns are few enough to be sorted."""
+    return images * rank <= MOST_SORTED
 
 
 @dataclass(frozen=True)
@@ -97,7 +124,8 @@ def mutual_information(counts: Int64) -> Float64:
     """Mutual information (..., k) of class and score in nats, from counts (..., C, k, LEVELS).
 
     This is the plug-in estimate minus its bias (C' - 1)(q' - 1) / 2n (Miller, 1955), with the numbers C' and q' of
-    classes and levels that occur. If class and score are independent, it may be a little below zero by chance.
+    classes and levels that occur. If class and score are independent, it may be a little below zero by chance. NaN with
+    fewer than `LEAST.information` images a class on average, where that bias is another.
     """
     joint = counts.astype(np.float64)
     n = joint.sum(axis=(-3, -1), keepdims=True)
@@ -107,11 +135,12 @@ def mutual_information(counts: Int64) -> Float64:
         plug_in = np.where(joint > 0, terms, 0).sum(axis=(-3, -1))
         classes = (of_class > 0).sum(axis=(-3, -1))
         levels = (of_level > 0).sum(axis=(-3, -1))
-        result: Float64 = plug_in - (classes - 1) * (levels - 1) / (2 * n[..., 0, :, 0])
-    return result
+        images = n[..., 0, :, 0]
+        information = plug_in - (classes - 1) * (levels - 1) / (2 * images)
+    return np.where(images >= LEAST.information * classes, information, np.nan)
 
 
-def kruskal_wallis(counts: Int64, rank_sums: Float64, histogram: Histogram) -> tuple[Float64, Float64]:
+def kruskal_wallis(counts: Int64, rank_sums: Float64, ties: Float64) -> tuple[Float64, Float64]:
     """Kruskal-Wallis statistic with its correction for ties, and its p-value; both (k,), NaN if undefined.
 
     Parameters
@@ -120,17 +149,16 @@ def kruskal_wallis(counts: Int64, rank_sums: Float64, histogram: Histogram) -> t
         Number of images of each class (C,).
     rank_sums
         Sum of ranks of each class (C, k).
-    histogram
-        Histogram of the same images.
+    ties
+        Ties of the same images' scores (k,), from `Distribution.ties`.
     """
     from scipy.special import chdtrc  # noqa: PLC0415 - slow to import, and workers do not need it
 
     present = counts > 0
     n, classes = float(counts.sum()), int(present.sum())
-    tied = histogram.counts.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         squares = (rank_sums[present] ** 2 / counts[present, None]).sum(axis=0)
-        correction = 1 - (tied**3 - tied).sum(axis=1) / (n**3 - n)
+        correction = 1 - ties / (n**3 - n)
         statistic = (12 / (n * (n + 1)) * squares - 3 * (n + 1)) / correction
     statistic[(correction <= 0) | (classes < 2)] = np.nan  # noqa: PLR2004
     return statistic, chdtrc(classes - 1, statistic)

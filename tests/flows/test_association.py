@@ -29,11 +29,11 @@ def test_first_order_of_a_run_equals_scipy(split_run):
     scores, labels = of_split(split_run, "train")
     patterns = split_run.tables["patterns"].to_pandas()
     expected = [stats.kruskal(*[scores[labels == c, j] for c in range(3)]).statistic for j in range(6)]
-    np.testing.assert_allclose(patterns.kruskal_wallis, expected, rtol=0.01, atol=0.1)
+    np.testing.assert_allclose(patterns.kruskal_wallis, expected, rtol=1e-9)
     pairs = split_run.tables["pattern_class"].to_pandas()
     for row in pairs.itertuples():
         area = roc_auc_score(labels == row.class_id, scores[:, row.pattern])
-        assert row.auc == pytest.approx(area, abs=2e-3)
+        assert row.auc == pytest.approx(area, abs=1e-12)
     assert (patterns.eta_squared_low <= patterns.eta_squared_high).all()
     assert (patterns.kruskal_wallis > patterns.null_kruskal_wallis_max)[0]
     assert (patterns.mutual_information > patterns.null_mutual_information_max)[0]
