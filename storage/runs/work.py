@@ -54,7 +54,7 @@ class WorkPaths:
     @property
     def verdicts(self) -> StorePath:
         """Merged sums over the judged images."""
-        return self.folder / "judged.npz"  # verdicts.npz had no counts by class
+        return self.folder / "verdicts.npz"
 
     def judgement(self, shard: int) -> StorePath:
         """Judgement of each sample of a shard."""

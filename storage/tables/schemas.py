@@ -86,6 +86,19 @@ TABLES: Mapping[str, pa.Schema] = {
             _field(
                 "mutual_information", pa.float64(), "Mutual information of score and class in nats, its bias removed."
             ),
+            _field(
+                "held_out_mean_shift",
+                pa.float64(),
+                "Mean score of the held-out split less that of the fitted images, class by class, in deviations within "
+                "classes; null without another split.",
+            ),
+            _field(
+                "held_out_variance_ratio",
+                pa.float64(),
+                "Variance within classes of the held-out split over that of the fitted images; null where it would be "
+                "smaller because patterns are fitted on these.",
+            ),
+            _field("held_out_shift_p_value", pa.float64(), "p-value of the larger of both shifts."),
             _field("null_eta_squared_max", pa.float64(), "Largest eta squared among the shuffled labels."),
             _field("null_eta_squared_p95", pa.float64(), "95 % quantile of eta squared among the shuffled labels."),
             _field(
@@ -155,6 +168,17 @@ TABLES: Mapping[str, pa.Schema] = {
                 "Angular distance: pi/4 if all variance is the class's, 0 if it equals that of the rest.",
             ),
             _field("held_out_angular_distance", pa.float64(), "The same among held-out images."),
+            _field(
+                "held_out_p_value",
+                pa.float64(),
+                "p-value of the F test that the class has more variance along the pattern than the others, in held-out "
+                "images.",
+            ),
+            _field(
+                "held_out_q_value",
+                pa.float64(),
+                "That p-value adjusted by Benjamini and Hochberg over the patterns of all classes.",
+            ),
             _field("null_angular_distance", pa.float64(), "Angular distance that shuffled labels reach."),
         ]
     ),
@@ -235,6 +259,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("fraction", pa.float64(), "Part of the labels replaced at random."),
             _field("measured", pa.float64(), "Learnability with these labels."),
             _field("predicted", pa.float64(), "Expected learnability: (1 - fraction)^2 (L - L0) + L0."),
+            _field("spread", pa.float64(), "Standard deviation of learnability over such random replacements."),
         ]
     ),
     "held_out": _of_run(
@@ -318,6 +343,12 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("largest_share_shuffled", pa.float64(), "The same under shuffled labels."),
             _field("share_agreement", pa.float64(), "Correlation of all shares with those among held-out images."),
             _field("share_agreement_shuffled", pa.float64(), "The same under shuffled labels."),
+            _field(
+                "replicated_classes",
+                pa.int32(),
+                "Number of classes whose first pattern has held_out_q_value at most 0.05; null if none can be judged.",
+            ),
+            _field("judged_classes", pa.int32(), "Number of classes whose first pattern has a held_out_q_value."),
             _field("half_agreement", pa.float64(), "Correlation of all shares between two random halves."),
             _field("half_agreement_shuffled", pa.float64(), "The same under shuffled labels."),
             _field("permutations", pa.int32(), "Number of label shuffles of the control."),

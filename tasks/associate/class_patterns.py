@@ -1,19 +1,51 @@
 """Second-order association: the tables and arrays of generalized patterns and of each class's own patterns."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from storage.arrays.zarr import write_array
 from tasks.dtypes import Float64
 from tasks.run.job import Job
 from tasks.run.tables import ResultTables
+from tasks.statistics.association import SIGNIFICANT, q_values
 from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import agreement
-from tasks.statistics.scatter import ClassScatter
+from tasks.statistics.replication import replication
+from tasks.statistics.scatter import HELD_OUT, ClassScatter
 
 
-def compare_classes(job: Job, scatter: ClassScatter, tables: ResultTables) -> tuple[ClassComparison, ClassComparison]:
-    """Write the tables and arrays; return the comparison of classes under the true and under shuffled labels."""
+class Compared(NamedTuple):
+    """The comparison of classes under the true and under shuffled labels, and whether patterns come back.
+
+    Attributes
+    ----------
+    true, shuffled
+        The comparisons.
+    replication
+        p-value of each class's patterns in the held-out images (C, m), under the true labels.
+    """
+
+    true: ClassComparison
+    shuffled: ClassComparison
+    replication: Float64
+
+    @property
+    def judged(self) -> int:
+        """Number of classes whose first pattern can be judged by held-out images."""
+        return int((~np.isnan(self.replication[:, :1])).sum())
+
+    @property
+    def replicated(self) -> int:
+        """Number of classes whose first pattern comes back."""
+        return int((q_values(self.replication)[:, :1] <= SIGNIFICANT).sum())
+
+
+def compare_classes(job: Job, scatter: ClassScatter, tables: ResultTables) -> Compared:
+    """Write the tables and arrays; return the comparisons."""
     true, shuffled = ClassComparison.of(scatter, 0), ClassComparison.of(scatter, 1)
+    counts = scatter.counts[:, HELD_OUT]
+    replicated = replication(true.held_out_angle, counts[0], shuffled.held_out_angle, counts[1])
     rank = scatter.sums.shape[-1]
     generalized = true.whitening.loadings(true.generalized.directions)
     of_classes = np.stack([true.whitening.loadings(directions) for directions in true.against.directions])
@@ -21,11 +53,11 @@ def compare_classes(job: Job, scatter: ClassScatter, tables: ResultTables) -> tu
     write_array(job.paths.class_loadings, _padded(of_classes, rank), ("class", "number", "pattern"))
     columns = {
         "generalized_patterns": _generalized(true),
-        "class_patterns": _class_patterns(true, shuffled),
+        "class_patterns": _class_patterns(true, shuffled, replicated),
     }
     for name, content in columns.items():
         tables.write(name, content)
-    return true, shuffled
+    return Compared(true, shuffled, replicated)
 
 
 def _padded(loadings: Float64, rank: int) -> Float64:
@@ -47,7 +79,7 @@ def _generalized(true: ClassComparison) -> dict[str, object]:
     }
 
 
-def _class_patterns(true: ClassComparison, shuffled: ClassComparison) -> dict[str, object]:
+def _class_patterns(true: ClassComparison, shuffled: ClassComparison, replicated: Float64) -> dict[str, object]:
     classes, most = true.against.angle.shape
     return {
         "class_id": np.repeat(np.arange(classes), most),
@@ -55,5 +87,7 @@ def _class_patterns(true: ClassComparison, shuffled: ClassComparison) -> dict[st
         "share": true.against.share.ravel(),
         "angular_distance": true.against.angle.ravel(),
         "held_out_angular_distance": true.held_out_angle.ravel(),
+        "held_out_p_value": replicated.ravel(),
+        "held_out_q_value": q_values(replicated).ravel(),
         "null_angular_distance": shuffled.against.angle[:, :most].ravel(),
     }

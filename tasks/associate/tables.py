@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.runs.layout import read_layout
-from tasks.associate.class_patterns import compare_classes
+from tasks.associate.class_patterns import Compared, compare_classes
 from tasks.associate.image_tables import tabulate_exemplars
 from tasks.associate.scale_tables import P95, tabulate_bands, tabulate_scales
 from tasks.dtypes import Float64
@@ -19,7 +19,7 @@ from tasks.run.state import (
 )
 from tasks.run.tables import ResultTables
 from tasks.run.worker import single_threaded
-from tasks.statistics.accuracy import balanced, p_value
+from tasks.statistics.accuracy import balanced, binomial_p_value
 from tasks.statistics.association import (
     ClassSums,
     Control,
@@ -38,13 +38,14 @@ from tasks.statistics.association import (
     significant,
     variance,
 )
-from tasks.statistics.class_comparison import ClassComparison
 from tasks.statistics.hogsvd import expected_heterogeneity
 from tasks.statistics.intervals import Intervals, intervals
 from tasks.statistics.means import MeansTest, brown_forsythe, spread_ratio, welch
+from tasks.statistics.noise import spread_under_noise
 from tasks.statistics.ranks import area_under_curve, kruskal_wallis, mutual_information
 from tasks.statistics.relabelling import NOISE, expected_under_noise
 from tasks.statistics.scatter import HELD_OUT
+from tasks.statistics.shift import optimism, split_shift
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ def associate_patterns(job: Job) -> None:
     tables = ResultTables(job)
     compared = compare_classes(job, summary.scatter, tables)
     columns = {
-        "patterns": _patterns(found, job.pixels if job.space.orthonormal else None),
+        "patterns": _patterns(found, job.pixels if job.space.orthonormal else None, other_split=job.plan.other_split),
         "pattern_class": _pattern_class(found),
-        "learnability": _learnability(found, *compared),
+        "learnability": _learnability(found, compared),
         "label_noise": _label_noise(found),
         "held_out": _held_out(found, other_split=job.plan.other_split),
     }
@@ -131,7 +132,7 @@ def associate_patterns(job: Job) -> None:
     tabulate_exemplars(job, summary.exemplars, tables)
 
 
-def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
+def _patterns(found: Findings, pixels: int | None, *, other_split: bool) -> dict[str, object]:
     squares, true = found.projected.squares, found.true
     ranks = found.verdicts.ranks
     ties = found.summary.distribution.ties()
@@ -164,6 +165,7 @@ def _patterns(found: Findings, pixels: int | None) -> dict[str, object]:
         "kruskal_wallis": tests[0][0],
         "kruskal_wallis_p_value": tests[0][1],
         "mutual_information": information[0],
+        **_shift(found, other_split=other_split),
         "null_eta_squared_max": found.shuffled.eta_squared.max(axis=0),
         "null_eta_squared_p95": np.percentile(found.shuffled.eta_squared, P95, axis=0),
         "null_kruskal_wallis_max": largest(statistic for statistic, _ in tests[1:]),
@@ -181,6 +183,14 @@ def _top_classes(found: Findings) -> list[str | None]:
     return [found.names[best] if row.any() else None for best, row in zip(top, known, strict=True)]
 
 
+def _shift(found: Findings, *, other_split: bool) -> dict[str, object]:
+    """Shift of the held-out images' scores; null if they were drawn from the images that patterns are fitted on."""
+    fitted_too_well = optimism(found.projected.squares, found.totals.energy, found.totals.fitted)
+    mean, ratio, p_value = split_shift(found.summary.scatter, found.summary.distribution.counts, fitted_too_well)
+    columns = {"held_out_mean_shift": mean, "held_out_variance_ratio": ratio, "held_out_shift_p_value": p_value}
+    return {name: values if other_split else np.full(found.rank, np.nan) for name, values in columns.items()}
+
+
 def _pattern_class(found: Findings) -> dict[str, object]:
     classes, rank = found.sums.sums.shape
     areas = map(area_under_curve, found.verdicts.ranks.counts, found.verdicts.ranks.sums)
@@ -196,7 +206,8 @@ def _pattern_class(found: Findings) -> dict[str, object]:
     } | {name: values.ravel() for name, values in by_pair.items()}
 
 
-def _learnability(found: Findings, true: ClassComparison, shuffled: ClassComparison) -> dict[str, object]:
+def _learnability(found: Findings, compared: Compared) -> dict[str, object]:
+    true, shuffled = compared.true, compared.shuffled
     sums, control, colours = found.sums, found.shuffled, found.projected.colours
     n, rank, classes = int(sums.counts.sum()), found.rank, int((sums.counts > 0).sum())
     value, null = learnability(sums.counts, sums.sums, sums.cross), expected_null(rank, n)
@@ -224,6 +235,8 @@ def _learnability(found: Findings, true: ClassComparison, shuffled: ClassCompari
         "largest_share_shuffled": shuffled.largest_share,
         "share_agreement": true.agreement,
         "share_agreement_shuffled": shuffled.agreement,
+        "replicated_classes": compared.replicated if compared.judged else None,
+        "judged_classes": compared.judged,
         "half_agreement": true.half_agreement,
         "half_agreement_shuffled": shuffled.half_agreement,
         "permutations": len(control.learnability),
@@ -246,6 +259,7 @@ def _label_noise(found: Findings) -> dict[str, object]:
         "fraction": list(NOISE),
         "measured": measured,
         "predicted": [expected_under_noise(fraction, value, null) for fraction in NOISE],
+        "spread": [spread_under_noise(fraction, sums.counts, sums.sums, sums.cross) for fraction in NOISE],
     }
 
 
@@ -260,7 +274,7 @@ def _held_out(found: Findings, *, other_split: bool) -> dict[str, object]:
     constant, uniform = held_out[largest] / known, 1 / present if present else np.nan
     # Held-out images that were drawn at random have classes of the same sizes; those of another split may not.
     chance = max(majority, uniform, constant if other_split else 0)
-    tests = np.array([[p_value(one, judged, chance) for one in method] for method in right])
+    tests = np.array([[binomial_p_value(one, judged, chance) for one in method] for method in right])
     balance = balanced(verdicts.right, counts[:, HELD_OUT])
     return {
         "method": ["ridge", "quadratic"],

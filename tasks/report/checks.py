@@ -1,15 +1,17 @@
 """The reasons to trust or to distrust a result: one check each, with its numbers in a sentence."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 from tasks.report.verdict import Row, percent, with_sign
-from tasks.statistics.accuracy import p_value
+from tasks.statistics.accuracy import binomial_p_value
 
 LEVEL = 0.05  # of each check by itself: the part of datasets without association that it may pass
 # Limits of the checks, also our own; each check shows its limit.
 SMALL_DEVIATION = 0.03  # of learnability under label noise from its expectation, relative to the learnability
-GOOD_AGREEMENT = 0.5  # correlation of shares between learned and held-out images
+SHIFTED_MEAN = 0.2  # deviations
+SHIFTED_VARIANCE = 1.25  # ratio, or its inverse
 MOSTLY_COLOUR = 0.5  # fraction of the learnability
 METHODS = {"ridge": "linear", "quadratic": "quadratic"}
 
@@ -32,10 +34,11 @@ class Check(NamedTuple):
     evidence: str
 
 
-def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row]) -> list[Check]:
+def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row], patterns: Sequence[Row] = ()) -> list[Check]:
     """List the checks of a run; those whose numbers do not exist are left out.
 
-    The arguments are the row of the table `learnability`, and the rows of the tables `held_out` and `label_noise`.
+    The arguments are the row of the table `learnability`, and the rows of the tables `held_out`, `label_noise` and
+    `patterns`.
     """
     found = [
         _beyond_chance(row),
@@ -43,6 +46,7 @@ def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row]) -> list[Chec
         _replicated(row),
         _more_than_colour(row),
         _follows_noise(row, noise),
+        _split_shift(patterns),
     ]
     return [check for check in found if check is not None]
 
@@ -90,7 +94,7 @@ def _on_held_out(held_out: Sequence[Row]) -> Check | None:
         f"A {METHODS[best['method']]} classifier of {best['patterns']} patterns is right on "
         f"{round(best['accuracy'] * judged):,} of {judged:,} images held out{_balanced(best)}; {_alternatives(best)}"
     )
-    if len(known) * p_value(judged, judged, chance) > LEVEL:
+    if len(known) * binomial_p_value(judged, judged, chance) > LEVEL:
         return Check(None, "Too few unseen images to check the classes", f"{evidence} {_hopeless(judged, chance)}")
     passed = p <= LEVEL
     return Check(
@@ -111,7 +115,7 @@ def _chance(row: Row) -> float:
 def _p_value(row: Row) -> float:
     """p-value of the test against chance, which runs of earlier versions do not have."""
     value: float | None = row.get("p_value")
-    return p_value(row["accuracy"] * row["judged"], row["judged"], _chance(row)) if value is None else value
+    return binomial_p_value(row["accuracy"] * row["judged"], row["judged"], _chance(row)) if value is None else value
 
 
 def _balanced(row: Row) -> str:
@@ -131,16 +135,15 @@ def _hopeless(judged: int, chance: float) -> str:
 
 
 def _replicated(row: Row) -> Check | None:
-    agreement = row["share_agreement"]
-    if agreement is None:
+    replicated, judged = row.get("replicated_classes"), row.get("judged_classes")
+    if replicated is None:
         return None
-    shuffled = row["share_agreement_shuffled"]
-    beside = f", {with_sign(shuffled)} with shuffled labels" if shuffled is not None else ""
-    passed = agreement >= GOOD_AGREEMENT and agreement > (shuffled or 0.0)
+    by_means = (row["learnability"] or 0.0) > (row["shuffled_max"] or 0.0)
     return Check(
-        passed,
-        "Class patterns come back in unseen images" if passed else "Class patterns do not come back in unseen images",
-        f"Shares of variance correlate by {with_sign(agreement)}{beside}; {GOOD_AGREEMENT} is asked for.",
+        True if replicated else None if by_means else False,
+        f"Class patterns {'' if replicated else 'do not '}come back in unseen images",
+        f"Along the pattern that is most its own, {replicated:,} of {judged:,} classes vary more than the others in "
+        f"images held out too (q \N{LESS-THAN OR EQUAL TO} {LEVEL}).",
     )
 
 
@@ -157,19 +160,50 @@ def _more_than_colour(row: Row) -> Check | None:
 
 
 def _follows_noise(row: Row, noise: Sequence[Row]) -> Check | None:
-    value = row["learnability"]
-    known = [entry for entry in noise if entry["measured"] is not None and entry["predicted"] is not None]
-    if not known or not value:
+    """Compare each point with its spread; the level is divided among the points (Bonferroni)."""
+    value, known = row["learnability"], [entry for entry in noise if entry.get("spread") is not None]
+    if not known or not value or value <= (row["shuffled_max"] or 0.0):
         return None
-    worst = max(abs(entry["measured"] - entry["predicted"]) for entry in known)
-    uncertain = ((row["ci_high"] or 0.0) - (row["ci_low"] or 0.0)) / 2
-    allowed = max(SMALL_DEVIATION * value, uncertain)
+    deviations = NormalDist().inv_cdf(1 - LEVEL / (2 * len(known)))
+    limits = [max(deviations * entry["spread"], SMALL_DEVIATION * value) for entry in known]
+    away = [abs(entry["measured"] - entry["predicted"]) for entry in known]
+    worst, allowed = max(zip(away, limits, strict=True), key=lambda pair: pair[0] / pair[1])
     passed = worst <= allowed
     return Check(
         passed,
         "It falls with label noise as it should" if passed else "It does not fall with label noise as it should",
-        f"Measured and predicted differ by at most {100 * worst:.2g} points; {100 * allowed:.2g} are allowed.",
+        f"Measured and predicted differ by {100 * worst:.2g} points where {100 * allowed:.2g} are allowed, the most of "
+        f"{len(known)} noise levels.",
     )
+
+
+def _split_shift(patterns: Sequence[Row]) -> Check | None:
+    """Warn of patterns whose scores differ in a held-out split, if that is neither chance (Bonferroni) nor small."""
+    known = [row for row in patterns if row.get("held_out_shift_p_value") is not None]
+    if not known:
+        return None
+    shifted = [row for row in known if len(known) * row["held_out_shift_p_value"] <= LEVEL and _is_large(row)]
+    if not shifted:
+        return Check(
+            passed=True,
+            claim="Unseen images look like those that patterns are fitted on",
+            evidence=f"Scores of the same class have the same mean and spread on all {len(known)} patterns.",
+        )
+    most = min(shifted, key=lambda row: row["held_out_shift_p_value"])
+    ratio = most["held_out_variance_ratio"]
+    spread = "" if ratio is None else f", and the variance is {ratio:.2g} times as large"
+    return Check(
+        None,
+        "Unseen images differ from those that patterns are fitted on",
+        f"On {len(shifted)} of {len(known)} patterns, scores of the same class have another mean or spread. On pattern "
+        f"{most['pattern']} the mean moved by {with_sign(most['held_out_mean_shift'])} deviations{spread}. Check that "
+        "both splits were made in the same way.",
+    )
+
+
+def _is_large(row: Row) -> bool:
+    ratio = row["held_out_variance_ratio"] or 1.0
+    return abs(row["held_out_mean_shift"]) >= SHIFTED_MEAN or not 1 / SHIFTED_VARIANCE < ratio < SHIFTED_VARIANCE
 
 
 def _times(value: float) -> str:

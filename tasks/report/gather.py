@@ -166,7 +166,7 @@ def gather_report(run: Run) -> Report:
         learnability=row,
         beyond_chance=beyond_chance(row),
         checks=[
-            *checks(row, rows_of(run, "held_out"), noise),
+            *checks(row, rows_of(run, "held_out"), noise, rows_of(run, "patterns")),
             exact(manifest.residual_max, manifest.settings["tolerance"]),
             complete(manifest.rejected, manifest.plan["images"]),
         ],

@@ -10,6 +10,7 @@ SIGNIFICANT = 0.05
 # handwritten digits have 0.56, CIFAR-10's photographs 0.11.
 WORDS = ((0.3, "strongly"), (0.05, "clearly"), (0.01, "weakly"), (0.0, "barely"))
 NO_ASSOCIATION = "We found no association between labels and images."
+BY_SPREAD = "The classes differ in their spreads, not in their means."
 YARDSTICK = "handwritten digits have 56 %, the photographs of CIFAR-10 11 %"
 
 
@@ -18,6 +19,8 @@ def headline(row: Row) -> str:
     value, shuffled = row["learnability"], row["shuffled_max"]
     if value is None:
         return "Nothing can be said about the classes."
+    if _by_spread(row):
+        return BY_SPREAD
     if shuffled is not None and value <= shuffled:
         return NO_ASSOCIATION
     return f"The classes are {_word(row)} learnable."
@@ -61,11 +64,28 @@ def verdict(row: Row) -> str:
         f"Labels account for {percent(value / cap(row))} of the separation that {row['rank']} patterns allow"
         f"{_of_variance(row)}. Shuffled labels account for at most {percent(shuffled / cap(row))}, so "
     )
+    if _by_spread(row):
+        return _spreads(row, found)
     if value <= shuffled:
         return f"{found}we found no association between labels and images."
     count = row["significant_patterns"]
     alone = f": on {count} of {row['rank']} patterns classes differ, one by one, at q < {SIGNIFICANT}"
     return f"{found}the association is real{alone if count is not None else ''}."
+
+
+def _by_spread(row: Row) -> bool:
+    """Whether classes differ, but no difference between their means can be shown."""
+    above = (row["learnability"] or 0.0) > (row["shuffled_max"] or 0.0)
+    return bool(row.get("replicated_classes")) and (not above or row["significant_patterns"] == 0)
+
+
+def _spreads(row: Row, found: str) -> str:
+    replicated = row["replicated_classes"]
+    classes = "1 class varies" if replicated == 1 else f"{replicated:,} classes vary"
+    return (
+        f"{found.removesuffix(', so ')}. On no pattern do class means differ beyond chance, but {classes} more than the "
+        "others along a pattern of its own, in unseen images too."
+    )
 
 
 def _of_variance(row: Row) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 from tasks.dtypes import Float64, Int64
 
 
-def p_value(right: float, judged: float, chance: float) -> float:
+def binomial_p_value(right: float, judged: float, chance: float) -> float:
     """Probability of at least so many right predictions by chance: the exact one-sided binomial test.
 
     Parameters

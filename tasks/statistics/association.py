@@ -159,6 +159,16 @@ def learnabilities(counts: Int64, sums: Float64, cross: Float64) -> Float64:
     return result
 
 
+def whitened_means(counts: Int64, sums: Float64, cross: Float64) -> tuple[Float64, Int64]:
+    """Deviations of class means (C', k), whitened so that the total scatter is the identity, and class sizes (C',).
+
+    Classes without images are left out; directions without variance give 0.
+    """
+    present, total = counts > 0, sums.sum(axis=0)
+    scatter = cross - np.outer(total, total / counts.sum())
+    return _whitened(scatter, _deviations(counts, sums)[present].T).T, counts[present]
+
+
 def _whitened(scatter: Float64, columns: Float64) -> Float64:
     """Compute R' columns (..., k, C), where R R' is the inverse of the scatter (..., k, k), or its pseudo-inverse."""
     with suppress(np.linalg.LinAlgError):

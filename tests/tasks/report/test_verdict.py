@@ -74,3 +74,15 @@ def test_runs_of_earlier_versions_say_what_they_can():
     row = {name: value for name, value in ROW.items() if name not in {"learnability_cap", "explained_variance"}}
     assert verdict(row).startswith("Labels account for 11 % of the separation that 64 patterns allow. Shuffled")
     assert headline(row) == "The classes are clearly learnable."
+
+
+@pytest.mark.parametrize("changed", [{"learnability": 0.001}, {"significant_patterns": 0}])
+def test_a_difference_in_spread_is_not_taken_for_one_in_means(changed):
+    """Means differ on no pattern, whatever learnability is, since unequal spreads move that too."""
+    row = ROW | changed | {"replicated_classes": 1}
+    assert headline(row) == "The classes differ in their spreads, not in their means."
+    assert verdict(row).endswith(
+        "0.14 %. On no pattern do class means differ beyond chance, but 1 class varies more than the others along a "
+        "pattern of its own, in unseen images too."
+    )
+    assert headline(ROW | {"significant_patterns": None, "replicated_classes": 3}) == "The classes are clearly learnable."
