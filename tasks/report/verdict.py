@@ -28,7 +28,7 @@ def headline(row: Row) -> str:
 
 def word_meaning(row: Row) -> str | None:
     """Explain the headline's word; None if it has none."""
-    if row["learnability"] is None or row["learnability"] <= (row["shuffled_max"] or 0.0):
+    if row["learnability"] is None or row["learnability"] <= (row["shuffled_max"] or 0.0) or _by_spread(row):
         return None
     word = _word(row)
     ends = [1.0, *(least for least, _ in WORDS)]
@@ -81,10 +81,10 @@ def _by_spread(row: Row) -> bool:
 
 def _spreads(row: Row, found: str) -> str:
     replicated = row["replicated_classes"]
-    classes = "1 class varies" if replicated == 1 else f"{replicated:,} classes vary"
+    classes, whose = ("1 class varies", "its") if replicated == 1 else (f"{replicated:,} classes vary", "their")
     return (
-        f"{found.removesuffix(', so ')}. On no pattern do class means differ beyond chance, but {classes} more than the "
-        "others along a pattern of its own, in unseen images too."
+        f"{found.removesuffix(', so ')}. On no pattern do class means differ beyond chance, but {classes} more than "
+        f"the others along a pattern of {whose} own, in unseen images too."
     )
 
 

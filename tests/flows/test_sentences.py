@@ -109,10 +109,6 @@ NOT_YET = {
     "pixel": ("i is a likely shortcut",),
     "column": ("i is a likely shortcut",),
     "border": ("i is a likely shortcut",),
-    "spreads": (
-        "= The classes differ in their spreads, not in their means.",
-        "- learnable",
-    ),
     "digits": ("+ No pattern looks like a shortcut",),
 }
 MADE = {

@@ -85,4 +85,6 @@ def test_a_difference_in_spread_is_not_taken_for_one_in_means(changed):
         "0.14 %. On no pattern do class means differ beyond chance, but 1 class varies more than the others along a "
         "pattern of its own, in unseen images too."
     )
-    assert headline(ROW | {"significant_patterns": None, "replicated_classes": 3}) == "The classes are clearly learnable."
+    assert (
+        headline(ROW | {"significant_patterns": None, "replicated_classes": 3}) == "The classes are clearly learnable."
+    )
