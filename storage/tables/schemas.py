@@ -86,6 +86,18 @@ TABLES: Mapping[str, pa.Schema] = {
             _field(
                 "mutual_information", pa.float64(), "Mutual information of score and class in nats, its bias removed."
             ),
+            _field("association_rank", pa.int32(), "Place in descending order of eta_squared, from 0."),
+            _field(
+                "pixel_share",
+                pa.float64(),
+                "Part of the pattern's energy, as an image, in the 1 % of pixels with most; null if it is no image.",
+            ),
+            _field("line_share", pa.float64(), "The same in the 32nd part of the rows, or columns, with most."),
+            _field(
+                "border_share",
+                pa.float64(),
+                "The same in the border, a 32nd of each side wide; null if that is more than a quarter of the image.",
+            ),
             _field(
                 "held_out_mean_shift",
                 pa.float64(),

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from storage.arrays.zarr import open_array
 from storage.runs.layout import read_layout
 from tasks.associate.class_patterns import Compared, compare_classes
 from tasks.associate.image_tables import tabulate_exemplars
 from tasks.associate.scale_tables import P95, tabulate_bands, tabulate_scales
-from tasks.dtypes import Float64
+from tasks.dtypes import Float64, Int64
 from tasks.run.job import Job
 from tasks.run.results import Energy, Projected, Summary, Verdicts
 from tasks.run.state import (
@@ -38,6 +39,7 @@ from tasks.statistics.association import (
     significant,
     variance,
 )
+from tasks.statistics.concentration import concentration
 from tasks.statistics.hogsvd import expected_heterogeneity
 from tasks.statistics.intervals import Intervals, intervals
 from tasks.statistics.means import MeansTest, brown_forsythe, spread_ratio, welch
@@ -119,7 +121,7 @@ def associate_patterns(job: Job) -> None:
     tables = ResultTables(job)
     compared = compare_classes(job, summary.scatter, tables)
     columns = {
-        "patterns": _patterns(found, job.pixels if job.space.orthonormal else None, other_split=job.plan.other_split),
+        "patterns": _patterns(found, job),
         "pattern_class": _pattern_class(found),
         "learnability": _learnability(found, compared),
         "label_noise": _label_noise(found),
@@ -132,7 +134,7 @@ def associate_patterns(job: Job) -> None:
     tabulate_exemplars(job, summary.exemplars, tables)
 
 
-def _patterns(found: Findings, pixels: int | None, *, other_split: bool) -> dict[str, object]:
+def _patterns(found: Findings, job: Job) -> dict[str, object]:
     squares, true = found.projected.squares, found.true
     ranks = found.verdicts.ranks
     ties = found.summary.distribution.ties()
@@ -149,7 +151,7 @@ def _patterns(found: Findings, pixels: int | None, *, other_split: bool) -> dict
         "energy_share": squares / found.totals.energy,
         "cumulative_energy": np.cumsum(squares) / found.totals.energy,
         "residual": found.projected.residuals,
-        "psnr": psnr(found.projected.held_out, pixels) if pixels else unknown[0],
+        "psnr": psnr(found.projected.held_out, job.pixels) if job.space.orthonormal else unknown[0],
         "eta_squared": true.eta_squared,
         "eta_squared_low": found.intervals.eta_squared[0],
         "eta_squared_high": found.intervals.eta_squared[1],
@@ -165,7 +167,9 @@ def _patterns(found: Findings, pixels: int | None, *, other_split: bool) -> dict
         "kruskal_wallis": tests[0][0],
         "kruskal_wallis_p_value": tests[0][1],
         "mutual_information": information[0],
-        **_shift(found, other_split=other_split),
+        "association_rank": _places(true.eta_squared),
+        **_concentrations(job),
+        **_shift(found, other_split=job.plan.other_split),
         "null_eta_squared_max": found.shuffled.eta_squared.max(axis=0),
         "null_eta_squared_p95": np.percentile(found.shuffled.eta_squared, P95, axis=0),
         "null_kruskal_wallis_max": largest(statistic for statistic, _ in tests[1:]),
@@ -181,6 +185,20 @@ def _top_classes(found: Findings) -> list[str | None]:
     known = ~np.isnan(effects)
     top = np.where(known, effects, -1).argmax(axis=1)
     return [found.names[best] if row.any() else None for best, row in zip(top, known, strict=True)]
+
+
+def _places(values: Float64) -> Int64:
+    """Place of each value in descending order, from 0; those that are not known come last."""
+    return np.argsort(np.argsort(-np.nan_to_num(values, nan=-1), kind="stable"), kind="stable")
+
+
+def _concentrations(job: Job) -> dict[str, object]:
+    """Measure where each pattern lies in the image; null for a space whose patterns are no images."""
+    images = open_array(job.paths.pattern_images)
+    count = images.shape[0] if job.space.invertible else 0
+    found = [concentration(np.asarray(images[number])) for number in range(count)]
+    shares = np.array(found) if found else np.full((images.shape[0], 3), np.nan)
+    return dict(zip(("pixel_share", "line_share", "border_share"), shares.T, strict=True))
 
 
 def _shift(found: Findings, *, other_split: bool) -> dict[str, object]:

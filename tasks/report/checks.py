@@ -27,11 +27,14 @@ class Check(NamedTuple):
         Claim in a few words.
     evidence
         Numbers for the claim, in a sentence.
+    pattern
+        Number of the pattern that the claim is about and the report shows beside it, if any.
     """
 
     passed: bool | None
     claim: str
     evidence: str
+    pattern: int | None = None
 
 
 def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row], patterns: Sequence[Row] = ()) -> list[Check]:

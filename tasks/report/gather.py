@@ -14,6 +14,7 @@ from tasks.report.checks import Check, checks, complete, exact
 from tasks.report.drift_words import drift_checks, drift_headline
 from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.reconstruct import space_of
+from tasks.report.shortcuts import no_shortcut, shortcuts
 from tasks.report.verdict import Row, beyond_chance, headline, word_meaning
 
 TINY = 32  # largest side, in pixels, of pictures whose pixels are shown as squares
@@ -118,7 +119,11 @@ class Drift(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The content of the report. `kind` says what pictures of patterns show: colour, gray or energy."""
+    """The content of the report.
+
+    `kind` says what pictures of patterns show: colour, gray or energy. `shortcuts` says of patterns that are likely
+    shortcuts where they lie.
+    """
 
     run: Run
     kind: str
@@ -129,6 +134,7 @@ class Report:
     checks: list[Check]
     classes: list[ClassEntry]
     patterns: list[PatternEntry]
+    shortcuts: dict[int, str]
     generalized: list[dict[str, Any]]
     ranks: list[int]
     rebuilt: list[Rebuilt]
@@ -153,7 +159,7 @@ class Report:
 def gather_report(run: Run) -> Report:
     """Read the tables, patterns and thumbnails of a run."""
     manifest, pictures = run.manifest, Pictures.of(run)
-    row, noise = manifest.learnability, rows_of(run, "label_noise")
+    row, noise, patterns = manifest.learnability, rows_of(run, "label_noise"), rows_of(run, "patterns")
     thumbnails = {entry["row"]: entry for entry in rows_of(run, "thumbnails")}
     ranks = growing(len(pictures.patterns))
     examples = [entry for entry in thumbnails.values() if entry["example"] and pictures.linear]
@@ -166,12 +172,14 @@ def gather_report(run: Run) -> Report:
         learnability=row,
         beyond_chance=beyond_chance(row),
         checks=[
-            *checks(row, rows_of(run, "held_out"), noise, rows_of(run, "patterns")),
+            *checks(row, rows_of(run, "held_out"), noise, patterns),
+            *([found] if (found := no_shortcut(patterns)) else []),
             exact(manifest.residual_max, manifest.settings["tolerance"]),
             complete(manifest.rejected, manifest.plan["images"]),
         ],
         classes=_classes(run, pictures),
         patterns=_patterns(run, pictures),
+        shortcuts={entry["pattern"]: place for entry, place in shortcuts(patterns)},
         generalized=_generalized(run, pictures),
         ranks=ranks,
         rebuilt=[_rebuilt(run, pictures, entry, ranks) for entry in examples],

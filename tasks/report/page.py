@@ -103,6 +103,7 @@ def render(report: Report) -> str:
             class_uris=dict(zip(of_classes, uris[len(of_patterns) :], strict=True)),
             shown_rows=shown,
             ranked_classes=by_angle if len(by_angle) > SHOWN_CLASSES else report.classes,
+            ranked_patterns=sorted(report.patterns, key=lambda entry: -(entry.row["eta_squared"] or 0.0)),
             shown_classes=SHOWN_CLASSES,
             shown_patterns=SHOWN_PATTERNS,
             shown_suspects=SHOWN_SUSPECTS,
