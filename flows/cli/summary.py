@@ -101,8 +101,9 @@ def _learnability(run: Run) -> Table:
         "-" if row["shuffled_significant_max"] is None else str(row["shuffled_significant_max"]),
     )
     if quadratic["judged"]:
-        accuracies = (_number(quadratic[name]) for name in ("accuracy", "chance", "shuffled_accuracy"))
-        table.add_row("held-out accuracy", *accuracies)
+        chance = quadratic.get("null_accuracy") or quadratic["chance"]  # runs of earlier versions have the latter only
+        accuracies = quadratic["accuracy"], chance, quadratic["shuffled_accuracy"]
+        table.add_row("held-out accuracy", *map(_number, accuracies))
     return table
 
 
