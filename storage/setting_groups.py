@@ -184,6 +184,12 @@ class Reading(Group):
         description="Skip images without a label (null, empty, -1), keep them for scores and duplicates, or refuse a "
         "dataset that has any; by default skip them, and refuse them in the split that patterns are fitted on.",
     )
+    group: str | None = Field(
+        None,
+        description="Keep images that belong together (of a scene, a patient, a video) together in all shuffles and "
+        "held-out checks: those with the same value in this column or, if there is no such column, in whose names this "
+        "regular expression finds the same text, such as 'patient(\\d+)'.",
+    )
 
 
 class Dataset(Group):

@@ -16,6 +16,7 @@ STAGES = "tests/flows/test_stages.py"
 REPORT = "tests/flows/test_report.py"
 # Modules that are tested with others, by the test that would fail.
 COVERED = {
+    "tasks/transform/units.py": "tests/flows/test_groups.py",
     "storage/datasets/zarr_files.py": "tests/storage/formats/test_bad_inputs.py",
     "storage/formats/zarr_codecs.py": "tests/storage/formats/test_bad_inputs.py",
     "eigenwave/__main__.py": "tests/test_other_systems.py",

@@ -63,11 +63,12 @@ def list_summary(runs: Iterable[tuple[str, Manifest | str]], latest: str | None)
 
 def _counts(manifest: Manifest) -> str:
     plan, row = manifest.plan, manifest.learnability
+    fitted = int(row["n"] or 0) + int(row.get("repeats") or 0)  # runs of earlier versions count repeats
     rejected = f", {manifest.rejected:,} rejected (table rejects says why)" if manifest.rejected else ""
     if manifest.repeated:
         rejected += f", {manifest.repeated:,} repeated, {manifest.conflicting:,} of them under several classes"
     return (
-        f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {row['n']:,} fitted "
+        f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {fitted:,} fitted "
         f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {row['rank']} patterns hold "
         f"{percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e} "
         f"({_decomposition(manifest)})\n"

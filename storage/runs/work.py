@@ -17,6 +17,11 @@ class WorkPaths:
         return self.folder / "listing.batches"
 
     @property
+    def units(self) -> StorePath:
+        """Units of the images, and whether they count, in row order, one batch per shard."""
+        return self.folder / "units.batches"
+
+    @property
     def totals(self) -> StorePath:
         """Totals of the transform: counts, energy and digest of the dataset."""
         return self.folder / "totals.json"

@@ -6,7 +6,8 @@ import pyarrow as pa
 
 STAMP_BYTES = 32
 
-SCHEMA_VERSION = 2  # 2: run_id in every table of a run, names beside all numbers of classes
+# 2: run_id in every table of a run, names beside all numbers of classes. 3: equal bytes count once.
+SCHEMA_VERSION = 3
 
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int8(), pa.string())
@@ -56,21 +57,33 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("eta_squared", pa.float64(), "Part of the scores' variance that lies between classes."),
             _field("eta_squared_low", pa.float64(), "Lower end of the 95 % interval of omega_squared."),
             _field("eta_squared_high", pa.float64(), "Upper end of that interval."),
-            _field("omega_squared", pa.float64(), "Eta squared with its bias removed; may be negative."),
+            _field(
+                "omega_squared",
+                pa.float64(),
+                "Eta squared with its bias removed; may be negative. Null if images are grouped.",
+            ),
             _field("f_statistic", pa.float64(), "F statistic of a one-way analysis of variance over the classes."),
-            _field("p_value", pa.float64(), "p-value of the F statistic with C - 1 and n - C degrees of freedom."),
+            _field(
+                "p_value",
+                pa.float64(),
+                "p-value of the F statistic with C - 1 and n - C degrees of freedom; null if images are grouped.",
+            ),
             _field(
                 "welch_statistic",
                 pa.float64(),
                 "Welch's F, which allows unequal spreads; null if a class is too small for the number of classes.",
             ),
-            _field("welch_p_value", pa.float64(), "p-value of Welch's F."),
+            _field("welch_p_value", pa.float64(), "p-value of Welch's F; both are null if images are grouped."),
             _field(
                 "brown_forsythe_statistic",
                 pa.float64(),
                 "Brown-Forsythe test of means, which allows unequal spreads; without classes of fewer than 5 images.",
             ),
-            _field("brown_forsythe_p_value", pa.float64(), "p-value of that test, with Mehrotra's degrees of freedom."),
+            _field(
+                "brown_forsythe_p_value",
+                pa.float64(),
+                "p-value of that test, with Mehrotra's degrees of freedom; with groups, variances are between groups.",
+            ),
             _field(
                 "q_value",
                 pa.float64(),
@@ -82,7 +95,11 @@ TABLES: Mapping[str, pa.Schema] = {
                 "Largest over smallest standard deviation of the scores of a class with 5 or more images.",
             ),
             _field("kruskal_wallis", pa.float64(), "Kruskal-Wallis statistic of the ranks of the scores."),
-            _field("kruskal_wallis_p_value", pa.float64(), "p-value of that statistic with C - 1 degrees of freedom."),
+            _field(
+                "kruskal_wallis_p_value",
+                pa.float64(),
+                "p-value of that statistic with C - 1 degrees of freedom; null if images are grouped.",
+            ),
             _field(
                 "mutual_information", pa.float64(), "Mutual information of score and class in nats, its bias removed."
             ),
@@ -129,7 +146,11 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("n", pa.int64(), "Number of fitted images of the class."),
             _field("mean_score", pa.float64(), "Mean score of the class on the pattern."),
             _field("cohens_d", pa.float64(), "Class mean minus mean of all others, in within-class deviations."),
-            _field("p_value", pa.float64(), "p-value of the two-sided t test that belongs to Cohen's d."),
+            _field(
+                "p_value",
+                pa.float64(),
+                "p-value of the two-sided t test that belongs to Cohen's d; null if images are grouped.",
+            ),
             _field(
                 "welch_statistic",
                 pa.float64(),
@@ -306,6 +327,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("patterns", pa.int32(), "Number of leading patterns that the method uses."),
             _field("learned", pa.int64(), "Number of images learned from."),
             _field("judged", pa.int64(), "Number of held-out images."),
+            _field("judged_units", pa.int64(), "Number of independent units among them: groups, or images."),
         ]
     ),
     "learnability": _of_run(
@@ -337,12 +359,12 @@ TABLES: Mapping[str, pa.Schema] = {
             _field(
                 "shuffled_significant_mean",
                 pa.float64(),
-                "Mean number of patterns with q < 0.05 over the shuffled labels.",
+                "Mean number of patterns with q < 0.05 over the shuffled labels; null if images are grouped.",
             ),
             _field(
                 "shuffled_significant_max",
                 pa.int32(),
-                "Largest number of patterns with q < 0.05 over the shuffled labels.",
+                "Largest number of patterns with q < 0.05 over the shuffled labels; null if images are grouped.",
             ),
             _field("colour_learnability", pa.float64(), "Learnability of the mean colour alone."),
             _field(
@@ -364,7 +386,21 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("half_agreement", pa.float64(), "Correlation of all shares between two random halves."),
             _field("half_agreement_shuffled", pa.float64(), "The same under shuffled labels."),
             _field("permutations", pa.int32(), "Number of label shuffles of the control."),
-            _field("n", pa.int64(), "Number of fitted images."),
+            _field(
+                "n", pa.int64(), "Number of fitted images that count; images with the same bytes and label count once."
+            ),
+            _field("repeats", pa.int64(), "Number of fitted images that repeat one that counts."),
+            _field("units", pa.int64(), "Number of independent units among the fitted images: groups, or images."),
+            _field(
+                "effective_images",
+                pa.float64(),
+                "Number of independent images that would tell class means as exactly; n unless images are grouped.",
+            ),
+            _field(
+                "leaked",
+                pa.int64(),
+                "Number of images of other splits that are left out, since a fitted image has their bytes or group.",
+            ),
             _field("classes", pa.int32(), "Number of classes with at least one fitted image."),
             _field("rank", pa.int32(), "Number of patterns."),
             _field("compared_patterns", pa.int32(), "Number of leading patterns that second-order measures cover."),
@@ -458,7 +494,7 @@ SEEN = pa.schema([_STAMP, _DIGEST])
 # Intermediate state, removed when a run is sealed: the judgement of samples and their listing, one batch per shard, and
 # the outcome of the transform for one shard.
 JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)
-_SAMPLE_ID = _field("sample_id", pa.uint64(), "Hash of the key that labels are shuffled by.")
+_SAMPLE_ID = _field("sample_id", pa.uint64(), "Hash of the key.")
 LISTING = pa.schema(
     [
         *_SAMPLE_FIELDS,
@@ -466,6 +502,7 @@ LISTING = pa.schema(
         _field("length", pa.int64(), "Size of the sample there, in bytes."),
         _STAMP,
         _SAMPLE_ID,
+        _field("group", pa.uint64(), "Hash of the image's group; null if the dataset names no groups."),
     ]
 )
 PART = pa.schema(
@@ -476,6 +513,16 @@ PART = pa.schema(
         _DIGEST,
         _field("reason", pa.string(), "As in rejects; null for a valid image."),
         _field("detail", pa.string(), "As in rejects."),
+    ]
+)
+
+# The unit of each image, one batch per shard.
+UNITS = pa.schema(
+    [
+        _field("unit", pa.uint64(), "Id of the unit that the image belongs to: its group, or its bytes."),
+        _field("counted", pa.bool_(), "Whether statistics count the image."),
+        _field("learned", pa.bool_(), "Whether patterns are fitted on an image of the unit."),
+        _field("shuffled", pa.list_(pa.int32()), "Class under each permutation; null if it follows from the unit."),
     ]
 )
 

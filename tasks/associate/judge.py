@@ -2,18 +2,16 @@
 
 import numpy as np
 
-from storage.arrays.npy import load_npy
 from storage.tables.batches import write_batch
 from storage.tables.schemas import JUDGEMENT
 from tasks.dtypes import Float64, Int64
 from tasks.run.job import Job
 from tasks.run.results import Judges, Summary, Verdicts, require_all
-from tasks.run.state import Labels, load_labels, load_scores, load_state, save_state, score_scale
+from tasks.run.state import Labels, load_labels, load_scores, load_shuffled, load_state, save_state, score_scale
 from tasks.run.worker import single_threaded
 from tasks.statistics.classifiers import Judgement
 from tasks.statistics.ranks import Distribution, LevelCounts, labellings_counted
-from tasks.statistics.relabelling import shuffled_labels
-from tasks.statistics.scatter import HELD_OUT, LABELLINGS
+from tasks.statistics.scatter import LABELLINGS
 from tasks.statistics.sums import LabelSums
 
 
@@ -28,12 +26,12 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
     """
     labels, judges = load_labels(job, shard), load_state(job.paths.work.judges, Judges)
     scores = load_scores(job, shard)[labels.valid].astype(np.float64)
-    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.association.seed)
+    shuffled = load_shuffled(job, shard, labels)
     judgement = judge_parts(judges, scores, labels.classes, labels.part)
     _write_judgement(job, shard, labels, judgement)
-    fitted, held_out = labels.fitted, labels.part == HELD_OUT
+    sampled, held_out = labels.sampled, labels.held_out
     labellings = np.concatenate([labels.classes[None], shuffled])
-    ranks, levels = _ranks(job, judges.distribution, scores[fitted], labellings[:, fitted])
+    ranks, levels = _ranks(job, judges.distribution, scores[sampled], labellings[:, sampled])
     asked, given = scores[held_out], labellings[:LABELLINGS, held_out]
     predicted = (
         (judges.ridge.predict(asked), judges.shuffled_ridge.predict(asked)),

@@ -12,7 +12,8 @@ P95 = 95
 
 def tabulate_scales(job: Job, tables: ResultTables) -> None:
     """Write the table `scales`, one family after the other. It has no rows if scales were not decomposed."""
-    found = statistics(load_state(job.paths.work.scales, ScaleSums)) if job.paths.work.scales.exists() else []
+    there, grouped = job.paths.work.scales.exists(), job.settings.reading.group is not None
+    found = statistics(load_state(job.paths.work.scales, ScaleSums), grouped=grouped) if there else []
     scales = [scale for family in job.scales for scale in family][: len(found)]
     total = read_totals(job).energy
     columns = {

@@ -39,6 +39,7 @@ from tasks.statistics.association import (
     significant,
     variance,
 )
+from tasks.statistics.clusters import ClusterTest, cluster_test
 from tasks.statistics.concentration import concentration
 from tasks.statistics.hogsvd import expected_heterogeneity
 from tasks.statistics.intervals import Intervals, intervals
@@ -66,6 +67,8 @@ class Findings:
         First-order association under shuffled labels.
     intervals
         Intervals of adjusted learnability and of omega squared.
+    by_group
+        Test of each pattern if images are grouped, else None.
     information
         Mutual information (1 + R, k) in nats under the true labels, then under shuffled ones. It has no rows if levels
         were not counted.
@@ -81,6 +84,7 @@ class Findings:
     by_pair: PairStatistics
     shuffled: Control
     intervals: Intervals
+    by_group: ClusterTest | None
     information: Float64
 
     @property
@@ -97,6 +101,29 @@ class Findings:
     def rank(self) -> int:
         """Number of patterns."""
         return int(self.sums.sums.shape[1])
+
+    @property
+    def images(self) -> int:
+        """Number of images that count."""
+        return int(self.sums.counts.sum())
+
+    @property
+    def null(self) -> float:
+        """Expected learnability without association; images in groups depend on one another, so shuffles tell it."""
+        if self.by_group is None:
+            return expected_null(self.rank, self.images)
+        return float(self.shuffled.learnability.mean())
+
+    @property
+    def effective_images(self) -> float:
+        """Number of independent images that would tell class means as exactly; NaN if a class has one group only."""
+        return self.images / max(float(np.mean(self.by_group.inflation)), 1) if self.by_group else self.images
+
+    @property
+    def significant(self) -> tuple[float, float | None, float | None]:
+        """Number of patterns with q < 0.05; its mean and maximum over shuffles, None if images are grouped."""
+        count, control = significant(self.q_value), self.shuffled.significant
+        return (count, None, None) if self.by_group else (count, float(control.mean()), float(control.max()))
 
 
 @single_threaded
@@ -116,8 +143,11 @@ def associate_patterns(job: Job) -> None:
         by_pair=pairs(sums, true.within),
         shuffled=control(sums),
         intervals=intervals(summary.groups),
+        by_group=None,
         information=mutual_information(verdicts.levels.counts),
     )
+    if job.settings.reading.group is not None:
+        found = _grouped(found)
     tables = ResultTables(job)
     compared = compare_classes(job, summary.scatter, tables)
     columns = {
@@ -134,6 +164,20 @@ def associate_patterns(job: Job) -> None:
     tabulate_exemplars(job, summary.exemplars, tables)
 
 
+def _grouped(found: Findings) -> Findings:
+    """Replace what takes images as independent by what holds for groups, or by NaN."""
+    test, pairs_of = cluster_test(found.summary.groups), found.by_pair
+    unknown, no_pairs = np.full(found.rank, np.nan), np.full_like(pairs_of.p_value, np.nan)
+    return dataclasses.replace(
+        found,
+        true=dataclasses.replace(found.true, omega_squared=unknown, p_value=unknown),
+        means=MeansTest(test.statistic, test.p_value),
+        by_pair=dataclasses.replace(pairs_of, p_value=no_pairs, q_value=no_pairs),
+        intervals=Intervals(np.full(2, np.nan), np.full((2, found.rank), np.nan)),
+        by_group=test,
+    )
+
+
 def _patterns(found: Findings, job: Job) -> dict[str, object]:
     squares, true = found.projected.squares, found.true
     ranks = found.verdicts.ranks
@@ -142,8 +186,8 @@ def _patterns(found: Findings, job: Job) -> dict[str, object]:
         kruskal_wallis(counts, rank_sums, ties) for counts, rank_sums in zip(ranks.counts, ranks.sums, strict=True)
     ]
     moments = found.sums.counts, found.sums.sums, found.sums.squares
-    separate = welch(*moments)
     unknown = np.full((2, found.rank), np.nan)
+    separate = MeansTest(*unknown) if found.by_group else welch(*moments)
     information = found.information if len(found.information) else unknown
     return {
         "pattern": np.arange(found.rank, dtype=np.int32),
@@ -165,7 +209,7 @@ def _patterns(found: Findings, job: Job) -> dict[str, object]:
         "q_value": found.q_value,
         "spread_ratio": spread_ratio(*moments),
         "kruskal_wallis": tests[0][0],
-        "kruskal_wallis_p_value": tests[0][1],
+        "kruskal_wallis_p_value": unknown[0] if found.by_group else tests[0][1],
         "mutual_information": information[0],
         "association_rank": _places(true.eta_squared),
         **_concentrations(job),
@@ -206,6 +250,8 @@ def _shift(found: Findings, *, other_split: bool) -> dict[str, object]:
     fitted_too_well = optimism(found.projected.squares, found.totals.energy, found.totals.fitted)
     mean, ratio, p_value = split_shift(found.summary.scatter, found.summary.distribution.counts, fitted_too_well)
     columns = {"held_out_mean_shift": mean, "held_out_variance_ratio": ratio, "held_out_shift_p_value": p_value}
+    if found.by_group:  # few groups may differ by chance in what many images cannot
+        columns["held_out_shift_p_value"] = np.full(found.rank, np.nan)
     return {name: values if other_split else np.full(found.rank, np.nan) for name, values in columns.items()}
 
 
@@ -227,23 +273,25 @@ def _pattern_class(found: Findings) -> dict[str, object]:
 def _learnability(found: Findings, compared: Compared) -> dict[str, object]:
     true, shuffled = compared.true, compared.shuffled
     sums, control, colours = found.sums, found.shuffled, found.projected.colours
-    n, rank, classes = int(sums.counts.sum()), found.rank, int((sums.counts > 0).sum())
-    value, null = learnability(sums.counts, sums.sums, sums.cross), expected_null(rank, n)
+    value, null = learnability(sums.counts, sums.sums, sums.cross), found.null
+    classes = int((sums.counts > 0).sum())
+    significant_patterns, shuffled_mean, shuffled_max = found.significant
+    energy = found.totals.energy * found.images / found.totals.fitted  # of the images that count
     learned = found.summary.scatter.counts[0, :HELD_OUT].sum(axis=0)
     row = {
         "learnability": value,
         "learnability_adjusted": adjusted(value, null),
-        "learnability_cap": cap(rank, classes),
-        "explained_variance": explained(sums, found.true, found.totals.energy),
+        "learnability_cap": cap(found.rank, classes),
+        "explained_variance": explained(sums, found.true, energy),
         "ci_low": found.intervals.learnability[0],
         "ci_high": found.intervals.learnability[1],
         "expected_null": null,
         "shuffled_mean": control.learnability.mean(),
         "shuffled_p95": np.percentile(control.learnability, P95),
         "shuffled_max": control.learnability.max(),
-        "significant_patterns": significant(found.q_value),
-        "shuffled_significant_mean": control.significant.mean(),
-        "shuffled_significant_max": control.significant.max(),
+        "significant_patterns": significant_patterns,
+        "shuffled_significant_mean": shuffled_mean,
+        "shuffled_significant_max": shuffled_max,
         "colour_learnability": learnability(colours.counts, colours.sums, colours.cross),
         "colour_shuffled_max": shuffled_learnability(colours).max(),
         "heterogeneity": true.heterogeneity,
@@ -258,9 +306,13 @@ def _learnability(found: Findings, compared: Compared) -> dict[str, object]:
         "half_agreement": true.half_agreement,
         "half_agreement_shuffled": shuffled.half_agreement,
         "permutations": len(control.learnability),
-        "n": n,
+        "n": found.images,
+        "repeats": found.totals.fitted - found.images,
+        "units": found.totals.units,
+        "effective_images": found.effective_images,
+        "leaked": found.totals.leaked,
         "classes": classes,
-        "rank": rank,
+        "rank": found.rank,
         "compared_patterns": found.summary.scatter.class_cross.shape[-1],
     }
     return {name: [entry] for name, entry in row.items()}
@@ -269,15 +321,15 @@ def _learnability(found: Findings, compared: Compared) -> dict[str, object]:
 def _label_noise(found: Findings) -> dict[str, object]:
     sums, noisy = found.sums, found.summary.noisy
     value = learnability(sums.counts, sums.sums, sums.cross)
-    null = expected_null(found.rank, int(sums.counts.sum()))
     measured = [
         learnability(counts, totals, sums.cross) for counts, totals in zip(noisy.counts, noisy.sums, strict=True)
     ]
+    spread = [spread_under_noise(fraction, sums.counts, sums.sums, sums.cross) for fraction in NOISE]
     return {
         "fraction": list(NOISE),
         "measured": measured,
-        "predicted": [expected_under_noise(fraction, value, null) for fraction in NOISE],
-        "spread": [spread_under_noise(fraction, sums.counts, sums.sums, sums.cross) for fraction in NOISE],
+        "predicted": [expected_under_noise(fraction, value, found.null) for fraction in NOISE],
+        "spread": [np.nan] * len(NOISE) if found.by_group else spread,
     }
 
 
@@ -292,7 +344,9 @@ def _held_out(found: Findings, *, other_split: bool) -> dict[str, object]:
     constant, uniform = held_out[largest] / known, 1 / present if present else np.nan
     # Held-out images that were drawn at random have classes of the same sizes; those of another split may not.
     chance = max(majority, uniform, constant if other_split else 0)
-    tests = np.array([[binomial_p_value(one, judged, chance) for one in method] for method in right])
+    # Images of a group may be right or wrong together, so the test counts a group as one.
+    units = found.totals.held_out_units
+    tests = np.array([[binomial_p_value(one / known * units, units, chance) for one in method] for method in right])
     balance = balanced(verdicts.right, counts[:, HELD_OUT])
     return {
         "method": ["ridge", "quadratic"],
@@ -309,6 +363,7 @@ def _held_out(found: Findings, *, other_split: bool) -> dict[str, object]:
         "patterns": [found.rank, found.summary.scatter.class_cross.shape[-1]],
         "learned": [learned.sum()] * 2,
         "judged": [judged] * 2,
+        "judged_units": [found.totals.held_out_units] * 2,
     }
 
 

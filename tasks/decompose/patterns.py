@@ -8,7 +8,7 @@ from storage.errors import EigenwaveError
 from tasks.decompose.passes import open_solver
 from tasks.dtypes import Float32, Int64, UInt64
 from tasks.run.job import Job
-from tasks.run.state import load_mean, load_patterns
+from tasks.run.state import load_labels, load_mean, load_patterns
 from tasks.run.worker import single_threaded
 from tasks.statistics.relabelling import thresholds
 
@@ -28,9 +28,9 @@ def extract_patterns(job: Job) -> None:
     picture_patterns(job, patterns)
     shape = (job.plan.row_count, len(patterns))
     create_array(job.paths.scores, ArraySpec(shape, (job.plan.rows_per_shard, len(patterns)), ("image", "pattern")))
-    ids, labels = _fitted_samples(job)
+    units, labels = _sampled(job)
     sizes = np.bincount(labels, minlength=job.plan.classes)
-    borders = thresholds(ids, sizes, job.settings.association.seed, job.settings.association.permutations)
+    borders = thresholds(units, sizes, job.settings.association.seed, job.settings.association.permutations)
     save_npy(job.paths.work.thresholds, borders)
 
 
@@ -53,12 +53,11 @@ def _patterns(job: Job) -> Float32:
     return patterns
 
 
-def _fitted_samples(job: Job) -> tuple[UInt64, Int64]:
-    """Return ids and class labels of the valid fitted images."""
-    parts = [(job.part(shard, ["sample_id", "class_id"]), job.used(shard)) for shard in job.plan.fitted_shards]
-    ids = np.concatenate([np.asarray(part["sample_id"])[used] for part, used in parts])
-    labels = np.concatenate([np.asarray(part["class_id"])[used] for part, used in parts])
-    return ids, labels
+def _sampled(job: Job) -> tuple[UInt64, Int64]:
+    """Return units and class labels of the fitted images that count."""
+    found = [load_labels(job, shard) for shard in job.plan.fitted_shards]
+    units = np.concatenate([labels.units[labels.sampled] for labels in found])
+    return units, np.concatenate([labels.classes[labels.sampled] for labels in found])
 
 
 def picture_patterns(job: Job, patterns: Float32) -> None:

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from storage.arrays.npy import load_npy
 from storage.arrays.zarr import chunk_path, write_chunk
 from storage.errors import EigenwaveError
-from tasks.dtypes import Float64
+from tasks.dtypes import Float32, Float64
 from tasks.run.job import Job
 from tasks.run.results import Energy, Projected, Projection, require_all
 from tasks.run.state import (
@@ -14,6 +13,7 @@ from tasks.run.state import (
     load_mean,
     load_patterns,
     load_shard,
+    load_shuffled,
     passes_done,
     read_totals,
     require_finite,
@@ -21,8 +21,6 @@ from tasks.run.state import (
 )
 from tasks.run.worker import single_threaded
 from tasks.statistics.association import ClassSums
-from tasks.statistics.relabelling import shuffled_labels
-from tasks.statistics.scatter import HELD_OUT
 from tasks.svd.products import combine, project
 from tasks.wavelet.space import mean_colours
 
@@ -43,7 +41,7 @@ def project_shard(job: Job, shard: int) -> Projection:
     scores[:] = project(rows, patterns, mean)
     used, held_out = np.zeros((2, len(rows)), np.bool_)
     used[labels.valid] = labels.fitted
-    held_out[labels.valid] = labels.part == HELD_OUT
+    held_out[labels.valid] = labels.held_out
     product = combine(rows, used, scores[used], mean)
     require_finite(scores[np.asarray(job.part(shard, ["reason"])["reason"].is_null())], job, shard)
     write_chunk(chunk_path(job.paths.scores, shard), chunk)
@@ -51,15 +49,17 @@ def project_shard(job: Job, shard: int) -> Projection:
         shards=1,
         squares=(scores[used].astype(np.float64) ** 2).sum(axis=0),
         product=product,
-        colours=_colour_sums(job, mean_colours(rows, used, job.space), labels),
+        colours=_colour_sums(job, shard, rows, labels),
         held_out=Energy.of(rows, held_out, scores, mean),
     )
 
 
-def _colour_sums(job: Job, colours: Float64, labels: Labels) -> ClassSums:
-    seed = job.settings.association.seed
-    shuffled = shuffled_labels(labels.ids[labels.fitted], load_npy(job.paths.work.thresholds), seed)
-    return ClassSums.of(colours, labels.classes[labels.fitted], shuffled, job.plan.classes)
+def _colour_sums(job: Job, shard: int, rows: Float32, labels: Labels) -> ClassSums:
+    sampled = labels.valid.copy()
+    sampled[labels.valid] = labels.sampled
+    shuffled = load_shuffled(job, shard, labels)[:, labels.sampled]
+    colours = mean_colours(rows, sampled, job.space)
+    return ClassSums.of(colours, labels.classes[labels.sampled], shuffled, job.plan.classes)
 
 
 @single_threaded

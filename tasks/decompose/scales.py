@@ -6,9 +6,8 @@ from storage.arrays.npy import load_npy, save_npy
 from tasks.dtypes import Float32, Float64
 from tasks.run.job import Job
 from tasks.run.results import require_all
-from tasks.run.state import load_labels, load_mean, load_shard, read_totals, require_finite, save_state
+from tasks.run.state import load_labels, load_mean, load_shard, load_shuffled, read_totals, require_finite, save_state
 from tasks.run.worker import single_threaded
-from tasks.statistics.relabelling import shuffled_labels
 from tasks.statistics.scales import ScaleSums, scale_scores
 from tasks.svd.krylov import eigenpairs, with_fixed_signs
 from tasks.svd.scales import NEGLIGIBLE, OVERSAMPLE, PASSES, first_blocks, leading_patterns, next_blocks, share
@@ -74,11 +73,11 @@ def score_scales(job: Job, shard: int) -> ScaleSums:
         If the shard is missing or damaged.
     """
     rows, used, labels = load_shard(job, shard), job.used(shard), load_labels(job, shard)
-    shuffled = shuffled_labels(labels.ids, load_npy(job.paths.work.thresholds), job.settings.association.seed)
-    labellings = np.concatenate([labels.classes[None], shuffled])[:, labels.fitted]
+    labellings = np.concatenate([labels.classes[None], load_shuffled(job, shard, labels)])
     patterns = load_npy(job.paths.work.scale_patterns)
     scores, energy = scale_scores(job.scales, rows, used, patterns, load_mean(job))
-    sums = ScaleSums.of(scores, energy, labellings, job.plan.classes)
+    counted = [values[labels.counted[labels.fitted]] for values in scores]
+    sums = ScaleSums.of(counted, energy, labellings[:, labels.sampled], job.plan.classes)
     require_finite(sums.cross, job, shard)
     return sums
 

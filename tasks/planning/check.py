@@ -14,6 +14,7 @@ from storage.errors import EigenwaveError
 from storage.formats.open import address_of, list_source
 from storage.pixels.payloads import is_gray
 from storage.settings import Settings
+from tasks.planning.groups import Groups, group_findings
 from tasks.planning.look import Look, look_at_all
 from tasks.planning.outlook import Outlook, plan_listed
 from tasks.planning.warn import differences, repeats, single_images
@@ -78,6 +79,8 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
     except EigenwaveError as error:
         problems.append(Finding("refused", str(error), len(samples)))
     classes = _by_class(listing)
+    groups = Groups(source, listing.columns, settings.reading.group).of(samples) if run else None
+    grouped = Findings(notes=list(group_findings(groups, samples, listing.fitted_split)))
     return SourceCheck(
         source=source,
         images=len(samples),
@@ -88,7 +91,7 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
         class_ids=samples["class_id"],
         splits=samples["split"].cast(pa.string()),
         run=run,
-        findings=listing.findings + _decoding_notes(looked) + _warnings(listing, classes, looked, duplicates),
+        findings=listing.findings + grouped + _decoding_notes(looked) + _warnings(listing, classes, looked, duplicates),
         problems=problems,
     )
 

@@ -18,6 +18,7 @@ from storage.formats.open import list_source
 from storage.settings import Settings
 from storage.tables.schemas import UNLABELLED
 from tasks.planning.cost import Cost
+from tasks.planning.groups import Groups
 from tasks.planning.limits import allowed, require_few
 from tasks.planning.memory import most_pixels, require_memory, stage_memory
 from tasks.planning.outlay import Outlay, outlays
@@ -118,6 +119,7 @@ def plan_listed(source: str, settings: Settings, format_name: str, listing: List
         If the dataset cannot be analysed with these settings.
     """
     fitted = _require_classes(source, listing)
+    Groups(source, listing.columns, settings.reading.group).of(listing.samples)
     if not looked.sizes:
         raise InputError(f"None of the images of {source} can be read; check what its files are.")
     size = settings.coefficients.size

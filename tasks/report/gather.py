@@ -12,6 +12,7 @@ from tasks.dtypes import Float32, Float64, UInt8
 from tasks.planning.memory import BLOCK_BYTES, picture_side
 from tasks.report.checks import Check, checks, complete, exact
 from tasks.report.drift_words import drift_checks, drift_headline
+from tasks.report.independence import independence
 from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.reconstruct import space_of
 from tasks.report.shortcuts import no_shortcut, shortcuts
@@ -176,6 +177,7 @@ def gather_report(run: Run) -> Report:
             *([found] if (found := no_shortcut(patterns)) else []),
             exact(manifest.residual_max, manifest.settings["tolerance"]),
             complete(manifest.rejected, manifest.plan["images"]),
+            *independence(row, manifest.conflicting, grouped=manifest.settings.get("group") is not None),
         ],
         classes=_classes(run, pictures),
         patterns=_patterns(run, pictures),

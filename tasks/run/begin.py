@@ -21,6 +21,7 @@ from storage.settings import Settings
 from storage.stores.files import remove_partials, write_file
 from storage.tables.batches import write_batches
 from storage.tables.schemas import LISTING
+from tasks.planning.groups import Groups, group_findings
 from tasks.planning.limits import require_room
 from tasks.planning.outlook import Outlook, plan_run
 from tasks.run.columns import MOST_BYTES, write_columns
@@ -68,7 +69,12 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
     outlook = outlook or plan_run(source, settings)
     for finding in outlook.findings:
         tell(finding.text)
-    layout = Layout(source, outlook.fitted_split, outlook.classes, outlook.plan, _digest(outlook.samples))
+    named = Groups(source, outlook.columns, settings.reading.group)
+    groups = named.of(outlook.samples)
+    for finding in group_findings(groups, outlook.samples, outlook.fitted_split):
+        tell(finding.text)
+    digest = _digest(outlook.samples, groups)
+    layout = Layout(source, outlook.fitted_split, outlook.classes, outlook.plan, digest)
     rows = find_rows(workspace, settings, layout, outlook.samples)
     plan = outlook.plan.keeping(rows.rows_per_shard, rows.masked, _last_fitted(rows.samples, outlook.fitted_split))
     earlier = last_of_source(workspace, settings, layout, centred_alike=True)
@@ -99,9 +105,9 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
     remove_partials(paths.folder)
     if paths.plan.exists():
         # The stamps of files may have changed since the run was interrupted.
-        _write_listing(job, rows.samples)
+        _write_listing(job, rows.samples, named)
     else:
-        lay_out(job, rows.samples, contents)
+        lay_out(job, rows.samples, named, contents)
     bring_columns(job, rows.samples, outlook.columns, tell)
     return job
 
@@ -111,10 +117,10 @@ def _last_fitted(samples: pa.Table, split: str) -> int:
     return int(np.flatnonzero(np.asarray(fitted(samples, split)))[-1]) + 1
 
 
-def lay_out(job: Job, samples: pa.Table, contents: tuple[bytes, bytes]) -> None:
+def lay_out(job: Job, samples: pa.Table, groups: Groups, contents: tuple[bytes, bytes]) -> None:
     """Write the files that a run starts from, its plan last."""
     write_file(job.paths.settings, contents[0])
-    _write_listing(job, samples)
+    _write_listing(job, samples, groups)
     _create_array(job)
     write_file(job.paths.plan, contents[1])
 
@@ -179,15 +185,20 @@ def _same(paths: RunPaths, contents: tuple[bytes, bytes]) -> bool:
         return False
 
 
-def _digest(samples: pa.Table) -> str:
-    """Return the SHA-256 of keys, labels and splits, in the order of the samples."""
+def _digest(samples: pa.Table, groups: pa.ChunkedArray | None) -> str:
+    """Return the SHA-256 of keys, labels, splits and, if there are any, groups, in the order of the samples."""
     digest = hashlib.sha256()
-    for batch in samples.select(["key", "class_id", "split"]).to_batches(max_chunksize=DIGESTED_AT_ONCE):
+    known = samples.select(["key", "class_id", "split"])
+    if groups is not None:
+        known = known.append_column("group", groups)
+    for batch in known.to_batches(max_chunksize=DIGESTED_AT_ONCE):
         digest.update(json.dumps(list(batch.to_pydict().values())).encode())
     return digest.hexdigest()
 
 
-def _write_listing(job: Job, samples: pa.Table) -> None:
+def _write_listing(job: Job, samples: pa.Table, groups: Groups) -> None:
+    ids = groups.ids(samples)
+
     def columns(shard: int) -> dict[str, Any]:
         rows = job.plan.rows(shard)
         listed = samples.slice(rows.start, len(rows))
@@ -195,6 +206,7 @@ def _write_listing(job: Job, samples: pa.Table) -> None:
             "row": np.arange(rows.start, rows.stop),
             "shard": np.full(len(rows), shard, np.int32),
             "sample_id": sample_ids(listed["key"].to_pylist()),
+            "group": pa.nulls(len(rows)) if ids is None else ids[rows.start : rows.stop],
         }
 
     write_batches(job.paths.work.listing, LISTING, job.plan.shards, columns, {"run_id": job.run_id})

@@ -15,6 +15,7 @@ from storage.stores.open import open_path
 from storage.stores.store import StorePath
 from storage.tables.parquet import schema_version
 from storage.tables.schemas import SCHEMA_VERSION
+from tasks.planning.groups import Groups
 from tasks.planning.plan import Plan
 from tasks.run.begin import bring_columns, lay_out
 from tasks.run.job import Job
@@ -52,7 +53,8 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
     samples = listing.samples
     if job.rows_of:
         samples = ordered_as(samples, RunPaths(open_path(job.rows_of)))
-    lay_out(job, samples, (settings.result_part().encode(), layout.encoded()))
+    groups = Groups(job.source, listing.columns, settings.reading.group)
+    lay_out(job, samples, groups, (settings.result_part().encode(), layout.encoded()))
     bring_columns(job, samples, listing.columns, lambda _: None)
     return job
 

@@ -7,15 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from storage.arrays.npy import load_npz, save_npz
+from storage.arrays.npy import load_npy, load_npz, save_npz
 from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
 from storage.errors import EigenwaveError
 from storage.stores.files import write_file
 from storage.stores.store import StorePath
+from storage.tables.batches import read_batch
 from tasks.dtypes import Float32, Float64, Int64, Mask, UInt64
 from tasks.run.job import Job
 from tasks.run.results import Projected
-from tasks.statistics.scatter import parts
+from tasks.statistics.relabelling import shuffled_labels
+from tasks.statistics.scatter import HELD_OUT, parts
 from tasks.statistics.sums import flattened, unflattened
 
 T = TypeVar("T")
@@ -34,6 +36,12 @@ class Totals(NamedTuple):
         Energy of the fitted images about the mean.
     dataset_digest
         SHA-256 over keys, labels, splits and image digests in row order.
+    units
+        Number of independent units among the fitted images: groups, or images with different bytes.
+    held_out_units
+        The same among the held-out images.
+    leaked
+        Number of images of other splits whose unit patterns are fitted on; statistics leave them out.
     repeated, conflicting
         Number of images with the same bytes as an earlier one, and of images that occur under several classes.
     notes
@@ -44,6 +52,9 @@ class Totals(NamedTuple):
     rejected: int
     energy: float
     dataset_digest: str
+    units: int
+    held_out_units: int
+    leaked: int
     repeated: int
     conflicting: int
     notes: dict[str, int]
@@ -75,29 +86,51 @@ class Labels(NamedTuple):
     valid
         Mask of the shard's rows with a valid image that has a label (rows,). The other attributes cover these n images
         only.
-    ids, classes
-        Id and class of each image (n,).
+    units, classes
+        Id of the unit, and class, of each image (n,).
     fitted
         Whether patterns are fitted on each image (n,).
+    counted
+        Whether statistics count each image (n,); see `tasks.statistics.units`.
     part
         Part of each image (n,): one of the halves, or held out; see `tasks.statistics.scatter`.
     """
 
     valid: Mask
-    ids: UInt64
+    units: UInt64
     classes: Int64
     fitted: Mask
+    counted: Mask
     part: Int64
+
+    @property
+    def sampled(self) -> Mask:
+        """Whether each image (n,) is fitted on and counted."""
+        return self.fitted & self.counted
+
+    @property
+    def held_out(self) -> Mask:
+        """Whether each image (n,) is held out and counted."""
+        held_out: Mask = (self.part == HELD_OUT) & self.counted
+        return held_out
 
 
 def load_labels(job: Job, shard: int) -> Labels:
-    """Read the labels of a shard's images, and compute their parts."""
-    part = job.part(shard, ["class_id", "sample_id", "reason"])
+    """Read the labels and units of a shard's images, and compute their parts."""
+    part, unit = job.part(shard, ["class_id", "reason"]), read_batch(job.paths.work.units, shard)
     valid = np.asarray(pc.and_(part["reason"].is_null(), pc.greater_equal(part["class_id"], 0)))
-    ids, fitted = np.asarray(part["sample_id"])[valid], job.used(shard)[valid]
     classes = np.asarray(part["class_id"])[valid].astype(np.int64)
-    part = parts(ids, fitted, job.settings.association.seed, other_split=job.plan.other_split)
-    return Labels(valid, ids, classes, fitted, part)
+    units, counted, learned = (np.asarray(unit[name])[valid] for name in ("unit", "counted", "learned"))
+    numbers = parts(units, learned, job.settings.association.seed, other_split=job.plan.other_split)
+    return Labels(valid, units, classes, job.used(shard)[valid], counted, numbers)
+
+
+def load_shuffled(job: Job, shard: int, labels: Labels) -> Int64:
+    """Classes of a shard's images under each permutation (R, n)."""
+    if job.settings.reading.group is None:
+        return shuffled_labels(labels.units, load_npy(job.paths.work.thresholds), job.settings.association.seed)
+    shuffled = read_batch(job.paths.work.units, shard)["shuffled"].combine_chunks().flatten()
+    return np.asarray(shuffled, np.int64).reshape(len(labels.valid), -1)[labels.valid].T
 
 
 def load_scores(job: Job, shard: int) -> Float32:

@@ -26,9 +26,11 @@ class Ridge:
 
     @classmethod
     def of(cls, moments: ClassMoments) -> Self:
-        """Fit from sums over images; classes without images are never predicted."""
+        """Fit from sums over images; classes without images are never predicted, unless there are no images at all."""
         counts = moments.counts.astype(np.float64)
         n, total = counts.sum(), moments.sums.sum(axis=0)
+        if not n:
+            return cls(np.full(len(counts), -np.inf), np.zeros((len(total), len(counts))))
         mean, frequencies = total / n, counts / n
         scatter = moments.cross - np.outer(total, mean)
         values, vectors = np.linalg.eigh(scatter)
@@ -101,11 +103,12 @@ class Quadratic:
         scatter = moments.class_cross - counts * means[:, :, None] * means[:, None, :]
         total = scatter.sum(axis=0)
         pooled = total / max(float(counts.sum()) - int(present.sum()), 1)
-        pooled += np.diag(SINGULAR * np.diagonal(moments.cross)[:kept] / max(float(counts.sum()), 1))
+        squares = np.diagonal(moments.cross)[:kept] / max(float(counts.sum()), 1)
+        pooled += np.diag(SINGULAR * np.where(squares > 0, squares, 1))
         covariances = (scatter + kept * pooled) / (counts + kept)
         lower = np.linalg.cholesky(covariances)
         with np.errstate(divide="ignore"):
-            constants = np.log(counts[:, 0, 0] / counts.sum())
+            constants = np.log(counts[:, 0, 0] / max(float(counts.sum()), 1))
         constants -= np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
         return cls(constants, means, np.linalg.inv(lower))
 

@@ -47,7 +47,7 @@ def thresholds(ids: UInt64, class_sizes: Int64, seed: int, permutations: int) ->
     inside = np.minimum(ends, len(ids) - 1)
     result = np.empty((permutations, len(ends)), np.uint64)
     for number in range(permutations):
-        ordered = np.partition(_hashes(ids, seed, number), np.unique(inside))
+        ordered = np.partition(stream_hashes(ids, seed, number), np.unique(inside))
         result[number] = np.where(ends < len(ids), ordered[inside], np.iinfo(np.uint64).max)
     return result
 
@@ -55,7 +55,7 @@ def thresholds(ids: UInt64, class_sizes: Int64, seed: int, permutations: int) ->
 def shuffled_labels(ids: UInt64, borders: UInt64, seed: int) -> Int64:
     """Label some samples (n,) under each permutation; returns (permutations, n)."""
     labels = [
-        np.searchsorted(row, _hashes(ids, seed, number), side="right").astype(np.int64)
+        np.searchsorted(row, stream_hashes(ids, seed, number), side="right").astype(np.int64)
         for number, row in enumerate(borders)
     ]
     return np.stack(labels)
@@ -85,11 +85,12 @@ def expected_under_noise(fraction: T, value: float, null: float) -> T:
 
 def uniform(ids: UInt64, seed: int, stream: str) -> Float64:
     """Return a random number in [0, 1) for each id; streams are independent."""
-    bits: UInt64 = _hashes(ids, seed, stream) >> np.uint64(11)
+    bits: UInt64 = stream_hashes(ids, seed, stream) >> np.uint64(11)
     return np.ldexp(bits.astype(np.float64), -53)
 
 
-def _hashes(ids: UInt64, seed: int, stream_name: int | str) -> UInt64:
+def stream_hashes(ids: UInt64, seed: int, stream_name: int | str) -> UInt64:
+    """Hash each id; streams of hashes are independent."""
     stream = blake2b(f"{seed}/{stream_name}".encode(), digest_size=8).digest()
     return _mixed(ids ^ np.uint64(int.from_bytes(stream, "little")))
 

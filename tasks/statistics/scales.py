@@ -42,12 +42,14 @@ def scale_scores(
     Returns
     -------
     scores, energy
-        For each scale an array (used rows, k), and an array (scales,).
+        For each scale an array (used rows, k); and an array (2, scales): the energy about the mean, and the part of it
+        that the patterns hold.
     """
     energies = column_energies(rows, used, mean)
     flat = [(number, scale.columns) for number, family in enumerate(every) for scale in family]
     scores = [project(rows[:, own], patterns[number, own], mean[own])[used].astype(np.float64) for number, own in flat]
-    return scores, np.array([energies[own].sum() for _, own in flat])
+    held = [float(np.einsum("ij,ij", values, values)) for values in scores]
+    return scores, np.array([[energies[own].sum() for _, own in flat], held])
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class ScaleSums(Sums):
     cross
         Sum of outer products of the scores of each scale (scales, k, k).
     energy
-        Energy about the mean of each scale (scales,).
+        Energy about the mean of each scale, and the part of it that its patterns hold (2, scales).
     """
 
     shards: int
@@ -80,7 +82,7 @@ class ScaleSums(Sums):
         scores
             For each scale, the scores of the images on its patterns (n, k).
         energy
-            Energy about the mean of each scale (scales,).
+            Energies of each scale (2, scales), which other images may have a part in.
         labellings
             True labels of the images, then shuffled ones (1 + R, n).
         classes
@@ -121,12 +123,15 @@ class ScaleStatistics:
     shuffled: Float64
 
 
-def statistics(sums: ScaleSums) -> list[ScaleStatistics]:
-    """Compute the statistics of every scale, in the order of the families."""
-    return [_statistics(sums, position) for position in range(len(sums.cross))]
+def statistics(sums: ScaleSums, *, grouped: bool) -> list[ScaleStatistics]:
+    """Compute the statistics of every scale, in the order of the families.
+
+    If images are grouped, they are not independent, and the mean of the shuffles is what to expect without association.
+    """
+    return [_statistics(sums, position, grouped=grouped) for position in range(len(sums.cross))]
 
 
-def _statistics(sums: ScaleSums, position: int) -> ScaleStatistics:
+def _statistics(sums: ScaleSums, position: int, *, grouped: bool) -> ScaleStatistics:
     squares = np.diagonal(sums.cross[position])
     count, rank = int(np.count_nonzero(squares)), len(squares)
     cross = sums.cross[position, :count, :count]
@@ -135,12 +140,12 @@ def _statistics(sums: ScaleSums, position: int) -> ScaleStatistics:
         learnability(counts, totals[:, own], cross)
         for counts, totals in zip(sums.labels.counts, sums.labels.sums, strict=True)
     )
-    null = expected_null(count, int(sums.labels.counts[0].sum()))
-    energy = float(sums.energy[position])
+    null = float(np.mean(shuffled)) if grouped else expected_null(count, int(sums.labels.counts[0].sum()))
+    energy, held = sums.energy[:, position].tolist()
     return ScaleStatistics(
         patterns=count,
         energy=energy,
-        captured=float(squares.sum()) / energy if count else float("nan"),
+        captured=held / energy if count else float("nan"),
         learnability=true,
         adjusted=adjusted(true, null),
         cap=cap(count, int((sums.labels.counts[0] > 0).sum())),

@@ -22,20 +22,20 @@ HELD_OUT_SHARE = 0.2
 LABELLINGS = 2  # the true labels, and one permutation as a control
 
 
-def parts(ids: UInt64, fitted: Mask, seed: int, *, other_split: bool) -> Int64:
-    """Part of each image (n,), by its id.
+def parts(units: UInt64, learned: Mask, seed: int, *, other_split: bool) -> Int64:
+    """Part of each image (n,), by its unit: images of a unit are in the same part.
 
     Parameters
     ----------
-    ids, fitted
-        Ids of images, and whether patterns are fitted on each (n,).
+    units, learned
+        Id of each image's unit, and whether patterns are fitted on an image of it (n,).
     seed
         Seed of the random parts.
     other_split
         Whether the dataset has images that patterns are not fitted on.
     """
-    half = (uniform(ids, seed, "half") < 0.5).astype(np.int64)  # noqa: PLR2004
-    held_out = ~fitted if other_split else uniform(ids, seed, "held out") < HELD_OUT_SHARE
+    half = (uniform(units, seed, "half") < 0.5).astype(np.int64)  # noqa: PLR2004
+    held_out = ~learned if other_split else uniform(units, seed, "held out") < HELD_OUT_SHARE
     return np.where(held_out, HELD_OUT, half)
 
 

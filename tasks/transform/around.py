@@ -24,6 +24,7 @@ from tasks.run.state import Totals, save_totals
 from tasks.run.worker import single_threaded
 from tasks.statistics.duplicates import Duplicates, find_duplicates
 from tasks.transform.images import transformed_blocks
+from tasks.transform.units import write_units
 
 LOOKED_AT = 256  # images that the mean is guessed from
 
@@ -58,7 +59,8 @@ def finish_transform(job: Job, result: FirstPass) -> None:
         raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
     write_array(job.paths.mean, mean, ("coefficient",))
     repeats = duplicates.images, duplicates.conflicting
-    save_totals(job, Totals(moments.rows, rejected, energy, digest, *repeats, dict(result.notes)))
+    counts = write_units(job)
+    save_totals(job, Totals(moments.rows, rejected, energy, digest, *counts, *repeats, dict(result.notes)))
     open_solver(job).finish_first(result.share, moments.rows, mean - load_npy(job.paths.work.shift))
     write_file(job.paths.work.transformed)
 

@@ -83,22 +83,6 @@ MATRIX = {
     "one_image_a_class": Truth((f"x {NOT_POSSIBLE}",), (*LEARNABLE, NOTHING, CLASSIFIED, BACK)),
     "digits": Truth(("= The classes are strongly learnable.", *LEARNED, *CLEAN), (SHORTCUT,)),
 }
-# Lines that are not true yet. A test fails when one becomes true: take it out here then.
-NOT_YET = {
-    "scenes": (
-        "= We found no association between labels and images.",
-        "! Labels explain no more than shuffled labels",
-        "! classified no better than by chance",
-        "! do not come back in unseen images",
-        "- learnable",
-    ),
-    "copies": (
-        "= We found no association between labels and images.",
-        "! have the same bytes as another",
-        "- learnable",
-        "- of unseen images are classified right",
-    ),
-}
 MADE = {
     "planted": lambda: simulator.planted(1),
     "planted_weakly": lambda: simulator.planted(1, effect=0.3, n=900),
@@ -133,19 +117,10 @@ def said(tmp_path_factory):
     return of
 
 
-def lines():
-    """Every line of the matrix with its dataset, as parameters of a test."""
-    parameters = []
-    for name, truth in MATRIX.items():
-        not_yet = NOT_YET.get(name, ())
-        assert set(not_yet) <= set(truth.lines), name
-        for line in truth.lines:
-            late = [pytest.mark.xfail(strict=True, reason="not true yet")] if line in not_yet else []
-            parameters.append(pytest.param(name, line, id=f"{name}: {line}", marks=late))
-    return parameters
+LINES = [(name, line) for name, truth in MATRIX.items() for line in truth.lines]
 
 
-@pytest.mark.parametrize(("name", "line"), lines())
+@pytest.mark.parametrize(("name", "line"), LINES, ids=[f"{name}: {line}" for name, line in LINES])
 def test_a_run_says_what_is_true(said, name, line):
     found = said(name)
     assert found.holds(line), found

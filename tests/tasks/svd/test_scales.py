@@ -58,7 +58,7 @@ def test_each_scale_equals_the_exact_decomposition_of_its_columns():
     labellings = np.stack([labels, np.random.default_rng(2).permutation(labels)])[:, used]
     sums = ScaleSums.of(*scale_scores(EVERY, rows, used, patterns, mean), labellings, 3)
     flat = [(number, scale) for number, family in enumerate(EVERY) for scale in family]
-    for (number, scale), row in zip(flat, statistics(sums), strict=True):
+    for (number, scale), row in zip(flat, statistics(sums, grouped=False), strict=True):
         own = rows[used][:, scale.columns].astype(np.float64)
         _, values, vectors, energy = naive.svd(own, 6)
         found = patterns[number, scale.columns]
@@ -99,9 +99,9 @@ def test_a_scale_with_fewer_columns_than_patterns_keeps_as_many_as_it_has():
     used, mean = np.ones(50, np.bool_), rows.mean(axis=0, dtype=np.float64)
     patterns = passes(rows, used, mean, 10, every)
     sums = ScaleSums.of(*scale_scores(every, rows, used, patterns, mean), np.arange(50)[None] % 2, 2)
-    counts = [row.patterns for row in statistics(sums)]
+    counts = [row.patterns for row in statistics(sums, grouped=False)]
     assert counts == [10, 10, 4, 4, 4, 4, 10, 10, 10]
-    first = [row.captured for row in statistics(sums)][2]
+    first = [row.captured for row in statistics(sums, grouped=False)][2]
     assert first == pytest.approx(1, rel=1e-5)
 
 
@@ -111,7 +111,7 @@ def test_a_scale_without_energy_has_no_learnability():
     used, mean = np.ones(120, np.bool_), rows.mean(axis=0, dtype=np.float64)
     patterns = passes(rows, used, mean, 4)
     sums = ScaleSums.of(*scale_scores(EVERY, rows, used, patterns, mean), labels[None], 3)
-    by_scale = dict(zip([scale for family in EVERY for scale in family], statistics(sums), strict=True))
+    by_scale = dict(zip([scale for family in EVERY for scale in family], statistics(sums, grouped=False), strict=True))
     row = next(row for scale, row in by_scale.items() if (scale.level, scale.orientation) == (1, "HH"))
     assert row.patterns == 0
     assert np.isnan(row.learnability)
