@@ -1,6 +1,5 @@
 import os
 import signal
-import subprocess
 import uuid
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.run.begin import begin_run
 from tests import gcs, soak, stores
+from tests.commands import run_command
 from tests.datasets import smooth_images, write_images
 from tests.order import longest_first
-from tests.processes import EIGENWAVE, serving_prefect
+from tests.processes import serving_prefect
 from tests.runs import SMALL, analyse
 
 # Examples may take as long as a busy machine needs. `--hypothesis-profile` still chooses another profile.
@@ -70,9 +70,7 @@ def eigenwave(prefect_server, tmp_path):
 
     def run(*words, cwd=tmp_path, **environment):
         variables = os.environ | {"PREFECT_API_URL": prefect_server, "COLUMNS": "120"} | environment
-        return subprocess.run(
-            [EIGENWAVE, *map(str, words)], cwd=cwd, env=variables, capture_output=True, text=True, check=False
-        )
+        return run_command(words, cwd, variables)
 
     return run
 
@@ -132,11 +130,11 @@ def drifting(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("drifting")
     source, workspace = smooth_images(folder / "data", count=60), Workspace(folder / "workspace")
-    first, same = (analyse(source, workspace.address, run_id=name, **SMALL) for name in ("run-1", "run-2"))
+    first, same = (analyse(source, workspace.address, run_id=name, report=True, **SMALL) for name in ("run-1", "run-2"))
     (source / "a" / "0000.png").unlink()
     Image.new("L", (16, 16), 200).save(source / "b" / "0001.png")
     smooth_images(source, count=40, seed=3, start=600, classes=("d",))
-    return workspace, first, same, analyse(source, workspace.address, run_id="run-3", **SMALL)
+    return workspace, first, same, analyse(source, workspace.address, run_id="run-3", report=True, **SMALL)
 
 
 @pytest.fixture

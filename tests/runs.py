@@ -24,13 +24,21 @@ def local(path):
     return Path(str(path))
 
 
-def analyse(source, folder, fanout=None, run_id=None, **settings):
-    """A whole run, opened."""
+def analyse(source, folder, fanout=None, run_id=None, *, report=False, **settings):
+    """A run, opened; see `finish` for its report."""
     workspace = Workspace(folder)
     workspace.prepare()
     job = begin_run(str(source), Settings(**settings), workspace, run_id)
-    stages.run_stages(job, fanout or InlineFanout())
+    finish(job, fanout, report=report)
     return open_run(job.paths.folder)
+
+
+def finish(job, fanout=None, *, report=False):
+    """All stages of a run; without its report, which takes twice as long as the others, unless a test looks at it."""
+    stages.compute(job, fanout or InlineFanout())
+    if report:
+        stages.report_run(job)
+    return seal_run(job, {})
 
 
 def night(source, folder, run_id, against="latest", **changed):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import signal
 from contextlib import contextmanager
@@ -16,11 +15,9 @@ from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from storage.stores.local import LocalStore
 from tasks.run.begin import begin_run
+from tests.forks import FORKS
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**14, "permutations": 2, "passes": 3, "tolerance": 0.5}
-# Processes for killed runs are forked from one that has imported all this, which takes longer than a run.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.faults.driver"])
 
 
 class Ended(BaseException):

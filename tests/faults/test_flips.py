@@ -39,7 +39,9 @@ def flipping(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flips")
     source = smooth_images(folder / "data", shape=(8, 8), count=40)
     workspace, kinds = Workspace(folder / "workspace"), {}
-    analyse(source, workspace.address, run_id="run", rank=3, solver="krylov", shard_size=2**14, permutations=2)
+    analyse(
+        source, workspace.address, run_id="run", report=True, rank=3, solver="krylov", shard_size=2**14, permutations=2
+    )
     for path in [*(workspace.folder / "runs").files(), *(workspace.folder / "shards").files()]:
         kinds.setdefault(kind_of(path), []).append(path)
     return workspace, workspace.run("run"), kinds

@@ -85,7 +85,7 @@ def test_a_damaged_run_before_is_no_reason_to_fail(drifting, tmp_path):
     copy = Workspace(shutil.copytree(local(workspace.folder), tmp_path / "copy"))
     write_file(copy.run("run-3").patterns / "c/0/0", b"damaged")
     source = open_run(copy.run("run-3").folder).manifest.source
-    again = analyse(source, copy.address, run_id="run-4", **SMALL)
+    again = analyse(source, copy.address, run_id="run-4", report=True, **SMALL)
     assert again.manifest.layout.compared_with == "run-3"
     assert not COMPARISONS.keys() & set(again.tables)
     assert drift_of(again) is None

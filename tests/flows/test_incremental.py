@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from flows import stages
-from flows.workers.fanout import InlineFanout
 from storage.runs.run import open_run
 from storage.runs.verify import verify
 from storage.runs.workspace import Workspace
@@ -13,6 +11,7 @@ from tasks.run.begin import begin_run
 from tasks.transform import shard as module
 from tests import naive
 from tests.datasets import smooth_images
+from tests.runs import finish
 
 SETTINGS = {"rank": 4, "permutations": 2, "shard_size": 2**15}
 
@@ -40,7 +39,7 @@ def analyse(source, tmp_path, **settings):
     workspace = Workspace(tmp_path / "workspace")
     workspace.prepare()
     job = begin_run(str(source), Settings(**SETTINGS | settings), workspace)
-    stages.run_stages(job, InlineFanout())
+    finish(job)
     assert list(verify(workspace, job.paths)) == []
     return open_run(job.paths.folder)
 

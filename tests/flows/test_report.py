@@ -27,7 +27,7 @@ def run(tmp_path_factory):
     images = write_images(folder / "data", classes=("<cat> & co", "dog"), count=30)
     (images / "dog" / "bad.png").write_bytes(b"no image")
     shutil.copy(images / "dog" / "000.png", images / "<cat> & co" / "mislabelled.png")
-    return analyse(images, folder / "workspace", rank=5, max_bad_fraction=0.1)
+    return analyse(images, folder / "workspace", report=True, rank=5, max_bad_fraction=0.1)
 
 
 def html_of(run):
@@ -131,7 +131,7 @@ def test_suspects_are_the_images_with_the_highest_suspicion(run):
 
 def test_modulus_is_shown_as_maps_of_energy(tmp_path):
     images = write_images(tmp_path / "data", shape=(16, 16, 3), count=20)
-    run = analyse(images, tmp_path / "workspace", rank=4, transform="modulus")
+    run = analyse(images, tmp_path / "workspace", report=True, rank=4, transform="modulus")
     html = html_of(run)
     assert "these maps" in html
     assert "Images from few patterns" not in html
@@ -139,7 +139,7 @@ def test_modulus_is_shown_as_maps_of_energy(tmp_path):
 
 def test_a_source_that_is_gone_leaves_the_report_as_it_was(tmp_path):
     images = write_images(tmp_path / "data", count=12)
-    run = analyse(images, tmp_path / "workspace", rank=3)
+    run = analyse(images, tmp_path / "workspace", report=True, rank=3)
     before = html_of(run)
     shutil.rmtree(images)
     rewrite_report(run.paths)
@@ -147,7 +147,7 @@ def test_a_source_that_is_gone_leaves_the_report_as_it_was(tmp_path):
 
 
 def test_sections_without_a_table_are_left_out(tmp_path):
-    run = analyse(write_images(tmp_path / "data", count=12), tmp_path / "workspace", rank=3)
+    run = analyse(write_images(tmp_path / "data", count=12), tmp_path / "workspace", report=True, rank=3)
     for name in ("suspects", "thumbnails", "generalized_patterns", "exemplars", "held_out"):
         local(run.paths.table(name)).unlink()
     rewrite_report(run.paths)

@@ -45,8 +45,8 @@ def reports(tmp_path_factory):
         folder / "data", shape=(16, 16, 3), classes=("a cat with a long name", "dog", "<b>"), count=30
     )
     (images / "dog" / "bad.png").write_bytes(b"no image")
-    colour = analyse(images, folder / "colour", rank=8, max_bad_fraction=0.1)
-    return {"colour": colour, "digits": analyse("digits", folder / "digits")}
+    colour = analyse(images, folder / "colour", report=True, rank=8, max_bad_fraction=0.1)
+    return {"colour": colour, "digits": analyse("digits", folder / "digits", report=True)}
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def random_images(folder, side, classes, count, grain=1):
 @pytest.mark.parametrize(("grain", "least", "most"), [(14, 224, 224), (1, 96, 200)])
 def test_large_images_are_shown_with_the_pixels_that_five_megabytes_allow(browser, tmp_path, grain, least, most):
     images = random_images(tmp_path / "data", 224, 10, 7, grain)
-    run = analyse(images, tmp_path / "workspace", rank=64, scales=False, permutations=2)
+    run = analyse(images, tmp_path / "workspace", report=True, rank=64, scales=False, permutations=2)
     assert run.paths.report.size() < 5_000_000
     with opened(browser, run, 390) as page:
         assert page.evaluate(OVERLAPS) == []
@@ -181,7 +181,7 @@ def test_large_images_are_shown_with_the_pixels_that_five_megabytes_allow(browse
 
 def test_a_thousand_classes_and_256_patterns_stay_usable(browser, tmp_path):
     images = random_images(tmp_path / "data", 32, 1000, 2)
-    run = analyse(images, tmp_path / "workspace", rank=256, permutations=2, scales=False)
+    run = analyse(images, tmp_path / "workspace", report=True, rank=256, permutations=1, scales=False)
     assert run.paths.report.size() < 15_000_000
     with opened(browser, run, 390) as page:
         assert page.evaluate(OVERLAPS) == []

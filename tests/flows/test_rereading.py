@@ -5,8 +5,6 @@ import uuid
 
 import pytest
 
-from flows import stages
-from flows.workers.fanout import InlineFanout
 from storage.datasets import stamps
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
@@ -17,6 +15,7 @@ from tasks.transform import reuse as reuse_rows
 from tasks.transform import shard as transform_shard
 from tests.datasets import smooth_images
 from tests.formats import FORMATS, make_images
+from tests.runs import finish
 from tests.stores import upload
 
 SETTINGS = {"rank": 2, "permutations": 1, "shard_size": 2**12, "scales": False}
@@ -50,7 +49,7 @@ def begun(source, workspace, **settings):
 
 def analyse(source, workspace, **settings):
     job = begun(source, workspace, **settings)
-    return stages.run_stages(job, InlineFanout()), job
+    return finish(job), job
 
 
 def digests(job):

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows import stages
 from flows.repair import repair
 from flows.workers.fanout import InlineFanout
 from storage.errors import EigenwaveError, InputError
@@ -20,16 +19,16 @@ from tasks.run.begin import begin_run
 from tasks.transform.shard import bring_shard
 from tests.datasets import smooth_images
 from tests.faults.table import record
-from tests.runs import contents, local
+from tests.runs import contents, finish, local
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**15, "permutations": 2}
 
 
-def analyse(source, address, run_id="run", **settings):
+def analyse(source, address, run_id="run", *, report=False, **settings):
     workspace = Workspace(address)
     workspace.prepare()
     job = begin_run(str(source), Settings(**SETTINGS | settings), workspace, run_id)
-    stages.run_stages(job, InlineFanout())
+    finish(job, report=report)
     return workspace, job.paths
 
 
@@ -53,7 +52,7 @@ DAMAGE = {
 
 
 def test_every_kind_of_damage_to_every_kind_of_file_is_found_and_repaired(source, tmp_path):
-    workspace, paths = analyse(source, tmp_path / "workspace")
+    workspace, paths = analyse(source, tmp_path / "workspace", report=True)
     good = contents(workspace)
     assert list(verify(workspace, paths)) == []
     first = {}
