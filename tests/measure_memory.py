@@ -66,7 +66,7 @@ def copied(paths):
     return copy
 
 
-def main(source, workspace, settings):
+def main(source, workspace, settings, last):
     import distributed  # noqa: F401, PLC0415 - a real process has these loaded
     import prefect  # noqa: F401, PLC0415
 
@@ -111,17 +111,18 @@ def main(source, workspace, settings):
         measured(stage, finish, job, result)
         del result
     measured("associate", associate_patterns, job)
-    measured("report", tabulate_images, job)
-    before, after = (Run(paths, describe_run(job)) for paths in (copied(job.paths), job.paths))
-    measured("drift", compare_runs, before, after, stages.over_runs(fanout))
-    measured("report", report_run, job)
+    if last == "report":
+        measured("report", tabulate_images, job)
+        before, after = (Run(paths, describe_run(job)) for paths in (copied(job.paths), job.paths))
+        measured("drift", compare_runs, before, after, stages.over_runs(fanout))
+        measured("report", report_run, job)
     projected = stage_memory(job.plan, chosen.association.permutations)
     sys.stdout.write(json.dumps({"measured": peaks, "projected": projected, "costs": costs}))
 
 
-def measure(source, folder, **settings):
-    """What a process of its own measures of a run: peak bytes, projected bytes, and costs, by stage."""
-    command = [sys.executable, __file__, source, folder, json.dumps(settings)]
+def measure(source, folder, last="report", **settings):
+    """What a process of its own measures of a run: peak bytes, projected bytes, and costs, by stage until the last."""
+    command = [sys.executable, __file__, source, folder, json.dumps(settings), last]
     environment = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
 

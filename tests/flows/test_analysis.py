@@ -208,7 +208,7 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     bars += [f"scales-pass-{number}" for number in range(4)]
     progress = {key: float(artifacts.pop(key)) for key in bars}
     assert set(progress.values()) == {100}
-    assert "Class labels explain" in artifacts["verdict"]
+    assert "Labels account for" in artifacts["verdict"]
     assert dict(json.loads(artifacts["transform-facts"])[2].items()) == {
         "fact": "rejected images",
         "transform": "1 of 41",
@@ -242,12 +242,11 @@ PHASES = {
 }
 
 
-OFTEN = ("transform",)  # tests/faults/test_kill.py has a quick test of each phase without the command
+# tests/faults/test_kill.py has a quick test of each phase without the command.
+MARKS = {"transform": (), "scales": pytest.mark.slow, "seal": pytest.mark.slow}
 
 
-@pytest.mark.parametrize(
-    "phase", [pytest.param(phase, marks=() if phase in OFTEN else pytest.mark.slow) for phase in PHASES]
-)
+@pytest.mark.parametrize("phase", [pytest.param(phase, marks=MARKS.get(phase, pytest.mark.soak)) for phase in PHASES])
 def test_a_killed_run_continues_with_the_same_bits(digits, tmp_path, phase):
     """SIGKILL the whole command as soon as a phase has left its first trace, then start it again."""
     command = [
