@@ -130,7 +130,7 @@ def test_a_run_goes_on_when_prefects_server_dies(source, expected, tmp_path):
         os.killpg(server.pid, signal.SIGKILL)
         output, errors = run.communicate(timeout=120)
     assert run.returncode == 0, errors
-    assert "Class labels explain" in output
+    assert "Labels account for" in output
     assert "the run is finished, but Prefect does not know: Prefect's server at" in errors
     assert "Traceback" not in errors
     assert open_run(folder / "runs" / "run").manifest.files == expected

@@ -42,7 +42,7 @@ def test_run_prints_what_it_found(workspace):
     printed = " ".join(finished.stdout.split())
     assert re.search(r"learnability 0\.5[5-9]\d+ 0\.0110 0\.0\d+ 0\.0[01]\d+", printed)
     assert "patterns with q < 0.05 16 of 16" in printed
-    assert re.search(r"Class labels explain 5\d\.\d % .* so the classes are really associated", printed)
+    assert re.search(r"Labels account for 5\d\.\d % of the separation .* so the association is real", printed)
     assert "eigenwave-workspace/runs/first" in printed
     assert (folder / "eigenwave-workspace" / "runs" / "latest").read_text() == "first"
     assert "residual at most" in printed
