@@ -61,7 +61,7 @@ def test_nothing_is_said_of_runs_without_pictures_or_association():
 
 
 def test_the_report_shows_the_shortcut_and_lists_patterns_by_what_they_tell(tmp_path):
-    run = analyse(simulator.marked(1).write(tmp_path / "data"), tmp_path / "workspace", **simulator.RUN)
+    run = analyse(simulator.marked(1).write(tmp_path / "data"), tmp_path / "workspace", report=True, **simulator.RUN)
     table = run.tables["patterns"].to_pandas()
     page = run.paths.report.read_bytes().decode()
     order = [int(number) for number in re.findall(r'<li data-text="[^"]*" data-pattern="(\d+)"', page)]
