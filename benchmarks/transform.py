@@ -262,7 +262,7 @@ def _parts(job: Job, local: Path) -> Contenders:
             np.divide(batch, np.float32(255), out=batch)
 
     def first_pass() -> None:
-        Moments.of(rows, used)
+        Moments.of(rows, used, np.zeros(rows.shape[1]))
         open_solver(job).first_share(rows, used)
 
     def stage() -> None:

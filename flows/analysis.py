@@ -31,6 +31,7 @@ from storage.errors import ClusterLostError, InputError
 from storage.runs.manifest import Manifest
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
+from tasks.decompose.patterns import missing_patterns
 from tasks.planning.outlook import Outlook
 from tasks.report.verdict import verdict
 from tasks.run.begin import begin_run
@@ -163,6 +164,9 @@ def _show_pass(job: Job, title: str, seconds: float) -> None:
 
 def _show_projection(job: Job, title: str, seconds: float) -> None:
     show_facts(title, projection_facts(job, seconds))
+    missing = missing_patterns(job)
+    if missing:
+        get_run_logger().warning(missing)
     show_text("patterns", "### Leading patterns", {"Number, and share of the energy": draw_patterns(job)})
 
 

@@ -30,6 +30,16 @@ def smooth_images(folder, shape=(16, 16), count=60, seed=0, start=0, classes=("a
     return folder
 
 
+def fading_images(folder, count=24):
+    """Two class folders of images that differ only in how strong one picture is, each image in another way."""
+    picture = np.random.default_rng(0).integers(0, 2, (8, 8), dtype=np.uint8)
+    for number in range(count):
+        path = folder / "ab"[number % 2] / f"{number:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.uint8(20) + np.uint8(5 * number) * picture).save(path)
+    return folder
+
+
 def png(number):
     """The bytes of a PNG file of 4 x 4 gray pixels of one value."""
     file = io.BytesIO()

@@ -69,10 +69,17 @@ def _counts(manifest: Manifest) -> str:
         rejected += f", {manifest.repeated:,} repeated, {manifest.conflicting:,} of them under several classes"
     return (
         f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {fitted:,} fitted "
-        f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {row['rank']} patterns hold "
+        f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {_found(manifest)} hold "
         f"{percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e} "
         f"({_decomposition(manifest)})\n"
     )
+
+
+def _found(manifest: Manifest) -> str:
+    """Number of patterns, and of those planned if fewer stand out from rounding."""
+    found, planned = manifest.learnability["rank"], manifest.plan["rank"]
+    fewer = manifest.settings.get("energy") is None and isinstance(found, int) and found < planned
+    return f"{found} patterns" + (f" (of {planned} planned, no more stand out from rounding)" if fewer else "")
 
 
 def _decomposition(manifest: Manifest) -> str:

@@ -32,7 +32,7 @@ from tasks.statistics.drift import (
     principal_angles,
 )
 from tasks.statistics.sums import Sums, grouped
-from tasks.svd.products import project
+from tasks.svd.products import centred, project
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,8 @@ def _scores(paths: RunPaths, reference: RunPaths, layout: Layout, shard: int, us
     shape, dtype = array_shape(paths.coefficients)
     chunk = read_chunk(chunk_path(paths.coefficients, shard), (rows, shape[1]), str(dtype))[: len(used)]
     basis = np.ascontiguousarray(read_array(reference.patterns).T)
-    return project(chunk, basis, read_array(reference.mean))[used]
+    chunk, mean = centred(chunk, read_array(reference.mean))
+    return project(chunk, basis, mean)[used]
 
 
 def _by_pattern(then: Fitted, now: Fitted) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tasks.dtypes import Float32, Float64, Mask
 from tasks.run.results import require_all
 from tasks.run.state import load_mean, load_shard, require_finite
 from tasks.svd.krylov import eigenpairs, orthonormalise, with_fixed_signs
-from tasks.svd.products import combine, gram, kernel, subtract_outer
+from tasks.svd.products import centred, combine, gram, kernel, subtract_outer
 
 KERNEL, COMBINE = 1, 2
 
@@ -64,7 +64,8 @@ class DualSolver(Solver):
         before = sum(int(self.job.used(other).sum()) for other in range(shard))
         used = self.job.used(shard)
         weights = load_npy_rows(self.work.weights, slice(before, before + int(used.sum())))
-        product = combine(load_shard(self.job, shard), used, weights, load_mean(self.job))
+        rows, mean = centred(load_shard(self.job, shard), load_mean(self.job))
+        product = combine(rows, used, weights, mean)
         require_finite(product, self.job, shard)
         return product
 

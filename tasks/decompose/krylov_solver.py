@@ -10,8 +10,17 @@ from storage.runs.run import open_run
 from tasks.decompose.solver import Solver
 from tasks.dtypes import Float32, Float64, Mask
 from tasks.run.state import load_mean, load_shard, passes_done, read_totals, require_finite
-from tasks.svd.krylov import eigenvectors, movement, nystrom, orthonormalise, predicted_residual, random_block, rank_for
-from tasks.svd.products import multiply, recentred
+from tasks.svd.krylov import (
+    NOISE,
+    eigenvectors,
+    movement,
+    nystrom,
+    orthonormalise,
+    predicted_residual,
+    random_block,
+    rank_for,
+)
+from tasks.svd.products import centred, multiply, recentred
 
 
 class KrylovSolver(Solver):
@@ -28,7 +37,8 @@ class KrylovSolver(Solver):
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
         """Compute the product with the first block about the guessed mean."""
-        return multiply(rows, used, load_npy(self.work.basis(0)), load_npy(self.work.shift))
+        rows, shift = centred(rows, load_npy(self.work.shift))
+        return multiply(rows, used, load_npy(self.work.basis(0)), shift)
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
         """Correct the first product to the true mean, and prepare the next pass."""
@@ -41,8 +51,8 @@ class KrylovSolver(Solver):
 
     def share(self, number: int, shard: int) -> Float64:
         """Compute the shard's share of the product with a pass's block."""
-        rows, used = load_shard(self.job, shard), self.job.used(shard)
-        product = multiply(rows, used, load_npy(self.work.basis(number)), load_mean(self.job))
+        rows, mean = centred(load_shard(self.job, shard), load_mean(self.job))
+        product = multiply(rows, self.job.used(shard), load_npy(self.work.basis(number)), mean)
         require_finite(product, self.job, shard)
         return product
 
@@ -73,13 +83,14 @@ class KrylovSolver(Solver):
     def _wanted(self, values: Float64) -> int | None:
         """Number of patterns wanted, or None if the reliable ones hold too little energy.
 
-        The last `oversample` columns are not reliable until the passes span all coefficients.
+        The last `oversample` columns are not reliable until the passes span all coefficients, or all energy.
         """
         if self.energy is None:
             return self.job.plan.rank
-        complete = len(values) == self.job.plan.coefficients
+        total = read_totals(self.job).energy
+        complete = len(values) == self.job.plan.coefficients or values.sum() > (1 - NOISE) * total
         spare = 0 if complete else self.job.settings.decomposition.oversample
-        return rank_for(self.energy, values[: len(values) - spare], read_totals(self.job).energy)
+        return rank_for(self.energy, values[: len(values) - spare], total)
 
     def _converged(self, number: int, bases: Sequence[Float32], product: Float64) -> bool:
         """Whether the predicted residual is below the tolerance. Always false if the number of passes is fixed."""

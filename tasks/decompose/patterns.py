@@ -3,8 +3,7 @@
 import numpy as np
 
 from storage.arrays.npy import save_npy
-from storage.arrays.zarr import ArraySpec, chunk_path, create_array, write_array, write_chunk
-from storage.errors import EigenwaveError
+from storage.arrays.zarr import ArraySpec, array_shape, chunk_path, create_array, write_array, write_chunk
 from tasks.decompose.passes import open_solver
 from tasks.dtypes import Float32, Int64, UInt64
 from tasks.run.job import Job
@@ -19,10 +18,7 @@ DIMENSIONS = ("height", "width", "channel")
 def extract_patterns(job: Job) -> None:
     """Write the patterns if they are missing, create the array of scores, and save the thresholds of shuffled labels.
 
-    Raises
-    ------
-    EigenwaveError
-        If the images have fewer patterns than requested.
+    There are fewer patterns than planned if no more stand out from rounding: see `missing_patterns`.
     """
     patterns = _patterns(job)
     picture_patterns(job, patterns)
@@ -39,16 +35,20 @@ def patterns_are_there(job: Job) -> bool:
     return chunk_path(job.paths.patterns, 0).exists()
 
 
+def missing_patterns(job: Job) -> str | None:
+    """Return a sentence if fewer patterns than planned stand out from rounding, or None."""
+    found = array_shape(job.paths.patterns)[0][0]
+    if job.settings.decomposition.energy is not None or found >= job.plan.rank:
+        return None
+    patterns = "1 pattern stands" if found == 1 else f"{found} patterns stand"
+    return f"Only {patterns} out from rounding, of {job.plan.rank} planned: the images differ in no other way."
+
+
 def _patterns(job: Job) -> Float32:
     """Return the patterns (k, p), from the run's files or from its passes."""
     if patterns_are_there(job):
         return np.ascontiguousarray(load_patterns(job).T)
     patterns = open_solver(job).patterns()
-    if job.settings.decomposition.energy is None and len(patterns) < job.plan.rank:
-        raise EigenwaveError(
-            f"The images of {job.source} have only {len(patterns)} patterns above the rounding error; set --rank to "
-            f"{len(patterns)} or less."
-        )
     write_array(job.paths.patterns, patterns, ("pattern", "coefficient"))
     return patterns
 

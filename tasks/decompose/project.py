@@ -21,7 +21,7 @@ from tasks.run.state import (
 )
 from tasks.run.worker import single_threaded
 from tasks.statistics.association import ClassSums
-from tasks.svd.products import combine, project
+from tasks.svd.products import centred, combine, project
 from tasks.wavelet.space import mean_colours
 
 
@@ -34,8 +34,8 @@ def project_shard(job: Job, shard: int) -> Projection:
     EigenwaveError
         If the shard is missing or damaged, or the disk refuses the write.
     """
-    rows = load_shard(job, shard)
-    patterns, mean, labels = load_patterns(job), load_mean(job), load_labels(job, shard)
+    rows, mean = centred(load_shard(job, shard), load_mean(job))
+    patterns, labels = load_patterns(job), load_labels(job, shard)
     chunk = np.full((job.plan.rows_per_shard, patterns.shape[1]), np.nan, np.float32)
     scores = chunk[: len(rows)]
     scores[:] = project(rows, patterns, mean)

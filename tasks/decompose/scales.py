@@ -10,6 +10,7 @@ from tasks.run.state import load_labels, load_mean, load_shard, load_shuffled, r
 from tasks.run.worker import single_threaded
 from tasks.statistics.scales import ScaleSums, scale_scores
 from tasks.svd.krylov import eigenpairs, with_fixed_signs
+from tasks.svd.products import centred
 from tasks.svd.scales import NEGLIGIBLE, OVERSAMPLE, PASSES, first_blocks, leading_patterns, next_blocks, share
 
 
@@ -43,8 +44,8 @@ def share_of_scales(job: Job, number: int, shard: int) -> Float64:
     EigenwaveError
         If the shard is missing or damaged.
     """
-    rows, used = load_shard(job, shard), job.used(shard)
-    product = share(job.scales, rows, used, load_npy(job.paths.work.scale_basis(number)), load_mean(job))
+    rows, mean = centred(load_shard(job, shard), load_mean(job))
+    product = share(job.scales, rows, job.used(shard), load_npy(job.paths.work.scale_basis(number)), mean)
     require_finite(product, job, shard)
     return product
 
@@ -72,10 +73,11 @@ def score_scales(job: Job, shard: int) -> ScaleSums:
     EigenwaveError
         If the shard is missing or damaged.
     """
-    rows, used, labels = load_shard(job, shard), job.used(shard), load_labels(job, shard)
+    rows, mean = centred(load_shard(job, shard), load_mean(job))
+    used, labels = job.used(shard), load_labels(job, shard)
     labellings = np.concatenate([labels.classes[None], load_shuffled(job, shard, labels)])
     patterns = load_npy(job.paths.work.scale_patterns)
-    scores, energy = scale_scores(job.scales, rows, used, patterns, load_mean(job))
+    scores, energy = scale_scores(job.scales, rows, used, patterns, mean)
     counted = [values[labels.counted[labels.fitted]] for values in scores]
     sums = ScaleSums.of(counted, energy, labellings[:, labels.sampled], job.plan.classes)
     require_finite(sums.cross, job, shard)

@@ -46,7 +46,7 @@ class FirstPass:
     shards
         Number of shards.
     moments, share
-        Moments of their fitted rows, and the solver's share.
+        Moments of their fitted rows about the guessed mean, and the solver's share.
     notes
         Number of harmless oddities of the image files that were decoded, by kind.
     """
@@ -73,9 +73,8 @@ class Energy(Sums):
     @classmethod
     def of(cls, rows: Float32, used: Mask, scores: Float32, mean: Float64) -> Self:
         """Compute the energy of the used rows (n, p), with scores (n, k) and the mean row (p,)."""
-        moments = Moments.of(rows, used)
-        total = moments.square_sum - 2 * float(moments.column_sum @ mean) + moments.rows * float(mean @ mean)
-        return cls(moments.rows, total, (scores[used].astype(np.float64) ** 2).sum(axis=0))
+        moments = Moments.of(rows, used, mean)
+        return cls(moments.rows, moments.square_sum, (scores[used].astype(np.float64) ** 2).sum(axis=0))
 
 
 @dataclass(frozen=True)

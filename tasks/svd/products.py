@@ -15,6 +15,8 @@ from tasks.dtypes import Float32, Float64, Mask
 ROW_BLOCK = 1024  # rows multiplied at once: enough for full speed, few enough to sum the rest in float64
 GRAM_BLOCK = 8192  # rows of a symmetric product; to add up its p x p result costs the same as to multiply 500 rows
 CAST_BYTES = 2**19  # of rows cast to float64 at once, so that they stay in the cache
+LOOKED_AT = 16  # rows that are compared with the mean
+DROWNING = 1e4  # energy of the mean over that of a row about it, above which rows are centred before products
 TILE = 4096  # rows of a tall matrix, or columns of a wide one, processed at once to bound temporary copies
 
 
@@ -42,20 +44,24 @@ def cast_blocks(rows: Float32, used: Mask) -> Iterator[Float64]:
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums over rows of W: number of rows, sum of each column (p,), sum of all squares."""
+    """Sums over rows of W less a row s: number of rows, sum of each column (p,), sum of all squares.
+
+    s is near the mean, so that rounding of the sums is small beside how rows differ, even if they hardly differ.
+    """
 
     rows: int
     column_sum: Float64
     square_sum: float
 
     @classmethod
-    def of(cls, rows: Float32, used: Mask) -> Self:
-        """Compute the moments of the used rows in float64."""
+    def of(cls, rows: Float32, used: Mask, about: Float64) -> Self:
+        """Compute the moments of the used rows (n, p) about s (p,) in float64."""
         count, column_sum, square_sum = 0, np.zeros(rows.shape[1]), 0.0
         for block in cast_blocks(rows, used):
-            count += len(block)
-            column_sum += block.sum(axis=0)
-            square_sum += float(np.vdot(block, block))
+            away = np.subtract(block, about, out=block)
+            count += len(away)
+            column_sum += away.sum(axis=0)
+            square_sum += float(np.vdot(away, away))
         return cls(count, column_sum, square_sum)
 
     def __add__(self, other: Self) -> Self:
@@ -66,12 +72,36 @@ class Moments:
 
     @property
     def mean(self) -> Float64:
-        """Mean row (p,)."""
+        """Mean row, less s (p,)."""
         return self.column_sum / self.rows
 
-    def energy_about(self, mean: Float64) -> float:
-        """Squared Frobenius norm of W - 1 m', where m is the mean row or zero."""
-        return self.square_sum - self.rows * float(mean @ mean)
+    @property
+    def energy(self) -> float:
+        """Squared Frobenius norm of W - 1 m', where m is the mean row."""
+        return self.square_sum - self.rows * float(self.mean @ self.mean)
+
+
+def centred(rows: Float32, mean: Float64) -> tuple[Float32, Float64]:
+    """Subtract the mean from rows in place if it drowns their differences; return the rows, and the mean less that.
+
+    A product of W with a thin matrix is centred afterwards, which saves a pass over W. In float32 that loses what is
+    far smaller than the mean, as in images of 16 bits that differ by a few levels. Some of the rows decide.
+
+    Parameters
+    ----------
+    rows
+        Rows of W (n, p); rejected ones are NaN.
+    mean
+        Mean row (p,), or zeros.
+    """
+    some = rows[:: max(1, len(rows) // LOOKED_AT)].astype(np.float64)
+    away = ((some - mean) ** 2).sum(axis=1)
+    away = away[np.isfinite(away)]
+    if not len(away) or float(mean @ mean) <= DROWNING * float(away.mean()):
+        return rows, mean
+    offset = mean.astype(np.float32)
+    rows -= offset
+    return rows, mean - offset
 
 
 def project(rows: Float32, basis: Float32, mean: Float64) -> Float32:

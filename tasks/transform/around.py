@@ -27,6 +27,7 @@ from tasks.transform.images import transformed_blocks
 from tasks.transform.units import write_units
 
 LOOKED_AT = 256  # images that the mean is guessed from
+ROUNDINGS = 2  # errors of a coefficient, relative to the rounding of stored numbers, that are no difference of images
 
 
 @single_threaded
@@ -53,15 +54,19 @@ def finish_transform(job: Job, result: FirstPass) -> None:
         raise EigenwaveError(
             f"Only {moments.rows} of the images to fit on are valid, too few for --rank {job.plan.rank}; lower --rank."
         )
-    mean = moments.mean if job.settings.decomposition.centre else np.zeros(job.plan.coefficients)
-    energy = moments.energy_about(mean)
-    if energy <= np.finfo(np.float32).eps * moments.square_sum:
-        raise EigenwaveError(f"All images of {job.source} are the same: there are no patterns to find.")
+    shift, centre = load_npy(job.paths.work.shift), job.settings.decomposition.centre
+    mean = shift + moments.mean if centre else np.zeros(job.plan.coefficients)
+    energy = moments.energy if centre else moments.square_sum
+    rounding = ROUNDINGS * float(np.finfo(job.settings.coefficients.dtype).eps)
+    if energy <= rounding**2 * (energy + moments.rows * float(mean @ mean)):
+        raise EigenwaveError(
+            f"All images of {job.source} are the same but for rounding: there are no patterns to find."
+        )
     write_array(job.paths.mean, mean, ("coefficient",))
     repeats = duplicates.images, duplicates.conflicting
     counts = write_units(job)
     save_totals(job, Totals(moments.rows, rejected, energy, digest, *counts, *repeats, dict(result.notes)))
-    open_solver(job).finish_first(result.share, moments.rows, mean - load_npy(job.paths.work.shift))
+    open_solver(job).finish_first(result.share, moments.rows, mean - shift)
     write_file(job.paths.work.transformed)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from storage.arrays.npy import load_npy
 from storage.arrays.zarr import link_chunk, read_chunk
 from storage.datasets.source import Source
 from storage.errors import DamagedError, EigenwaveError
@@ -46,7 +47,8 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
     """
     notes = Counter[str]()
     rows, used = bring_shard(job, shard, notes), job.used(shard)
-    return FirstPass(1, Moments.of(rows, used), open_solver(job).first_share(rows, used), notes)
+    moments = Moments.of(rows, used, load_npy(job.paths.work.shift))
+    return FirstPass(1, moments, open_solver(job).first_share(rows, used), notes)
 
 
 def bring_shard(job: Job, shard: int, notes: Counter[str] | None = None) -> Float32:

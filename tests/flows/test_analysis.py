@@ -16,12 +16,12 @@ from PIL import Image
 from scipy import stats
 from sklearn.datasets import load_digits
 
-from storage.errors import EigenwaveError, InputError
+from storage.errors import InputError
 from storage.formats.open import open_source
 from storage.runs.run import open_run
 from storage.settings import Settings
 from tests import naive
-from tests.datasets import write_images
+from tests.datasets import fading_images, write_images
 from tests.processes import EIGENWAVE, ask
 from tests.runs import local, results
 
@@ -169,13 +169,10 @@ def test_rejected_images_are_masked_everywhere(tmp_path):
     assert run.tables["learnability"]["n"].to_pylist() == [40]
 
 
-def test_a_rank_above_that_of_the_data_is_refused(tmp_path):
-    folder = write_images(tmp_path / "data", count=4)
-    for name in ("cat", "dog"):
-        for row in range(4, 12):
-            (folder / name / f"{row:03d}.png").write_bytes((folder / name / "000.png").read_bytes())
-    with pytest.raises(EigenwaveError, match=r"have only 7 patterns .* set --rank to 7 or less"):
-        analyse(folder, tmp_path / "workspace", rank=9)
+def test_a_run_with_fewer_patterns_than_planned_says_so(tmp_path, capfd):
+    run = analyse(fading_images(tmp_path / "data"), tmp_path / "workspace", rank=9)
+    assert run.manifest.learnability["rank"] == 1
+    assert "Only 1 pattern stands out from rounding, of 9 planned" in " ".join(capfd.readouterr().err.split())
 
 
 def test_a_second_run_reuses_shards_and_an_id_is_not_used_twice(tmp_path):

@@ -84,3 +84,29 @@ def test_a_smaller_copy_of_16_bits_keeps_their_range(tmp_path, fit):
         low, *details = row.reshape(4, SIDE // 2, SIDE // 2)
         found = pywt.idwt2((low, details), "haar", "periodization")
         np.testing.assert_allclose(found[:, 3:-3], np.tile(means[3:-3], (SIDE, 1)), atol=1.1 / 65535)
+
+
+@pytest.mark.parametrize("solver", ["krylov", "gram", "dual"])
+def test_images_that_differ_by_a_few_levels_are_told_apart(tmp_path, solver):
+    """60,000 and noise of 12: float32 rounds these numbers by a hundredth of a level."""
+    random = np.random.default_rng(0)
+    rows = {}
+    for number in range(60):
+        name = f"{'ab'[number % 2]}/{number:02d}.png"
+        image = 60_000 + np.rint(random.normal(0, 12, (SIDE, SIDE)))
+        image[: SIDE // 2] += 20 * (number % 2)
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(image.astype(np.uint16)))
+        rows[name] = naive.dwt_row((image / 65535)[:, :, None], "haar", "periodization", 2)
+    run = analyse(tmp_path / "data", tmp_path / "workspace", rank=4, solver=solver)
+    exact = np.array([rows[key] for key in run.tables["samples"]["key"].to_pylist()])
+    _, values, vectors, energy = naive.svd(exact, 4)
+    patterns = run.tables["patterns"].to_pandas()
+    np.testing.assert_allclose(patterns.singular_value, values, rtol=2e-4)
+    assert run.manifest.energy == pytest.approx((values**2).sum() / energy, rel=1e-4)
+    assert abs(run.patterns[0] @ vectors[0]) == pytest.approx(1, abs=1e-5)
+    labels = np.array([key.startswith("b") for key in run.tables["samples"]["key"].to_pylist()])
+    scores = (exact - exact.mean(axis=0)) @ vectors[:1].T
+    assert patterns.eta_squared[0] == pytest.approx(naive.eta_squared(scores, labels)[0], rel=1e-3)
+    assert patterns.eta_squared[0] > 0.9

@@ -3,6 +3,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from flows import stages
+from flows.cli.summary import run_summary
 from flows.workers.dask import DaskFanout
 from flows.workers.fanout import InlineFanout
 from flows.workers.open import open_fanout
@@ -14,7 +15,7 @@ from tasks.planning.memory import stage_memory
 from tasks.planning.outlook import estimate_run
 from tasks.run.begin import begin_run
 from tests import naive
-from tests.datasets import smooth_images, write_images
+from tests.datasets import fading_images, smooth_images, write_images
 from tests.measure_memory import beside_outlays, measure, peak_since_reset
 from tests.runs import analyse, local
 
@@ -44,6 +45,19 @@ def test_every_solver_equals_the_exact_decomposition(tmp_path, solver):
     assert patterns.residual.max() < 1e-3
     largest = np.abs(run.patterns[:]).argmax(axis=1)
     assert (run.patterns[:][np.arange(10), largest] > 0).all()
+
+
+@pytest.mark.parametrize("asked", [{"rank": 9}, {"energy": 0.999}], ids=["rank", "energy"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_images_of_one_pattern_have_one(tmp_path, solver, asked):
+    """A picture that fades in: that is all there is, whatever is asked for."""
+    folder = fading_images(tmp_path / "data")
+    run = analyse(folder, tmp_path / "workspace", solver=solver, shard_size=2**13, **asked)
+    _, values, _, _ = exact(run, 1)
+    np.testing.assert_allclose(run.tables["patterns"]["singular_value"], values, rtol=1e-5)
+    assert run.manifest.energy == pytest.approx(1, abs=1e-6)
+    shown = " ".join(str(run_summary(run).renderables[1]).split())
+    assert ("of 9 planned, no more stand out from rounding" in shown) == ("rank" in asked)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -14,7 +14,7 @@ from tasks.svd.krylov import (
     rank_for,
     with_fixed_signs,
 )
-from tasks.svd.products import Moments, combine, gram, kernel, multiply, project, recentred
+from tasks.svd.products import Moments, centred, combine, gram, kernel, multiply, project, recentred
 from tests import naive
 from tests.strategies import seeds
 
@@ -37,10 +37,11 @@ def decompose(matrix, rank, passes=4, oversample=20, *, centre=True, cuts=()):
     """The whole decomposition as the pipeline does it, in memory: singular values, patterns, energy."""
     used = np.ones(len(matrix), dtype=bool)
     shards = [(part, mask) for part, mask in zip(np.split(matrix, cuts), np.split(used, cuts), strict=True)]
-    moments = sum((Moments.of(*shard) for shard in shards[1:]), Moments.of(*shards[0]))
-    mean = moments.mean if centre else np.zeros(matrix.shape[1])
+    shift = matrix[:: len(matrix) // 20].mean(axis=0) if centre else np.zeros(matrix.shape[1], np.float32)
+    shift = shift.astype(np.float64)
+    moments = sum((Moments.of(*shard, shift) for shard in shards[1:]), Moments.of(*shards[0], shift))
+    mean = shift + moments.mean if centre else shift
     bases = [start_block(matrix.shape[1], min(rank + oversample, matrix.shape[1]))]
-    shift = matrix[:: len(matrix) // 20].mean(axis=0, dtype=np.float64) if centre else mean
     first = sum(multiply(part, mask, bases[0], shift) for part, mask in shards)
     products = [recentred(first, bases[0], moments.rows, mean - shift)]
     for _ in range(1, passes):
@@ -52,7 +53,8 @@ def decompose(matrix, rank, passes=4, oversample=20, *, centre=True, cuts=()):
         products.append(sum(multiply(part, mask, block, mean) for part, mask in shards))
     patterns = eigenvectors(products, nystrom(bases, products)[1][:, :rank])
     scores = project(matrix, np.ascontiguousarray(patterns.T), mean)
-    return np.linalg.norm(scores.astype(np.float64), axis=0), patterns, moments.energy_about(mean)
+    energy = moments.energy if centre else moments.square_sum
+    return np.linalg.norm(scores.astype(np.float64), axis=0), patterns, energy
 
 
 @given(st.integers(30, 120), st.integers(10, 60), st.integers(1, 8), seeds, st.booleans(), st.data())
@@ -107,9 +109,30 @@ def test_unused_rows_do_not_count():
     np.testing.assert_allclose(multiply(spoilt, used, basis, mean), expected, rtol=1e-5, atol=1e-3)
 
 
+def test_rows_that_hardly_differ_are_centred_before_they_are_multiplied():
+    """60,000 of 65,535 levels, and noise of 12: in float32 the product with the mean drowned a hundredth of it."""
+    random = np.random.default_rng(0)
+    rows = (3.66 + 1e-4 * random.standard_normal((64, 200))).astype(np.float32)
+    exact, mean = rows.astype(np.float64), rows.mean(axis=0, dtype=np.float64)
+    basis = np.linalg.qr(random.standard_normal((200, 5)))[0].astype(np.float32)
+    expected = (exact - mean) @ basis.astype(np.float64)
+    error = {}
+    for name, (own, left) in {"before": centred(rows.copy(), mean), "after": (rows.copy(), mean)}.items():
+        error[name] = np.abs(project(own, basis, left) - expected).max() / expected.std()
+    assert error["before"] < 1e-5
+    assert error["after"] > 1e-3
+    spoilt = rows.copy()
+    spoilt[::3] = np.nan
+    centred(spoilt, mean)
+    np.testing.assert_allclose(spoilt[1], rows[1] - mean, atol=1e-6)
+    far = random.standard_normal((64, 200)).astype(np.float32)
+    assert centred(far, np.ones(200))[0] is far
+    assert np.isnan(centred(np.full((3, 2), np.nan, np.float32), np.ones(2))[0]).all()
+
+
 def test_moments_are_summed_in_float64():
     rows = np.full((5000, 4), 0.1, np.float32)
-    moments = Moments.of(rows, np.ones(5000, dtype=bool))
+    moments = Moments.of(rows, np.ones(5000, dtype=bool), np.zeros(4))
     exact = float(np.float32(0.1))
     assert moments.square_sum == pytest.approx(20_000 * exact**2, rel=1e-12)
     np.testing.assert_allclose(moments.column_sum, 5000 * exact, rtol=1e-12)
