@@ -13,7 +13,7 @@ SMALL_DEVIATION = 0.03  # of learnability under label noise from its expectation
 SHIFTED_MEAN = 0.2  # deviations
 SHIFTED_VARIANCE = 1.25  # ratio, or its inverse
 MOSTLY_COLOUR = 0.5  # fraction of the learnability
-RARE = 1e-4  # p-values below are not told apart
+RARE = 1e-4  # p-values below say nothing more
 METHODS = {"ridge": "linear", "quadratic": "quadratic"}
 
 
@@ -96,17 +96,17 @@ def _on_held_out(held_out: Sequence[Row]) -> Check | None:
     chance, judged = _chance(best), best["judged"]
     evidence = (
         f"A {METHODS[best['method']]} classifier of {best['patterns']} patterns is right on "
-        f"{round(best['accuracy'] * judged):,} of {judged:,} images held out{_balanced(best)}; {_alternatives(best)}"
+        f"{round(best['accuracy'] * judged):,} of {judged:,} images held out{_balanced(best)}. {_alternatives(best)}"
     )
     if len(known) * binomial_p_value(judged, judged, chance) > LEVEL:
         return Check(None, "Too few unseen images to check the classes", f"{evidence} {_hopeless(judged, chance)}")
-    passed, part = p <= LEVEL, percent(p) if p >= RARE else f"less than {percent(RARE)}"
+    passed = p <= LEVEL
     return Check(
         passed,
         f"{percent(best['accuracy'])} of unseen images are classified right"
         if passed
         else "Unseen images are classified no better than by chance",
-        f"{evidence} By chance this happens in {part} of datasets.",
+        evidence if p < RARE else f"{evidence} By chance this happens in {percent(p)} of datasets.",
     )
 
 
@@ -131,7 +131,7 @@ def _alternatives(row: Row) -> str:
     """Name what needs no images: the most frequent class, or any."""
     most, uniform = row.get("majority_rate") or row["chance"], row.get("uniform_chance")
     guessed = "" if uniform is None else f", a guess on {percent(uniform)}"
-    return f"always naming the most frequent class is right on {percent(most)}{guessed}."
+    return f"Naming the most frequent class is right on {percent(most)}{guessed}."
 
 
 def _hopeless(judged: int, chance: float) -> str:
@@ -146,8 +146,8 @@ def _replicated(row: Row) -> Check | None:
     return Check(
         True if replicated else None if by_means else False,
         f"Class patterns {'' if replicated else 'do not '}come back in unseen images",
-        f"Along the pattern that is most its own, {replicated:,} of {judged:,} classes vary more than the others in "
-        f"images held out too (q \N{LESS-THAN OR EQUAL TO} {LEVEL}).",
+        f"{replicated:,} of {judged:,} classes vary more than the others along their own pattern in held-out images "
+        f"too (q \N{LESS-THAN OR EQUAL TO} {LEVEL}).",
     )
 
 
