@@ -21,10 +21,13 @@ NOTHING_PLANTED = "600 images, 3 classes, labels say nothing"
 DATASETS = {
     "noise": (simulator.noise, NOTHING_PLANTED),
     "handfuls": (simulator.handfuls, "100 classes of 3 images, labels say nothing"),
-    "tails": (simulator.tails, "as the first, strengths by Student's t with 2 degrees of freedom"),
+    "tails": (simulator.tails, "600 images, strengths by Student's t with 2 degrees of freedom, labels say nothing"),
     "spreads": (simulator.spreads, "equal means; a tenth of 600 images varies three times as much"),
     "planted": (simulator.planted, "600 images, class means 1 deviation from their mean on 4 of 12 waves"),
-    "weak": (partial(simulator.planted, effect=0.3), "the same with 0.3 deviations"),
+    "weak": (
+        partial(simulator.planted, effect=0.3),
+        "600 images, class means 0.3 deviations from their mean on 4 of 12 waves",
+    ),
     "split": (partial(simulator.planted, n=900, split=True), "600 and 300 images of two like splits"),
     "shifted": (simulator.shifted, "300 of 900 images with 1.4 times the contrast, 20 of 255 brighter"),
     "direction": (simulator.direction, "900 images; a class of 3 varies three times as much along one wave"),
