@@ -101,6 +101,7 @@ OTHERS |= {
     "join_classes": "casefold",
     "path_column": "file",
     "label_column": "breed",
+    "group": "patient",
     "split_column": "fold",
     "delimiter": ";",
     "unlabelled": "skip",

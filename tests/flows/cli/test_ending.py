@@ -16,13 +16,13 @@ from flows.cli import ending
 ending.GRACE_SECONDS = {grace}
 with ending.interruptible():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    print(child.pid, flush=True)
     {body}
 """
-PATIENT = "time.sleep(600)"
+PATIENT = "print(child.pid, flush=True); time.sleep(600)"
 STUBBORN = """
     while True:
         try:
+            print(child.pid, flush=True)  # here, where a signal does not end it
             time.sleep(600)
         except KeyboardInterrupt:
             pass
