@@ -43,6 +43,8 @@ COVERED = {
     "tasks/associate/judge.py": ASSOCIATION,
     "tasks/associate/scale_tables.py": ASSOCIATION,
     "tasks/associate/summarise.py": ASSOCIATION,
+    "tasks/associate/findings.py": ASSOCIATION,
+    "tasks/associate/pattern_tables.py": ASSOCIATION,
     "tasks/associate/tables.py": ASSOCIATION,
     "tasks/compare/audit.py": "tests/flows/test_audit.py",
     "tasks/compare/runs.py": "tests/flows/test_compare.py",

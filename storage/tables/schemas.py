@@ -347,7 +347,7 @@ TABLES: Mapping[str, pa.Schema] = {
                 "explained_variance",
                 pa.float64(),
                 "Part of the variance of all coefficients that lies between class means along the patterns, its bias "
-                "removed; may be negative.",
+                "removed; may be negative. Null if images are grouped.",
             ),
             _field("ci_low", pa.float64(), "Lower end of the 95 % interval of learnability_adjusted."),
             _field("ci_high", pa.float64(), "Upper end of that interval."),

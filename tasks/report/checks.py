@@ -61,10 +61,11 @@ def exact(residual: float, tolerance: float) -> Check:
     return Check(passed=True, claim="The patterns are exact", evidence=evidence)
 
 
-def complete(rejected: int, images: int) -> Check:
-    """Report whether images were rejected."""
+def complete(rejected: int, images: int, *, all_differ: bool) -> Check:
+    """Report whether images were rejected, and where none was, whether all differ."""
     if not rejected:
-        return Check(passed=True, claim="No image was set aside", evidence=f"All {images:,} could be read.")
+        differ = ", and all differ" if all_differ else ""
+        return Check(passed=True, claim="No image was set aside", evidence=f"All {images:,} could be read{differ}.")
     return Check(
         passed=None,
         claim=f"{rejected:,} of {images:,} images were set aside",
@@ -94,12 +95,13 @@ def _on_held_out(held_out: Sequence[Row]) -> Check | None:
     p_values = [min(1.0, len(known) * _p_value(row)) for row in known]
     p, best = min(zip(p_values, known, strict=True), key=lambda pair: (pair[0], -pair[1]["accuracy"]))
     chance, judged = _chance(best), best["judged"]
+    independent = best.get("judged_units") or judged
     evidence = (
         f"A {METHODS[best['method']]} classifier of {best['patterns']} patterns is right on "
         f"{round(best['accuracy'] * judged):,} of {judged:,} images held out{_balanced(best)}. {_alternatives(best)}"
     )
-    if len(known) * binomial_p_value(judged, judged, chance) > LEVEL:
-        return Check(None, "Too few unseen images to check the classes", f"{evidence} {_hopeless(judged, chance)}")
+    if len(known) * binomial_p_value(independent, independent, chance) > LEVEL:
+        return Check(None, "Too few unseen images to check the classes", f"{evidence} {_hopeless(independent, chance)}")
     passed = p <= LEVEL
     return Check(
         passed,
@@ -191,7 +193,7 @@ def _split_shift(patterns: Sequence[Row]) -> Check | None:
         return Check(
             passed=True,
             claim="Unseen images look like those that patterns are fitted on",
-            evidence=f"Scores of the same class have the same mean and spread on all {len(known)} patterns.",
+            evidence=f"Scores have the same mean and spread on all {len(known)} patterns.",
         )
     most = min(shifted, key=lambda row: row["held_out_shift_p_value"])
     ratio = most["held_out_variance_ratio"]
