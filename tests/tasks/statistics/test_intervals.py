@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.coverage import CASES, Case, coverage, drawn, groups_of
+from benchmarks.interval_coverage import CASES, Case, coverage, drawn, groups_of
 from tasks.statistics.association import adjusted, expected_null, learnability, variance
 from tasks.statistics.groups import GROUPS, GroupSums
 from tasks.statistics.intervals import intervals

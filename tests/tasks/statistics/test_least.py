@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.coverage import groups_of
+from benchmarks.interval_coverage import groups_of
 from tasks.statistics.intervals import intervals
 from tasks.statistics.least import LEAST, least_for_welch
 from tasks.statistics.means import brown_forsythe, welch

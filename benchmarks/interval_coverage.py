@@ -1,4 +1,4 @@
-"""How often 95 % intervals cover the truth, by simulation: `python -m benchmarks.coverage [DRAWS]`.
+"""How often 95 % intervals cover the truth, by simulation: `python -m benchmarks.interval_coverage [DRAWS]`.
 
 Scores of images have class means on up to three patterns, and vary within classes as the setting says. So the true
 learnability and eta squared are known. One row a setting is printed.
