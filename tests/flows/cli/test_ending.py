@@ -29,6 +29,14 @@ STUBBORN = """
 """
 
 
+@pytest.fixture(autouse=True)
+def not_ignored():
+    """Processes that tests start do not ignore SIGHUP, even if the tests were started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def started(body, prefix=(), grace=4):
     command = [*prefix, sys.executable, "-c", COMMAND.format(body=body, grace=grace)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
