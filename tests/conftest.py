@@ -38,6 +38,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.timeout(soak.SECONDS + 1800))
 
 
+@pytest.fixture
+def hangups_end():
+    """Processes that the test starts do not ignore SIGHUP, even if the tests were started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture(scope="session")
 def prefect_home(tmp_path_factory):
     """Folder where the test server keeps its database and its log."""

@@ -10,6 +10,8 @@ import pytest
 
 from flows.cli.ending import INTERRUPTION
 
+pytestmark = pytest.mark.usefixtures("hangups_end")
+
 COMMAND = """
 import subprocess, sys, time
 from flows.cli import ending
@@ -27,14 +29,6 @@ STUBBORN = """
         except KeyboardInterrupt:
             pass
 """
-
-
-@pytest.fixture(autouse=True)
-def not_ignored():
-    """Processes that tests start do not ignore SIGHUP, even if the tests were started by nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 def started(body, prefix=(), grace=4):

@@ -26,6 +26,7 @@ def test_it_is_private_and_goes_with_the_block():
     assert not folder.exists()
 
 
+@pytest.mark.usefixtures("hangups_end")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_it_goes_with_a_process_that_is_killed(number):
     with subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) as starter:

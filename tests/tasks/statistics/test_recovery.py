@@ -189,5 +189,5 @@ def test_many_classes_take_bounded_memory_and_give_numbers_or_null(classes, imag
     assert found.shares.shape[1] == classes
     np.testing.assert_allclose(np.nansum(found.shares, axis=1), 1)
     assert np.isnan(found.heterogeneity)
-    columns = {"fraction": [0.1], "measured": [found.heterogeneity], "predicted": [found.agreement]}
+    columns = {"fraction": [0.1], "measured": [found.heterogeneity], "predicted": [found.agreement], "spread": [0.0]}
     assert to_table(TABLES["label_noise"], {"run_id": ["run"], **columns})["measured"].null_count == 1
