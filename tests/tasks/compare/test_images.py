@@ -95,5 +95,5 @@ def test_memory_does_not_depend_on_how_many_images_there_are(tmp_path, monkeypat
         start = peak_since_reset() and peak_since_reset()
         assert changed_images(before, after)["change"].to_pylist() == ["relabelled"] * 5_000
         peaks.append(peak_since_reset() - start)
-    # As dictionaries of names, the second would take four times as much.
-    assert peaks[1] <= 1.5 * max(peaks[0], 16 * 2**20), np.array(peaks) / 2**20
+    # As dictionaries of names, the second would take four times as much, over 80 MiB. Allocators keep up to 50 MiB.
+    assert peaks[1] <= 1.5 * max(peaks[0], 40 * 2**20), np.array(peaks) / 2**20
