@@ -176,7 +176,11 @@ def gather_report(run: Run) -> Report:
             *checks(row, rows_of(run, "held_out"), noise, patterns),
             *([found] if (found := no_shortcut(patterns)) else []),
             exact(manifest.residual_max, manifest.settings["tolerance"]),
-            complete(manifest.rejected, manifest.plan["images"], all_differ=manifest.repeated == 0),
+            complete(
+                manifest.rejected,
+                manifest.plan["images"],
+                all_differ=row.get("repeats") is not None and manifest.repeated == 0,
+            ),
             *independence(row, manifest.conflicting, grouped=manifest.settings.get("group") is not None),
         ],
         classes=_classes(run, pictures),

@@ -52,7 +52,10 @@ def _groups(row: Row) -> list[Check]:
     worth = row["effective_images"]
     claim = f"The {row['n']:,} images come in {row['units']:,} groups"
     if worth is None:
-        evidence = "A class has images of one group only, so nothing tells its differences from those between groups."
+        evidence = (
+            "A class lies in one group only, or there are too many classes, so differences between classes cannot be "
+            "told from those between groups."
+        )
         return [Check(passed=False, claim=claim, evidence=evidence)]
     evidence = (
         f"For class means they are worth {worth:,.0f} independent images. Shuffles and held-out checks keep groups "

@@ -1,7 +1,7 @@
 """Sums over random groups of images, which intervals are computed from.
 
-Each image belongs to one of a few hundred groups, by a hash of its id. Since the groups are random, each is a small
-sample of the images.
+Each image belongs to one of a few hundred groups, by a hash of its unit (`tasks.statistics.units`). Since the groups
+are random, each is a small sample of the units.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def groups_kept(classes: int, rank: int) -> int:
 
 
 def group_of(ids: UInt64, seed: int, groups: int) -> Int64:
-    """Group of each image (n,), from its id."""
+    """Group of each image (n,), from the id of its unit."""
     return (uniform(ids, seed, "group") * groups).astype(np.int64)
 
 
