@@ -37,7 +37,10 @@ def check_summary(report: SourceCheck) -> RenderableType:
     if report.duplicates.groups:
         parts += [Text(), _duplicates(report)]
     parts += [Text(f"\n{printable(text)}") for text in _texts(report.findings)]
-    verdict = _texts(report.problems) or ["A run would take this dataset as it is."]
+    if report.run:
+        verdict = _texts(report.problems) or ["A run would take this dataset as it is."]
+    else:
+        verdict = _texts(report.problems) or ["The dataset can be read, but a run would refuse it: see above."]
     return Group(*parts, Text(), *(Text(printable(sentence), style="bold") for sentence in verdict))
 
 

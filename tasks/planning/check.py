@@ -16,7 +16,7 @@ from storage.pixels.payloads import is_gray
 from storage.settings import Settings
 from tasks.planning.groups import Groups, group_findings
 from tasks.planning.look import Look, look_at_all
-from tasks.planning.outlook import Outlook, plan_listed
+from tasks.planning.outlook import Outlook, has_no_repeated_class, plan_listed
 from tasks.planning.warn import differences, repeats, single_images
 from tasks.statistics.duplicates import Duplicates, find_duplicates
 
@@ -75,7 +75,8 @@ def check_source(source: str, settings: Settings) -> SourceCheck:
     problems = _problems(len(samples), looked, duplicates, settings)
     run: dict[str, Any] | None = None
     try:
-        run = _estimate(plan_listed(source, settings, found.format, listing, _probe(looked)))
+        planned = _estimate(plan_listed(source, settings, found.format, listing, _probe(looked)))
+        run = None if has_no_repeated_class(listing) else planned
     except EigenwaveError as error:
         problems.append(Finding("refused", str(error), len(samples)))
     classes = _by_class(listing)

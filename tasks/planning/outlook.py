@@ -101,7 +101,7 @@ def plan_run(source: str, settings: Settings) -> Outlook:
         If too many images have headers that cannot be read.
     """
     found, listing = list_source(source, settings)
-    _require_classes(source, listing)
+    _require_repeated_classes(source, listing)
     looked = probe(found.source, listing.samples)
     # If too many images of the sample are bad, check the headers of all before anything is computed.
     if looked.sizes and len(looked.bad) > settings.dataset.max_bad_fraction * (looked.sizes.total() + len(looked.bad)):
@@ -146,22 +146,37 @@ def plan_listed(source: str, settings: Settings, format_name: str, listing: List
 
 
 def _require_classes(source: str, listing: Listing) -> int:
-    """Count the images of the fitted split. Refuse it if all are of one class, or each is of another class."""
-    here = pc.equal(listing.samples["split"].cast(pa.string()), listing.fitted_split)
-    labelled = pc.greater_equal(listing.samples["class_id"], 0)
-    labels = listing.samples.filter(pc.and_(here, labelled))["class_id"]
-    classes = pc.count_distinct(labels).as_py()
-    if classes == len(labels) > 1:
-        raise InputError(
-            f"{source} has one image of each of its {classes} classes (split {listing.fitted_split}): "
-            "no association can be measured. Add images of these classes, or check that labels name classes."
-        )
-    if classes < 2:  # noqa: PLR2004
+    """Count the images of the fitted split, and refuse it if they are of one class."""
+    labels = _fitted_labels(listing)
+    if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
         raise InputError(
             f"{source} has images of only one class ({listing.classes[labels[0].as_py()]}, split "
             f"{listing.fitted_split}); association needs two or more."
         )
     return len(labels)
+
+
+def has_no_repeated_class(listing: Listing) -> bool:
+    """Whether the fitted split has one image of each class, so that no association can be measured."""
+    labels = _fitted_labels(listing)
+    return bool(pc.count_distinct(labels).as_py() == len(labels))
+
+
+def _require_repeated_classes(source: str, listing: Listing) -> None:
+    """Refuse a fitted split with one image of each class; `check` reads such a dataset, and warns."""
+    images = _require_classes(source, listing)
+    if has_no_repeated_class(listing):
+        raise InputError(
+            f"{source} has one image of each of its {images} classes (split {listing.fitted_split}): "
+            "no association can be measured. Add images of these classes, or check that labels name classes."
+        )
+
+
+def _fitted_labels(listing: Listing) -> pa.ChunkedArray:
+    """Class of each labelled image of the fitted split."""
+    here = pc.equal(listing.samples["split"].cast(pa.string()), listing.fitted_split)
+    labelled = pc.greater_equal(listing.samples["class_id"], 0)
+    return listing.samples.filter(pc.and_(here, labelled))["class_id"]
 
 
 def estimate_run(  # noqa: PLR0913 - each is a number that a user may state

@@ -67,6 +67,8 @@ def single_images(classes: Mapping[str, Mapping[str, int]], fitted_split: str) -
     if single:
         have = "has one image" if len(single) == 1 else "have one image each"
         text = f"{counted(len(single), 'class')} {have} in the split {fitted_split} ({named(single)}): that is too few."
+        if len(single) == sum(bool(splits.get(fitted_split)) for splits in classes.values()):
+            text += " No class has two, so no association can be measured, and a run is refused."
         yield Finding("classes of one image", text, len(single))
 
 

@@ -64,3 +64,8 @@ def test_classes_of_one_image_are_counted():
     classes = {"a": {"train": 1, "test": 9}, "b": {"train": 2}, "c": {"test": 1}, "d": {"train": 1}}
     (found,) = single_images(classes, "train")
     assert (found.count, found.text) == (2, "2 classes have one image each in the split train (a, d): that is too few.")
+
+
+def test_no_class_of_two_images_is_said():
+    (found,) = single_images({"a": {"train": 1, "test": 9}, "b": {"train": 1}, "c": {"test": 2}}, "train")
+    assert found.text.endswith("No class has two, so no association can be measured, and a run is refused.")
