@@ -25,18 +25,7 @@ STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.
 LEFT_SECONDS = 5.0
 SEMAPHORE = re.compile(r"/dev/shm/sem\.mp\S+")  # noqa: S108
 
-# Each signal at two moments or more, and each moment with two signals or more; `make soak` runs the other pairs.
-OFTEN = {
-    signal.SIGINT: ("start", "decompose"),
-    signal.SIGTERM: ("transform", "report"),
-    signal.SIGHUP: ("decompose", "report"),
-    signal.SIGKILL: ("start", "transform", "decompose"),
-}
-PAIRS = [
-    pytest.param(number, moment, marks=pytest.mark.slow if moment in OFTEN[number] else pytest.mark.soak)
-    for number in STATUSES
-    for moment in MOMENTS
-]
+pytestmark = pytest.mark.slow
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -68,7 +57,8 @@ def source(tmp_path_factory):
     return smooth_images(tmp_path_factory.mktemp("data"), shape=(16, 16), count=300)
 
 
-@pytest.mark.parametrize(("number", "moment"), PAIRS, ids=lambda each: getattr(each, "name", each))
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
 def test_nothing_is_left_of_a_run_that_a_signal_ends(source, tmp_path, number, moment):
     mark, temporary = uuid.uuid4().hex, tmp_path / "temporary"
     temporary.mkdir()

@@ -243,11 +243,12 @@ PHASES = {
 }
 
 
-# tests/faults/test_kill.py has a quick test of each phase without the command.
-MARKS = {"transform": (), "scales": pytest.mark.slow, "seal": pytest.mark.slow}
+OFTEN = ("transform",)  # tests/faults/test_kill.py has a quick test of each phase without the command
 
 
-@pytest.mark.parametrize("phase", [pytest.param(phase, marks=MARKS.get(phase, pytest.mark.soak)) for phase in PHASES])
+@pytest.mark.parametrize(
+    "phase", [pytest.param(phase, marks=() if phase in OFTEN else pytest.mark.slow) for phase in PHASES]
+)
 def test_a_killed_run_continues_with_the_same_bits(digits, tmp_path, phase):
     """SIGKILL the whole command as soon as a phase has left its first trace, then start it again."""
     command = [
