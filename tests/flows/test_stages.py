@@ -210,7 +210,7 @@ def test_measured_reads_and_writes_are_as_planned(tmp_path):
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data" / "many.npz", images=pixels, labels=labels)
     settings = {"solver": "krylov", "passes": 3, "rank": 16, "shard_size": 2**21, "tolerance": 0.9}
-    result = measure(tmp_path / "data", tmp_path / "workspace", "associate", **settings)
+    result = measure(tmp_path / "data", tmp_path / "workspace", **settings)
     estimate = estimate_run(Settings(**settings), 3000, (32, 32, 1), 3)
     for (stage, what), (measured, planned) in beside_outlays(result["costs"], estimate).items():
         # What is small does not count in a plan: names, labels, sums, the code of what is imported.
