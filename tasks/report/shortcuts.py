@@ -50,10 +50,11 @@ def no_shortcut(patterns: Sequence[Row]) -> Check | None:
         return Check(True, claim, f"The {len(asked)} patterns that tell classes apart are spread over the image.")  # noqa: FBT003
     row, place = found[0]
     more = f" {len(found) - 1} more are marked below." if len(found) > 1 else ""
+    told = "classes" if row["top_class"] is None else f"the class {row['top_class']}"
     return Check(
         None,
         f"Pattern {row['pattern']} is a likely shortcut",
-        f"It tells {row['top_class'] or 'classes'} apart (η² {row['eta_squared']:.2g}), but {place}: a mark, a frame "
+        f"It tells {told} apart (η² {row['eta_squared']:.2g}), but {place}: a mark, a frame "
         f"or a defect rather than an object. Look at it and at its images.{more}",
         row["pattern"],
     )

@@ -33,7 +33,7 @@ def test_patterns_of_objects_pass():
 def test_one_that_tells_the_class_and_lies_in_a_small_part_is_a_shortcut(share, place):
     found = no_shortcut([*SOUND, pattern(2, 0.9, 0.0, **{share: 0.96})])
     assert (found.passed, found.claim, found.pattern) == (None, "Pattern 2 is a likely shortcut", 2)
-    assert f"It tells dog apart (η² 0.9), but 96 % of its energy lies in {place}" in found.evidence
+    assert f"It tells the class dog apart (η² 0.9), but 96 % of its energy lies in {place}" in found.evidence
 
 
 @pytest.mark.parametrize(
