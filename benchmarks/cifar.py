@@ -187,7 +187,7 @@ def suspicion_auroc(images: Images) -> float:
 @single_threaded
 def numbers(source: str, workspace: Workspace, rank: int = 64, wide_rank: int = 256) -> list[Number]:
     """Compute all quantities."""
-    run = analyse(source, workspace, rank=rank, solver="krylov", passes=4, warm_start="none")
+    run = analyse(source, workspace, rank=rank, solver="krylov", warm_start="none")
     wide = analyse(source, workspace, rank=wide_rank, solver="gram")
     images = Images.of(run)
     return [*first_order(run), *second_order(run), *held_out(run, wide, images), *exactness(run, wide, images)]

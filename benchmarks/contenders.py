@@ -29,6 +29,7 @@ from storage.arrays.zarr import chunk_path
 from tasks.decompose.passes import open_solver
 from tasks.run.job import Job
 from tasks.run.state import load_mean, load_shard, read_totals
+from tasks.transform.sample import sampled_rows
 
 Array = npt.NDArray[Any]
 Answer = tuple[Array, Array]  # singular values (k,), right singular vectors as rows (k, p)
@@ -42,7 +43,7 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
         job = replace(job, plan=plan, settings=job.settings.but(passes=passes))
         forget(job)
         opened, fanout = open_solver(job), InlineFanout()
-        opened.begin()
+        opened.begin(stored_sample(job))
 
         def first_share(shard: int) -> Array:
             return opened.first_share(load_shard(job, shard), job.used(shard))
@@ -60,13 +61,28 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
     return run
 
 
+def stored_sample(job: Job) -> Array:
+    """Coefficients of the images that a run samples, less their mean, from the shards."""
+    plan = job.plan
+    wanted = sampled_rows(plan.fitted_rows, plan.sample, job.settings.association.seed)
+    shards = wanted // plan.rows_per_shard
+    rows = np.concatenate(
+        [
+            load_shard(job, shard)[wanted[shards == shard] - plan.rows(shard).start]
+            for shard in np.unique(shards).tolist()
+        ]
+    )
+    rows -= rows.mean(axis=0)
+    return rows
+
+
 def silent() -> None:
     """Show no progress."""
 
 
 def forget(job: Job) -> None:
     """Remove the files of another contender."""
-    left = ("basis-", "product-", "values-", "gram.", "kernel/", "weights.")
+    left = ("block-", "product-", "gram.", "kernel/", "weights.", "combined.")
     for path in job.paths.work.folder.files():
         if path.relative_to(job.paths.work.folder).startswith(left):
             path.unlink()

@@ -30,7 +30,7 @@ def prepare(source: Path, folder: Path, rank: int, *, exact: bool, shard_size: i
     """Transform the images; write the job and, if `exact`, the exact Gram matrix beside the workspace."""
     workspace = Workspace(folder / "workspace")
     workspace.prepare()
-    settings = Settings(rank=rank, solver="krylov", passes=4, warm_start="none", shard_size=shard_size)
+    settings = Settings(rank=rank, solver="krylov", warm_start="none", shard_size=shard_size)
     job = begin_run(str(source), settings, workspace)
     stages.transform(job, InlineFanout(), stages.silent)
     (folder / "job.pickle").write_bytes(pickle.dumps(job))

@@ -21,12 +21,13 @@ from benchmarks.contenders import CONTENDERS, READS, silent
 from benchmarks.data import images, prepare
 from flows.workers.open import open_fanout
 from storage.settings import Settings
-from tasks.decompose.passes import open_solver, share_of_shard
+from tasks.decompose.patterns import begin_projection
+from tasks.decompose.project import project_shard
 from tasks.planning.memory import result_bytes
 from tasks.run.job import Job
 
 MIB = 2**20
-PASSES = 4
+PASSES = 1
 LIMITS = {"krylov": "limit: reads + products", "gram": "limit: read + ssyrk"}
 REPEATS = 3
 ROUNDS = 5  # of passes on workers, whose times differ little
@@ -82,12 +83,12 @@ def scaling(folder: Path, counts: list[int], rank: int, side: int = 32) -> None:
 
 
 def parallel(folder: Path, count: int, rank: int) -> None:
-    """Measure a pass in this process, on one worker and on two, in rounds; ratios are medians over the rounds."""
+    """Measure a projection in this process, on one worker and on two; ratios are medians over several rounds."""
     job = prepare(images(folder, count)[0], folder, rank, exact=False)
-    open_solver(job).begin()
-    # Take the fastest of a few passes in a row, since other work on the machine disturbs the others.
+    begin_projection(job)
+    # Take the fastest of a few in a row, since other work on the machine disturbs the others.
     rounds = [[_least(_passes(job, workers)) for workers in range(3)] for _ in range(ROUNDS)]
-    print(f"\n### A pass on workers, {job.plan.fitted:,} images in {len(job.plan.fitted_shards)} shards\n")
+    print(f"\n### The projection on workers, {job.plan.fitted:,} images in {len(job.plan.fitted_shards)} shards\n")
     print("| | wall s | of in this process | of 1 worker | CPU s of the process that drives | of the workers |")
     print("|---|---|---|---|---|---|")
     for workers in range(3):
@@ -114,13 +115,13 @@ class Seconds(NamedTuple):
 
 
 def _passes(job: Job, workers: int) -> list[Seconds]:
-    """Measure passes, after one that is not counted."""
+    """Measure projections, after one that is not counted."""
     settings = Settings(cluster="local" if workers else "inline", workers=workers or None)
-    taken, size = [], result_bytes(job.plan, job.settings.association.permutations)["pass"]
+    taken, size = [], result_bytes(job.plan, job.settings.association.permutations)["project"]
     with open_fanout(settings) as fanout:
         for _ in range(1 + REPEATS):
             start = Seconds.now()
-            fanout.map_sum(partial(share_of_shard, job, 0), job.plan.fitted_shards, silent, size)
+            fanout.map_sum(partial(project_shard, job, 1), range(job.plan.shards), silent, size)
             taken.append(Seconds(*(after - before for before, after in zip(start, Seconds.now(), strict=True))))
     return taken[1:]
 

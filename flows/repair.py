@@ -19,8 +19,8 @@ from tasks.transform.shard import bring_shard
 def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]:
     """Restore every damaged file of a run, and return the faults that were found.
 
-    For a damaged chunk of coefficients, its shard is transformed again. For damaged scores or tables, the passes after
-    the decomposition are repeated; for damaged patterns, the decomposition too. Files are computed in another folder,
+    For a damaged chunk of coefficients, its shard is transformed again. For damaged scores, tables or patterns, all
+    stages are repeated. Files are computed in another folder,
     and replace damaged ones only if they have the digests in the run's manifest. Tables of drift are computed from the
     two runs, and the report from the run itself.
 
@@ -54,7 +54,7 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
             bring_shard(job, shard)
         lost = sorted(path.relative_to(paths.folder) for path in damaged if path.is_below(paths.folder))
         if not computed(job, lost):
-            keep_patterns(job, paths, damaged)
+            keep_patterns(job, manifest, paths, damaged)
             stages.compute(job, fanout)
         put_back(job.paths, paths, manifest, lost)
         remove_folder(job.paths.folder)

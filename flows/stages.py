@@ -16,16 +16,8 @@ from tasks.associate.tables import associate_patterns
 from tasks.compare.audit import record_drift
 from tasks.compare.runs import MapSum
 from tasks.decompose.passes import finish_pass, open_solver, share_of_shard
-from tasks.decompose.patterns import extract_patterns, patterns_are_there
+from tasks.decompose.patterns import begin_projection, patterns_are_there
 from tasks.decompose.project import finish_projection, project_shard
-from tasks.decompose.scales import (
-    begin_scales,
-    finish_scale_pass,
-    finish_scales,
-    next_scale_pass,
-    score_scales,
-    share_of_scales,
-)
 from tasks.planning.memory import require_memory, result_bytes
 from tasks.planning.outlay import outlays
 from tasks.planning.place import work_seconds
@@ -35,7 +27,7 @@ from tasks.run.begin import start_over
 from tasks.run.job import Job
 from tasks.run.results import Projected, Summary, Verdicts
 from tasks.run.seal import describe_run, seal_run
-from tasks.run.state import has_state
+from tasks.run.state import has_state, passes_done
 from tasks.run.worker import complaint, installed_code
 from tasks.transform.around import begin_transform, finish_transform
 from tasks.transform.shard import count_changed, transform_shard
@@ -66,8 +58,7 @@ def stages_of(job: Job) -> list[Stage]:
     return [
         _single("transform", transform),
         Stage("decompose", _passes),
-        _single("project", project),
-        _single("scales", scales),
+        Stage("project", _projections),
         _single("associate", associate),
         *([_single("drift", drift)] if job.compared_with else []),
     ]
@@ -80,6 +71,14 @@ def _single(name: str, work: Work) -> Stage:
 def _passes(job: Job) -> Iterator[tuple[str, Work]]:
     while (number := next_pass(job)) is not None:
         yield f"decompose pass {number}", partial(decompose, number=number)
+
+
+def _projections(job: Job) -> Iterator[tuple[str, Work]]:
+    """Project images until the patterns are exact; a projection that finds they are not is another pass."""
+    title = "project"
+    while not has_state(job.paths.work.projection, Projected):
+        yield title, project
+        title = f"project after pass {passes_done(job)}"
 
 
 @contextmanager
@@ -115,7 +114,7 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
             return False
         start_over(job)
     begin_transform(job)
-    finish_transform(job, _over_all(job, fanout, progress, "transform", transform_shard))
+    finish_transform(job, _over_all(job, fanout, progress, "transform", partial(transform_shard, job)))
     return True
 
 
@@ -139,38 +138,19 @@ def decompose(job: Job, fanout: Fanout, progress: Progress, number: int) -> bool
 
 
 def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
-    """Compute the scores of all images on the patterns; False if that was done."""
-    if has_state(job.paths.work.projection, Projected):
-        return False
-    extract_patterns(job)
-    finish_projection(job, _over_all(job, fanout, progress, "project", project_shard))
-    return True
-
-
-def scales(job: Job, fanout: Fanout, progress: Progress) -> bool:
-    """Decompose each scale on its own, if the settings and the number of classes allow it."""
-    if not job.plan.scale_rank(job.settings.association.permutations) or job.paths.work.scales.exists():
-        return False
-    shards = job.plan.fitted_shards
-    begin_scales(job)
-    while (number := next_scale_pass(job)) is not None:
-        with progress(f"scales pass {number}", len(shards)) as advance:
-            function = partial(share_of_scales, job, number)
-            total = fanout.map_sum(function, shards, advance, _result_bytes(job, "scale pass"))
-        finish_scale_pass(job, number, total)
-    with progress("scales", len(shards)) as advance:
-        result = fanout.map_sum(partial(score_scales, job), shards, advance, _result_bytes(job, "scales"))
-    finish_scales(job, result)
-    return True
+    """Compute the scores of all images on the patterns; returns whether the patterns are exact."""
+    number = begin_projection(job)
+    function = partial(project_shard, job, number)
+    return finish_projection(job, number, _over_all(job, fanout, progress, "project", function))
 
 
 def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Summarise the scores, then judge single images by the statistics of all, then write the tables."""
     if not has_state(job.paths.work.summary, Summary):
         job.paths.work.verdicts.unlink()
-        finish_summary(job, _over_all(job, fanout, progress, "summarise", summarise_shard))
+        finish_summary(job, _over_all(job, fanout, progress, "summarise", partial(summarise_shard, job)))
     if not has_state(job.paths.work.verdicts, Verdicts):
-        finish_verdicts(job, _over_all(job, fanout, progress, "judge", judge_shard))
+        finish_verdicts(job, _over_all(job, fanout, progress, "judge", partial(judge_shard, job)))
     associate_patterns(job)
     tabulate_images(job)
     return True
@@ -200,9 +180,9 @@ def over_runs(fanout: Fanout, progress: Progress = silent, result_bytes: int = 0
     return map_sum
 
 
-def _over_all(job: Job, fanout: Fanout, progress: Progress, stage: str, function: Callable[[Job, int], T]) -> T:
+def _over_all(job: Job, fanout: Fanout, progress: Progress, stage: str, function: Callable[[int], T]) -> T:
     with progress(stage, job.plan.shards) as advance:
-        return fanout.map_sum(partial(function, job), range(job.plan.shards), advance, _result_bytes(job, stage))
+        return fanout.map_sum(function, range(job.plan.shards), advance, _result_bytes(job, stage))
 
 
 def _result_bytes(job: Job, stage: str) -> int:

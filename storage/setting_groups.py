@@ -124,9 +124,13 @@ class Decomposition(Group):
         description="Compute patterns in passes (krylov) or from an exact Gram matrix (gram, dual); auto takes the "
         "cheapest.",
     )
-    oversample: int = Field(20, ge=0, description="Carry this many columns beyond the rank through each pass.")
+    oversample: int | None = Field(
+        None, ge=0, description="Start krylov with this many columns beyond the rank; by default three times the rank."
+    )
     passes: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
-        "auto", description="Read the coefficients this many times in krylov; auto stops at the tolerance."
+        "auto",
+        description="Take patterns from this many passes in krylov, the first while transforming; auto stops at the "
+        "tolerance.",
     )
     tolerance: float = Field(
         0.01,
@@ -140,7 +144,8 @@ class Decomposition(Group):
         "images changed.",
     )
     scales: bool = Field(
-        default=True, description="Decompose each scale on its own too, for the table scales; takes some more passes."
+        default=True,
+        description="Decompose each scale on its own too, for the table scales; takes more time, but no read.",
     )
     centre: bool = Field(default=True, description="Subtract the mean image first.")
 

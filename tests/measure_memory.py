@@ -20,26 +20,19 @@ from tasks.associate.summarise import summarise_shard
 from tasks.associate.tables import associate_patterns
 from tasks.compare.runs import compare_runs
 from tasks.decompose.passes import finish_pass, share_of_shard
-from tasks.decompose.patterns import extract_patterns
+from tasks.decompose.patterns import begin_projection
 from tasks.decompose.project import finish_projection, project_shard
-from tasks.decompose.scales import (
-    begin_scales,
-    finish_scale_pass,
-    finish_scales,
-    next_scale_pass,
-    score_scales,
-    share_of_scales,
-)
 from tasks.planning.memory import stage_memory
 from tasks.run.begin import begin_run
 from tasks.run.seal import describe_run
+from tasks.transform.around import begin_transform, finish_transform
+from tasks.transform.shard import transform_shard
 from tests.structure import ROOT
 
 OUTLAYS = {  # of a plan: what is measured of each
     "transform": ["transform"],
-    "decompose": ["pass", "solve"],
-    "project": ["project"],
-    "scales": ["scale pass", "scales", "solve scales"],
+    "decompose": ["pass"],
+    "project": ["solve", "project"],
     "associate": ["summarise", "judge", "associate"],
 }
 
@@ -86,23 +79,21 @@ def main(source, workspace, settings, last):
         peaks[stage] = max(peaks.get(stage, 0), peak_since_reset())
         return result
 
-    measured("transform", stages.transform, job, fanout, stages.silent)
+    measured("sample", begin_transform, job)
+    result = measured("transform", fanout.map_sum, partial(transform_shard, job), range(job.plan.shards), int, 0)
+    measured("solve scales", finish_transform, job, result)
     while (number := stages.next_pass(job)) is not None:
         shards = job.plan.fitted_shards
         total = measured("pass", fanout.map_sum, partial(share_of_shard, job, number), shards, int, 0)
         measured("solve", finish_pass, job, number, total)
         del total
-    measured("solve", extract_patterns, job)
-    result = measured("project", fanout.map_sum, partial(project_shard, job), range(job.plan.shards), int, 0)
-    measured("project", finish_projection, job, result)
-    measured("solve scales", begin_scales, job)
-    while (number := next_scale_pass(job)) is not None:
-        shards = job.plan.fitted_shards
-        total = measured("scale pass", fanout.map_sum, partial(share_of_scales, job, number), shards, int, 0)
-        measured("solve scales", finish_scale_pass, job, number, total)
-        del total
-    result = measured("scales", fanout.map_sum, partial(score_scales, job), job.plan.fitted_shards, int, 0)
-    finish_scales(job, result)
+    exact = False
+    while not exact:
+        number = measured("solve", begin_projection, job)
+        function = partial(project_shard, job, number)
+        result = measured("project", fanout.map_sum, function, range(job.plan.shards), int, 0)
+        exact = measured("solve", finish_projection, job, number, result)
+    del result
     for stage, function, finish in (
         ("summarise", summarise_shard, finish_summary),
         ("judge", judge_shard, finish_verdicts),
@@ -130,7 +121,10 @@ def measure(source, folder, last="report", **settings):
 def beside_outlays(costs, estimate):
     """Of what each stage read, wrote and took: measured, and on paper."""
     return {
-        (stage, what): (sum(costs[part].get(what, 0) for part in parts), getattr(estimate.outlays[stage], on_paper))
+        (stage, what): (
+            sum(costs.get(part, {}).get(what, 0) for part in parts),
+            getattr(estimate.outlays[stage], on_paper),
+        )
         for stage, parts in OUTLAYS.items()
         for what, on_paper in (("read", "read"), ("written", "written"), ("seconds", "seconds"))
     }

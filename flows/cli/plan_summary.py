@@ -81,7 +81,9 @@ def _time(estimate: Estimate) -> str:
 def _solver(estimate: Estimate) -> str:
     plan = estimate.plan
     if plan.solver == "krylov":
-        return f"krylov, at most {plan.passes} passes with {plan.block_width} columns, the first while transforming"
+        likely = next(round(cost.reads) + 1 for cost in estimate.costs if cost.solver == plan.solver)
+        passes = f"{likely} pass{'es' if likely > 1 else ''} expected, at most {plan.passes}"
+        return f"krylov, {plan.block_width} columns from a sample of {plan.sample:,} images; {passes}"
     return f"{plan.solver}, exact"
 
 
@@ -90,7 +92,7 @@ def _costs(estimate: Estimate) -> Table:
     table = grid("\nsolver", *numbers, "")
     for cost in estimate.costs:
         verdict = cost.obstacle or ("taken" if cost.solver == estimate.plan.solver else "")
-        table.add_row(cost.solver, f"{cost.reads:g}", f"{cost.flops:.2g}", duration(cost.seconds), verdict)
+        table.add_row(cost.solver, f"{cost.reads + 1:g}", f"{cost.flops:.2g}", duration(cost.seconds), verdict)
     return table
 
 
@@ -98,6 +100,8 @@ def _outlays(estimate: Estimate) -> Table:
     numbers = [Column(name, justify="right") for name in ("tasks", "reads", "writes", "one worker")]
     table = grid("stage", *numbers)
     for stage, outlay in estimate.outlays.items():
+        if not outlay.tasks:
+            continue
         read, written = (size(count) if count else "" for count in (outlay.read, outlay.written))
         table.add_row(stage, f"{outlay.tasks:,}", read, written, duration(outlay.seconds))
     total = sum(outlay.seconds for outlay in estimate.outlays.values())

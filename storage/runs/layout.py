@@ -31,9 +31,9 @@ class PlanRecord:
     rank
         Number of patterns, k; with the setting energy, the number to begin with.
     block_width
-        Number of columns multiplied in a pass, l.
+        Number of columns multiplied in the first pass, l.
     passes
-        Largest number of passes over the fitted images; the first is part of the transform.
+        Largest number of passes that patterns are taken from; the first is part of the transform.
     rows_per_shard, shards
         Rows in a shard, and number of shards.
     scales
@@ -42,6 +42,9 @@ class PlanRecord:
         Method that decomposes the coefficients.
     unlabelled
         Number of images without a label, which only get scores.
+    scale_values, scale_operations
+        Number of values that a shard adds to the products of scales, and of operations for each image. They follow from
+        the settings and are not stored.
     """
 
     images: int
@@ -62,6 +65,8 @@ class PlanRecord:
     scales: int
     solver: str
     unlabelled: int = 0
+    scale_values: int = 0
+    scale_operations: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class Layout:
         content = dataclasses.asdict(self)
         if not self.plan.unlabelled:
             del content["plan"]["unlabelled"]  # so that interrupted runs from before there were such images continue
+        del content["plan"]["scale_values"], content["plan"]["scale_operations"]
         return json.dumps(content, indent=2).encode()
 
 

@@ -74,30 +74,37 @@ class WorkPaths:
         """Outcome of the transform for each sample of a shard."""
         return self.parts / f"{shard:06d}.batches"
 
-    def basis(self, number: int) -> StorePath:
-        """Orthonormal block that pass `number` multiplies, (coefficients, block width) float32."""
-        return self.folder / f"basis-{number:02d}.npy"
+    def block(self, number: int) -> StorePath:
+        """Orthonormal block that pass `number` multiplies, (coefficients, columns) float32."""
+        return self.folder / f"block-{number:02d}.npy"
 
     def product(self, number: int) -> StorePath:
-        """Product of pass `number`, (coefficients, block width) float64."""
+        """Product of pass `number`, (coefficients, columns) float64; written if there is a further pass."""
         return self.folder / f"product-{number:02d}.npy"
 
-    def values(self, number: int) -> StorePath:
-        """Squared singular values as estimated after pass `number`."""
-        return self.folder / f"values-{number:02d}.npy"
+    def patterns(self, number: int) -> StorePath:
+        """Patterns that images are projected on in pass `number`, (coefficients, patterns) float32."""
+        return self.folder / f"patterns-{number:02d}.npy"
 
-    def scale_basis(self, number: int) -> StorePath:
-        """Blocks that pass `number` over the scales multiplies, (families, coefficients, block width) float32."""
-        return self.folder / f"scale-basis-{number:02d}.npy"
+    @property
+    def energies(self) -> StorePath:
+        """Energy of each coefficient about the mean over the fitted images, (coefficients,) float64."""
+        return self.folder / "energies.npy"
 
-    def scale_product(self, number: int) -> StorePath:
-        """Products of pass `number` over the scales, (families, coefficients, block width) float64."""
-        return self.folder / f"scale-product-{number:02d}.npy"
+    @property
+    def scale_blocks(self) -> StorePath:
+        """Blocks of all parts of scales that have one, as one vector, float32."""
+        return self.folder / "scale-blocks.npy"
 
     @property
     def scale_patterns(self) -> StorePath:
         """Patterns of each scale, (families, coefficients, patterns) float32."""
         return self.folder / "scale-patterns.npy"
+
+    @property
+    def scale_images(self) -> StorePath:
+        """Products of Gram matrices with these patterns, of the same shape, float64; zero where a block was used."""
+        return self.folder / "scale-images.npy"
 
     @property
     def scales(self) -> StorePath:
@@ -112,6 +119,11 @@ class WorkPaths:
     def kernel(self, shard: int) -> StorePath:
         """Rows of a shard in the Gram matrix of the rows, up to the diagonal, float64."""
         return self.folder / "kernel" / f"{shard:06d}.npy"
+
+    @property
+    def combined(self) -> StorePath:
+        """Rows combined into patterns, (coefficients, patterns) float64."""
+        return self.folder / "combined.npy"
 
     @property
     def weights(self) -> StorePath:

@@ -7,7 +7,7 @@ import pyarrow as pa
 STAMP_BYTES = 32
 
 # 2: run_id in every table of a run, names beside all numbers of classes. 3: equal bytes count once.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int8(), pa.string())
@@ -264,6 +264,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("shuffled_mean", pa.float64(), "Mean learnability over the shuffled labels."),
             _field("shuffled_p95", pa.float64(), "95 % quantile of learnability over the shuffled labels."),
             _field("shuffled_max", pa.float64(), "Largest learnability over the shuffled labels."),
+            _field("residual", pa.float64(), "Largest residual of these patterns, as in the table patterns."),
         ]
     ),
     "suspects": _of_run(

@@ -5,7 +5,7 @@ import numpy as np
 from tasks.run.job import Job
 from tasks.run.state import load_patterns, load_state, read_totals
 from tasks.run.tables import ResultTables
-from tasks.statistics.scales import ScaleSums, statistics
+from tasks.statistics.scales import ScaleResults, statistics
 
 P95 = 95
 
@@ -13,7 +13,7 @@ P95 = 95
 def tabulate_scales(job: Job, tables: ResultTables) -> None:
     """Write the table `scales`, one family after the other. It has no rows if scales were not decomposed."""
     there, grouped = job.paths.work.scales.exists(), job.settings.reading.group is not None
-    found = statistics(load_state(job.paths.work.scales, ScaleSums), grouped=grouped) if there else []
+    found = statistics(load_state(job.paths.work.scales, ScaleResults), grouped=grouped) if there else []
     scales = [scale for family in job.scales for scale in family][: len(found)]
     total = read_totals(job).energy
     columns = {
@@ -31,6 +31,7 @@ def tabulate_scales(job: Job, tables: ResultTables) -> None:
         "shuffled_mean": [row.shuffled.mean() for row in found],
         "shuffled_p95": [np.percentile(row.shuffled, P95) for row in found],
         "shuffled_max": [row.shuffled.max() for row in found],
+        "residual": [row.residual for row in found],
     }
     tables.write("scales", columns)
 

@@ -31,7 +31,7 @@ class DualSolver(Solver):
         """Return the number of the kernel's pass, then that of the combination."""
         if not self.work.weights.exists():
             return KERNEL
-        return None if self.work.product(COMBINE).exists() else COMBINE
+        return None if self.work.combined.exists() else COMBINE
 
     def share(self, number: int, shard: int) -> Float64:
         """Compute the shard's rows of the kernel, or its share of the combination."""
@@ -40,7 +40,7 @@ class DualSolver(Solver):
     def finish_pass(self, number: int, total: Float64) -> None:
         """Decompose the kernel into weights, or save the combination."""
         if number == COMBINE:
-            save_npy(self.work.product(COMBINE), total)
+            save_npy(self.work.combined, total)
             return
         require_all(int(total[0]), len(self.job.plan.fitted_shards), "multiplied with the others")
         matrix = self._assembled()
@@ -49,7 +49,7 @@ class DualSolver(Solver):
 
     def patterns(self) -> Float32:
         """Return the combined rows, orthonormalised to remove rounding errors."""
-        basis = orthonormalise(load_npy(self.work.product(COMBINE)), [])
+        basis = orthonormalise(load_npy(self.work.combined), [])
         return with_fixed_signs(basis.T.astype(np.float64)).astype(np.float32)
 
     def _kernel(self, shard: int) -> Float64:

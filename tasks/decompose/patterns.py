@@ -1,13 +1,13 @@
-"""Compute the patterns from the passes, and prepare the projection of images onto them."""
+"""Compute the patterns from the passes so far, prepare the projection of images onto them, and write the final ones."""
 
 import numpy as np
 
-from storage.arrays.npy import save_npy
+from storage.arrays.npy import load_npy, save_npy
 from storage.arrays.zarr import ArraySpec, array_shape, chunk_path, create_array, write_array, write_chunk
 from tasks.decompose.passes import open_solver
 from tasks.dtypes import Float32, Int64, UInt64
 from tasks.run.job import Job
-from tasks.run.state import load_labels, load_mean, load_patterns
+from tasks.run.state import load_labels, load_mean, load_patterns, passes_done
 from tasks.run.worker import single_threaded
 from tasks.statistics.relabelling import thresholds
 
@@ -15,24 +15,39 @@ DIMENSIONS = ("height", "width", "channel")
 
 
 @single_threaded
-def extract_patterns(job: Job) -> None:
-    """Write the patterns if they are missing, create the array of scores, and save the thresholds of shuffled labels.
+def begin_projection(job: Job) -> int:
+    """Prepare the next projection of images on patterns, and return its number, that of a pass.
 
-    There are fewer patterns than planned if no more stand out from rounding: see `missing_patterns`.
+    The patterns, the block to multiply and the thresholds of shuffled labels are saved, and the array of scores is
+    created.
     """
-    patterns = _patterns(job)
-    picture_patterns(job, patterns)
-    shape = (job.plan.row_count, len(patterns))
-    create_array(job.paths.scores, ArraySpec(shape, (job.plan.rows_per_shard, len(patterns)), ("image", "pattern")))
+    number, work = passes_done(job), job.paths.work
+    if not work.patterns(number).exists():
+        solver = open_solver(job)
+        patterns = load_patterns(job) if patterns_are_there(job) else np.ascontiguousarray(solver.patterns().T)
+        if (block := solver.further_block(patterns)) is not None:
+            save_npy(work.block(number), block)
+        save_npy(work.patterns(number), patterns)
+    rank = load_npy(work.patterns(number)).shape[1]
+    rows = job.plan.rows_per_shard
+    create_array(job.paths.scores, ArraySpec((job.plan.row_count, rank), (rows, rank), ("image", "pattern")))
     units, labels = _sampled(job)
     sizes = np.bincount(labels, minlength=job.plan.classes)
     borders = thresholds(units, sizes, job.settings.association.seed, job.settings.association.permutations)
-    save_npy(job.paths.work.thresholds, borders)
+    save_npy(work.thresholds, borders)
+    return number
 
 
 def patterns_are_there(job: Job) -> bool:
-    """Whether the patterns were written, so that no pass is needed."""
+    """Whether the final patterns were written, so that no pass is needed."""
     return chunk_path(job.paths.patterns, 0).exists()
+
+
+def write_patterns(job: Job, patterns: Float32) -> None:
+    """Write the final patterns (p, k) and their pictures."""
+    rows = np.ascontiguousarray(patterns.T)
+    picture_patterns(job, rows)
+    write_array(job.paths.patterns, rows, ("pattern", "coefficient"))
 
 
 def missing_patterns(job: Job) -> str | None:
@@ -42,15 +57,6 @@ def missing_patterns(job: Job) -> str | None:
         return None
     patterns = "1 pattern stands" if found == 1 else f"{found} patterns stand"
     return f"Only {patterns} out from rounding, of {job.plan.rank} planned: the images differ in no other way."
-
-
-def _patterns(job: Job) -> Float32:
-    """Return the patterns (k, p), from the run's files or from its passes."""
-    if patterns_are_there(job):
-        return np.ascontiguousarray(load_patterns(job).T)
-    patterns = open_solver(job).patterns()
-    write_array(job.paths.patterns, patterns, ("pattern", "coefficient"))
-    return patterns
 
 
 def _sampled(job: Job) -> tuple[UInt64, Int64]:

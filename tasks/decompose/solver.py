@@ -24,8 +24,8 @@ class Solver:
         self.job = job
         self.work = job.paths.work
 
-    def begin(self) -> None:
-        """Driver: prepare the first pass."""
+    def begin(self, sample: Float32) -> None:
+        """Driver: prepare the first pass, from a sample of rows less their mean (s, p)."""
 
     def first_share(self, rows: Float32, used: Mask) -> Float64:
         """Worker: the share of a shard's used rows (n, p) in the first pass, about the guessed mean."""
@@ -36,20 +36,30 @@ class Solver:
         raise NotImplementedError
 
     def next_pass(self) -> int | None:
-        """Driver: the number of the next pass, or None if no more is needed."""
+        """Driver: the number of the next pass before the projection, or None if no more is needed."""
         return None
 
     def share(self, number: int, shard: int) -> Float64:
-        """Worker: a shard's share of a later pass."""
+        """Worker: a shard's share of such a pass."""
         raise NotImplementedError
 
     def finish_pass(self, number: int, total: Float64) -> None:
-        """Driver: take the sum of all shares of a later pass."""
+        """Driver: take the sum of all shares of such a pass."""
         raise NotImplementedError
 
     def patterns(self) -> Float32:
         """Driver: the leading eigenvectors as rows (k, p); fewer than wanted if the numerical rank is lower."""
         raise NotImplementedError
+
+    def further_block(self, patterns: Float32) -> Float32 | None:
+        """Driver: the block (p, l) to multiply while images are projected on patterns (p, k); None: the patterns."""
+        del patterns
+        return None
+
+    def images_of(self, patterns: Float32, number: int, product: Float64) -> Float64:
+        """Driver: G V (p, k) for the patterns V of projection `number`, from the product of its block."""
+        del patterns, number
+        return product
 
     @property
     def rank(self) -> int | None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from tasks.dtypes import FLOAT32
 
-LIKELY_PASSES = 4  # of image data, when passes end at the tolerance
 # Work of one worker in a second; only the ratio matters, and only near a tie.
 READ_RATE = 1e9  # bytes from disk or page cache
 FLOP_RATE = 5e10  # float32 operations of a matrix product
@@ -23,7 +22,8 @@ class Cost:
     solver
         Name of the solver, one of `NAMES`.
     reads
-        Number of times that all coefficients are read, without the first pass, which is part of the transform.
+        Number of times that all coefficients are read, beside the first pass, which is part of the transform, and the
+        projection, which every solver needs.
     flops
         Number of floating-point operations.
     seconds
@@ -39,32 +39,36 @@ class Cost:
     obstacle: str | None
 
 
-def costs(*, images: int, coefficients: int, width: int, passes: int | None, shards: int) -> list[Cost]:
+def costs(  # noqa: PLR0913 - each by its name
+    *, images: int, coefficients: int, rank: int, width: int, passes: int, shards: int, scale_operations: int = 0
+) -> list[Cost]:
     """Estimate the cost of each solver.
 
     Parameters
     ----------
     images, coefficients
         Number of rows n and of columns p of the matrix.
-    width
-        Number of columns l of a block in the block Krylov iteration.
+    rank, width
+        Number of patterns k, and of columns l of the first block of the Krylov iteration.
     passes
-        Number of passes of the block Krylov iteration, or None if they end at the tolerance.
+        Number of passes of the Krylov iteration.
     shards
         Number of shards that hold the rows.
+    scale_operations
+        Operations for each image that the decomposition of scales needs; the Gram matrix of the columns holds theirs.
     """
     n, p = images, coefficients
-    passes = min(passes or LIKELY_PASSES, -(-p // width))
+    further = passes - 1
     pairs = shards * (shards + 1) / 2
     estimates = {
-        # Each pass multiplies by the block and by its transpose.
-        "krylov": (passes - 1, 4 * n * p * width * passes, None),
+        # Each pass multiplies by the block and by its transpose, and a further one projects on patterns too.
+        "krylov": (further, 4 * n * p * width + 6 * n * p * rank * further + n * scale_operations, None),
         # A symmetric product of the columns, computed during the transform.
         "gram": (0, n * p * p, f"{p} coefficients, above {LARGEST_GRAM}" if p > LARGEST_GRAM else None),
         # A symmetric product of the rows, every pair of shards, and one pass to turn its vectors into patterns.
         "dual": (
             pairs / shards * 2 + 1,
-            n * n * p + 2 * n * p * width,
+            n * n * p + 2 * n * p * rank + n * scale_operations,
             f"{n} images, above {LARGEST_DUAL}" if n > LARGEST_DUAL else None,
         ),
     }

@@ -13,8 +13,6 @@ from tasks.statistics.ranks import BINS, LEVELS, labellings_counted, sorted_whol
 from tasks.statistics.relabelling import NOISE
 from tasks.statistics.scatter import LABELLINGS, PARTS, patterns_kept
 from tasks.svd.products import GRAM_BLOCK, ROW_BLOCK, TILE
-from tasks.svd.scales import OVERSAMPLE
-from tasks.svd.scales import PASSES as SCALE_PASSES
 
 if TYPE_CHECKING:
     from tasks.planning.plan import Plan
@@ -37,6 +35,7 @@ PICTURE_SIDE = 256  # largest side of a picture in the report and its figures, i
 PICTURE_BYTES = 96 * MIB  # limit for the patterns and pictures held for the report, which sets their size
 PICTURES = 80  # other than of patterns and classes: generalized patterns, and images as sums of patterns
 COLUMNS = 60  # of pairs of pattern and class, while tables are written
+SCALE_COPIES = 4  # of the products of scales, while their patterns are computed
 IN_MEMORY_BLOCKS = 8  # blocks that the iteration on a Gram matrix in memory needs
 
 
@@ -55,7 +54,7 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     groups, kept = groups_kept(plan.classes, k), patterns_kept(plan.classes, k)
     counted = labellings_counted(plan.classes, k, permutations + 1)
     scale_rank = plan.scale_rank(permutations)
-    scale_width = scale_rank + OVERSAMPLE if scale_rank else 0
+    scale_values = plan.scale_values if scale_rank and plan.solver != "gram" else 0
     cells = LABELLINGS * PARTS * plan.classes
     summary = (
         per_label * (2 * permutations + 2 + len(NOISE))
@@ -65,11 +64,15 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
         + (PARTS + 1) * k * k
     )
     return {
-        "transform": 0 if plan.solver == "dual" else FLOAT64 * share,
+        "transform": FLOAT64 * (scale_values + (0 if plan.solver == "dual" else share)),
         "pass": FLOAT64 * share,
-        "project": FLOAT64 * (plan.classes * plan.channels * (2 * permutations + 2) + p * k),
-        "scale pass": FLOAT64 * FAMILIES * p * scale_width,
-        "scales": FLOAT64 * plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1),
+        "project": FLOAT64
+        * (
+            plan.classes * plan.channels * (2 * permutations + 2)
+            + p * k
+            + FAMILIES * p * scale_rank
+            + plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1)
+        ),
         "summarise": FLOAT64 * summary + FLOAT32 * (plan.fitted * k if sorted_whole(plan.fitted, k) else 0),
         "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
         "drift": FLOAT64 * (per_label + plan.classes + (DECILES + 1) * k),
@@ -94,18 +97,26 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     masked = FLOAT32 * min(ROW_BLOCK, plan.rows_per_shard) * p  # a copy of a block without rejected images
     thin = p * width
     sums = {stage: SUMS * size + ADDED_AT_ONCE for stage, size in result_bytes(plan, permutations).items()}
+    scale_rank = plan.scale_rank(permutations)
+    scale_values = plan.scale_values if scale_rank and plan.solver != "gram" else 0
     operands = {
         "krylov": 2 * FLOAT32 * thin,
         "gram": 2 * FLOAT32 * p * (p + min(GRAM_BLOCK, plan.rows_per_shard)),
         "dual": 0,
-    }[plan.solver]
+    }[plan.solver] + (2 * FLOAT64 * scale_values + FLOAT32 * p * min(GRAM_BLOCK, plan.rows_per_shard)) * bool(
+        scale_values
+    )
+    decoding = IMAGES + DECODER + DECODING_BYTES * largest
     stages = {
-        "transform": chunk + IMAGES + DECODER + DECODING_BYTES * largest + 2 * masked + operands + sums["transform"]
+        "sample": decoding + 2 * FLOAT32 * plan.sample * (p + width) + 5 * FLOAT64 * thin,
+        "transform": chunk + decoding + 2 * masked + operands + sums["transform"],
+        "solve scales": SCALE_COPIES * FLOAT64 * (p * p if plan.solver == "gram" else scale_values)
+        + 2 * FLOAT64 * FAMILIES * p * scale_rank
+        + sums["transform"] // SUMS,
     }
-    r = plan.passes * width
     if plan.solver == "krylov":
-        stages["pass"] = chunk + masked + operands + sums["pass"]
-        blocks = (FLOAT32 + FLOAT64) * plan.passes * thin + 3 * FLOAT64 * thin
+        r = width + (plan.passes - 1) * k
+        blocks = (FLOAT32 + FLOAT64) * p * r + 4 * FLOAT64 * p * max(k, width)
         stages["solve"] = blocks + 3 * FLOAT64 * min(TILE, p) * r + 6 * FLOAT64 * r * r
     elif plan.solver == "gram":
         stages["solve"] = 3 * FLOAT64 * p * p + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * thin
@@ -118,8 +129,11 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
             3 * FLOAT64 * n * n + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * n * width + 4 * FLOAT64 * p * k
         )
     scores = plan.rows_per_shard * k
-    stages["project"] = chunk + masked + 3 * (FLOAT32 + FLOAT64) * scores + 4 * FLOAT32 * p * k + sums["project"]
-    stages |= _scale_memory(plan, plan.scale_rank(permutations), chunk + masked, sums)
+    of_scales = plan.rows_per_shard * plan.scales * scale_rank
+    patterns = p * (3 * k + 2 * FAMILIES * scale_rank)
+    stages["project"] = (
+        chunk + masked + 3 * (FLOAT32 + FLOAT64) * (scores + of_scales) + 2 * FLOAT32 * patterns + sums["project"]
+    )
     kept = FLOAT32 * plan.rows_per_shard * p  # memory that a worker keeps from its last shard
     for stage in ("summarise", "judge"):
         stages[stage] = kept + COPIES * FLOAT64 * scores + sums[stage]
@@ -153,21 +167,6 @@ def most_pixels(memory: Mapping[str, int], largest: int, limit: int) -> int:
     """
     rest = limit - memory["transform"] + DECODING_BYTES * largest
     return max(largest, min(MAX_PIXELS, rest // DECODING_BYTES))
-
-
-def _scale_memory(plan: "Plan", rank: int, rows: int, sums: dict[str, int]) -> dict[str, int]:
-    """Project the bytes of the stages that decompose scales into `rank` patterns; `rows` is a shard's rows in bytes."""
-    if not rank:
-        return {}
-    blocks = FAMILIES * plan.coefficients * (rank + OVERSAMPLE)
-    scores = 4 * FLOAT64 * plan.rows_per_shard * plan.scales * rank
-    stages = {"scales": rows + FLOAT32 * blocks + scores + sums["scales"]}
-    if plan.solver == "gram":
-        return stages | {"solve scales": 3 * FLOAT64 * plan.coefficients**2 + FLOAT32 * blocks}
-    return stages | {
-        "scale pass": rows + FLOAT32 * blocks + sums["scale pass"],
-        "solve scales": (SCALE_PASSES * (FLOAT32 + FLOAT64) + 3 * FLOAT64) * blocks,
-    }
 
 
 def require_memory(plan: "Plan", permutations: int, limit: int, largest: int = 0) -> None:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from tasks.dtypes import FLOAT32, FLOAT64, MIB
 from tasks.planning.cost import FLOP_RATE, READ_RATE
 from tasks.planning.memory import COLUMNS, FAMILIES, result_bytes
-from tasks.svd.scales import OVERSAMPLE, PASSES
-from tasks.svd.scales import PASSES as SCALE_PASSES
 
 if TYPE_CHECKING:
     from tasks.planning.plan import Plan
@@ -21,7 +19,7 @@ DRIVER_RATE = 1e5  # images listed, digested and tabulated by the driver, the pr
 LISTED_BYTES = 300  # held by this process for each image, with a key as long as a path
 TASK_BYTES = 16_000  # held by scheduler and driver for each shard of a stage
 
-DRIVER_STAGES = ("solve", "solve scales", "associate", "report")  # run in the driver, not on workers
+DRIVER_STAGES = ("sample", "solve", "solve scales", "associate", "report")  # run in the driver, not on workers
 
 
 @dataclass(frozen=True)
@@ -61,24 +59,31 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
     every, fitted = range(plan.shards), plan.fitted_shards
     solver = next(cost for cost in plan.costs(passes) if cost.solver == plan.solver)
     rank = plan.scale_rank(permutations)
-    # The Gram matrix of all columns contains those of the scales.
-    scale_passes = 0 if not rank or plan.solver == "gram" else PASSES
-    width = FAMILIES * (scale_passes * (rank + OVERSAMPLE) + rank)
+    first = {"krylov": 4 * plan.block_width, "gram": p, "dual": 0}[plan.solver] * plan.fitted * p
+    scales = plan.scale_operations * plan.fitted if rank and plan.solver != "gram" else 0
+    pixels = plan.images * plan.height * plan.width * plan.channels
 
     def through(rows: int, shards: range, reads: float, columns: float, flops: float) -> Outlay:
         """Cost of `reads` readings of the coefficients, with `columns` columns of blocks read for each shard."""
-        read = round(reads * rows * p * plan.value_bytes + len(shards) * columns * p * FLOAT32)
+        read = round(reads * (rows * p * plan.value_bytes + len(shards) * columns * p * FLOAT32))
         return _outlay(round(reads * len(shards)), read, flops=flops)
 
+    # Patterns, the block that adds to them, and the patterns of scales.
+    blocks = k * (2 if plan.solver == "krylov" else 1) + FAMILIES * rank
+    flops = p * (
+        n * 2 * k + plan.fitted * (4 if plan.solver == "krylov" else 2) * k + 4 * plan.fitted * FAMILIES * rank
+    )
+    projections = 1 + (solver.reads if plan.solver == "krylov" else 0)
+    before = solver.reads if plan.solver == "dual" else 0
     return {
-        "transform": _outlay(
-            plan.shards,
-            written=plan.coefficient_bytes,
-            seconds=plan.images * plan.height * plan.width * plan.channels / PIXEL_RATE,
+        "transform": replace(
+            _outlay(plan.shards, written=plan.coefficient_bytes, flops=first + scales, seconds=pixels / PIXEL_RATE),
+            read=plan.shards * p * FLOAT32 * (plan.block_width if plan.solver == "krylov" else 0),
         ),
-        "decompose": through(plan.fitted, fitted, solver.reads, solver.reads * plan.block_width, solver.flops),
-        "project": replace(through(n, every, 1, k, 4 * n * p * k), written=plan.score_bytes),
-        "scales": through(plan.fitted, fitted, scale_passes + bool(rank), width, 4 * plan.fitted * p * width),
+        "decompose": through(plan.fitted, fitted, before, 0, solver.flops if plan.solver == "dual" else 0),
+        "project": replace(
+            through(n, every, projections, blocks, projections * flops), written=round(projections * plan.score_bytes)
+        ),
         "associate": _outlay(2 * plan.shards, 2 * FLOAT32 * n * k, seconds=2 * n * k * (permutations + 1) / SCORE_RATE),
     }
 
@@ -130,14 +135,14 @@ def disk_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     n, p, k = plan.fitted, plan.coefficients, plan.rank
     pixels = plan.height * plan.width * plan.channels
     solving = {
-        "krylov": BLOCK * plan.passes * p * plan.block_width,
+        "krylov": BLOCK * p * (plan.block_width + (plan.passes - 1) * k),
         "gram": FLOAT64 * p * p,
         "dual": FLOAT64 * n * n + FLOAT32 * n * k,
     }[plan.solver]
     rank = plan.scale_rank(permutations)
-    scales = FAMILIES * p * (BLOCK * SCALE_PASSES * (rank + OVERSAMPLE) + FLOAT32 * rank) if rank else 0
+    scales = FLOAT32 * (plan.scale_values + FAMILIES * p * rank) if rank else 0
     results = result_bytes(plan, permutations)
-    merged = sum(size for stage, size in results.items() if stage not in {"transform", "pass", "scale pass"})
+    merged = sum(size for stage, size in results.items() if stage not in {"transform", "pass"})
     return {
         "coefficients": plan.coefficient_bytes,
         "patterns and scores": plan.score_bytes + FLOAT32 * k * (p + pixels) + 2 * FLOAT64 * (p + pixels),

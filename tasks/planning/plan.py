@@ -5,16 +5,24 @@ from typing import Self
 
 from storage.runs.layout import PlanRecord
 from storage.setting_groups import Decomposition
-from tasks.dtypes import FLOAT32, NUMBER
+from tasks.dtypes import FLOAT32, FLOAT64, MIB, NUMBER
 from tasks.planning.cost import Cost, choose, costs
 from tasks.statistics.sums import BUDGET
+from tasks.svd.scales import PATTERNS, operations, parts, share_size
 from tasks.wavelet.bands import families
 from tasks.wavelet.space import CoefficientSpace
 from tasks.wavelet.transform import deepest_level
 
 DEFAULT_RANK = 64
 MOST_PASSES = 10  # when passes end at the tolerance
-MOST_PATTERNS = 16  # of a scale; few, so that scales with few and with many columns can be compared
+COLUMNS = 4  # of the first block for each pattern: from a sample, they usually suffice without another pass
+FEWEST_SPARE = 20  # columns beyond the rank, however large the block
+BLOCK_BYTES = 96 * MIB  # of the product of the first block, which each shard returns
+SAMPLE = 4096  # images that the first block starts from
+SAMPLE_BYTES = 256 * MIB  # of their coefficients
+SAMPLE_SHARE = 12  # at most this part of the fitted images, or FEWEST_SAMPLED
+FEWEST_SAMPLED = 512
+SAMPLED_A_COLUMN = 16  # images for each column of the first block, from which one pass usually suffices
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,9 @@ class Plan(PlanRecord):
             )
         shards = -(-images // max(1, shard_size // (FLOAT32 * coefficients)))
         rows_per_shard = -(-images // shards)
-        width = min(rank + decomposition.oversample, coefficients)
+        scales = families(space.bands, space.channels) if decomposition.scales else []
+        chosen = parts(scales)
+        width = min(rank + _spare(rank, coefficients, decomposition.oversample), coefficients)
         made = cls(
             images=images,
             fitted=fitted,
@@ -87,8 +97,10 @@ class Plan(PlanRecord):
             passes=passes or MOST_PASSES,
             rows_per_shard=rows_per_shard,
             shards=shards,
-            scales=sum(map(len, families(space.bands, space.channels))) if decomposition.scales else 0,
+            scales=sum(map(len, scales)),
             solver=decomposition.solver,
+            scale_values=share_size(chosen),
+            scale_operations=operations(chosen),
         )
         return replace(made, solver=choose(made.costs(passes), decomposition.solver))
 
@@ -107,14 +119,27 @@ class Plan(PlanRecord):
         return costs(
             images=self.fitted,
             coefficients=self.coefficients,
+            rank=self.rank,
             width=self.block_width,
-            passes=passes,
+            passes=passes or self.likely_passes,
             shards=len(self.fitted_shards),
+            scale_operations=self.scale_operations,
         )
 
     def scale_rank(self, permutations: int) -> int:
         """Number of patterns of each scale, 0 if scales are not decomposed."""
         return patterns_of_scales(self.scales, self.fitted, self.classes, permutations)
+
+    @property
+    def sample(self) -> int:
+        """Number of images that the mean is guessed from, and that blocks start from."""
+        share = max(FEWEST_SAMPLED, self.fitted // SAMPLE_SHARE)
+        return max(1, min(SAMPLE, self.fitted, share, SAMPLE_BYTES // (FLOAT32 * self.coefficients)))
+
+    @property
+    def likely_passes(self) -> int:
+        """Number of passes that patterns of image data need: a small sample is no good start."""
+        return 1 if self.sample >= SAMPLED_A_COLUMN * self.block_width else 2
 
     def rows(self, shard: int) -> range:
         """Rows of a shard."""
@@ -142,7 +167,14 @@ class Plan(PlanRecord):
         return self.shards * self.rows_per_shard * self.rank * FLOAT32
 
 
+def _spare(rank: int, coefficients: int, wanted: int | None) -> int:
+    """Columns of the first block beyond the rank: as set, or as many as are cheap to add up."""
+    if wanted is not None:
+        return wanted
+    return max(FEWEST_SPARE, min((COLUMNS - 1) * rank, BLOCK_BYTES // (FLOAT64 * coefficients) - rank))
+
+
 def patterns_of_scales(scales: int, fitted: int, classes: int, permutations: int) -> int:
     """Number of patterns of each scale, limited so that their sums fit the budget; 0 if not even one fits."""
     affordable = BUDGET // (NUMBER * classes * (permutations + 1) * scales) if scales else 0
-    return min(MOST_PATTERNS, max(1, fitted // 4), affordable)
+    return min(PATTERNS, max(1, fitted // 4), affordable)

@@ -75,9 +75,13 @@ def computed(job: Job, names: Sequence[str]) -> bool:
     return all((job.paths.folder / name).exists() for name in names)
 
 
-def keep_patterns(job: Job, paths: RunPaths, damaged: Collection[StorePath]) -> None:
-    """Copy the run's patterns to the job if they are intact, so that it need not decompose again."""
-    if not any(path.is_below(paths.patterns) for path in damaged):
+def keep_patterns(job: Job, manifest: Manifest, paths: RunPaths, damaged: Collection[StorePath]) -> None:
+    """Copy the run's patterns to the job if they are intact and their residuals do not depend on several passes.
+
+    An earlier version computed other patterns, and then they are copied in any case.
+    """
+    alone = manifest.passes == 1 or manifest.solver != "krylov" or _written_earlier(paths)
+    if alone and not any(path.is_below(paths.patterns) for path in damaged):
         for path in paths.patterns.files():
             path.store.copy(path.key, (job.paths.folder / path.relative_to(paths.folder)).key)
 

@@ -13,6 +13,7 @@ from tasks.statistics.classifiers import Quadratic, Ridge
 from tasks.statistics.exemplars import Exemplars
 from tasks.statistics.groups import GroupSums
 from tasks.statistics.ranks import Distribution, LevelCounts
+from tasks.statistics.scales import ScaleSums
 from tasks.statistics.scatter import HELD_OUT, ClassScatter
 from tasks.statistics.sums import LabelSums, Sums
 from tasks.svd.products import Moments
@@ -45,8 +46,8 @@ class FirstPass:
     ----------
     shards
         Number of shards.
-    moments, share
-        Moments of their fitted rows about the guessed mean, and the solver's share.
+    moments, share, scales
+        Moments of their fitted rows about the guessed mean, the solver's share, and that of the scales.
     notes
         Number of harmless oddities of the image files that were decoded, by kind.
     """
@@ -54,12 +55,14 @@ class FirstPass:
     shards: int
     moments: Moments
     share: Float64
+    scales: Float64
     notes: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: Self) -> Self:
         """Add the sums of two sets of shards."""
         shards, notes = self.shards + other.shards, self.notes + other.notes
-        return type(self)(shards, self.moments + other.moments, self.share + other.share, notes)
+        scales = self.scales + other.scales
+        return type(self)(shards, self.moments + other.moments, self.share + other.share, scales, notes)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,16 @@ class Energy(Sums):
     def of(cls, rows: Float32, used: Mask, scores: Float32, mean: Float64) -> Self:
         """Compute the energy of the used rows (n, p), with scores (n, k) and the mean row (p,)."""
         moments = Moments.of(rows, used, mean)
-        return cls(moments.rows, moments.square_sum, (scores[used].astype(np.float64) ** 2).sum(axis=0))
+        squares = (scores[used].astype(np.float64) ** 2).sum(axis=0)
+        return cls(moments.rows, float(moments.column_squares.sum()), squares)
+
+
+@dataclass(frozen=True)
+class ScaleShare(Sums):
+    """Sums over scores on the patterns V of scales, and the share in G V (p', k) of those that have a block."""
+
+    sums: ScaleSums
+    images: Float64
 
 
 @dataclass(frozen=True)
@@ -88,11 +100,13 @@ class Projection(Sums):
     squares
         Sum of squared scores of the fitted images (k,).
     product
-        Share of G V (p, k) for the patterns V, from which their residuals follow.
+        Share of G B (p, l) for the block B that is multiplied, from which residuals follow.
     colours
         Sums over the mean colours of the fitted images.
     held_out
         Energy of the held-out images.
+    scales
+        Sums over the fitted images for each scale.
     """
 
     shards: int
@@ -100,6 +114,7 @@ class Projection(Sums):
     product: Float64
     colours: ClassSums
     held_out: Energy
+    scales: ScaleShare
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ def read_totals(job: Job) -> Totals:
 
 
 def passes_done(job: Job) -> int:
-    """Number of passes that the decomposition has made over the coefficients, including the one in the transform."""
+    """Number of passes that the patterns come from, including the one in the transform, without the projection."""
     if job.plan.solver != "krylov":
         return EXACT_PASSES[job.plan.solver]
     number = 0

@@ -5,51 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.dtypes import Float32, Float64, Int64, Mask
+from tasks.dtypes import Float64, Int64
 from tasks.statistics.association import adjusted, cap, expected_null, learnability
 from tasks.statistics.sums import LabelSums, Sums
-from tasks.svd.products import cast_blocks, project
-from tasks.wavelet.bands import Scale
-
-
-def column_energies(rows: Float32, used: Mask, mean: Float64) -> Float64:
-    """Energy about the mean of each column of the used rows (p,)."""
-    energies = np.zeros(rows.shape[1])
-    for block in cast_blocks(rows, used):
-        np.subtract(block, mean, out=block)
-        energies += np.einsum("ij,ij->j", block, block)
-    return energies
-
-
-def scale_scores(
-    every: Sequence[Sequence[Scale]], rows: Float32, used: Mask, patterns: Float32, mean: Float64
-) -> tuple[list[Float64], Float64]:
-    """Scores of the used rows on the patterns of each scale, and the energy of each scale about the mean.
-
-    Parameters
-    ----------
-    every
-        Families of scales; those of a family share no column.
-    rows
-        Coefficients of images (n, p).
-    used
-        Mask of the rows to use (n,).
-    patterns
-        Patterns of all scales of each family (families, p, k).
-    mean
-        Mean of each column (p,).
-
-    Returns
-    -------
-    scores, energy
-        For each scale an array (used rows, k); and an array (2, scales): the energy about the mean, and the part of it
-        that the patterns hold.
-    """
-    energies = column_energies(rows, used, mean)
-    flat = [(number, scale.columns) for number, family in enumerate(every) for scale in family]
-    scores = [project(rows[:, own], patterns[number, own], mean[own])[used].astype(np.float64) for number, own in flat]
-    held = [float(np.einsum("ij,ij", values, values)) for values in scores]
-    return scores, np.array([[energies[own].sum() for _, own in flat], held])
 
 
 @dataclass(frozen=True)
@@ -58,42 +16,59 @@ class ScaleSums(Sums):
 
     Attributes
     ----------
-    shards
-        Number of shards.
     labels
         Sums of the scores of each class under the true labels, then under shuffled ones, with all scales side by side.
     cross
         Sum of outer products of the scores of each scale (scales, k, k).
-    energy
-        Energy about the mean of each scale, and the part of it that its patterns hold (2, scales).
+    squares
+        Sum of squared scores on each pattern of each scale (scales, k), also of images that do not count.
     """
 
-    shards: int
     labels: LabelSums
     cross: Float64
-    energy: Float64
+    squares: Float64
 
     @classmethod
-    def of(cls, scores: Sequence[Float64], energy: Float64, labellings: Int64, classes: int) -> "ScaleSums":
+    def of(cls, scores: Sequence[Float64], squares: Float64, labellings: Int64, classes: int) -> "ScaleSums":
         """Sum over images.
 
         Parameters
         ----------
         scores
             For each scale, the scores of the images on its patterns (n, k).
-        energy
-            Energies of each scale (2, scales), which other images may have a part in.
+        squares
+            Sums of squared scores (scales, k), which other images may have a part in.
         labellings
             True labels of the images, then shuffled ones (1 + R, n).
         classes
             Number of classes.
         """
+        side_by_side = np.concatenate([np.empty((labellings.shape[1], 0)), *scores], axis=1)
+        rank = squares.shape[1]
         return cls(
-            shards=1,
-            labels=LabelSums.of(np.concatenate(scores, axis=1), labellings, classes),
-            cross=np.stack([values.T @ values for values in scores]),
-            energy=energy,
+            labels=LabelSums.of(side_by_side, labellings, classes),
+            cross=np.array([values.T @ values for values in scores]).reshape(len(scores), rank, rank),
+            squares=squares,
         )
+
+
+@dataclass(frozen=True)
+class ScaleResults:
+    """Saved results of the scales.
+
+    Attributes
+    ----------
+    sums
+        Sums over the images.
+    energy
+        Energy about the mean of each scale (scales,).
+    residuals
+        Largest residual of the patterns of each scale (scales,), NaN if it has none.
+    """
+
+    sums: ScaleSums
+    energy: Float64
+    residuals: Float64
 
 
 @dataclass(frozen=True)
@@ -111,6 +86,8 @@ class ScaleStatistics:
         association.
     shuffled
         Learnability under each permutation of the labels (R,).
+    residual
+        Largest residual of the patterns.
     """
 
     patterns: int
@@ -121,17 +98,19 @@ class ScaleStatistics:
     cap: float
     expected: float
     shuffled: Float64
+    residual: float
 
 
-def statistics(sums: ScaleSums, *, grouped: bool) -> list[ScaleStatistics]:
+def statistics(results: ScaleResults, *, grouped: bool) -> list[ScaleStatistics]:
     """Compute the statistics of every scale, in the order of the families.
 
     If images are grouped, they are not independent, and the mean of the shuffles is what to expect without association.
     """
-    return [_statistics(sums, position, grouped=grouped) for position in range(len(sums.cross))]
+    return [_statistics(results, position, grouped=grouped) for position in range(len(results.energy))]
 
 
-def _statistics(sums: ScaleSums, position: int, *, grouped: bool) -> ScaleStatistics:
+def _statistics(results: ScaleResults, position: int, *, grouped: bool) -> ScaleStatistics:
+    sums, energy = results.sums, float(results.energy[position])
     squares = np.diagonal(sums.cross[position])
     count, rank = int(np.count_nonzero(squares)), len(squares)
     cross = sums.cross[position, :count, :count]
@@ -141,14 +120,14 @@ def _statistics(sums: ScaleSums, position: int, *, grouped: bool) -> ScaleStatis
         for counts, totals in zip(sums.labels.counts, sums.labels.sums, strict=True)
     )
     null = float(np.mean(shuffled)) if grouped else expected_null(count, int(sums.labels.counts[0].sum()))
-    energy, held = sums.energy[:, position].tolist()
     return ScaleStatistics(
         patterns=count,
         energy=energy,
-        captured=held / energy if count else float("nan"),
+        captured=float(sums.squares[position].sum()) / energy if count else float("nan"),
         learnability=true,
         adjusted=adjusted(true, null),
         cap=cap(count, int((sums.labels.counts[0] > 0).sum())),
         expected=null,
         shuffled=np.array(shuffled),
+        residual=float(results.residuals[position]),
     )

@@ -1,9 +1,10 @@
 """Eigenpairs of a Gram matrix G by block Krylov iteration.
 
-A pass multiplies an orthonormal block Q by G. The products of all passes span a block Krylov space (Musco and Musco
-2015). Nystrom's formula Y (Q'Y)^-1 Y' (Tropp et al. 2017) extracts the eigenpairs from it, half a pass more accurately
-than Rayleigh-Ritz on the same space. Blocks are orthonormalised between passes. Without that, float32 loses every
-singular value below about 3e-4 of the largest.
+The first pass multiplies a wide orthonormal block Q by G, and Nystrom's formula Y (Q'Y)^-1 Y' (Tropp et al. 2017)
+extracts eigenvectors from the product Y = G Q. Each further pass multiplies what these eigenvectors add to the blocks
+so far. That shows how far they are from exact, and the next ones are extracted from all products, which span a block
+Krylov space (Musco and Musco 2015). Blocks are orthonormalised. Without that, float32 loses every singular value below
+about 3e-4 of the largest.
 
 Matrices are tall: (p, l) with l far below p. They are processed in tiles of rows and in place, so that p may be large.
 Blocks are float32, products float64, and no other array of that size is made. The functions do not depend on the number
@@ -13,16 +14,17 @@ of images or on where they are stored.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
+from scipy.linalg import eigh, qr, solve_triangular
 
 from tasks.dtypes import Float32, Float64
-from tasks.svd.products import TILE, tiles
+from tasks.svd.products import TILE, combine, multiply, tiles
 
 DEPENDENT = 1e-12  # a column whose part outside the space so far is smaller than this adds no direction
 NOISE = 4 * float(np.finfo(np.float32).eps)  # eigenvalues below this fraction of the largest are rounding errors
 DIRECT = 1024  # Gram matrices up to this size are decomposed completely
 IN_MEMORY_TOLERANCE = 1e-7  # on the movement of singular values between passes; the remaining error is far smaller
 IN_MEMORY_PASSES = 40
+SAMPLE_STEPS = 2  # of subspace iteration on a sample of rows
 
 
 def random_block(coefficients: int, width: int, seed: int) -> Float64:
@@ -65,6 +67,8 @@ def orthonormalise(block: Float64, previous: Sequence[Float32]) -> Float32:
     # A column that lay in the space so far is only noise now and must not be scaled up.
     new = _norms(block) > DEPENDENT
     block = block if new.all() else block[:, new]
+    if not block.shape[1]:
+        return block.astype(np.float32)
     _scale_columns(block)
     block = _orthonormal_columns(block)
     _project_out(block, previous)
@@ -109,6 +113,44 @@ def _divide(block: Float64) -> None:
         block[tile] = solve_triangular(factor, block[tile].T, lower=True).T
 
 
+def sample_block(sample: Float32, width: int, seed: int) -> Float32:
+    """Approximate the leading right singular vectors of a sample of rows, to start from.
+
+    Two steps of subspace iteration suffice: the sample differs from all rows by more than the rest of the error.
+
+    Parameters
+    ----------
+    sample
+        Rows (s, p) less their mean.
+    width
+        Number of columns l to return.
+    seed
+        Seed of the random start, and of the columns that follow where the sample has too few directions.
+
+    Returns
+    -------
+    Float32
+        Orthonormal columns (p, l), or fewer if p is smaller.
+    """
+    every, mean = np.ones(len(sample), np.bool_), np.zeros(sample.shape[1])
+    width = min(width, sample.shape[1])
+    if not len(sample):
+        return orthonormalise(random_block(sample.shape[1], width, seed), [])
+    start = random_block(len(sample), min(width, len(sample)), seed).astype(np.float32)
+    block = orthonormalise(combine(sample, every, start, mean), [])
+    for _ in range(SAMPLE_STEPS):
+        block = orthonormalise(multiply(sample, every, block, mean), [])
+    return filled_up(block, width, seed)
+
+
+def filled_up(block: Float32, width: int, seed: int) -> Float32:
+    """Append random columns to an orthonormal block, orthogonal to it, so that it has `width` columns."""
+    missing = width - block.shape[1]
+    if missing <= 0:
+        return block
+    return np.concatenate([block, orthonormalise(random_block(len(block), missing, seed), [block])], axis=1)
+
+
 def nystrom(bases: Sequence[Float32], products: Sequence[Float64]) -> tuple[Float64, Float64]:
     """Estimate the eigenvalues of G from the blocks Q of all passes and their products Y = G Q by Nystrom's formula.
 
@@ -149,6 +191,18 @@ def eigenvectors(products: Sequence[Float64], coefficients: Float64) -> Float32:
     return with_fixed_signs(vectors).astype(np.float32)
 
 
+def images_of(vectors: Float32, bases: Sequence[Float32], products: Sequence[Float64]) -> Float64:
+    """Compute G V (p, k) for vectors V (p, k) in the span of orthonormal blocks, from their products."""
+    total = np.zeros(vectors.shape)
+    for basis, product in zip(bases, products, strict=True):
+        inner = np.zeros((basis.shape[1], vectors.shape[1]))
+        for tile in tiles(len(basis)):
+            inner += basis[tile].T.astype(np.float64) @ vectors[tile]
+        for tile in tiles(len(basis)):
+            total[tile] += product[tile] @ inner
+    return total
+
+
 def with_fixed_signs(vectors: Float64) -> Float64:
     """Turn each row so that its entry of largest magnitude is positive, in place."""
     largest = np.array([np.abs(vector).argmax() for vector in vectors], dtype=np.intp)
@@ -162,17 +216,6 @@ def movement(values: Float64, earlier: Float64, rank: int) -> float:
     if not 0 < rank <= len(earlier):
         return float("inf")
     return float(np.abs(np.sqrt(values[:rank] / earlier[:rank]) - 1).max())
-
-
-def predicted_residual(moved: float, moved_before: float) -> float:
-    """Predict the residual of patterns from the movement of singular values in the last pass and in the one before.
-
-    Movements fall by a constant ratio per pass, so the next movement is about the last one times that ratio. The
-    eigenvectors by Nystrom's formula are half a pass further. Their residual is about the square root of the error of
-    their values.
-    """
-    ratio = moved / moved_before if moved_before > moved else 1.0
-    return float(np.sqrt(moved * ratio**1.5)) if np.isfinite(moved_before) else float(np.sqrt(moved))
 
 
 def rank_for(energy: float, values: Float64, total: float) -> int | None:
@@ -200,7 +243,8 @@ def eigenpairs(gram: Float64, rank: int | None, energy: float | None, seed: int)
         requested if the numerical rank is lower.
     """
     if len(gram) <= DIRECT:
-        values, vectors = np.linalg.eigh(gram)
+        lowest = max(0, len(gram) - rank) if rank is not None else 0
+        values, vectors = eigh(gram, subset_by_index=(lowest, len(gram) - 1))
         values, vectors = values[::-1], vectors.T[::-1]
     else:
         values, vectors = _iterated(gram, rank, energy, seed)

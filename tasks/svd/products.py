@@ -44,30 +44,30 @@ def cast_blocks(rows: Float32, used: Mask) -> Iterator[Float64]:
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums over rows of W less a row s: number of rows, sum of each column (p,), sum of all squares.
+    """Sums over rows of W less a row s: number of rows, sum and sum of squares of each column (p,).
 
     s is near the mean, so that rounding of the sums is small beside how rows differ, even if they hardly differ.
     """
 
     rows: int
     column_sum: Float64
-    square_sum: float
+    column_squares: Float64
 
     @classmethod
     def of(cls, rows: Float32, used: Mask, about: Float64) -> Self:
         """Compute the moments of the used rows (n, p) about s (p,) in float64."""
-        count, column_sum, square_sum = 0, np.zeros(rows.shape[1]), 0.0
+        count, column_sum, column_squares = 0, np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
         for block in cast_blocks(rows, used):
             away = np.subtract(block, about, out=block)
             count += len(away)
             column_sum += away.sum(axis=0)
-            square_sum += float(np.vdot(away, away))
-        return cls(count, column_sum, square_sum)
+            column_squares += np.einsum("ij,ij->j", away, away)
+        return cls(count, column_sum, column_squares)
 
     def __add__(self, other: Self) -> Self:
         """Add the moments of two sets of rows."""
         return type(self)(
-            self.rows + other.rows, self.column_sum + other.column_sum, self.square_sum + other.square_sum
+            self.rows + other.rows, self.column_sum + other.column_sum, self.column_squares + other.column_squares
         )
 
     @property
@@ -76,9 +76,9 @@ class Moments:
         return self.column_sum / self.rows
 
     @property
-    def energy(self) -> float:
-        """Squared Frobenius norm of W - 1 m', where m is the mean row."""
-        return self.square_sum - self.rows * float(self.mean @ self.mean)
+    def energies(self) -> Float64:
+        """Squared norm of each column of W - 1 m' (p,), where m is the mean row."""
+        return self.column_squares - self.rows * self.mean**2
 
 
 def centred(rows: Float32, mean: Float64) -> tuple[Float32, Float64]:
@@ -150,7 +150,7 @@ def combine(rows: Float32, used: Mask, weights: Float32, mean: Float64) -> Float
 
 def subtract_outer(total: Float64, left: Float64, right: Float64) -> None:
     """Subtract the outer product of two vectors from a matrix in place, without a temporary matrix."""
-    size = max(1, CAST_BYTES // right.nbytes)
+    size = max(1, CAST_BYTES // max(1, right.nbytes))
     for start in range(0, len(total), size):
         total[start : start + size] -= np.outer(left[start : start + size], right)
 

@@ -23,6 +23,7 @@ from storage.tables.batches import write_batch
 from storage.tables.digests import Digests, from_column, has_digest, is_removed, to_column
 from storage.tables.schemas import LISTING, PART
 from tasks.decompose.passes import open_solver
+from tasks.decompose.scales import share_of_scales
 from tasks.dtypes import Float32, Int64
 from tasks.planning.limits import require_few
 from tasks.run.job import Job
@@ -47,8 +48,10 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
     """
     notes = Counter[str]()
     rows, used = bring_shard(job, shard, notes), job.used(shard)
-    moments = Moments.of(rows, used, load_npy(job.paths.work.shift))
-    return FirstPass(1, moments, open_solver(job).first_share(rows, used), notes)
+    shift = load_npy(job.paths.work.shift)
+    moments = Moments.of(rows, used, shift)
+    scales = share_of_scales(job, rows, used, shift)
+    return FirstPass(1, moments, open_solver(job).first_share(rows, used), scales, notes)
 
 
 def bring_shard(job: Job, shard: int, notes: Counter[str] | None = None) -> Float32:

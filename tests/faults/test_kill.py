@@ -36,7 +36,7 @@ def phase_of(key):
         part in key for part in ("/parts/", "/mean.zarr", "totals", "transformed", "coefficients.zarr/c")
     ):
         return "transform"
-    if any(part in key for part in ("product-", "basis-", "values-", "scale")):
+    if any(part in key for part in ("product-", "block-", "patterns-", "scale", "energies")):
         return "pass"
     if any(part in key for part in ("scores.zarr", "patterns.zarr", "projection", "thresholds", "image", "loadings")):
         return "scores"

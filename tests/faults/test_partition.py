@@ -103,7 +103,7 @@ def test_a_run_goes_on_without_the_workers_that_are_cut_off(source, expected, fa
         settings = Settings(cluster=f"tcp://{HERE}:{PORT}", allow_unencrypted=True)
         client = stack.enter_context(open_client(settings))
         client.wait_for_workers(2, timeout=60)
-        cutting = CutFanout(DaskFanout(client), far, "share_of_shard")
+        cutting = CutFanout(DaskFanout(client), far, "project_shard")
         assert driver.files_of_run(source, tmp_path / "workspace", cutting) == expected
         assert cutting.cut
         assert [worker.split(":")[1] for worker in client.scheduler_info()["workers"]] == [f"//{HERE}"]

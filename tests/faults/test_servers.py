@@ -20,7 +20,7 @@ from tests.faults.table import record
 from tests.processes import EIGENWAVE, dask_processes, serving_prefect
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**12, "permutations": 2, "passes": 3, "tolerance": 0.5}
-STAGES = ("transform", "decompose pass 1")
+STAGES = ("transform", "project")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tests.processes import EIGENWAVE
 
 MARK = "EIGENWAVE_TEST_MARK"
 # A file whose coming tells where a run is; None: as soon as the server is there.
-MOMENTS = {"start": None, "transform": "parts/*", "decompose": "work/basis*", "report": "tables/suspects.parquet"}
+MOMENTS = {"start": None, "transform": "parts/*", "decompose": "work/patterns-*", "report": "tables/suspects.parquet"}
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -9}
 LEFT_SECONDS = 5.0
 SEMAPHORE = re.compile(r"/dev/shm/sem\.mp\S+")  # noqa: S108

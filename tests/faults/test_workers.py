@@ -16,10 +16,7 @@ from tests.faults.table import record
 
 STAGES = {
     "transform_shard": "transform",
-    "share_of_shard": "pass",
     "project_shard": "project",
-    "share_of_scales": "pass over scales",
-    "score_scales": "scores on scales",
     "summarise_shard": "summarise",
     "judge_shard": "judge",
 }

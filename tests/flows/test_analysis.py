@@ -200,13 +200,12 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     (run,) = found("flow_runs", flow_runs={"name": {"any_": [str(folder)]}})
     assert run["state_type"] == "COMPLETED"
     stages = found("task_runs", flow_runs={"id": {"any_": [run["id"]]}}, sort="EXPECTED_START_TIME_ASC")
-    expected = ["plan", "transform", "decompose pass 1", "project", "scales", "associate", "report", "seal"]
+    expected = ["plan", "transform", "project", "project after pass 2", "associate", "report", "seal"]
     assert [stage["name"] for stage in stages] == expected
     artifacts = {
         artifact["key"]: artifact["data"] for artifact in found("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
     }
-    bars = ["transform", "decompose-pass-1", "project", "summarise", "judge", "scales"]
-    bars += [f"scales-pass-{number}" for number in range(4)]
+    bars = ["transform", "project", "summarise", "judge"]
     progress = {key: float(artifacts.pop(key)) for key in bars}
     assert set(progress.values()) == {100}
     assert "Labels account for" in artifacts["verdict"]
@@ -216,8 +215,7 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     }
     rejected = [{"key": "1 images", "reason": "unknown format", "detail": ""}, REJECT]
     assert json.loads(artifacts["rejects"]) == rejected
-    assert "MiB/s" in artifacts["decompose-pass-1-facts"]
-    assert "largest residual" in artifacts["project-facts"]
+    assert "largest residual" in artifacts["project-after-pass-2-facts"]
     learnability = json.loads(artifacts["learnability"])[0]
     assert float(learnability["labels"]) > float(learnability["shuffled, mean"]) >= 0
     for key in ("patterns", "classes"):
@@ -234,10 +232,9 @@ REJECT = {
 
 PHASES = {
     "transform": "work/parts/000001.batches",
-    "between transform and pass 1": "work/transformed",
+    "between transform and projection": "work/transformed",
     "project": "scores.zarr/c/1/0",
-    "scales": "work/scale-product-01.npy",
-    "between scales and associate": "work/scales.npz",
+    "between projection and associate": "work/projection.npz",
     "between the passes over the scores": "work/summary.npz",
     "seal": "tables/samples.parquet",
 }

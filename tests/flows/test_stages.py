@@ -117,8 +117,8 @@ def test_too_few_passes_are_refused_with_advice(tmp_path):
     folder = write_images(tmp_path / "data", shape=(32, 32), count=100)
     with pytest.raises(EigenwaveError, match=r"residual is \S+, but --tolerance allows 0.01; raise --passes above 1,"):
         analyse(folder, tmp_path / "workspace", solver="krylov", rank=5, oversample=0, passes=1)
-    run = analyse(folder, tmp_path / "workspace", solver="krylov", rank=5, oversample=20)
-    assert run.manifest.residual_max <= 0.01
+    run = analyse(folder, tmp_path / "workspace", solver="krylov", rank=5, oversample=20, tolerance=0.005)
+    assert run.manifest.residual_max <= 0.005
     _, values, _, _ = exact(run, 5)
     np.testing.assert_allclose(run.tables["patterns"]["singular_value"], values, rtol=1e-4)
 
@@ -131,7 +131,7 @@ def test_energy_beyond_the_passes_is_refused(tmp_path):
 
 def test_a_grown_dataset_starts_warm_and_takes_fewer_passes(tmp_path):
     folder = smooth_images(tmp_path / "data", shape=(32, 32), count=100)
-    settings = {"rank": 8, "oversample": 2, "solver": "krylov", "tolerance": 0.001}
+    settings = {"rank": 8, "oversample": 0, "solver": "krylov"}
     first = analyse(folder, tmp_path / "workspace", **settings)
     again = analyse(folder, tmp_path / "workspace", **settings)
     assert first.manifest.warm_start is again.manifest.warm_start is None
@@ -143,11 +143,12 @@ def test_a_grown_dataset_starts_warm_and_takes_fewer_passes(tmp_path):
     cold = analyse(folder, tmp_path / "workspace", **settings | {"warm_start": "none"})
     assert cold.manifest.warm_start is None
     assert cold.manifest.passes == first.manifest.passes
-    _, values, _, _ = exact(grown, 8)
-    for run in (grown, cold):
-        np.testing.assert_allclose(run.tables["patterns"]["singular_value"], values, rtol=2e-6)
-    named = analyse(folder, tmp_path / "workspace", **settings | {"warm_start": first.manifest.run_id})
+    from_first = {"warm_start": first.manifest.run_id, "tolerance": 0.001}
+    named = analyse(folder, tmp_path / "workspace", **settings | from_first)
     assert named.manifest.warm_start == first.manifest.run_id
+    _, values, _, _ = exact(grown, 8)
+    for run in (named, cold):
+        np.testing.assert_allclose(run.tables["patterns"]["singular_value"], values, rtol=2e-6)
 
 
 def test_warm_start_from_another_kind_of_run_is_refused(tmp_path):
@@ -170,7 +171,7 @@ def test_a_damaged_shard_is_found_before_it_spoils_a_pass(tmp_path):
     content[1000] ^= 1
     chunk.write_bytes(content)
     with pytest.raises(EigenwaveError, match=r"coefficients.zarr/c/2/0 is damaged"):
-        stages.decompose(job, InlineFanout(), stages.silent, 1)
+        stages.project(job, InlineFanout(), stages.silent)
 
 
 def test_half_written_files_of_a_killed_run_do_not_enter_the_finished_one(tmp_path):
@@ -219,6 +220,23 @@ def test_measured_reads_and_writes_are_as_planned(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_reads_its_coefficients_once(tmp_path):
+    """Of images of few patterns, with all scales, tables and the report."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 8000)
+    waves = random.standard_normal((12, 32 * 32 * 3))
+    strength = random.standard_normal((8000, 12)) * 0.8 ** np.arange(12) + labels[:, None] * (np.arange(12) == 0)
+    pixels = (128 + 12 * strength @ waves + random.standard_normal((8000, 32 * 32 * 3))).clip(0, 255)
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "many.npz", images=pixels.astype(np.uint8).reshape(-1, 32, 32, 3), labels=labels)
+    result = measure(tmp_path / "data", tmp_path / "workspace", solver="krylov", rank=12)
+    read = {stage: cost["read"] for stage, cost in result["costs"].items() if stage != "drift"}
+    of_images = read.pop("sample") + read.pop("transform")
+    assert of_images < 2.5 * pixels.size
+    assert 4 * pixels.size < sum(read.values()) < 2 * 4 * pixels.size
+
+
+@pytest.mark.slow
 def test_memory_of_a_worker_is_below_the_projection(tmp_path):
     folder = smooth_images(tmp_path / "data", shape=(224, 224), count=40)
     workspace = Workspace(tmp_path / "workspace")
@@ -233,10 +251,8 @@ def test_memory_of_a_worker_is_below_the_projection(tmp_path):
         measured = {}
         stages.transform(job, fanout, stages.silent)
         measured["transform"] = peak()
-        while (number := stages.next_pass(job)) is not None:
-            stages.decompose(job, fanout, stages.silent, number)
-        measured["pass"] = peak()
-        stages.project(job, fanout, stages.silent)
+        while not stages.project(job, fanout, stages.silent):
+            pass
         measured["project"] = peak()
     assert job.plan.shards > 1
     projected = stage_memory(job.plan, job.settings.association.permutations)

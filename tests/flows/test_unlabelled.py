@@ -43,6 +43,11 @@ def same(one, other):
     assert len(one) == len(other)
     for mine, its in zip(one, other, strict=True):
         for name, value in mine.items():
+            if (
+                name == "residual" and value is not None
+            ):  # an error, here of rounding, which depends on where shards end
+                assert max(value, its[name]) < 1e-3
+                continue
             assert its[name] == (pytest.approx(value, rel=1e-4, abs=1e-6) if isinstance(value, float) else value), name
 
 

@@ -53,7 +53,7 @@ def test_an_interrupted_run_continues_everywhere(source, expected, address):
     workspace.prepare()
     job = begin_run(str(source), SETTINGS, workspace, "run")
     stages.transform(job, InlineFanout(), stages.silent)
-    stages.decompose(job, InlineFanout(), stages.silent, 1)
+    stages.project(job, InlineFanout(), stages.silent)
     assert not job.paths.manifest.exists()
     with pytest.raises(InputError, match="never finished"):
         workspace.find("run")

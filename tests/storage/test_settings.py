@@ -30,7 +30,7 @@ DEFAULT_RESULT = """{
   "rank": null,
   "energy": null,
   "solver": "auto",
-  "oversample": 20,
+  "oversample": null,
   "passes": "auto",
   "tolerance": 0.01,
   "warm_start": "auto",

@@ -105,7 +105,7 @@ def test_plan_computes_nothing(tmp_path, eigenwave, class_folders):
     assert "192 an image, 0.0 MiB in all" in printed
     assert "dual, exact" in printed or "gram, exact" in printed
     assert re.search(r"memory [\d.]+ MiB a process, in the stage \w+; [\d.]+ [MG]iB are allowed", printed)
-    assert re.search(r"krylov 3 \S+ \S+ s gram 0 \S+ \S+ s", printed)
+    assert re.search(r"krylov 2 \S+ \S+ s gram 1 \S+ \S+ s", printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset"]
 
 

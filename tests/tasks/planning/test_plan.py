@@ -23,7 +23,7 @@ def make(space=CIFAR, images=50_000, fitted=None, shard_size=64 * 2**20, **chang
 
 def test_cifar():
     plan = make()
-    assert (plan.coefficients, plan.block_width, plan.shards, plan.rows_per_shard) == (3072, 84, 10, 5000)
+    assert (plan.coefficients, plan.block_width, plan.shards, plan.rows_per_shard) == (3072, 256, 10, 5000)
     assert plan.coefficient_bytes == 50_000 * 3072 * 4
 
 
@@ -35,6 +35,18 @@ def test_shards_cover_every_row_once(images, shard_size, data):
     assert rows == list(range(images))
     assert plan.rows_per_shard * plan.coefficients * 4 <= max(shard_size, plan.coefficients * 4)
     assert plan.rows(plan.fitted_shards[-1]).start < fitted <= plan.rows(plan.fitted_shards[-1]).stop
+
+
+def test_the_first_block_and_the_sample_follow_from_the_plan():
+    assert make(rank=16).block_width == 64
+    assert make(rank=4).block_width == 24
+    assert make(rank=16, oversample=5).block_width == 21
+    wide = CoefficientSpace(WaveletTransform("haar", "periodization", 2, 224, 224), 3)
+    assert make(space=wide).block_width == 84  # 111 columns would be 128 MiB of products
+    assert (make().sample, make(images=12_000).sample, make(images=100).sample) == (4096, 1000, 100)
+    assert make(space=wide).sample == 445  # 256 MiB of coefficients
+    assert [make(images=count).likely_passes for count in (10_000, 50_000)] == [2, 1]
+    assert make(images=10_000, rank=8).likely_passes == 1
 
 
 def test_default_rank_fits_small_data():

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,11 +9,14 @@ from tasks.svd.krylov import (
     NOISE,
     eigenpairs,
     eigenvectors,
+    filled_up,
+    images_of,
     movement,
     nystrom,
     orthonormalise,
     random_block,
     rank_for,
+    sample_block,
     with_fixed_signs,
 )
 from tasks.svd.products import Moments, centred, combine, gram, kernel, multiply, project, recentred
@@ -33,28 +38,28 @@ def start_block(coefficients, width, seed=0):
     return orthonormalise(random_block(coefficients, width, seed), [])
 
 
-def decompose(matrix, rank, passes=4, oversample=20, *, centre=True, cuts=()):
-    """The whole decomposition as the pipeline does it, in memory: singular values, patterns, energy."""
+def decompose(matrix, rank, passes=4, oversample=20, *, centre=True, cuts=(), block=None):
+    """The whole decomposition as the pipeline does it, in memory: singular values, patterns, energy, residuals."""
     used = np.ones(len(matrix), dtype=bool)
     shards = [(part, mask) for part, mask in zip(np.split(matrix, cuts), np.split(used, cuts), strict=True)]
     shift = matrix[:: len(matrix) // 20].mean(axis=0) if centre else np.zeros(matrix.shape[1], np.float32)
     shift = shift.astype(np.float64)
     moments = sum((Moments.of(*shard, shift) for shard in shards[1:]), Moments.of(*shards[0], shift))
     mean = shift + moments.mean if centre else shift
-    bases = [start_block(matrix.shape[1], min(rank + oversample, matrix.shape[1]))]
+    bases = [start_block(matrix.shape[1], min(rank + oversample, matrix.shape[1])) if block is None else block]
     first = sum(multiply(part, mask, bases[0], shift) for part, mask in shards)
     products = [recentred(first, bases[0], moments.rows, mean - shift)]
-    for _ in range(1, passes):
+    for _ in range(passes):
+        patterns = eigenvectors(products, nystrom(bases, products)[1][:, :rank])
+        columns = np.ascontiguousarray(patterns.T)
         room = matrix.shape[1] - sum(basis.shape[1] for basis in bases)
-        block = orthonormalise(products[-1][:, :room].copy(), bases) if room else np.empty((0, 0))
-        if not block.shape[1]:
-            break
-        bases.append(block)
-        products.append(sum(multiply(part, mask, block, mean) for part, mask in shards))
-    patterns = eigenvectors(products, nystrom(bases, products)[1][:, :rank])
-    scores = project(matrix, np.ascontiguousarray(patterns.T), mean)
-    energy = moments.energy if centre else moments.square_sum
-    return np.linalg.norm(scores.astype(np.float64), axis=0), patterns, energy
+        bases.append(orthonormalise(columns.astype(np.float64), bases)[:, :room])
+        products.append(sum(multiply(part, mask, bases[-1], mean) for part, mask in shards))
+    scores = project(matrix, columns, mean).astype(np.float64)
+    squares = (scores**2).sum(axis=0)
+    residuals = np.linalg.norm(images_of(columns, bases, products) - columns * squares, axis=0) / squares
+    energy = float((moments.energies if centre else moments.column_squares).sum())
+    return np.sqrt(squares), patterns, energy, residuals
 
 
 @given(st.integers(30, 120), st.integers(10, 60), st.integers(1, 8), seeds, st.booleans(), st.data())
@@ -62,7 +67,7 @@ def decompose(matrix, rank, passes=4, oversample=20, *, centre=True, cuts=()):
 def test_equals_exact_svd(n, p, rank, seed, centre, data):
     matrix = decaying(n, p, decay=0.8, seed=seed, offset=1.0)
     cuts = sorted(data.draw(st.lists(st.integers(1, n - 1), max_size=3, unique=True)))
-    values, patterns, energy = decompose(matrix, rank, centre=centre, cuts=cuts)
+    values, patterns, energy, _ = decompose(matrix, rank, centre=centre, cuts=cuts)
     _, expected, vectors, total = naive.svd(matrix, rank, centre=centre)
     np.testing.assert_allclose(values, expected, rtol=2e-6)
     np.testing.assert_allclose(np.abs((patterns * vectors).sum(axis=1)), 1, atol=1e-4)
@@ -74,7 +79,7 @@ def test_small_singular_values_far_below_the_mean_survive():
     rank = 40
     matrix = decaying(2000, 300, decay=0.85, offset=3.0)
     exact = naive.svd(matrix, rank)[1]
-    values, _, _ = decompose(matrix, rank)
+    values, _, _, _ = decompose(matrix, rank)
     assert np.abs(values / exact - 1).max() <= 1e-4
 
     start = np.random.default_rng(0).standard_normal((300, rank + 20)).astype(np.float32)
@@ -85,9 +90,50 @@ def test_small_singular_values_far_below_the_mean_survive():
     assert np.abs(powers / exact - 1).max() > 0.05
 
 
+def test_a_sample_saves_passes():
+    """A quarter of the rows, and four columns a pattern: one pass is better than three from a random block."""
+    matrix = decaying(4000, 300, decay=0.97, offset=3.0)
+    sample = matrix[np.random.default_rng(1).permutation(4000)[:1000]]
+    block = sample_block(sample - sample.mean(axis=0), 64, seed=0)
+    np.testing.assert_allclose(block.T @ block, np.eye(64), atol=1e-6)
+    exact = naive.svd(matrix, 16)[1]
+    values, _, _, residuals = decompose(matrix, 16, passes=1, block=block)
+    assert np.abs(values / exact - 1).max() < 1e-4
+    assert residuals.max() < 0.01
+    assert decompose(matrix, 16, passes=1)[3].max() > 0.1
+    assert decompose(matrix, 16, passes=2)[3].max() > residuals.max()
+
+
+def test_residuals_are_those_of_the_definition():
+    matrix = decaying(500, 80, decay=0.95, offset=1.0)
+    _, patterns, _, residuals = decompose(matrix, 12, passes=2, oversample=4)
+    away = matrix.astype(np.float64) - matrix.mean(axis=0, dtype=np.float64)
+    squares = ((away @ patterns.T) ** 2).sum(axis=0)
+    exact = np.linalg.norm(away.T @ (away @ patterns.T) - patterns.T * squares, axis=0) / squares
+    np.testing.assert_allclose(residuals, exact, rtol=1e-3, atol=1e-6)
+
+
+def test_further_passes_keep_lowering_the_residual_in_float32():
+    """Multiplying the patterns themselves instead of what they add spoilt all of them in the third pass."""
+    matrix = decaying(3000, 200, decay=0.97, offset=3.0)
+    worst = [decompose(matrix, 20, passes=passes, oversample=10)[3].max() for passes in (1, 2, 3, 4, 5)]
+    assert all(later < 0.5 * earlier for earlier, later in pairwise(worst[:4]))
+    assert worst[-1] < 1e-3
+
+
+def test_a_sample_without_images_or_directions_is_filled_up_with_random_columns():
+    for sample in (np.empty((0, 30), np.float32), np.zeros((5, 30), np.float32), decaying(3, 30, decay=0.9)):
+        block = sample_block(sample, 8, seed=0)
+        assert block.shape == (30, 8)
+        np.testing.assert_allclose(block.T @ block, np.eye(8), atol=1e-6)
+    assert sample_block(decaying(50, 6, decay=0.9), 8, seed=0).shape == (6, 6)
+    block = start_block(30, 4)
+    assert filled_up(block, 4, seed=1) is block
+
+
 def test_exact_when_the_blocks_span_everything():
     matrix = decaying(200, 24, decay=0.9)
-    values, patterns, _ = decompose(matrix, rank=20, oversample=20)
+    values, patterns, _, _ = decompose(matrix, rank=20, oversample=20)
     np.testing.assert_allclose(values, naive.svd(matrix, 20)[1], rtol=1e-6)
     np.testing.assert_allclose(patterns @ patterns.T, np.eye(20), atol=1e-6)
 
@@ -95,7 +141,7 @@ def test_exact_when_the_blocks_span_everything():
 def test_constant_columns_and_duplicated_rows_lower_the_rank():
     matrix = np.repeat(decaying(12, 30, decay=0.9), 20, axis=0)
     matrix[:, 7] = 0.25
-    _, patterns, _ = decompose(matrix, rank=20)
+    _, patterns, _, _ = decompose(matrix, rank=20)
     assert len(patterns) == 11  # 12 distinct rows, less the mean
 
 
@@ -134,7 +180,7 @@ def test_moments_are_summed_in_float64():
     rows = np.full((5000, 4), 0.1, np.float32)
     moments = Moments.of(rows, np.ones(5000, dtype=bool), np.zeros(4))
     exact = float(np.float32(0.1))
-    assert moments.square_sum == pytest.approx(20_000 * exact**2, rel=1e-12)
+    np.testing.assert_allclose(moments.column_squares, 5000 * exact**2, rtol=1e-12)
     np.testing.assert_allclose(moments.column_sum, 5000 * exact, rtol=1e-12)
 
 
@@ -222,7 +268,7 @@ def test_rank_for_energy_and_movement():
 
 def test_huge_dynamic_range_gives_what_float32_holds_and_no_more():
     matrix = decaying(300, 80, decay=0.3)
-    values, patterns, _ = decompose(matrix, rank=40)
+    values, patterns, _, _ = decompose(matrix, rank=40)
     exact = naive.svd(matrix, 40)[1]
     assert 5 <= len(patterns) < 10  # 0.3^6 is 7e-4, the square root of float32's rounding
     np.testing.assert_allclose(values, exact[: len(values)], rtol=5e-3)

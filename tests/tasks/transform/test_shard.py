@@ -44,14 +44,14 @@ def test_coefficients_moments_and_product_are_right(make_job, class_folders):
     assert result.moments.rows == 24
     shifted = expected - load_npy(job.paths.work.shift)
     np.testing.assert_allclose(result.moments.column_sum, shifted.sum(axis=0), atol=1e-5)
-    assert result.moments.square_sum == pytest.approx((shifted**2).sum(), rel=1e-6)
-    share = shifted.T @ (shifted @ load_npy(job.paths.work.basis(0)))
+    assert result.moments.column_squares.sum() == pytest.approx((shifted**2).sum(), rel=1e-6)
+    share = shifted.T @ (shifted @ load_npy(job.paths.work.block(0)))
     np.testing.assert_allclose(result.share, share, rtol=1e-4, atol=1e-3)
     finish_transform(job, result)
     centred = expected - expected.mean(axis=0)
     np.testing.assert_allclose(
         load_npy(job.paths.work.product(0)),
-        centred.T @ (centred @ load_npy(job.paths.work.basis(0))),
+        centred.T @ (centred @ load_npy(job.paths.work.block(0))),
         rtol=1e-4,
         atol=1e-3,
     )
