@@ -46,7 +46,7 @@ def ours(solver: str) -> Callable[[Job, int], Answer]:
         opened.begin(stored_sample(job))
 
         def first_share(shard: int) -> Array:
-            return opened.first_share(load_shard(job, shard), job.used(shard))
+            return opened.first_share(load_shard(job, shard), job.used(shard), load_npy(job.paths.work.shift))
 
         first = fanout.map_sum(first_share, plan.fitted_shards, silent, 0)
         error = load_mean(job) - load_npy(job.paths.work.shift)

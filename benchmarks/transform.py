@@ -36,6 +36,7 @@ from storage.settings import Settings
 from storage.stores.files import write_parts
 from storage.stores.store import PART_BYTES
 from tasks.decompose.passes import open_solver
+from tasks.decompose.scales import share_of_scales
 from tasks.dtypes import FLOAT32
 from tasks.run.begin import begin_run
 from tasks.run.job import Job
@@ -262,8 +263,10 @@ def _parts(job: Job, local: Path) -> Contenders:
             np.divide(batch, np.float32(255), out=batch)
 
     def first_pass() -> None:
-        Moments.of(rows, used, np.zeros(rows.shape[1]))
-        open_solver(job).first_share(rows, used)
+        mean = np.zeros(rows.shape[1])
+        Moments.of(rows, used, mean)
+        share_of_scales(job, rows, used, mean)
+        open_solver(job).first_share(rows, used, mean)
 
     def stage() -> None:
         for marker in (local / "shards").rglob("*.json"):

@@ -20,9 +20,8 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
     """Restore every damaged file of a run, and return the faults that were found.
 
     For a damaged chunk of coefficients, its shard is transformed again. For damaged scores, tables or patterns, all
-    stages are repeated. Files are computed in another folder,
-    and replace damaged ones only if they have the digests in the run's manifest. Tables of drift are computed from the
-    two runs, and the report from the run itself.
+    stages are repeated. Files are computed in another folder, and replace damaged ones only if they have the digests in
+    the run's manifest. Tables of drift are computed from the two runs, and the report from the run itself.
 
     Parameters
     ----------

@@ -109,8 +109,12 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
     A continued run starts over if images changed after they were transformed.
     """
     if job.paths.work.transformed.exists():
-        # A run that an earlier version began has no units.
-        if job.paths.work.units.exists() and not _changed_images(job, fanout, progress):
+        # A run that an earlier version began has no units, or no products of scales.
+        if (
+            job.paths.work.units.exists()
+            and job.paths.work.scale_images.exists()
+            and not _changed_images(job, fanout, progress)
+        ):
             return False
         start_over(job)
     begin_transform(job)

@@ -34,7 +34,7 @@ def plan_facts(job: Job) -> Facts:
         "coefficients": f"{plan.coefficients:,} an image, {plan.coefficient_bytes / MIB:,.1f} MiB",
         "patterns": f"{plan.rank}" if energy is None else f"{energy:.1%} of the energy",
         "solver": plan.solver,
-        "starts from": job.warm_start or "random columns",
+        "starts from": job.warm_start or "a sample of the images",
     }
 
 

@@ -42,9 +42,6 @@ class PlanRecord:
         Method that decomposes the coefficients.
     unlabelled
         Number of images without a label, which only get scores.
-    scale_values, scale_operations
-        Number of values that a shard adds to the products of scales, and of operations for each image. They follow from
-        the settings and are not stored.
     """
 
     images: int
@@ -65,8 +62,6 @@ class PlanRecord:
     scales: int
     solver: str
     unlabelled: int = 0
-    scale_values: int = 0
-    scale_operations: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,9 +102,10 @@ class Layout:
     def encoded(self) -> bytes:
         """Return the bytes of plan.json."""
         content = dataclasses.asdict(self)
+        # A plan has further numbers, which follow from these and the settings.
+        content["plan"] = {field.name: getattr(self.plan, field.name) for field in dataclasses.fields(PlanRecord)}
         if not self.plan.unlabelled:
             del content["plan"]["unlabelled"]  # so that interrupted runs from before there were such images continue
-        del content["plan"]["scale_values"], content["plan"]["scale_operations"]
         return json.dumps(content, indent=2).encode()
 
 

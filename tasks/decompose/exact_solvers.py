@@ -20,7 +20,7 @@ KERNEL, COMBINE = 1, 2
 class DualSolver(Solver):
     """The Gram matrix of the rows. Its state is the matrix by shards, the weights, and the combined rows."""
 
-    def first_share(self, rows: Float32, used: Mask) -> Float64:  # noqa: ARG002 - K needs pairs of shards
+    def first_share(self, rows: Float32, used: Mask, mean: Float64) -> Float64:  # noqa: ARG002 - K needs pairs of shards
         """Return an empty share, since the matrix needs pairs of shards."""
         return np.zeros(0)
 
@@ -89,9 +89,9 @@ class DualSolver(Solver):
 class GramSolver(Solver):
     """The Gram matrix of the columns, which is also the state."""
 
-    def first_share(self, rows: Float32, used: Mask) -> Float64:
+    def first_share(self, rows: Float32, used: Mask, mean: Float64) -> Float64:
         """Compute the Gram matrix of a shard about the guessed mean."""
-        return gram(rows, used, load_npy(self.work.shift))
+        return gram(rows, used, mean)
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
         """Correct the matrix to the true mean, and save it."""

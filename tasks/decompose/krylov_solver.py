@@ -17,7 +17,7 @@ from tasks.svd.krylov import (
     rank_for,
     sample_block,
 )
-from tasks.svd.products import centred, multiply, recentred
+from tasks.svd.products import multiply, recentred
 
 UNRELIABLE = 20  # last columns of a block, whose eigenvalues do not decide how many hold an energy
 
@@ -36,10 +36,9 @@ class KrylovSolver(Solver):
             block = filled_up(np.concatenate([known, new], axis=1), width, self.seed)
         save_npy(self.work.block(0), block)
 
-    def first_share(self, rows: Float32, used: Mask) -> Float64:
+    def first_share(self, rows: Float32, used: Mask, mean: Float64) -> Float64:
         """Compute the product with the first block about the guessed mean."""
-        rows, shift = centred(rows, load_npy(self.work.shift))
-        return multiply(rows, used, load_npy(self.work.block(0)), shift)
+        return multiply(rows, used, load_npy(self.work.block(0)), mean)
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:
         """Correct the first product to the true mean."""

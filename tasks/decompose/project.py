@@ -91,7 +91,7 @@ def finish_projection(job: Job, number: int, result: Projection) -> bool:
     # Norm of G v - s^2 v over s^2, for each pattern v with squared singular value s^2.
     residuals = np.linalg.norm(images - patterns * result.squares, axis=0) / result.squares
     fault = _fault(job, residuals, float(result.squares.sum()) / read_totals(job).energy)
-    if _goes_on(job, number, exact=fault is None):
+    if result.product.shape[1] and _goes_on(job, number, exact=fault is None):
         save_npy(job.paths.work.product(number), result.product)
         return False
     if fault:
@@ -103,11 +103,10 @@ def finish_projection(job: Job, number: int, result: Projection) -> bool:
 
 
 def _goes_on(job: Job, number: int, *, exact: bool) -> bool:
-    """Whether projection `number` is followed by another one."""
-    fixed = job.settings.decomposition.fixed_passes
+    """Whether projection `number` is followed by another one, if it multiplied anything that is new."""
     if job.plan.solver != "krylov" or number >= job.plan.passes:
         return False
-    return not exact if fixed is None else True
+    return not exact or job.settings.decomposition.fixed_passes is not None
 
 
 def _fault(job: Job, residuals: Float64, energy: float) -> str | None:

@@ -20,17 +20,18 @@ def begin_scales(job: Job, sample: Float32) -> None:
 
 def share_of_scales(job: Job, rows: Float32, used: Mask, mean: Float64) -> Float64:
     """Compute the share of a shard's used rows in the products of the first pass, about a mean (p,), as one vector."""
+    if job.plan.solver == "gram":  # its own share holds the Gram matrices of all scales
+        return np.empty(0)
     return scales.share(_parts(job), rows, used, load_npy(job.paths.work.scale_blocks), mean)
 
 
 def finish_scale_patterns(job: Job, total: Float64, rows: int, error: Float64) -> None:
     """Write the patterns of each scale from the sum of all shares of `rows` rows about the true mean less `error`."""
-    every, parts, work = _every(job), _parts(job), job.paths.work
-    if job.plan.solver == "gram":  # its matrix is about the true mean, and holds that of each scale
-        parts = [Part(0, job.plan.coefficients, None)] if every else []
+    work, blocks = job.paths.work, load_npy(job.paths.work.scale_blocks)
+    if job.plan.solver == "gram":  # its matrix is about the true mean
         total, error = load_npy(work.gram).ravel(), np.zeros(len(error))
     patterns, images = scales.leading_patterns(
-        every, parts, load_npy(work.scale_blocks), total, rank=_rank(job), rows=rows, error=error
+        _every(job), _parts(job), blocks, total, rank=_rank(job), rows=rows, error=error
     )
     save_npy(work.scale_patterns, patterns)
     save_npy(work.scale_images, images)
@@ -75,5 +76,8 @@ def _every(job: Job) -> list[list[Scale]]:
 
 
 def _parts(job: Job) -> list[Part]:
-    """Parts of the scales that are multiplied in the first pass; a Gram matrix of all columns holds theirs."""
-    return [] if job.plan.solver == "gram" else scales.parts(_every(job))
+    """Parts that the patterns of scales come from; the Gram matrix of all columns serves every scale."""
+    every = _every(job)
+    if every and job.plan.solver == "gram":
+        return [Part(0, job.plan.coefficients, None)]
+    return scales.parts(every)

@@ -27,8 +27,8 @@ class Solver:
     def begin(self, sample: Float32) -> None:
         """Driver: prepare the first pass, from a sample of rows less their mean (s, p)."""
 
-    def first_share(self, rows: Float32, used: Mask) -> Float64:
-        """Worker: the share of a shard's used rows (n, p) in the first pass, about the guessed mean."""
+    def first_share(self, rows: Float32, used: Mask, mean: Float64) -> Float64:
+        """Worker: the share of a shard's used rows (n, p) in the first pass, about a mean (p,)."""
         raise NotImplementedError
 
     def finish_first(self, total: Float64, rows: int, error: Float64) -> None:

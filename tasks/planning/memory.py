@@ -165,7 +165,7 @@ def most_pixels(memory: Mapping[str, int], largest: int, limit: int) -> int:
     limit
         Bytes that a process may use.
     """
-    rest = limit - memory["transform"] + DECODING_BYTES * largest
+    rest = limit - max(memory["transform"], memory["sample"]) + DECODING_BYTES * largest
     return max(largest, min(MAX_PIXELS, rest // DECODING_BYTES))
 
 
@@ -184,7 +184,7 @@ def require_memory(plan: "Plan", permutations: int, limit: int, largest: int = 0
     chunk = FLOAT32 * plan.rows_per_shard * plan.coefficients
     if limit < PROCESS + IMAGES:
         advice = "raise --memory-limit"
-    elif stage == "transform" and 2 * DECODING_BYTES * largest > stages[stage] - PROCESS:
+    elif stage in {"sample", "transform"} and 2 * DECODING_BYTES * largest > stages[stage] - PROCESS:
         advice = f"make images smaller than {largest:,} pixels"
     elif 2 * chunk > stages[stage] - PROCESS:
         advice = f"lower --shard-size below {chunk // MIB} MiB"

@@ -27,7 +27,16 @@ SAMPLED_A_COLUMN = 16  # images for each column of the first block, from which o
 
 @dataclass(frozen=True)
 class Plan(PlanRecord):
-    """The plan of a run: the numbers in plan.json, and others derived from them."""
+    """The plan of a run: the numbers in plan.json, and others that follow from them and the settings.
+
+    Attributes
+    ----------
+    scale_values, scale_operations
+        Number of values that a shard adds to the products of scales, and of operations for each image.
+    """
+
+    scale_values: int = 0
+    scale_operations: int = 0
 
     @classmethod
     def make(  # noqa: PLR0913 - each by its name

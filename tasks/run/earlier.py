@@ -10,7 +10,7 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Layout) ->
     """Return the folder of the run whose patterns the decomposition starts from, or None.
 
     By default a run starts from the last comparable run only if that had other images. On the same images it starts
-    from random columns, so that its result has the same bits as before.
+    from a sample of the images, so that its result has the same bits as before.
 
     Parameters
     ----------

@@ -143,7 +143,7 @@ def leading_patterns(  # noqa: PLR0913 - each by its name
     patterns = np.zeros((len(every), len(error), rank), np.float32)
     images = np.zeros(patterns.shape)
     for number, scale in _flat(every):
-        part, block, product = next(entry for entry in known if _serves(entry[0], scale))
+        part, block, product = known[chosen.index(_part_of(chosen, scale))]
         if block is None:
             inside = slice(scale.start - part.start, scale.stop - part.start)
             own = of_gram(product[inside, inside], rank, energy)
@@ -162,9 +162,13 @@ def _flat(every: Families) -> list[tuple[int, Scale]]:
     return [(number, scale) for number, family in enumerate(every) for scale in family]
 
 
-def _serves(part: Part, scale: Scale) -> bool:
-    """Whether the patterns of a scale come from this part."""
-    return part.holds(scale) and (part.width is None or part.shape[0] == scale.stop - scale.start)
+def _part_of(chosen: Sequence[Part], scale: Scale) -> Part:
+    """The part that the patterns of a scale come from: its own block, or a Gram matrix that holds its own."""
+    return next(
+        part
+        for part in chosen
+        if part.holds(scale) and (part.width is None or part.shape[0] == scale.stop - scale.start)
+    )
 
 
 Products = list[tuple[Part, Float32 | None, Float64]]
@@ -220,15 +224,9 @@ def images_by_blocks(  # noqa: PLR0913, PLR0917 - what is known of some rows
     shares = [
         combine(rows[:, scale.columns], used, values[used], mean[scale.columns])
         for (_, scale), values in zip(_flat(every), found, strict=True)
-        if _with_block(chosen, scale)
+        if _part_of(chosen, scale).width
     ]
     return np.concatenate([np.empty((0, found[0].shape[1] if found else 0)), *shares])
-
-
-def _with_block(chosen: Sequence[Part], scale: Scale) -> bool:
-    return any(part.width is not None and _serves(part, scale) for part in chosen) and not any(
-        part.width is None and part.holds(scale) for part in chosen
-    )
 
 
 def residuals(  # noqa: PLR0913, PLR0917 - what is known of the patterns
@@ -250,7 +248,7 @@ def residuals(  # noqa: PLR0913, PLR0917 - what is known of the patterns
     result, start = np.full(len(squares), np.nan), 0
     for position, (number, scale) in enumerate(_flat(every)):
         own = images[number, scale.columns]
-        if _with_block(chosen, scale):
+        if _part_of(chosen, scale).width:
             stop = start + len(own)
             own, start = share[start:stop], stop
         count = int(np.count_nonzero(squares[position]))

@@ -29,7 +29,7 @@ from tasks.planning.limits import require_few
 from tasks.run.job import Job
 from tasks.run.results import FirstPass
 from tasks.run.worker import installed_code, single_threaded
-from tasks.svd.products import Moments
+from tasks.svd.products import Moments, centred
 from tasks.transform.images import Digested, Payload, digest_images, only_gray, read_again, transformed_blocks
 from tasks.transform.reuse import Known, known_digests, known_rows, unread
 from tasks.transform.version import TRANSFORM_VERSION, address_of_version
@@ -50,8 +50,9 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
     rows, used = bring_shard(job, shard, notes), job.used(shard)
     shift = load_npy(job.paths.work.shift)
     moments = Moments.of(rows, used, shift)
+    rows, shift = centred(rows, shift)
     scales = share_of_scales(job, rows, used, shift)
-    return FirstPass(1, moments, open_solver(job).first_share(rows, used), scales, notes)
+    return FirstPass(1, moments, open_solver(job).first_share(rows, used, shift), scales, notes)
 
 
 def bring_shard(job: Job, shard: int, notes: Counter[str] | None = None) -> Float32:

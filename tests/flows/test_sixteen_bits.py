@@ -110,3 +110,24 @@ def test_images_that_differ_by_a_few_levels_are_told_apart(tmp_path, solver):
     scores = (exact - exact.mean(axis=0)) @ vectors[:1].T
     assert patterns.eta_squared[0] == pytest.approx(naive.eta_squared(scores, labels)[0], rel=1e-3)
     assert patterns.eta_squared[0] > 0.9
+
+
+def test_a_wide_scale_of_images_that_differ_by_a_few_levels_is_exact(tmp_path):
+    """The approximation of level 1 has too many columns for a Gram matrix, and its mean drowns all differences."""
+    random = np.random.default_rng(0)
+    rows = {}
+    for number in range(60):
+        name = f"{'ab'[number % 2]}/{number:02d}.png"
+        image = 60_000 + np.rint(random.normal(0, 12, (64, 64)))
+        image[:32] += 20 * (number % 2)
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(image.astype(np.uint16)))
+        rows[name] = naive.dwt_row((image / 65535)[:, :, None], "haar", "periodization", 1)
+    run = analyse(tmp_path / "data", tmp_path / "workspace", rank=4, level=1, solver="krylov")
+    exact = np.array([rows[key] for key in run.tables["samples"]["key"].to_pylist()])[:, : 32 * 32]
+    scale = next(row for row in run.tables["scales"].to_pylist() if row["orientation"] == "LL")
+    _, values, _, energy = naive.svd(exact, scale["patterns"])
+    assert scale["coefficients"] == 32 * 32
+    assert scale["captured"] == pytest.approx((values**2).sum() / energy, rel=1e-4)
+    assert scale["residual"] < 1e-3

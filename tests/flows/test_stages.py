@@ -17,7 +17,7 @@ from tasks.run.begin import begin_run
 from tests import naive
 from tests.datasets import fading_images, smooth_images, write_images
 from tests.measure_memory import beside_outlays, measure, peak_since_reset
-from tests.runs import analyse, local
+from tests.runs import analyse, finish, local
 
 SOLVERS = ["krylov", "gram", "dual"]
 
@@ -127,6 +127,27 @@ def test_energy_beyond_the_passes_is_refused(tmp_path):
     folder = write_images(tmp_path / "data", shape=(32, 32), count=100)
     with pytest.raises(EigenwaveError, match=r"2 passes did not reach 0\.99 of the energy; raise --passes"):
         analyse(folder, tmp_path / "workspace", solver="krylov", energy=0.99, oversample=0, passes=2)
+
+
+def test_patterns_that_no_pass_can_improve_are_not_projected_again(tmp_path):
+    folder = write_images(tmp_path / "data", shape=(8, 8), count=60)
+    with pytest.raises(EigenwaveError, match=r"--tolerance allows 1e-12; raise --passes above 1,"):
+        analyse(folder, tmp_path / "workspace", solver="krylov", rank=5, oversample=59, tolerance=1e-12)
+
+
+def test_a_run_that_an_earlier_version_transformed_starts_over(tmp_path):
+    """It has no products of scales, which the projection needs."""
+    folder = smooth_images(tmp_path / "data", count=20)
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.prepare()
+    settings = Settings(rank=3, solver="krylov")
+    job = begin_run(str(folder), settings, workspace)
+    stages.transform(job, InlineFanout(), stages.silent)
+    local(job.paths.work.scale_images).unlink()
+    manifest = finish(begin_run(str(folder), settings, workspace))
+    assert manifest.run_id == job.run_id
+    other = analyse(folder, tmp_path / "other", run_id=job.run_id, rank=3, solver="krylov")
+    assert manifest.files == other.manifest.files
 
 
 def test_a_grown_dataset_starts_warm_and_takes_fewer_passes(tmp_path):

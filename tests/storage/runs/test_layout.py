@@ -1,5 +1,6 @@
 """plan.json is a format: an interrupted run is found by comparing its bytes."""
 
+import dataclasses
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from storage.errors import DamagedError
 from storage.runs.layout import Layout, PlanRecord, read_layout
 from storage.runs.workspace import Workspace
 from storage.stores.files import write_file
+from tasks.planning.plan import Plan
 
 PLAN = PlanRecord(
     images=1797,
@@ -69,6 +71,8 @@ def paths(tmp_path):
 
 def test_the_bytes_of_a_layout_do_not_change():
     assert LAYOUT.encoded() == CONTENT
+    planned = Plan(**vars(PLAN), scale_values=5, scale_operations=6)
+    assert dataclasses.replace(LAYOUT, plan=planned).encoded() == CONTENT
 
 
 def test_a_layout_is_read_as_it_was_written(paths):
