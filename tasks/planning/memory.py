@@ -13,6 +13,7 @@ from tasks.statistics.ranks import BINS, LEVELS, labellings_counted, sorted_whol
 from tasks.statistics.relabelling import NOISE
 from tasks.statistics.scatter import LABELLINGS, PARTS, patterns_kept
 from tasks.svd.products import GRAM_BLOCK, ROW_BLOCK, TILE
+from tasks.svd.scales import LARGEST
 
 if TYPE_CHECKING:
     from tasks.planning.plan import Plan
@@ -103,9 +104,9 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         "krylov": 2 * FLOAT32 * thin,
         "gram": 2 * FLOAT32 * p * (p + min(GRAM_BLOCK, plan.rows_per_shard)),
         "dual": 0,
-    }[plan.solver] + (2 * FLOAT64 * scale_values + FLOAT32 * p * min(GRAM_BLOCK, plan.rows_per_shard)) * bool(
-        scale_values
-    )
+    }[plan.solver]
+    if scale_values:
+        operands += 2 * FLOAT64 * scale_values + FLOAT32 * min(p, LARGEST) * min(GRAM_BLOCK, plan.rows_per_shard)
     decoding = IMAGES + DECODER + DECODING_BYTES * largest
     stages = {
         "sample": decoding + 2 * FLOAT32 * plan.sample * (p + width) + 5 * FLOAT64 * thin,

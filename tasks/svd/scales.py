@@ -19,6 +19,7 @@ WIDTH = 4 * PATTERNS  # columns of a block
 FEWEST = PATTERNS + 8  # columns of a block, however large the products
 PRODUCT_BYTES = 64 * MIB  # of the products of blocks, which each shard returns
 EXACTNESS = 2  # how many times the operations of blocks a Gram matrix may take, since it is exact
+LARGEST = 3 * EXACTNESS * 4 * WIDTH  # columns of a Gram matrix at most, since each column is in three scales at most
 NEGLIGIBLE = 1e-12  # a scale with a smaller fraction of the energy holds only rounding errors
 
 Families = Sequence[Sequence[Scale]]

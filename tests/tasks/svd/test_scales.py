@@ -109,6 +109,18 @@ def test_blocks_of_large_images_are_narrower():
     assert scales.parts([]) == []
 
 
+@given(st.integers(3, 9), st.sampled_from([1, 3]), st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_every_scale_comes_from_a_part_and_gram_matrices_are_bounded(power, channels, level):
+    shapes = WaveletTransform("haar", "periodization", level, 2**power, 2**power).shapes
+    every = families(select(shapes, channels, "all", ""), channels)
+    chosen = scales.parts(every)
+    assert max((part.shape[0] for part in chosen if part.width is None), default=0) <= scales.LARGEST
+    for scale in (scale for family in every for scale in family):
+        size = scale.stop - scale.start
+        assert any(part.holds(scale) and (part.width is None or part.shape[0] == size) for part in chosen)
+
+
 def test_residuals_of_blocks_and_gram_matrices_are_those_of_the_definition():
     rows, labels = rows_of()
     used, mean = np.ones(120, np.bool_), rows.mean(axis=0, dtype=np.float64)
