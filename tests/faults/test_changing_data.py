@@ -34,13 +34,13 @@ def exchange(source, first, second):
 
 
 def test_a_continued_run_starts_over_if_images_have_changed(source, tmp_path):
-    phases = ("product-01", "projection.npz", "summary.npz", "tables/exemplars.parquet")
+    phases = ("product-00", "projection.npz", "summary.npz", "tables/exemplars.parquet")
     for number, phase in enumerate(phases):
         folder = tmp_path / str(number)
         end_at(source, folder, phase)
         exchange(source, number, number + 50)
         # Once more, while it removes what it must compute again.
-        end_at(source, folder, ("parts/", "basis-01.npy", "work/transformed", "scores.zarr")[number])
+        end_at(source, folder, ("parts/", "block-01.npy", "work/transformed", "scores.zarr")[number])
         driver.analyse(source, folder)
         driver.analyse(source, tmp_path / f"fresh{number}")
         assert driver.swept(folder) == driver.contents(tmp_path / f"fresh{number}")
