@@ -96,9 +96,10 @@ def check_workers(job: Job, fanout: Fanout) -> None:
         If there are such workers.
     """
     fanout.check(partial(complaint, job, installed_code()))
-    if fanout.worker_memory:
+    limit = fanout.worker_memory  # asked once: workers may come and go
+    if limit:
         try:
-            require_memory(job.plan, job.settings.association.permutations, fanout.worker_memory)
+            require_memory(job.plan, job.settings.association.permutations, limit)
         except ValueError as error:
             raise InputError(str(error)) from None
 

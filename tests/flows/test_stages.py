@@ -213,6 +213,24 @@ def test_half_written_files_of_a_killed_run_do_not_enter_the_finished_one(tmp_pa
     assert not [name for name in manifest.files if "partial" in name]
 
 
+class PassingFanout(InlineFanout):
+    """A fan-out whose only worker with a limit leaves once its memory was asked for."""
+
+    def __init__(self):
+        self.answers = iter([2**40])
+
+    @property
+    def worker_memory(self):
+        return next(self.answers, None)
+
+
+def test_a_worker_that_leaves_while_memory_is_checked_does_not_end_the_run(tmp_path):
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.prepare()
+    job = begin_run(str(smooth_images(tmp_path / "data", count=20)), Settings(rank=3), workspace)
+    stages.check_workers(job, PassingFanout())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("solver", "side", "count"), [("krylov", 224, 100), ("gram", 48, 900), ("dual", 224, 100)])
 def test_measured_memory_is_below_the_projection(tmp_path, solver, side, count):
