@@ -74,6 +74,9 @@ def require_binary(content: bytes) -> None:
     BadImageError
         If so, and there are enough line feeds to be sure.
     """
+    first = content.find(b"\n")
+    if content[first - 1 : first] != b"\r":  # of almost all files
+        return
     feeds = content.count(b"\n")
     if feeds >= FEWEST_LINE_FEEDS and content.count(b"\r\n") == feeds:
         raise BadImageError("corrupt", "each line feed follows a carriage return: it was transferred in text mode")
@@ -83,7 +86,7 @@ def _first_warning(payload: bytes) -> str | None:
     """Get libjpeg's first warning. The whole file is decoded at an eighth of its size, and the pixels are dropped."""
     try:
         colours = simplejpeg.decode_jpeg_header(payload, strict=False)[2]
-        simplejpeg.decode_jpeg(payload, COLOUR_SPACES.get(colours, "RGB"), min_factor=8)
+        simplejpeg.decode_jpeg(payload, COLOUR_SPACES.get(colours, "RGB"), min_height=1, min_width=1)
     except KeyError:  # simplejpeg does not know this sampling
         return UNNAMED_SAMPLING
     except ValueError as error:
