@@ -2,6 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image
 
 from storage.errors import BadImageError
@@ -38,6 +39,13 @@ def test_a_good_file_is_used_without_a_note(kind, seed):
     assert np.array_equal(decode(payload, None, FORM, notes), pixels(open_image(payload), FORM))
     require_sound(payload, notes)
     assert not notes
+
+
+def test_a_file_is_checked_at_an_eighth_of_its_size(monkeypatch):
+    decoded, whole = [], simplejpeg.decode_jpeg
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", lambda *given, **named: decoded.append(whole(*given, **named)))
+    require_sound(encode(picture(1, 90)), Counter())
+    assert [pixels.shape for pixels in decoded] == [(12, 12, 3)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
