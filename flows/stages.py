@@ -25,7 +25,7 @@ from tasks.report.page import STEPS, write_report
 from tasks.report.thumbnails import keep_thumbnails
 from tasks.run.begin import start_over
 from tasks.run.job import Job
-from tasks.run.results import Projected, Summary, Verdicts
+from tasks.run.results import Judges, Projected, Summary, Verdicts
 from tasks.run.seal import describe_run, seal_run
 from tasks.run.state import has_state, passes_done
 from tasks.run.worker import complaint, installed_code
@@ -151,7 +151,7 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
 
 def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Summarise the scores, then judge single images by the statistics of all, then write the tables."""
-    if not has_state(job.paths.work.summary, Summary):
+    if not has_state(job.paths.work.summary, Summary) or not has_state(job.paths.work.judges, Judges):
         job.paths.work.verdicts.unlink()
         finish_summary(job, _over_all(job, fanout, progress, "summarise", partial(summarise_shard, job)))
     if not has_state(job.paths.work.verdicts, Verdicts):

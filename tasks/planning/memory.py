@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from storage.pixels.images import DECODING_BYTES, MAX_PIXELS
 from tasks.dtypes import FLOAT32, FLOAT64, MIB
+from tasks.statistics.classifiers import PRODUCT_SIZE
 from tasks.statistics.drift import BINS as DECILES
 from tasks.statistics.groups import groups_kept
 from tasks.statistics.quantiles import DIGITS
@@ -140,6 +141,7 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         stages[stage] = kept + COPIES * FLOAT64 * scores + sums[stage]
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
+    stages["judge"] += 3 * FLOAT64 * PRODUCT_SIZE  # a block of images: terms, log-posteriors, temporary arrays
     stages["drift"] = max(
         chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["drift"],
         ANGLES * FLOAT64 * p * k,

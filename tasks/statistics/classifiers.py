@@ -3,24 +3,37 @@
 The first is ridge regression onto indicators of the classes. Generalized cross-validation chooses its penalty (Golub,
 Heath and Wahba, 1979). The second is quadratic discriminant analysis with a normal density for each class. Its
 covariances are shrunk towards the pooled one where images are few (as in Friedman, 1989).
+
+Both judge a block of images by one matrix product with all classes, so that thousands of classes take little time.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from tasks.dtypes import Float64, Int64
+from tasks.dtypes import Float64, Int64, Mask
 from tasks.statistics.scatter import ClassMoments
 
 PENALTIES = np.logspace(-8, 1, 37)  # relative to the largest eigenvalue of the total scatter
 SINGULAR = 1e-10  # fraction of a pattern's variance added to keep covariances invertible
+PRODUCT_SIZE = 2**20  # numbers of a factor or of the result of a product: small enough for a cache
+ROUNDED = 0.01  # nats: where float32 could change a log-posterior by more, float64 is used
+
+
+def _blocks(n: int, width: int) -> Iterator[slice]:
+    """Yield slices of n rows; a block of them has at most `PRODUCT_SIZE` numbers if a row has `width`."""
+    rows = max(1, PRODUCT_SIZE // width)
+    return (slice(start, start + rows) for start in range(0, n, rows))
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """A ridge classifier with intercepts (C,) and weights (k, C)."""
+    """A ridge classifier: intercepts (C,) and weights (k, C) of scores about the point `centre` (k,)."""
 
+    centre: Float64
     intercepts: Float64
     weights: Float64
 
@@ -30,7 +43,7 @@ class Ridge:
         counts = moments.counts.astype(np.float64)
         n, total = counts.sum(), moments.sums.sum(axis=0)
         if not n:
-            return cls(np.full(len(counts), -np.inf), np.zeros((len(total), len(counts))))
+            return cls(np.zeros_like(total), np.full(len(counts), -np.inf), np.zeros((len(total), len(counts))))
         mean, frequencies = total / n, counts / n
         scatter = moments.cross - np.outer(total, mean)
         values, vectors = np.linalg.eigh(scatter)
@@ -40,11 +53,17 @@ class Ridge:
         indicators = float((counts * (1 - frequencies)).sum())
         penalty = min(PENALTIES * values[-1], key=lambda one: _cross_validated(one, values, targets, indicators, n))
         weights = vectors @ (targets / (values + penalty)[:, None])
-        return cls(np.where(counts > 0, frequencies - mean @ weights, -np.inf), weights)
+        return cls(mean, np.where(counts > 0, frequencies, -np.inf), weights)
 
     def predict(self, scores: Float64) -> Int64:
-        """Predict the class of each image (n,)."""
-        return np.asarray((scores @ self.weights + self.intercepts).argmax(axis=1), np.int64)
+        """Predict the class of each image (n,), in float32: only classes that are equal to six digits may change."""
+        weights, intercepts = self.weights.astype(np.float32), self.intercepts.astype(np.float32)
+        result = np.empty(len(scores), np.int64)
+        for rows in _blocks(len(scores), len(intercepts)):
+            fit = (scores[rows] - self.centre).astype(np.float32) @ weights
+            fit += intercepts
+            result[rows] = fit.argmax(axis=1)
+        return result
 
 
 def _cross_validated(penalty: float, values: Float64, targets: Float64, indicators: float, n: float) -> float:
@@ -75,19 +94,24 @@ class Judgement(NamedTuple):
 class Quadratic:
     """Normal densities of classes in the leading k2 scores, times their frequencies.
 
+    A score vector x becomes z = (x - centre) @ filters, in which the pooled covariance within classes is the identity.
+    The log-posterior of a class is, but for a constant that all classes share, its intercept plus its weights times the
+    t numbers z_i and z_i z_j, i <= j: see `_terms`.
+
     Attributes
     ----------
-    constants
-        Logarithm of the frequency over the root of the determinant (C,), minus infinity for classes without images.
-    means
-        Mean scores of each class (C, k2).
-    roots
-        Roots R of each class's inverse covariance R'R (C, k2, k2).
+    centre, filters
+        Mean of all images (k2,), and the inverse of a root of the pooled covariance (k2, k2).
+    intercepts
+        Part that does not depend on the image (C,), minus infinity for classes without images.
+    weights
+        Weights of the t numbers (t, C).
     """
 
-    constants: Float64
-    means: Float64
-    roots: Float64
+    centre: Float64
+    filters: Float64
+    intercepts: Float64
+    weights: Float64
 
     @classmethod
     def of(cls, moments: ClassMoments) -> Self:
@@ -96,37 +120,78 @@ class Quadratic:
         A class's covariance is (n_c S_c + k2 S) / (n_c + k2) with the pooled covariance within classes S, as if k2 more
         images had the covariance S.
         """
-        kept, present = moments.kept, moments.counts > 0
+        kept, n, present = moments.kept, max(float(moments.counts.sum()), 1), int((moments.counts > 0).sum())
         counts = moments.counts[:, None, None].astype(np.float64)
+        centre = moments.sums[:, :kept].sum(axis=0) / n
         with np.errstate(divide="ignore", invalid="ignore"):
             means = np.nan_to_num(moments.sums[:, :kept] / counts[:, 0])
         scatter = moments.class_cross - counts * means[:, :, None] * means[:, None, :]
-        total = scatter.sum(axis=0)
-        pooled = total / max(float(counts.sum()) - int(present.sum()), 1)
-        squares = np.diagonal(moments.cross)[:kept] / max(float(counts.sum()), 1)
+        pooled = scatter.sum(axis=0) / max(n - present, 1)
+        squares = np.diagonal(moments.cross)[:kept] / n
         pooled += np.diag(SINGULAR * np.where(squares > 0, squares, 1))
-        covariances = (scatter + kept * pooled) / (counts + kept)
+        filters = np.linalg.inv(np.linalg.cholesky(pooled)).T
+        covariances = (filters.T @ scatter @ filters + kept * np.eye(kept)) / (counts + kept)
         lower = np.linalg.cholesky(covariances)
+        roots = np.linalg.inv(lower)
+        precisions = roots.transpose(0, 2, 1) @ roots
+        away = (means - centre) @ filters
+        pulled = (precisions @ away[:, :, None])[:, :, 0]
         with np.errstate(divide="ignore"):
-            constants = np.log(counts[:, 0, 0] / max(float(counts.sum()), 1))
-        constants -= np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-        return cls(constants, means, np.linalg.inv(lower))
+            intercepts = np.log(counts[:, 0, 0] / n)
+        intercepts -= np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1) + (away * pulled).sum(axis=1) / 2
+        first, second = np.triu_indices(kept)
+        curved = -precisions[:, first, second]
+        curved[:, first == second] /= 2
+        return cls(centre, filters, intercepts, np.ascontiguousarray(np.concatenate([pulled, curved], axis=1).T))
 
     def judge(self, scores: Float64, labels: Int64) -> Judgement:
-        """Judge images by their scores (n, k) and labels (n,), one class at a time to save memory."""
-        leading = scores[:, : self.means.shape[1]]
-        n = len(leading)
-        own, best, likeliest = np.full(n, -np.inf), np.full(n, -np.inf), np.zeros(n, np.int64)
-        others = np.full(n, -np.inf)
-        for number in np.flatnonzero(np.isfinite(self.constants)):
-            away = leading @ self.roots[number].T
-            away -= self.roots[number] @ self.means[number]
-            posterior = self.constants[number] - np.einsum("ij,ij->i", away, away) / 2
-            given = labels == number
-            own[given] = posterior[given]
-            others = np.where(given, others, np.maximum(others, posterior))
-            likeliest[posterior > best] = number
-            best = np.maximum(best, posterior)
-        with np.errstate(invalid="ignore"):
-            suspicion = others - own
-        return Judgement(likeliest, np.where(np.isfinite(suspicion), suspicion, np.nan))
+        """Judge images by their scores (n, k) and labels (n,), in float32 where that is exact enough."""
+        places = (scores[:, : len(self.centre)] - self.centre) @ self.filters
+        likeliest, suspicion = np.zeros(len(scores), np.int64), np.full(len(scores), np.nan)
+        rough = self._rough(places)
+        for chosen, dtype in ((rough, np.float32), (~rough, np.float64)):
+            rows = np.flatnonzero(chosen)
+            if not len(rows):
+                continue
+            weights, intercepts = self.weights.astype(dtype), self.intercepts.astype(dtype)
+            for block in _blocks(len(rows), max(weights.shape)):
+                some = rows[block]
+                posteriors = _terms(places[some].astype(dtype)) @ weights
+                posteriors += intercepts
+                likeliest[some], suspicion[some] = _judged(posteriors, labels[some])
+        return Judgement(likeliest, suspicion)
+
+    def _rough(self, places: Float64) -> Mask:
+        """Whether float32 is exact enough for each of the places z (n, k2).
+
+        Rounding changes a product of t terms by about sqrt(t) times its precision times the norms of its factors
+        (Higham and Mary, 2019). The norm of an image's terms is at most |z| sqrt(1 + |z|^2).
+        """
+        squares = (places**2).sum(axis=1)
+        steepest = float(np.sqrt((self.weights**2).sum(axis=0).max(initial=0)))
+        precision = float(np.sqrt(len(self.weights)) * np.finfo(np.float32).eps / 2)
+        rough: Mask = np.sqrt(squares * (1 + squares)) * steepest * precision <= ROUNDED
+        return rough
+
+
+def _terms(places: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Coordinates z_i, then products z_i z_j for i <= j in the order of `numpy.triu_indices` (n, k2 (k2 + 3) / 2)."""
+    n, kept = places.shape
+    terms = np.empty((n, kept * (kept + 3) // 2), places.dtype)
+    terms[:, :kept] = places
+    start = kept
+    for first in range(kept):
+        stop = start + kept - first
+        np.multiply(places[:, first, None], places[:, first:], out=terms[:, start:stop])
+        start = stop
+    return terms
+
+
+def _judged(posteriors: npt.NDArray[Any], labels: Int64) -> Judgement:
+    """Judgement from the log-posteriors of all classes (n, C), which are overwritten."""
+    rows = np.arange(len(labels))
+    likeliest, own = posteriors.argmax(axis=1), posteriors[rows, labels].astype(np.float64)
+    posteriors[rows, labels] = -np.inf
+    with np.errstate(invalid="ignore"):
+        suspicion = posteriors.max(axis=1) - own
+    return Judgement(likeliest, np.where(np.isfinite(suspicion), suspicion, np.nan))

@@ -5,8 +5,8 @@ are held out. If there is no other split, a fifth of the images is held out from
 although patterns are fitted on it too.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from math import isqrt
 from typing import Self
 
@@ -68,21 +68,22 @@ class ClassScatter(Sums):
     @classmethod
     def of(cls, scores: Float64, part: Int64, labellings: Int64, classes: int) -> Self:
         """Compute the moments of images with scores (n, k), parts (n,) and labellings (2, n)."""
-        n, rank = scores.shape
+        rank = scores.shape[1]
         kept, cells = patterns_kept(classes, rank), PARTS * classes
         counts = np.zeros((LABELLINGS, cells), np.int64)
         sums = np.zeros((LABELLINGS, cells, rank))
         class_cross = np.zeros((LABELLINGS, cells, kept, kept))
         for number, labels in enumerate(labellings):
             cell = part * classes + labels
-            order = np.argsort(cell, kind="stable")
-            ordered, found = scores[order], cell[order]
-            starts = np.flatnonzero(np.diff(found, prepend=-1))
-            for start, stop in pairwise([*starts, n]):
-                rows, place = ordered[start:stop], found[start]
-                counts[number, place] = len(rows)
-                sums[number, place] = rows.sum(axis=0)
-                class_cross[number, place] = rows[:, :kept].T @ rows[:, :kept]
+            ordered = scores[np.argsort(cell, kind="stable")]
+            counts[number] = np.bincount(cell, minlength=cells)
+            starts = np.cumsum(counts[number]) - counts[number]
+            for size, alike in _by_size(counts[number]):
+                # All cells with the same number of images at once: with many classes, most hold a few images.
+                rows = ordered[starts[alike, None] + np.arange(size)]
+                sums[number, alike] = rows.sum(axis=1)
+                leading = np.ascontiguousarray(rows[:, :, :kept])
+                class_cross[number, alike] = leading.transpose(0, 2, 1) @ leading
         return cls(
             counts.reshape(LABELLINGS, PARTS, classes),
             sums.reshape(LABELLINGS, PARTS, classes, rank),
@@ -98,6 +99,15 @@ class ClassScatter(Sums):
             self.cross[chosen].sum(axis=0),
             self.class_cross[labelling, chosen].sum(axis=0),
         )
+
+
+def _by_size(counts: Int64) -> Iterator[tuple[int, Int64]]:
+    """Yield each number of images that a cell has, but 0, with the cells that have it."""
+    order = np.argsort(counts, kind="stable")
+    sizes, starts = np.unique(counts[order], return_index=True)
+    for size, cells in zip(sizes.tolist(), np.split(order, starts[1:]), strict=True):
+        if size:
+            yield size, cells
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,11 @@ class LabelSums(Sums):
     @classmethod
     def of(cls, values: Float64, labellings: Int64, classes: int) -> Self:
         """Sum over some images with values (n, k) and labellings (R, n)."""
-        groups = [grouped(values, labels, classes) for labels in labellings]
-        return cls(np.stack([counts for counts, _ in groups]), np.stack([sums for _, sums in groups]))
+        counts = np.empty((len(labellings), classes), np.int64)
+        sums = np.empty((*counts.shape, values.shape[1]))
+        for number, labels in enumerate(labellings):
+            counts[number], sums[number] = grouped(values, labels, classes)
+        return cls(counts, sums)
 
 
 def grouped(values: Float64, labels: Int64, classes: int) -> tuple[Int64, Float64]:

@@ -5,7 +5,8 @@ from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.metrics import roc_auc_score
 
-from tasks.statistics.classifiers import PENALTIES, Quadratic, Ridge
+from tasks.statistics import classifiers
+from tasks.statistics.classifiers import PENALTIES, ROUNDED, Quadratic, Ridge
 from tests import naive
 from tests.scores import scatter_of, varying
 from tests.strategies import labelled_scores
@@ -54,7 +55,8 @@ def test_ridge_is_scikit_learns_at_the_best_of_the_penalties():
     best = PENALTIES[int(np.argmin(errors))] * values[-1]
     theirs = SklearnRidge(alpha=best).fit(scores, indicators)
     np.testing.assert_allclose(found.weights.T, theirs.coef_, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(found.intercepts[:4], theirs.intercept_[:4], rtol=1e-6)
+    at_zero = found.intercepts - found.centre @ found.weights
+    np.testing.assert_allclose(at_zero[:4], theirs.intercept_[:4], rtol=1e-6)
     # The fifth class has no images.
     assert (found.predict(scores) < 4).all()
 
@@ -86,3 +88,24 @@ def test_one_image_a_class_is_the_nearest_mean(images):
     found = Quadratic.of(learned(scores, labels, 20)).judge(scores, labels)
     assert (found.likeliest == labels).all()
     assert (Ridge.of(learned(scores, labels, 20)).predict(scores) >= 0).all()
+
+
+@pytest.mark.parametrize(("apart", "exact"), [(1, False), (1000, True)], ids=["float32", "float64"])
+def test_many_classes_are_judged_as_one_by_one(monkeypatch, apart, exact):
+    """Blocks of images, and float32 where it is exact enough, change log-posteriors by less than stated."""
+    random = np.random.default_rng(12)
+    labels = np.tile(np.arange(300), 20)
+    scores = apart * random.standard_normal((300, 6))[labels] + random.standard_normal((6000, 6))
+    classifier = Quadratic.of(learned(scores, labels, 300))
+    found = classifier.judge(scores, labels)
+    posteriors = naive.quadratic_posteriors(scores, labels, 300, scores)
+    own = posteriors[np.arange(6000), labels]
+    others = np.where(np.arange(300) == labels[:, None], -np.inf, posteriors).max(axis=1)
+    # What keeps covariances invertible counts where classes are far apart.
+    np.testing.assert_allclose(found.suspicion, others - own, rtol=1e-3 if exact else 0, atol=ROUNDED)
+    clear = np.abs(others - own) > ROUNDED
+    np.testing.assert_array_equal(found.likeliest[clear], posteriors.argmax(axis=1)[clear])
+    monkeypatch.setattr(classifiers, "ROUNDED", 0)
+    in_float64 = classifier.judge(scores, labels).suspicion
+    assert (found.suspicion == in_float64).all() == exact
+    np.testing.assert_allclose(found.suspicion, in_float64, rtol=0, atol=ROUNDED)

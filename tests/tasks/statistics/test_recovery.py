@@ -183,7 +183,7 @@ def test_many_classes_take_bounded_memory_and_give_numbers_or_null(classes, imag
         assert true.eta_squared == pytest.approx(np.full(rank, (4 + 1 / 3) / 5), abs=0.05)
         assert (true.p_value < 1e-10).all()
     learned = scatter.take(0, [0, 1])
-    assert np.isfinite(Quadratic.of(learned).roots).all()
+    assert np.isfinite(Quadratic.of(learned).weights).all()
     assert np.isfinite(Ridge.of(learned).weights).all()
     found = ClassComparison.of(scatter, 0)
     assert found.shares.shape[1] == classes
