@@ -19,6 +19,7 @@ from tasks.statistics.scatter import ClassMoments
 
 PENALTIES = np.logspace(-8, 1, 37)  # relative to the largest eigenvalue of the total scatter
 SINGULAR = 1e-10  # fraction of a pattern's variance added to keep covariances invertible
+FEW = 100  # up to so many classes products are in float64: they take little time
 PRODUCT_SIZE = 2**20  # numbers of a factor or of the result of a product: small enough for a cache
 ROUNDED = 0.01  # nats: where float32 could change a log-posterior by more, float64 is used
 
@@ -56,11 +57,12 @@ class Ridge:
         return cls(mean, np.where(counts > 0, frequencies, -np.inf), weights)
 
     def predict(self, scores: Float64) -> Int64:
-        """Predict the class of each image (n,), in float32: only classes that are equal to six digits may change."""
-        weights, intercepts = self.weights.astype(np.float32), self.intercepts.astype(np.float32)
+        """Predict the class of each image (n,). Of many classes those that are equal to six digits may change."""
+        dtype: type[np.floating[Any]] = np.float64 if len(self.intercepts) <= FEW else np.float32
+        weights, intercepts = self.weights.astype(dtype), self.intercepts.astype(dtype)
         result = np.empty(len(scores), np.int64)
         for rows in _blocks(len(scores), len(intercepts)):
-            fit = (scores[rows] - self.centre).astype(np.float32) @ weights
+            fit = (scores[rows] - self.centre).astype(dtype) @ weights
             fit += intercepts
             result[rows] = fit.argmax(axis=1)
         return result
@@ -162,11 +164,13 @@ class Quadratic:
         return Judgement(likeliest, suspicion)
 
     def _rough(self, places: Float64) -> Mask:
-        """Whether float32 is exact enough for each of the places z (n, k2).
+        """Whether float32 is exact enough for each of the places z (n, k2). It is not used for few classes.
 
         Rounding changes a product of t terms by about sqrt(t) times its precision times the norms of its factors
         (Higham and Mary, 2019). The norm of an image's terms is at most |z| sqrt(1 + |z|^2).
         """
+        if len(self.intercepts) <= FEW:
+            return np.zeros(len(places), np.bool_)
         squares = (places**2).sum(axis=1)
         steepest = float(np.sqrt((self.weights**2).sum(axis=0).max(initial=0)))
         precision = float(np.sqrt(len(self.weights)) * np.finfo(np.float32).eps / 2)

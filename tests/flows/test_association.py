@@ -64,7 +64,7 @@ def test_held_out_images_are_those_of_the_other_split(split_run):
     assert (judged.likely_class_id == posteriors.argmax(axis=1)).all()
     own = posteriors[np.arange(150), truth]
     others = np.where(np.arange(3) == truth[:, None], -np.inf, posteriors).max(axis=1)
-    np.testing.assert_allclose(judged.label_suspicion, others - own, atol=1e-4)  # in float32
+    np.testing.assert_allclose(judged.label_suspicion, others - own, rtol=1e-6, atol=1e-8)
 
 
 def test_label_noise_and_colour_baseline_equal_naive(split_run):
