@@ -17,7 +17,7 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationInfo, fie
 from storage.credentials import PLAIN, holds_secret, written_secrets
 
 # A term that names bands, and a positive number; tasks/wavelet/bands.py explains them.
-BAND = r"(all|details|LL\d*|LH\d*|HL\d*|HH\d*|[1-9]\d*)"
+BAND = r"(all|details|LL\d*|LH\d*|HL\d*|HH\d*|S[12]\d*|[1-9]\d*)"
 WEIGHT = r"(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)"
 CLUSTER_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -43,15 +43,19 @@ class Coefficients(Group):
     value_range: tuple[float, float] | None = Field(
         None, description="Read images of floating-point numbers, with these values for black and white, such as 0 1."
     )
-    transform: Literal["dwt", "modulus"] = Field(
+    transform: Literal["dwt", "modulus", "scattering"] = Field(
         "dwt",
-        description="Use the coefficients themselves (dwt), or the log modulus of a stationary wavelet transform, "
-        "averaged over 8 x 8 pixels.",
+        description="Use the coefficients themselves (dwt), the log modulus of a stationary wavelet transform in 8 x 8 "
+        "windows (modulus), or the scattering transform of orders 1 and 2 (scattering), which tells classes of "
+        "photographs apart best.",
     )
-    colour: Literal["rgb", "gray", "ycbcr"] = Field("rgb", description="Convert RGB images to this color space.")
+    colour: Literal["rgb", "gray", "ycbcr"] = Field(
+        "rgb", description="Convert RGB images to this color space; by default ycbcr for modulus and scattering."
+    )
     bands: str = Field(
         "all",
-        description="Keep only these bands: all, details, or a list such as LL,HH1,2 (2: the details of level 2).",
+        description="Keep only these bands: all, details, or a list such as LL,HH1,2 (2: the details of level 2); of "
+        "scattering LL (the mean), S1, S2 (the orders) and scales.",
     )
     weights: str = Field(
         "", description="Multiply bands by weights, such as LL=0.5,1=2; bands that are not named have weight 1."
@@ -65,6 +69,13 @@ class Coefficients(Group):
     dtype: Literal["float32", "float16"] = Field(
         "float32", description="Store coefficients in this type; float16 takes half the space and keeps 3 digits."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _colour_of_transform(cls, given: Any) -> Any:  # noqa: ANN401 - whatever is validated
+        if isinstance(given, dict) and given.get("transform") in {"modulus", "scattering"}:
+            return {"colour": "ycbcr"} | given
+        return given
 
     @field_validator("wavelet")
     @classmethod
@@ -89,8 +100,8 @@ class Coefficients(Group):
         if (listed or info.field_name == "bands") and not re.fullmatch(f"{entry}(,{entry})*", listed):
             example = "LL,HH1,2" if info.field_name == "bands" else "LL=0.5,1=2"
             raise ValueError(
-                f"{listed!r} is not a list of bands such as {example}; a band is all, details, a level, or LL, LH, HL "
-                "or HH, alone or with a level"
+                f"{listed!r} is not a list of bands such as {example}; a band is all, details, a level, or LL, LH, HL, "
+                "HH, S1 or S2, alone or with a level"
             )
         return listed
 
@@ -106,6 +117,25 @@ class Coefficients(Group):
         if self.transform == "modulus" and (self.threshold or self.mode != "periodization"):
             raise ValueError("transform modulus is periodic and has no threshold; leave out mode and threshold")
         return self
+
+    @model_validator(mode="after")
+    def _scattering_has_its_wavelets(self) -> Self:
+        usual = type(self).model_fields
+        of_wavelets = ("wavelet", "mode", "level", "threshold")
+        if self.transform == "scattering" and any(getattr(self, name) != usual[name].default for name in of_wavelets):
+            raise ValueError("transform scattering has its own wavelets; leave out wavelet, mode, level and threshold")
+        return self
+
+
+class Scattering(Group):
+    """Settings of --transform scattering. After a change of one, every image is transformed again."""
+
+    octaves: int | None = Field(
+        None, ge=1, le=8, description="Use waves of this many scales; by default 3 for 32 pixels, up to 5 for more."
+    )
+    angles: int = Field(4, ge=2, le=16, description="Use waves of this many angles.")
+    cells: int = Field(8, ge=1, le=64, description="Average in this many windows a side; order 2 in half as many.")
+    logarithm: bool = Field(default=True, description="Take the logarithms of orders 1 and 2.")
 
 
 class Decomposition(Group):

@@ -26,6 +26,7 @@ from storage.setting_groups import (
     Execution,
     Group,
     Reading,
+    Scattering,
 )
 
 ENVIRONMENT_PREFIX = "EIGENWAVE_"
@@ -37,6 +38,7 @@ class Settings(Group):
     """All settings of a run."""
 
     coefficients: Coefficients = Field(Coefficients(), title="From images to coefficients")
+    scattering: Scattering = Field(Scattering(), title="With --transform scattering")
     decomposition: Decomposition = Field(Decomposition(), title="From coefficients to patterns")
     association: Association = Field(Association(), title="Patterns and classes")
     reading: Reading = Field(Reading(), title="Files of the dataset")
@@ -52,6 +54,12 @@ class Settings(Group):
     @classmethod
     def _from_names(cls, given: Any) -> Any:  # noqa: ANN401 - whatever is validated
         return _grouped(_placed(given)) if isinstance(given, Mapping) else given
+
+    @model_validator(mode="after")
+    def _scattering_is_chosen(self) -> Self:
+        if self.scattering != Scattering() and self.coefficients.transform != "scattering":
+            raise ValueError("octaves, angles, cells and logarithm need transform scattering; leave them out or set it")
+        return self
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -97,11 +105,11 @@ class Settings(Group):
 
     def transform_part(self) -> str:
         """Canonical JSON of the settings that coefficients depend on; it is part of a shard's address."""
-        return to_json(_flat([self.coefficients])).decode()
+        return to_json(_flat([self.coefficients]) | self.scattering.model_dump(exclude_defaults=True)).decode()
 
     def result_part(self) -> str:
         """Canonical JSON of the settings that a run's numbers depend on; it is the content of settings.json."""
-        later = (self.access, self.reading)
+        later = (self.access, self.reading, self.scattering)
         groups = (group for _, group in self if not isinstance(group, Execution) and group not in later)
         # These groups were added later. With defaults left out, runs that did not use them have the same JSON.
         chosen = {name: value for group in later for name, value in group.model_dump(exclude_defaults=True).items()}

@@ -24,17 +24,85 @@ def dwt_back(image, wavelet, mode, level):
     return np.stack(planes, axis=-1)[: image.shape[0], : image.shape[1]]
 
 
+def windowed(plane, rows, columns):
+    """Weighted means of a plane in rows x columns triangular windows, each from the centers of the cells beside it."""
+
+    def weights(length, cells):
+        position = (np.arange(length) + 0.5) / length * cells - 0.5  # the center of cell c is at c
+        tent = np.array([[max(0, 1 - abs(at - cell)) for at in position] for cell in range(cells)])
+        return tent / tent.sum(axis=1, keepdims=True)
+
+    return weights(plane.shape[0], rows) @ plane @ weights(plane.shape[1], columns).T
+
+
 def modulus_row(image, wavelet, level):
-    """Mean log(0.1 + modulus) in 8 x 8 cells of PyWavelets' stationary transform of one image, by band and channel."""
+    """Mean log(0.1 + modulus) in 8 x 8 windows of PyWavelets' stationary transform of an image, by band and channel."""
     row = {}
     for channel in range(image.shape[2]):
         for step, (approximation, details) in enumerate(pywt.swt2(image[:, :, channel], wavelet, level)):
             bands = (approximation, *details) if step == 0 else details
             for number, band in enumerate(bands, 4 - len(bands)):
-                height, width = band.shape
-                cells = np.log(0.1 + np.abs(band)).reshape(8, height // 8, 8, width // 8).mean(axis=(1, 3))
+                cells = windowed(np.log(0.1 + np.abs(band)), 8, 8)
                 row[number == 0, -step, -number, -channel] = cells.ravel()
     return np.concatenate([row[key] for key in sorted(row, reverse=True)])
+
+
+def scattering(image, octaves, angles, cells):
+    """Averages of orders 0, 1 and 2 of one channel, without logarithms, by their waves (scale, angle in degrees).
+
+    Each modulus is a sum over a patch of the image, which continues symmetrically, times a two-dimensional wavelet.
+    """
+    height, width = image.shape
+    paths = {(): windowed(image, cells, cells)}
+    for scale in range(1, octaves + 1):
+        for angle in 180 * np.arange(angles) / angles:
+            one = _wave_modulus(image, scale, angle, 1)
+            paths[(scale, angle),] = _window_of_grid(one, cells, height, width, 2 ** (scale - 1))
+            for later in range(scale + 1, octaves + 1):
+                for other in 180 * np.arange(angles) / angles:
+                    two = _wave_modulus(one, later, other, 2 ** (scale - 1))
+                    small = max(1, cells // 2)
+                    paths[(scale, angle), (later, other)] = _window_of_grid(two, small, height, width, 2 ** (later - 1))
+    return paths
+
+
+def _wave_modulus(plane, scale, angle, spacing):
+    """Modulus of the Morlet wavelet of a scale at every 2**(scale - 1)-th pixel of a plane sampled at `spacing`."""
+    deviation, stride = 0.8 * 2 ** (scale - 1) / spacing, 2 ** (scale - 1) // spacing
+    along = 3 * np.pi / 4 / 2 ** (scale - 1) * spacing
+    reach = int(np.ceil(5 * deviation)) + 1
+    padded = np.pad(plane, reach + 1, "symmetric")
+    down, right = (
+        (side - 1 - (-(-side // stride) - 1) * stride) / 2 + stride * np.arange(-(-side // stride))
+        for side in plane.shape
+    )
+    found = np.empty((len(down), len(right)))
+    for row, y in enumerate(down):
+        for column, x in enumerate(right):
+            ys, xs = (
+                np.arange(np.floor(y) - reach, np.floor(y) + reach + 2),
+                np.arange(np.floor(x) - reach, np.floor(x) + reach + 2),
+            )
+            dy, dx = np.meshgrid(ys - y, xs - x, indexing="ij")
+            bell = np.exp(-(dy**2 + dx**2) / (2 * deviation**2)) * (np.abs(dy) <= reach) * (np.abs(dx) <= reach)
+            bell /= bell.sum()
+            wave = np.exp(1j * along * (np.cos(np.radians(angle)) * dx + np.sin(np.radians(angle)) * dy))
+            wavelet = bell * (wave - (bell * wave).sum())
+            patch = padded[np.ix_((ys + reach + 1).astype(int), (xs + reach + 1).astype(int))]
+            found[row, column] = abs((wavelet * patch).sum())
+    return found
+
+
+def _window_of_grid(plane, cells, height, width, spacing):
+    """Weighted means in triangular windows of values at every `spacing`-th pixel, about the middle of the image."""
+
+    def weights(count, side):
+        pixels = (np.arange(count) - (count - 1) / 2) * spacing
+        centers = (np.arange(cells) + 0.5) * side / cells - side / 2
+        tent = np.maximum(0, 1 - np.abs(pixels - centers[:, None]) / max(side / cells, spacing))
+        return tent / tent.sum(axis=1, keepdims=True)
+
+    return weights(plane.shape[0], height) @ plane @ weights(plane.shape[1], width).T
 
 
 def svd(matrix, rank, *, centre=True):

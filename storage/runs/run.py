@@ -130,8 +130,8 @@ class Run:
     def pattern_image(self, number: int) -> Image:
         """Return a pattern as an image (height, width, channels) float32: the change of each pixel per unit of score.
 
-        In a run with --transform modulus, all images are maps. A pattern's map is the change of the mean log modulus of
-        each channel.
+        In a run with --transform modulus or scattering, all images are maps. A pattern's map is the change of the mean
+        log modulus of each channel.
         """
         return np.asarray(self.pattern_images[number])
 

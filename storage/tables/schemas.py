@@ -10,7 +10,7 @@ STAMP_BYTES = 32
 SCHEMA_VERSION = 4
 
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
-BAND_NAME = pa.dictionary(pa.int8(), pa.string())
+BAND_NAME = pa.dictionary(pa.int16(), pa.string())
 RUN_ID = pa.dictionary(pa.int8(), pa.string())
 SPLIT = pa.dictionary(pa.int8(), pa.string())
 STAMP = pa.binary(STAMP_BYTES)
@@ -230,8 +230,13 @@ TABLES: Mapping[str, pa.Schema] = {
     "pattern_bands": _of_run(
         [
             _field("pattern", pa.int32(), "Number of the pattern."),
-            _field("level", pa.int32(), "Level of the band, 1 the finest."),
-            _field("orientation", BAND_NAME, "Band: LL, LH, HL or HH; horizontal filter first."),
+            _field("level", pa.int32(), "Level of the band, 1 the finest; of scattering, the scale of the last wave."),
+            _field(
+                "orientation",
+                BAND_NAME,
+                "Band: LL, LH, HL or HH; horizontal filter first. Of scattering: LL (the mean), or the angles of its "
+                "waves, with the scale of the first, such as 45° at 1 > 90°.",
+            ),
             _field("channel", pa.int32(), "Channel of the colour space, from 0."),
             _field(
                 "energy_share",
@@ -242,8 +247,17 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
     "scales": _of_run(
         [
-            _field("level", pa.int32(), "Level of the columns decomposed on their own, 1 the finest."),
-            _field("orientation", BAND_NAME, "Their band: LL, LH, HL or HH; null for all details of the level."),
+            _field(
+                "level",
+                pa.int32(),
+                "Level of the columns decomposed on their own, 1 the finest; of scattering, the scale of the last "
+                "wave. Null for all.",
+            ),
+            _field(
+                "orientation",
+                BAND_NAME,
+                "Their band, as in pattern_bands; null for all details of the level, or all of the order.",
+            ),
             _field("channel", pa.int32(), "Their channel of the colour space, from 0; null for all."),
             _field("coefficients", pa.int32(), "Number of columns."),
             _field(
@@ -265,6 +279,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("shuffled_p95", pa.float64(), "95 % quantile of learnability over the shuffled labels."),
             _field("shuffled_max", pa.float64(), "Largest learnability over the shuffled labels."),
             _field("residual", pa.float64(), "Largest residual of these patterns, as in the table patterns."),
+            _field("order", pa.int8(), "Order of scattering, 0 to 2; null for other transforms."),
         ]
     ),
     "suspects": _of_run(

@@ -32,6 +32,7 @@ def tabulate_scales(job: Job, tables: ResultTables) -> None:
         "shuffled_p95": [np.percentile(row.shuffled, P95) for row in found],
         "shuffled_max": [row.shuffled.max() for row in found],
         "residual": [row.residual for row in found],
+        "order": [scale.order for scale in scales],
     }
     tables.write("scales", columns)
 

@@ -215,7 +215,7 @@ def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
             images=images,
             fitted=images if fitted is None else fitted,
             classes=classes,
-            space=coefficient_space(settings.coefficients, *shape),
+            space=coefficient_space(settings, *shape),
             decomposition=settings.decomposition,
             shard_size=settings.dataset.shard_size,
             value_bytes=np.dtype(settings.coefficients.dtype).itemsize,

@@ -11,7 +11,6 @@ from tasks.statistics.sums import BUDGET
 from tasks.svd.scales import PATTERNS, operations, parts, share_size
 from tasks.wavelet.bands import families
 from tasks.wavelet.space import CoefficientSpace
-from tasks.wavelet.transform import deepest_level
 
 DEFAULT_RANK = 64
 MOST_PASSES = 10  # when passes end at the tolerance
@@ -69,12 +68,7 @@ class Plan(PlanRecord):
             If the settings do not fit the images. The message has the setting and the allowed range.
         """
         transform = space.transform
-        deepest = deepest_level(transform.height, transform.width, transform.wavelet)
-        if transform.level > deepest:
-            raise ValueError(
-                f"Level {transform.level} is too deep for images of {transform.width} x {transform.height} pixels "
-                f"and the wavelet {transform.wavelet}: set --level from 1 to {deepest}."
-            )
+        transform.require_possible()
         coefficients = space.coefficients
         highest = min(fitted - 1 if decomposition.centre else fitted, coefficients)
         rank, passes = decomposition.rank, decomposition.fixed_passes

@@ -212,6 +212,13 @@ def _write_listing(job: Job, samples: pa.Table, groups: Groups) -> None:
     write_batches(job.paths.work.listing, LISTING, job.plan.shards, columns, {"run_id": job.run_id})
 
 
+def _described(settings: Settings) -> dict[str, Any]:
+    """Describe the transform for the attributes of the coefficients."""
+    if settings.coefficients.transform == "scattering":
+        return settings.coefficients.model_dump(include={"transform", "colour"}) | settings.scattering.model_dump()
+    return settings.coefficients.model_dump(include={"wavelet", "mode", "transform", "colour", "threshold"})
+
+
 def _create_array(job: Job) -> None:
     plan, chosen = job.plan, job.settings.coefficients
     coefficients = ArraySpec(
@@ -223,9 +230,9 @@ def _create_array(job: Job) -> None:
             "image_shape": [plan.height, plan.width, plan.channels],
             "channels": job.space.channels,
             "invertible": job.space.invertible,
-            **chosen.model_dump(include={"wavelet", "mode", "transform", "colour", "threshold"}),
+            **_described(job.settings),
             "column_order": "band, channel, row, column",
-            "bands": [dataclasses.asdict(band) for band in job.space.bands],
+            "bands": [band.attributes for band in job.space.bands],
         },
     )
     create_array(job.paths.coefficients, coefficients)

@@ -92,7 +92,7 @@ class Job:
     @cached_property
     def space(self) -> CoefficientSpace:
         """The space of the coefficients."""
-        return coefficient_space(self.settings.coefficients, self.plan.height, self.plan.width, self.plan.channels)
+        return coefficient_space(self.settings, self.plan.height, self.plan.width, self.plan.channels)
 
     @cached_property
     def scales(self) -> list[list[Scale]]:

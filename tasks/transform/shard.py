@@ -32,7 +32,7 @@ from tasks.run.worker import installed_code, single_threaded
 from tasks.svd.products import Moments, centred
 from tasks.transform.images import Digested, Payload, digest_images, only_gray, read_again, transformed_blocks
 from tasks.transform.reuse import Known, known_digests, known_rows, unread
-from tasks.transform.version import TRANSFORM_VERSION, address_of_version
+from tasks.transform.version import TRANSFORM_VERSIONS, address_of_version
 
 GONE = "it was removed from the dataset"
 
@@ -109,7 +109,8 @@ def _brought(
         transform += f" strictness {STRICTNESS}"
         if job.plan.channels == 1:
             transform += ", no colour"  # earlier versions took colour images for gray ones
-    key = shard_key(found.digests.tobytes(), chunk_shape, transform, address_of_version(TRANSFORM_VERSION))
+    version = TRANSFORM_VERSIONS[job.settings.coefficients.transform]
+    key = shard_key(found.digests.tobytes(), chunk_shape, transform, address_of_version(version))
     marker, rows = _stored(job, key, chunk_shape)
     if marker is None:
         known = known_rows(job, shard, key, found.digests)

@@ -1,11 +1,13 @@
-"""The version of the transform. It is part of the address of every shard, so shards are reused while it stays.
+"""The version of each transform. It is part of the address of every shard, so shards are reused while it stays.
 
-Raise it when a single bit of an image's coefficients changes: by another way to decode (`storage.pixels`) or to resize
-images, or by other computations in `tasks.wavelet`. `tests/tasks/transform/test_version.py` has known coefficients of
-known images. Moving, renaming or commenting code does not change the version.
+Raise it when a single bit of an image's coefficients changes by other computations in `tasks.wavelet`; raise those of
+all transforms if images are decoded (`storage.pixels`) or resized in another way.
+`tests/tasks/transform/test_version.py` has known coefficients of known images. Moving, renaming or commenting code does
+not change a version.
 """
 
-TRANSFORM_VERSION = 1
+# Since version 2 of modulus its windows overlap.
+TRANSFORM_VERSIONS = {"dwt": 1, "modulus": 2, "scattering": 1}
 
 # Before versions had numbers, an address contained a digest of the source code. Version 1 uses the last of those
 # digests, so that shards written then are found without a copy or a new name.

@@ -123,12 +123,31 @@ def stationary_filters(wavelet: str, length: int, level: int) -> FilterPair:
 
 
 @lru_cache(maxsize=64)
-def averaging_filter(length: int, cells: int) -> Filter:
-    """Return the filter that averages a signal within cells, whose sizes are as equal as the length allows."""
-    borders = np.arange(cells + 1) * length // cells
-    sizes = np.diff(borders)
-    rows = np.repeat(np.arange(cells), sizes)
-    return Filter.of(csr_array((1 / sizes[rows], (rows, np.arange(length))), shape=(cells, length)))
+def window_filter(length: int, cells: int) -> Filter:
+    """Return the filter that averages a signal in overlapping windows: see `window_matrix`."""
+    return Filter.of(csr_array(window_matrix(length, cells, length)))
+
+
+def window_matrix(length: int, cells: int, span: float) -> Float64:
+    """Return the matrix (cells, length) that averages a signal in overlapping triangular windows.
+
+    A window is 1 at the center of its cell and falls to 0 at the centers of the next cells.
+
+    Parameters
+    ----------
+    length
+        Number of samples, which lie symmetrically about the middle of the image's side.
+    cells
+        Number of cells that the side is divided into.
+    span
+        Length of the side, as a multiple of the distance of two samples.
+    """
+    centers = (np.arange(cells) + 0.5) * span / cells - span / 2
+    samples = np.arange(length) - (length - 1) / 2
+    reach = max(span / cells, 1)  # so that at least one sample is inside
+    weights = np.maximum(0, 1 - np.abs(samples - centers[:, None]) / reach)
+    averaged: Float64 = weights / weights.sum(axis=1, keepdims=True)
+    return averaged
 
 
 def _pair(matrix: csr_array) -> FilterPair:

@@ -12,16 +12,17 @@ import numpy as np
 
 from tasks.dtypes import Float32
 from tasks.wavelet.bands import DETAILS, Planes, Shape
-from tasks.wavelet.filters import averaging_filter, stationary_filters
+from tasks.wavelet.filters import stationary_filters, window_filter
+from tasks.wavelet.transform import require_level
 
-CELLS = 8  # per side, in which the modulus is averaged
+CELLS = 8  # windows a side, in which the modulus is averaged
 FLOOR = 0.1  # added before the logarithm, as a fraction of the range of pixels; smaller differences are noise
 BLOCK = 2**16  # values of planes transformed at once; the transform has several times that many
 
 
 @dataclass(frozen=True)
 class ModulusTransform:
-    """log(0.1 + |c|) of the coefficients c of a stationary wavelet transform, averaged in 8 x 8 cells.
+    """log(0.1 + |c|) of the coefficients c of a stationary wavelet transform, averaged in 8 x 8 overlapping windows.
 
     Parameters
     ----------
@@ -45,6 +46,10 @@ class ModulusTransform:
         named += [(orientation, level) for level in range(self.level, 0, -1) for orientation in DETAILS]
         cells = min(CELLS, self.height), min(CELLS, self.width)
         return [Shape(orientation, level, *cells) for orientation, level in named]
+
+    def require_possible(self) -> None:
+        """Refuse a level that is too deep for the size; raises ValueError."""
+        require_level(self.level, self.height, self.width, self.wavelet)
 
     def analyse(self, planes: Float32, bands: Planes) -> None:
         """Transform planes (n, channels, height, width), and fill the arrays in `bands`; other bands are skipped."""
@@ -72,4 +77,4 @@ class ModulusTransform:
 
     def _average(self, planes: Float32, out: Float32) -> None:
         rows, columns = out.shape[2:]
-        averaging_filter(self.height, rows).along_columns(averaging_filter(self.width, columns).along_rows(planes), out)
+        window_filter(self.height, rows).along_columns(window_filter(self.width, columns).along_rows(planes), out)

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from tasks.dtypes import Float32, Float64, Mask
 from tasks.wavelet.bands import Band, Planes, select
 from tasks.wavelet.modulus import ModulusTransform
+from tasks.wavelet.scattering import ScatteringTransform
 from tasks.wavelet.transform import WaveletTransform
 
+Transform = WaveletTransform | ModulusTransform | ScatteringTransform
 Colour = Literal["rgb", "gray", "ycbcr"]
 RGB = 3
 FINEST = ("HH", 1)
@@ -26,7 +28,7 @@ YCBCR = np.stack([LUMA, (np.array([0, 0, 1]) - LUMA) / 1.772, (np.array([1, 0, 0
 class CoefficientSpace:
     """The conversion of images to rows of coefficients, and back.
 
-    Columns are ordered by band (LL first, then LH, HL and HH of each level, coarse to fine), channel, row, column.
+    Columns are ordered by band (LL first, then the others, coarse to fine), channel, row, column.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ class CoefficientSpace:
         finest HH band over 0.6745.
     """
 
-    transform: WaveletTransform | ModulusTransform
+    transform: Transform
     image_channels: int
     colour: Colour = "rgb"
     chosen: str = "all"
@@ -132,7 +134,7 @@ class CoefficientSpace:
             If the space is not invertible.
         """
         if not isinstance(self.transform, WaveletTransform):
-            raise ValueError("The modulus transform cannot be undone.")  # noqa: TRY004 - a choice, not a type
+            raise ValueError("Only the transform dwt has an inverse.")  # noqa: TRY004 - a choice, not a type
         kept = self._views(np.ascontiguousarray(coefficients))
         weights = {(band.orientation, band.level): np.float32(band.weight) for band in self.bands}
         bands = {
@@ -149,17 +151,18 @@ class CoefficientSpace:
     def picture(self, coefficients: Float32) -> Float32:
         """Turn coefficients (n, coefficients) into pictures (n, height, width, channels).
 
-        In an invertible space these are images, in others maps of each channel's mean over the bands. Both are linear:
-        pictures add up as coefficients do.
+        In an invertible space these are images, in others maps of each channel's mean over the bands; for scattering
+        over those of its waves. Both are linear: pictures add up as coefficients do.
         """
         if self.invertible:
             return self.inverse(coefficients)
         height, width = self.transform.height, self.transform.width
         maps = np.zeros((len(coefficients), height, width, self.channels), np.float32)
-        for (orientation, level), band in self._views(np.ascontiguousarray(coefficients)).items():
-            rows, columns = self._sides(orientation, level)
-            tall = band[:, :, np.arange(height) * rows // height]
-            maps += np.moveaxis(tall[..., np.arange(width) * columns // width], 1, 3) / len(self.bands)
+        views = self._views(np.ascontiguousarray(coefficients))
+        shown = [band for band in self.bands if band.order != 0] or self.bands
+        for band in shown:
+            tall = views[band.orientation, band.level][:, :, np.arange(height) * band.rows // height]
+            maps += np.moveaxis(tall[..., np.arange(width) * band.columns // width], 1, 3) / len(shown)
         return maps
 
     def _views(self, coefficients: Float32) -> dict[tuple[str, int], Float32]:

@@ -17,6 +17,22 @@ def deepest_level(height: int, width: int, wavelet: str) -> int:
     return max(1, int(pywt.dwt_max_level(min(height, width), pywt.Wavelet(wavelet).dec_len)))
 
 
+def require_level(level: int, height: int, width: int, wavelet: str) -> None:
+    """Refuse a level that is too deep for images of a size.
+
+    Raises
+    ------
+    ValueError
+        If it is. The message has the levels that are allowed.
+    """
+    deepest = deepest_level(height, width, wavelet)
+    if level > deepest:
+        raise ValueError(
+            f"Level {level} is too deep for images of {width} x {height} pixels and the wavelet {wavelet}: set --level "
+            f"from 1 to {deepest}."
+        )
+
+
 @dataclass(frozen=True)
 class WaveletTransform:
     """Mallat's transform of planes of one size, equal to `pywt.wavedec2`.
@@ -60,6 +76,10 @@ class WaveletTransform:
         """
         halved = all(side % 2 == 0 for sides in self.sides[:-1] for side in sides)
         return bool(pywt.Wavelet(self.wavelet).orthogonal) and self.mode == "periodization" and halved
+
+    def require_possible(self) -> None:
+        """Refuse a level that is too deep for the size; raises ValueError."""
+        require_level(self.level, self.height, self.width, self.wavelet)
 
     def analyse(self, planes: Float32, bands: Planes) -> None:
         """Transform planes (n, channels, height, width), and fill the arrays in `bands`; other bands are skipped."""

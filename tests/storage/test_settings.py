@@ -94,7 +94,8 @@ CHANGED_RESULT = """{
     "a.org"
   ]
 }"""
-OTHERS = {"transform": "modulus", "energy": 0.9}  # what does not go together with those of CHANGED
+OTHERS = {"energy": 0.9}  # what does not go together with those of CHANGED
+OTHERS |= {"transform": "scattering", "octaves": 2, "angles": 6, "cells": 4, "logarithm": False}
 OTHERS |= {
     "format": "folders",
     "split": "val",
@@ -132,6 +133,10 @@ def test_layers_override_each_other(tmp_path, monkeypatch):
         ({"weights": "LL"}, "not a list of bands such as"),
         ({"transform": "modulus", "threshold": 1}, "transform modulus is periodic and has no threshold"),
         ({"transform": "modulus", "mode": "zero"}, "leave out mode and threshold"),
+        ({"transform": "scattering", "level": 3}, "scattering has its own wavelets; leave out wavelet, mode, level"),
+        ({"octaves": 2}, "octaves, angles, cells and logarithm need transform scattering"),
+        ({"transform": "modulus", "cells": 4}, "need transform scattering; leave them out or set it"),
+        ({"transform": "scattering", "angles": 1}, "angles = 1 .*greater than or equal to 2"),
         ({"rnak": 4}, "no setting rnak .in the command line.; eigenwave run --help"),
         ({"execution": {"rank": 4}}, "no setting execution.rank .in the command line"),
         ({"decomposition": 4, "rank": 4}, "decomposition = 4 .from the command line. is not allowed: input should be"),
@@ -196,10 +201,23 @@ def test_every_setting_was_changed_there():
 def test_what_a_setting_changes_follows_from_its_group(name):
     group = next(group for group, member, _ in setting_fields() if member == name)
     value = (CHANGED | OTHERS)[name]
-    changed = Settings(**{name: value})
-    assert (changed.transform_part() != DEFAULT_TRANSFORM) == (group == "coefficients")
-    assert (changed.result_part() != DEFAULT_RESULT) == (group != "execution")
-    assert changed == Settings().but(**{name: value}) == Settings(**{group: {name: value}})
+    before = Settings(transform="scattering") if group == "scattering" else Settings()
+    given = {"transform": before.coefficients.transform, "colour": before.coefficients.colour}
+    changed = Settings(**given | {name: value})
+    assert (changed.transform_part() != before.transform_part()) == (group in {"coefficients", "scattering"})
+    assert (changed.result_part() != before.result_part()) == (group != "execution")
+    assert changed == before.but(**{name: value})
+    if group != "scattering" and name != "transform":  # these decide on others
+        assert changed == Settings(**{group: {name: value}})
+
+
+def test_the_colour_follows_from_the_transform_unless_it_is_set():
+    for transform, colour in (("dwt", "rgb"), ("modulus", "ycbcr"), ("scattering", "ycbcr")):
+        assert Settings(transform=transform).coefficients.colour == colour
+        assert Settings(coefficients={"transform": transform}).coefficients.colour == colour
+        assert Settings(transform=transform, colour="gray").coefficients.colour == "gray"
+        kept = Settings(transform=transform, colour="rgb").result_part()
+        assert Settings.model_validate_json(kept).coefficients.colour == "rgb"
 
 
 def test_groups_and_names_are_the_same_settings(tmp_path):

@@ -1,4 +1,4 @@
-"""Known images with their coefficients and addresses for each setting, which TRANSFORM_VERSION stands for.
+"""Known images with their coefficients and addresses for each setting, which TRANSFORM_VERSIONS stand for.
 
 `python -m tests.tasks.transform.goldens FILE` computes them as they are now. Bits depend on which instructions BLAS and
 NumPy use, so the file in goldens/ is written, and compared, with those of AVX2: see `environment`.
@@ -61,6 +61,13 @@ CASES = {
     "modulus": ("rgb", {"transform": "modulus"}),
     "modulus db2": ("gray", {"transform": "modulus", "wavelet": "db2", "level": 1}),
     "modulus ycbcr": ("rgb", {"transform": "modulus", "colour": "ycbcr", "weights": "LL=0.5"}),
+    "modulus rgb": ("rgb", {"transform": "modulus", "colour": "rgb"}),
+    "scattering": ("files", {"transform": "scattering", "size": 32}),
+    "scattering gray": (
+        "files",
+        {"transform": "scattering", "size": 17, "colour": "gray", "octaves": 2, "angles": 3, "cells": 5},
+    ),
+    "scattering plain": ("files", {"transform": "scattering", "size": 24, "logarithm": False, "bands": "LL,S2"}),
     "all at once": (
         "files",
         {"size": 16, "wavelet": "db2", "mode": "reflect", "colour": "ycbcr", "weights": "LL=0.5", "threshold": 0.2}

@@ -1,4 +1,4 @@
-"""The numbers that TRANSFORM_VERSION stands for: known coefficients of known images, and addresses of shards."""
+"""The numbers that TRANSFORM_VERSIONS stand for: known coefficients of known images, and addresses of shards."""
 
 import json
 import subprocess
@@ -10,13 +10,13 @@ import pytest
 
 from storage.runs import shards
 from storage.runs.shards import DECODERS
-from storage.settings import Settings
-from tasks.transform.version import TRANSFORM_VERSION, address_of_version
+from storage.setting_groups import Coefficients, Scattering
+from tasks.transform.version import TRANSFORM_VERSIONS, address_of_version
 from tests.structure import ROOT
 from tests.tasks.transform import goldens
 
 WRITE = "python -m tests.tasks.transform.goldens tests/tasks/transform/goldens/expected.npz"
-RAISE = f"coefficients changed: raise TRANSFORM_VERSION, then write the known ones again with {WRITE}"
+RAISE = f"coefficients changed: raise its TRANSFORM_VERSIONS, then write the known ones again with {WRITE}"
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +63,12 @@ def test_known_coefficients_on_any_machine(expected, about, monkeypatch, name):
 
 def test_each_setting_of_the_transform_has_a_case(about):
     chosen = {name for _, settings in goldens.CASES.values() for name in settings}
-    assert json.loads(Settings().transform_part()).keys() <= chosen
+    assert Coefficients.model_fields.keys() | Scattering.model_fields.keys() <= chosen
     images = {source for source, _ in goldens.CASES.values()}
     assert len(images) == 5
     assert len(set(about["keys"].values())) == len(about["keys"]) - 1  # two levels are the usual
 
 
 def test_versions_have_addresses_of_their_own():
-    versions = range(1, TRANSFORM_VERSION + 3)
+    versions = range(1, max(TRANSFORM_VERSIONS.values()) + 3)
     assert len({address_of_version(number) for number in versions}) == len(versions)

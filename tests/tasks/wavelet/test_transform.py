@@ -71,7 +71,7 @@ def test_shapes_are_listed_coarse_to_fine():
     assert [shape[:2] for shape in shapes] == [
         ("LL", 2), ("LH", 2), ("HL", 2), ("HH", 2), ("LH", 1), ("HL", 1), ("HH", 1)
     ]  # fmt: skip
-    assert shapes[0][2:] == (2, 3)
+    assert shapes[0][2:4] == (2, 3)
 
 
 def test_bands_say_the_direction_of_detail():
