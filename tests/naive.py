@@ -36,13 +36,13 @@ def windowed(plane, rows, columns):
 
 
 def modulus_row(image, wavelet, level):
-    """Mean log(0.1 + modulus) in 8 x 8 windows of PyWavelets' stationary transform of an image, by band and channel."""
+    """Stationary transform of an image, its details as log(0.1 + modulus), in 8 x 8 windows, by band and channel."""
     row = {}
     for channel in range(image.shape[2]):
         for step, (approximation, details) in enumerate(pywt.swt2(image[:, :, channel], wavelet, level)):
             bands = (approximation, *details) if step == 0 else details
             for number, band in enumerate(bands, 4 - len(bands)):
-                cells = windowed(np.log(0.1 + np.abs(band)), 8, 8)
+                cells = windowed(np.log(0.1 + np.abs(band)) if number else band, 8, 8)
                 row[number == 0, -step, -number, -channel] = cells.ravel()
     return np.concatenate([row[key] for key in sorted(row, reverse=True)])
 

@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cifar, decomposition, libraries, orchestration, reading, rerun, scaling, transform, whole
+from benchmarks import (
+    cifar,
+    decomposition,
+    libraries,
+    orchestration,
+    reading,
+    rerun,
+    scaling,
+    scattering,
+    transform,
+    whole,
+)
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from storage.datasets import stamps
@@ -27,6 +38,14 @@ def test_every_contender_runs_and_is_as_exact_as_it_can_be(prepared, name):
         bound = {"eigenwave": 1e-5, "dask": 0.5}.get(name.split()[0].split("-")[0], 0.5)
         assert result["error"] < bound
         assert result["deficit"] < bound
+
+
+def test_scattering_is_compared_with_its_own_products(monkeypatch, capsys):
+    monkeypatch.setattr(scattering, "BLOCK_BYTES", 2**14)
+    monkeypatch.setattr(scattering, "kymatio_of", lambda _: None)
+    ratios = scattering.scattering(16, repeats=1)
+    assert [name.split(",")[0] for name in ratios] == ["eigenwave", "limit: its matrix products alone"]
+    assert "Kymatio is not installed" in capsys.readouterr().out
 
 
 @pytest.mark.slow

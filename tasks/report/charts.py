@@ -20,8 +20,10 @@ from bokeh.plotting import figure
 
 from storage.runs.run import Run
 from tasks.report.pixels import DIVERGING, palette
+from tasks.report.scale_bars import scale_bars
 from tasks.statistics.relabelling import expected_under_noise
 
+FEW_BARS = 10  # whose names fit side by side
 ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # distinct for colour-blind readers too, on white and on black
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 PARTS = "0.[0] %"  # format of fractions on an axis
@@ -97,8 +99,8 @@ def plot_label_noise(run: Run) -> figure:
 
 def plot_scales(run: Run) -> figure:
     """Plot the learnability of each band on its own, coarse to fine, and the maximum under shuffled labels."""
-    rows = [row for row in run.tables["scales"].to_pylist() if row["orientation"] and row["channel"] is None]
-    names = [f"{row['orientation']}{row['level']}" for row in rows]
+    shown = scale_bars(run.tables["scales"].to_pylist())
+    names, rows = [name for name, _ in shown], [row for _, row in shown]
     plot = figure(
         height=300,
         x_range=FactorRange(factors=names),
@@ -108,6 +110,8 @@ def plot_scales(run: Run) -> figure:
         **_look(),
     )
     plot.y_range.start = 0  # type: ignore[attr-defined]
+    if len(names) > FEW_BARS:
+        plot.xaxis.major_label_orientation = "vertical"
     bars = plot.vbar(names, 0.7, [row["learnability"] or 0.0 for row in rows], color=ACCENT, legend_label="labels")
     plot.scatter(
         names, [row["shuffled_max"] or 0.0 for row in rows], color=CONTROL, size=9, legend_label="shuffled, most"

@@ -11,6 +11,7 @@ from tasks.report.drawing import CONTROL, OURS, Curve, Drawing, bars, chart, hea
 from tasks.report.drawing_files import to_png, to_svg
 from tasks.report.gather import Report, by_pair
 from tasks.report.picture_files import decoded
+from tasks.report.scale_bars import scale_bars
 from tasks.report.verdict import percent
 from tasks.statistics.relabelling import expected_under_noise
 
@@ -71,10 +72,10 @@ def _spectrum(report: Report) -> Drawing:
 
 
 def _scales(report: Report) -> Drawing | None:
-    rows = [row for row in report.scales if row["orientation"] and row["channel"] is None and row["learnability"]]
-    if not rows:
+    shown = scale_bars(report.scales)
+    known = {name: (row["learnability"], row["shuffled_max"]) for name, row in shown if row["learnability"]}
+    if not known:
         return None
-    known = {f"{row['orientation']}{row['level']}": (row["learnability"], row["shuffled_max"]) for row in rows}
     drawing = bars(known, "learnability")
     return drawing.titled("Learnability of each band on its own", _beside_control(known))
 

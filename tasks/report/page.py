@@ -23,6 +23,7 @@ from tasks.report.encode import fitting_rows, fitting_uris, small_uri
 from tasks.report.figures import draw_figures
 from tasks.report.gather import Report, gather_report
 from tasks.report.picture_files import data_uri
+from tasks.report.scale_bars import scale_bars
 from tasks.report.verdict import percent
 
 STEPS = 3  # of writing a report: its content, the page, the figures
@@ -107,6 +108,7 @@ def render(report: Report) -> str:
             shown_classes=SHOWN_CLASSES,
             shown_patterns=SHOWN_PATTERNS,
             shown_suspects=SHOWN_SUSPECTS,
+            scale_bars=scale_bars(report.scales),
             columns=COLUMNS,
             drift_columns=DRIFT_COLUMNS,
             map_text=_map_text(report),

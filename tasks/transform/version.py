@@ -6,7 +6,7 @@ all transforms if images are decoded (`storage.pixels`) or resized in another wa
 not change a version.
 """
 
-# Since version 2 of modulus its windows overlap.
+# Since version 2 of modulus its windows overlap, and the approximation keeps its sign.
 TRANSFORM_VERSIONS = {"dwt": 1, "modulus": 2, "scattering": 1}
 
 # Before versions had numbers, an address contained a digest of the source code. Version 1 uses the last of those

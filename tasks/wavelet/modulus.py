@@ -1,7 +1,8 @@
 """The log modulus of a stationary wavelet transform: the local strength of each scale and orientation.
 
 Unlike wavelet coefficients, it hardly changes when the object in an image moves by a pixel, so it suits classes of
-photographs better. It has no inverse, since signs are lost.
+photographs better. It has no inverse, since signs of details are lost. The approximation keeps its sign: blue and
+yellow have opposite ones.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ BLOCK = 2**16  # values of planes transformed at once; the transform has several
 
 @dataclass(frozen=True)
 class ModulusTransform:
-    """log(0.1 + |c|) of the coefficients c of a stationary wavelet transform, averaged in 8 x 8 overlapping windows.
+    """log(0.1 + |c|) of the details c of a stationary wavelet transform, averaged in 8 x 8 overlapping windows.
+
+    The approximation is averaged as it is.
 
     Parameters
     ----------
@@ -58,7 +61,8 @@ class ModulusTransform:
             block = slice(start, start + step)
             for name, coefficients in self._stationary(planes[block]):
                 if name in bands:
-                    self._average(np.log(np.abs(coefficients) + np.float32(FLOOR)), bands[name][block])
+                    strengths = coefficients if name[0] == "LL" else np.log(np.abs(coefficients) + np.float32(FLOOR))
+                    self._average(strengths, bands[name][block])
 
     def _stationary(self, planes: Float32) -> Iterator[tuple[tuple[str, int], Float32]]:
         for level in range(1, self.level + 1):

@@ -55,18 +55,22 @@ class FilterStack:
         return cls(filters, outputs, tuple(_tile(matrices[:, start : start + TILE], start) for start in starts))
 
     def down(self, planes: Float32) -> Float32:
-        """Filter the columns of planes (height, width, images); returns (filters, outputs, width, images)."""
-        result = np.empty((self.filters, self.outputs, *planes.shape[1:]), np.float32)
-        signals, filtered = planes.reshape(len(planes), -1), result.reshape(self.filters, self.outputs, -1)
+        """Filter the columns of planes (any, height, width, images); returns (filters, any, outputs, width, images)."""
+        count, height, width, images = planes.shape
+        result = np.empty((self.filters, count, self.outputs, width, images), np.float32)
+        signals, filtered = planes.reshape(count, height, -1), result.reshape(self.filters, count, self.outputs, -1)
         for tile in self.tiles:
-            np.matmul(tile.matrices, signals[tile.columns], out=filtered[:, tile.rows])
+            np.matmul(tile.matrices[:, None], signals[:, tile.columns], out=filtered[:, :, tile.rows])
         return result
 
     def across(self, planes: Float32) -> Float32:
-        """Filter the rows of planes (height, width, images); returns (filters, height, outputs, images)."""
-        result = np.empty((self.filters, len(planes), self.outputs, planes.shape[2]), np.float32)
+        """Filter the rows of planes (any, height, width, images); returns (filters, any, height, outputs, images)."""
+        count, height, width, images = planes.shape
+        result = np.empty((self.filters, count, height, self.outputs, images), np.float32)
+        signals = planes.reshape(-1, width, images)
+        filtered = result.reshape(self.filters, len(signals), self.outputs, images)
         for tile in self.tiles:
-            np.matmul(tile.matrices[:, None], planes[:, tile.columns], out=result[:, :, tile.rows])
+            np.matmul(tile.matrices[:, None], signals[:, tile.columns], out=filtered[:, :, tile.rows])
         return result
 
 

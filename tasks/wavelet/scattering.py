@@ -23,13 +23,13 @@ DEVIATION = 0.8  # of the finest envelope, in pixels; it doubles from scale to s
 FREQUENCY = 3 * np.pi / 4  # of the finest wave, in radians a pixel; it halves from scale to scale
 FLOORS = (0.03, 0.002)  # added to orders 1 and 2 before the logarithm; weaker waves are noise
 MEAN = 2  # factor of order 0, which has no logarithm, so that it varies as the others do
-BLOCK = 2**16  # values of planes transformed at once, so that they stay in the cache
+BLOCK = 2**17  # values of planes transformed at once, so that they stay in the cache
 SMALLEST = 16  # pixels of a side
 COARSEST = 5  # octaves, unless more are asked for
 
 
 class Layer(NamedTuple):
-    """Moduli (height, width, angles, images) of waves of one scale, at every `spacing`-th pixel."""
+    """Moduli (angles, height, width, images) of waves of one scale, at every `spacing`-th pixel."""
 
     moduli: Float32
     spacing: int
@@ -116,25 +116,23 @@ class ScatteringTransform:
             last = np.ascontiguousarray(planes[block].transpose(2, 3, 1, 0))
             images = last.shape[3]
             for paths, averages in self._averages(last.reshape(self.height, self.width, -1), places):
-                split = averages.reshape(*averages.shape[:2], len(paths), -1, images)
-                for number, path in enumerate(paths):
+                for path, average in zip(paths, averages, strict=True):
                     place = places[path]
                     if place is not None:
-                        place[block] = split[:, :, number].transpose(3, 2, 0, 1)
+                        place[block] = average.reshape(*average.shape[:2], -1, images).transpose(3, 2, 0, 1)
 
     def _averages(self, planes: Float32, wanted: dict[Path, Float32 | None]) -> Iterator[tuple[list[Path], Float32]]:
-        """Yield paths, and their averages (rows, columns, paths x images) of planes (height, width, images)."""
-        yield [()], self._pooled(Layer(planes[:, :, None], 1), 0)
+        """Yield paths, and their averages (paths, rows, columns, images) of planes (height, width, images)."""
+        yield [()], self._pooled(Layer(planes[None], 1), 0)
         for scale in range(1, self.level + 1):
-            one = self._layer(planes, scale, 1)
+            first = self._layer(planes, scale, 1)
             paths: list[Path] = [(Wave(scale, angle),) for angle in self._degrees]
-            yield paths, self._pooled(one, 1)
-            for later in range(scale + 1, self.level + 1):
-                # Angles of the first wave lie beside the images, those of the second before them.
-                both: list[Path] = [(*path, Wave(later, angle)) for angle in self._degrees for path in paths]
-                if any(wanted[path] is not None for path in both):
-                    flat = one.moduli.reshape(*one.moduli.shape[:2], -1)
-                    yield both, self._pooled(self._layer(flat, later, one.spacing), 2)
+            yield paths, self._pooled(first, 1)
+            for path, moduli in zip(paths, first.moduli, strict=True):
+                for later in range(scale + 1, self.level + 1):
+                    both: list[Path] = [(*path, Wave(later, angle)) for angle in self._degrees]
+                    if any(wanted[each] is not None for each in both):
+                        yield both, self._pooled(self._layer(moduli, later, first.spacing), 2)
 
     def _layer(self, planes: Float32, scale: int, spacing: int) -> Layer:
         """Compute the moduli of the waves of a scale in planes (height, width, images) at every `spacing`-th pixel."""
@@ -148,14 +146,13 @@ class ScatteringTransform:
         return Layer(_moduli(planes, vertical, horizontal, self.angles), wide)
 
     def _pooled(self, layer: Layer, order: int) -> Float32:
-        """Average moduli in windows (rows, columns, angles x images), and take the logarithm."""
-        moduli = layer.moduli.reshape(*layer.moduli.shape[:2], -1)
+        """Average moduli in windows (angles, rows, columns, images), and take the logarithm."""
         cells = max(1, self.cells // 2) if order == 2 else self.cells  # noqa: PLR2004 - order 2
         vertical, horizontal = (
             windows(length, min(cells, side), side / layer.spacing)
-            for length, side in zip(moduli.shape, (self.height, self.width), strict=False)
+            for length, side in zip(layer.moduli.shape[1:], (self.height, self.width), strict=False)
         )
-        averages: Float32 = horizontal.across(vertical.down(moduli)[0])[0]
+        averages: Float32 = horizontal.across(vertical.down(layer.moduli)[0])[0]
         if self.logarithm and order:
             np.log(averages + np.float32(FLOORS[order - 1]), out=averages)
         elif self.logarithm:
@@ -170,22 +167,25 @@ def _shape(path: Path, sides: tuple[int, int]) -> Shape:
 
 
 def _moduli(planes: Float32, vertical: SideFilters, horizontal: SideFilters, angles: int) -> Float32:
-    """Compute the moduli (height, width, angles, images) of waves at all angles in planes (height, width, images)."""
-    columns = vertical.stack.down(planes)
-    low, real, imaginary = horizontal.stack[:3].across(columns[0])
-    moduli = np.empty((*low.shape[:2], angles, low.shape[2]), np.float32)
-    _modulus(real, imaginary, moduli[:, :, 0])
+    """Compute the moduli (angles, height, width, images) of waves at all angles in planes (height, width, images)."""
+    columns = vertical.stack.down(planes[None])[:, 0]
+    low, real, imaginary = horizontal.stack[:3].across(columns[:1])[:, 0]
+    moduli = np.empty((angles, *low.shape), np.float32)
+    _modulus(real, imaginary, moduli[0])
     if angles % 2 == 0:
-        real, imaginary = (horizontal.stack[:1].across(half)[0] for half in columns[1:3])
-        _modulus(real, imaginary, moduli[:, :, angles // 2])
+        real, imaginary = horizontal.stack[:1].across(columns[1:3])[0]
+        _modulus(real, imaginary, moduli[angles // 2])
+    spare = np.empty_like(low)
     for number, (one, other) in enumerate(zip(vertical.sums, horizontal.sums, strict=True), 1):
         place = slice(2 * number + 1, 2 * number + 3)
-        (cc, sc), (cs, ss) = (horizontal.stack[place].across(half) for half in columns[place])
-        cc -= low * np.float32(one * other)  # so that the sum of the wavelet is zero
-        _modulus(cc - ss, sc + cs, moduli[:, :, number])
+        (cc, cs), (sc, ss) = horizontal.stack[place].across(columns[place])  # along rows, then columns
+        cc -= np.multiply(low, np.float32(one * other), out=spare)  # so that the sum of the wavelet is zero
+        np.subtract(cc, ss, out=spare)
         cc += ss
-        sc -= cs
-        _modulus(cc, sc, moduli[:, :, angles - number])
+        np.add(cs, sc, out=ss)
+        cs -= sc
+        _modulus(spare, ss, moduli[number])
+        _modulus(cc, cs, moduli[angles - number])
     return moduli
 
 
@@ -193,5 +193,5 @@ def _modulus(real: Float32, imaginary: Float32, out: Float32) -> None:
     """Write the moduli of complex numbers to `out`; overwrites both parts."""
     np.multiply(real, real, out=real)
     np.multiply(imaginary, imaginary, out=imaginary)
-    real += imaginary
-    np.sqrt(real, out=out)
+    np.add(real, imaginary, out=out)
+    np.sqrt(out, out=out)

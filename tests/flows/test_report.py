@@ -129,9 +129,10 @@ def test_suspects_are_the_images_with_the_highest_suspicion(run):
     assert suspects.label_suspicion.tolist() == expected.label_suspicion.tolist()[:100]
 
 
-def test_modulus_is_shown_as_maps_of_energy(tmp_path):
+@pytest.mark.parametrize("transform", ["modulus", "scattering"])
+def test_what_has_no_inverse_is_shown_as_maps_of_energy(tmp_path, transform):
     images = write_images(tmp_path / "data", shape=(16, 16, 3), count=20)
-    run = analyse(images, tmp_path / "workspace", report=True, rank=4, transform="modulus")
+    run = analyse(images, tmp_path / "workspace", report=True, rank=4, transform=transform)
     html = html_of(run)
     assert "these maps" in html
     assert "Images from few patterns" not in html

@@ -43,6 +43,8 @@ def test_an_orthonormal_transform_of_all_bands_is_pixel_pca(folder, tmp_path):
         ({"colour": "gray"}, 256, (16, 16, 1)),
         ({"colour": "ycbcr", "threshold": 0.5, "dtype": "float16"}, 768, (16, 16, 3)),
         ({"transform": "modulus"}, 7 * 64 * 3, (16, 16, 3)),
+        ({"transform": "scattering"}, 9 * 64 * 3 + 16 * 16 * 3, (16, 16, 3)),
+        ({"transform": "scattering", "colour": "gray", "octaves": 3, "cells": 4}, 13 * 16 + 48 * 4, (16, 16, 1)),
     ],
 )
 def test_runs_in_other_spaces(folder, tmp_path, settings, coefficients, shape):
@@ -55,8 +57,8 @@ def test_runs_in_other_spaces(folder, tmp_path, settings, coefficients, shape):
     np.testing.assert_allclose(run.tables["patterns"]["singular_value"], values, rtol=1e-5)
     key = run.tables["samples"]["key"][0].as_py()
     assert run.reconstruct(key, 3).shape == shape
-    if settings.get("transform") == "modulus":
-        with pytest.raises(InputError, match="modulus, which has no inverse"):
+    if "transform" in settings:
+        with pytest.raises(InputError, match=f"{settings['transform']}, which has no inverse"):
             reconstruct_image(run, key, 3, tmp_path / "x.png", steps=False)
     else:
         reconstruct_image(run, key, 3, tmp_path / "x.png", steps=True)
@@ -93,6 +95,29 @@ def test_scales_are_decomposed_alike_by_every_solver(folder, tmp_path, solver):
     best = table.loc[table.learnability.idxmax()]
     assert best.orientation == "LL"
     assert best.learnability > best.shuffled_max
+
+
+def test_scales_of_scattering_are_orders_levels_and_bands(folder, tmp_path):
+    run = analyse(folder, tmp_path, rank=6, transform="scattering")
+    table = run.tables["scales"].to_pandas()
+    assert len(table) == 2 + 3 + 25  # order 2 has one level
+    rows = table.to_dict("records")
+    assert [(row["order"], row["coefficients"]) for row in rows[:2]] == [(1, 8 * 64 * 3), (2, 16 * 16 * 3)]
+    assert [(row["order"], row["level"]) for row in rows[2:5]] == [(1, 2), (1, 1), (2, 2)]
+    assert table[5:].set_index(["orientation", "level"]).index.is_unique
+    assert table.energy_share[5:].sum() == pytest.approx(1, rel=1e-5)
+    attributes = run.coefficients.attrs
+    assert (attributes["transform"], attributes["colour"], attributes["angles"]) == ("scattering", "ycbcr", 4)
+    assert "wavelet" not in attributes
+    band = attributes["bands"][-1]
+    assert (band["order"], band["scales"], band["angles"]) == (2, [1, 2], [135.0, 135.0])
+    assert len(run.tables["pattern_bands"]) == 6 * 25 * 3
+
+
+def test_images_too_small_for_scattering_are_refused(tmp_path):
+    small = write_images(tmp_path / "data", shape=(8, 8, 3), count=12)
+    with pytest.raises(InputError, match="at least 16 x 16 pixels, and these have 8 x 8: set --size 32"):
+        analyse(small, tmp_path, transform="scattering")
 
 
 def test_energy_of_patterns_is_spread_over_bands(folder, tmp_path):
