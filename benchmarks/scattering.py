@@ -1,7 +1,7 @@
 """Compare the scattering transform with Kymatio and with its own matrix products.
 
 Everything runs in this process on one thread, in turns; times are medians of CPU time. `make bench` prints the table.
-Kymatio is in the extra `bench`; without it, its row is left out and a line says so.
+Kymatio is not in the lock: `pip install kymatio` adds its row. Without it, a line says that the row is left out.
 """
 
 import importlib
@@ -80,7 +80,7 @@ def scattering(side: int = 32, repeats: int = 5) -> dict[str, float]:
     }
     kymatio = kymatio_of(side)
     if kymatio is None:
-        print("\nKymatio is not installed (pip install 'eigenwave[bench]'): its row is left out.")
+        print("\nKymatio is not installed (pip install kymatio): its row is left out.")
     else:
         size = 3 * kymatio(planes[0, :1])[0].size
         blocks = [planes[start : start + IN_BLOCKS] for start in range(0, count, IN_BLOCKS)]

@@ -23,7 +23,7 @@ DEVIATION = 0.8  # of the finest envelope, in pixels; it doubles from scale to s
 FREQUENCY = 3 * np.pi / 4  # of the finest wave, in radians a pixel; it halves from scale to scale
 FLOORS = (0.03, 0.002)  # added to orders 1 and 2 before the logarithm; weaker waves are noise
 MEAN = 2  # factor of order 0, which has no logarithm, so that it varies as the others do
-BLOCK = 2**17  # values of planes transformed at once, so that they stay in the cache
+BLOCK = 2**16  # values of planes transformed at once, so that they stay in the cache
 SMALLEST = 16  # pixels of a side
 COARSEST = 5  # octaves, unless more are asked for
 

@@ -1,8 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.planning.memory import IMAGES, KEPT_BYTES
+from tasks.transform.images import BLOCK_BYTES
 from tasks.wavelet.scattering import ScatteringTransform
 from tasks.wavelet.space import CoefficientSpace
 from tests import naive
@@ -173,3 +177,16 @@ def test_pictures_are_maps_of_the_strength_of_waves():
     assert maps.shape == (1, 32, 32, 3)
     assert maps[0, :4, :4, 1] == pytest.approx(1)
     assert maps.sum() == pytest.approx(16)
+
+
+@pytest.mark.parametrize(("side", "angles"), [(16, 4), (32, 4), (64, 16), (256, 8)])
+def test_memory_of_a_block_is_what_the_plan_projects(side, angles):
+    space = space_of(side, side, 3, angles=angles)
+    planes = np.zeros((max(1, BLOCK_BYTES // (4 * side * side * 3)), 3, side, side), np.float32)
+    out = np.empty((len(planes), space.coefficients), np.float32)
+    space.forward(np.moveaxis(planes[:1], 1, 3))  # filters stay
+    tracemalloc.start()
+    space.forward(np.moveaxis(planes, 1, 3), out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak + planes.nbytes < IMAGES - KEPT_BYTES
