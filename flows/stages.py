@@ -10,15 +10,15 @@ from storage.errors import ClusterLostError, EigenwaveError, InputError
 from storage.runs.manifest import Manifest
 from storage.runs.run import Run
 from tasks.associate.image_tables import tabulate_suspects, write_samples
-from tasks.associate.judge import finish_summary, finish_verdicts, judge_shard
-from tasks.associate.summarise import summarise_shard
+from tasks.associate.judge import finish_summary, finish_verdicts, judge_shards
+from tasks.associate.summarise import summarise_shards
 from tasks.associate.tables import associate_patterns
 from tasks.compare.audit import record_drift
 from tasks.compare.runs import MapSum
 from tasks.decompose.passes import finish_pass, open_solver, share_of_shard
 from tasks.decompose.patterns import begin_projection, patterns_are_there
 from tasks.decompose.project import finish_projection, project_shard
-from tasks.planning.memory import require_memory, result_bytes
+from tasks.planning.memory import association_shards, require_memory, result_bytes
 from tasks.planning.outlay import outlays
 from tasks.planning.place import work_seconds
 from tasks.report.page import STEPS, write_report
@@ -153,9 +153,9 @@ def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Summarise the scores, then judge single images by the statistics of all, then write the tables."""
     if not has_state(job.paths.work.summary, Summary) or not has_state(job.paths.work.judges, Judges):
         job.paths.work.verdicts.unlink()
-        finish_summary(job, _over_all(job, fanout, progress, "summarise", partial(summarise_shard, job)))
+        finish_summary(job, _over_all(job, fanout, progress, "summarise", partial(summarise_shards, job)))
     if not has_state(job.paths.work.verdicts, Verdicts):
-        finish_verdicts(job, _over_all(job, fanout, progress, "judge", partial(judge_shard, job)))
+        finish_verdicts(job, _over_all(job, fanout, progress, "judge", partial(judge_shards, job)))
     associate_patterns(job)
     tabulate_images(job)
     return True
@@ -186,8 +186,11 @@ def over_runs(fanout: Fanout, progress: Progress = silent, result_bytes: int = 0
 
 
 def _over_all(job: Job, fanout: Fanout, progress: Progress, stage: str, function: Callable[[int], T]) -> T:
-    with progress(stage, job.plan.shards) as advance:
-        return fanout.map_sum(function, range(job.plan.shards), advance, _result_bytes(job, stage))
+    shards = range(job.plan.shards)
+    if stage in {"summarise", "judge"}:
+        shards = association_shards(job.plan, job.settings.association.permutations)
+    with progress(stage, len(shards)) as advance:
+        return fanout.map_sum(function, shards, advance, _result_bytes(job, stage))
 
 
 def _result_bytes(job: Job, stage: str) -> int:

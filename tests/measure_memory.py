@@ -15,14 +15,14 @@ from storage.runs.run import Run
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
 from storage.stores.open import open_path
-from tasks.associate.judge import finish_summary, finish_verdicts, judge_shard
-from tasks.associate.summarise import summarise_shard
+from tasks.associate.judge import finish_summary, finish_verdicts, judge_shards
+from tasks.associate.summarise import summarise_shards
 from tasks.associate.tables import associate_patterns
 from tasks.compare.runs import compare_runs
 from tasks.decompose.passes import finish_pass, share_of_shard
 from tasks.decompose.patterns import begin_projection
 from tasks.decompose.project import finish_projection, project_shard
-from tasks.planning.memory import stage_memory
+from tasks.planning.memory import association_shards, stage_memory
 from tasks.run.begin import begin_run
 from tasks.run.seal import describe_run
 from tasks.transform.around import begin_transform, finish_transform
@@ -95,10 +95,11 @@ def main(source, workspace, settings, last):
         exact = measured("solve", finish_projection, job, number, result)
     del result
     for stage, function, finish in (
-        ("summarise", summarise_shard, finish_summary),
-        ("judge", judge_shard, finish_verdicts),
+        ("summarise", summarise_shards, finish_summary),
+        ("judge", judge_shards, finish_verdicts),
     ):
-        result = measured(stage, fanout.map_sum, partial(function, job), range(job.plan.shards), int, 0)
+        shards = association_shards(job.plan, chosen.association.permutations)
+        result = measured(stage, fanout.map_sum, partial(function, job), shards, int, 0)
         measured(stage, finish, job, result)
         del result
     measured("associate", associate_patterns, job)

@@ -40,6 +40,7 @@ COVERED = {
     "flows/workers/open.py": "tests/flows/workers/test_fanout.py",
     "tasks/associate/class_patterns.py": REPORT,
     "tasks/associate/image_tables.py": ASSOCIATION,
+    "tasks/associate/images.py": ASSOCIATION,
     "tasks/associate/judge.py": ASSOCIATION,
     "tasks/associate/scale_tables.py": ASSOCIATION,
     "tasks/associate/summarise.py": ASSOCIATION,

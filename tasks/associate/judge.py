@@ -4,10 +4,11 @@ import numpy as np
 
 from storage.tables.batches import write_batch
 from storage.tables.schemas import JUDGEMENT
+from tasks.associate.images import Images, load_images
 from tasks.dtypes import Float64, Int64
 from tasks.run.job import Job
 from tasks.run.results import Judges, Summary, Verdicts, require_all
-from tasks.run.state import Labels, load_labels, load_scores, load_shuffled, load_state, save_state, score_scale
+from tasks.run.state import load_state, save_state, score_scale
 from tasks.run.worker import single_threaded
 from tasks.statistics.classifiers import Judgement
 from tasks.statistics.ranks import Distribution, LevelCounts, labellings_counted
@@ -16,21 +17,20 @@ from tasks.statistics.sums import LabelSums
 
 
 @single_threaded
-def judge_shard(job: Job, shard: int) -> Verdicts:
-    """Judge the images of a shard, write the judgement of each, and return sums.
+def judge_shards(job: Job, first: int) -> Verdicts:
+    """Judge the images of the shards of a task, write the judgement of each, and return sums.
 
     Raises
     ------
     EigenwaveError
         If the scores are missing or damaged, or the disk refuses the write.
     """
-    labels, judges = load_labels(job, shard), load_state(job.paths.work.judges, Judges)
-    scores = load_scores(job, shard)[labels.valid].astype(np.float64)
-    shuffled = load_shuffled(job, shard, labels)
+    images, judges = load_images(job, first), load_state(job.paths.work.judges, Judges)
+    labels, scores = images.labels, images.scores
     judgement = judge_parts(judges, scores, labels.classes, labels.part)
-    _write_judgement(job, shard, labels, judgement)
+    _write_judgements(job, images, judgement)
     sampled, held_out = labels.sampled, labels.held_out
-    labellings = np.concatenate([labels.classes[None], shuffled])
+    labellings = np.concatenate([labels.classes[None], images.shuffled])
     ranks, levels = _ranks(job, judges.distribution, scores[sampled], labellings[:, sampled])
     asked, given = scores[held_out], labellings[:LABELLINGS, held_out]
     predicted = (
@@ -38,7 +38,7 @@ def judge_shard(job: Job, shard: int) -> Verdicts:
         (judgement.likeliest[held_out], judges.shuffled_quadratic.judge(asked, given[1]).likeliest),
     )
     right = np.stack([_right(likeliest, given, job.plan.classes) for likeliest in predicted])
-    return Verdicts(1, ranks, levels, len(asked), right)
+    return Verdicts(len(images.shards), ranks, levels, len(asked), right)
 
 
 def judge_parts(judges: Judges, scores: Float64, labels: Int64, part: Int64) -> Judgement:
@@ -65,9 +65,19 @@ def _right(likeliest: tuple[Int64, Int64], labellings: Int64, classes: int) -> I
     return np.stack([np.bincount(labels[found == labels], minlength=classes) for found, labels in pairs])
 
 
-def _write_judgement(job: Job, shard: int, labels: Labels, judgement: Judgement) -> None:
-    suspicion, likeliest = np.full(len(labels.valid), np.nan), np.full(len(labels.valid), -1)
-    suspicion[labels.valid], likeliest[labels.valid] = judgement.suspicion, judgement.likeliest
+def _write_judgements(job: Job, images: Images, judgement: Judgement) -> None:
+    for shard in images.shards:
+        rows = job.plan.rows(shard)
+        mine = slice(*np.searchsorted(images.rows, [rows.start, rows.stop]))
+        own = Judgement(judgement.likeliest[mine], judgement.suspicion[mine])
+        _write_judgement(job, shard, images.rows[mine] - rows.start, own)
+
+
+def _write_judgement(job: Job, shard: int, places: Int64, judgement: Judgement) -> None:
+    """Write a shard's judgements, which are of the images at these places of its rows."""
+    rows = len(job.plan.rows(shard))
+    suspicion, likeliest = np.full(rows, np.nan), np.full(rows, -1)
+    suspicion[places], likeliest[places] = judgement.suspicion, judgement.likeliest
     known = ~np.isnan(suspicion)
     columns = {
         "label_suspicion": suspicion,

@@ -1,10 +1,11 @@
-"""Sums over the scores of one shard. Association is computed from them, except statistics of ranks (see judge.py)."""
+"""Sums over the scores of some shards. Association is computed from them, except statistics of ranks (see judge.py)."""
 
 import numpy as np
 
+from tasks.associate.images import load_images
 from tasks.run.job import Job
 from tasks.run.results import Summary
-from tasks.run.state import load_labels, load_scores, load_shuffled, score_scale
+from tasks.run.state import score_scale
 from tasks.run.worker import single_threaded
 from tasks.statistics.association import ClassSums
 from tasks.statistics.exemplars import Exemplars
@@ -16,23 +17,21 @@ from tasks.statistics.sums import LabelSums
 
 
 @single_threaded
-def summarise_shard(job: Job, shard: int) -> Summary:
-    """Compute the sums over the scores of a shard.
+def summarise_shards(job: Job, first: int) -> Summary:
+    """Compute the sums over the scores of the shards of a task, from its first shard on.
 
     Raises
     ------
     EigenwaveError
         If the scores are missing or damaged.
     """
-    labels = load_labels(job, shard)
-    scores = load_scores(job, shard)[labels.valid].astype(np.float64)
+    shards, labels, scores, rows, shuffled = load_images(job, first)
     seed, classes = job.settings.association.seed, job.plan.classes
     sampled, counted = labels.sampled, labels.counted
-    shuffled = load_shuffled(job, shard, labels)
     own, units, known = scores[sampled], labels.units[sampled], labels.classes[sampled]
     groups = groups_kept(classes, scores.shape[1])
     return Summary(
-        shards=1,
+        shards=len(shards),
         sums=ClassSums.of(own, known, shuffled[:, sampled], classes),
         noisy=LabelSums.of(own, noisy_labels(units, known, shuffled[:, sampled], seed), classes),
         groups=GroupSums.of(own, known, group_of(units, seed, groups), (groups, classes)),
@@ -40,5 +39,5 @@ def summarise_shard(job: Job, shard: int) -> Summary:
         scatter=ClassScatter.of(
             scores[counted], labels.part[counted], np.stack([labels.classes, shuffled[0]])[:, counted], classes
         ),
-        exemplars=Exemplars.of(scores[counted], job.plan.rows(shard).start + np.flatnonzero(labels.valid)[counted]),
+        exemplars=Exemplars.of(scores[counted], rows[counted]),
     )

@@ -25,7 +25,7 @@ IMAGES = 40 * MIB + KEPT_BYTES  # stored images, and a block of them being decod
 DECODER = 40 * MIB  # the process that decodes unusual image files, without the image
 SUMS = 5  # large results held while they are added along the tree: one per level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # of small results added together
-COPIES = 8  # copies of a shard's scores, while they are binned, ranked and judged
+COPIES = 8  # copies of a task's scores, while they are binned, ranked and judged
 MOVED_AT_ONCE = 2**17  # images matched by name at once, while runs are compared
 NAMED_BYTES = 512  # for each of them, in both runs
 SORTED_BYTES = 5 * 8  # for each score of a shard, while quantiles are computed
@@ -49,7 +49,7 @@ def picture_side(patterns: int, classes: int, shape: tuple[int, ...]) -> int:
 
 
 def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
-    """Size in bytes of the result of one shard, in each stage that maps over shards."""
+    """Size in bytes of the result of a task, in each stage that maps over shards."""
     p, k = plan.coefficients, plan.rank
     share = {"krylov": p * plan.block_width, "gram": p * p, "dual": p * k}[plan.solver]
     per_label = plan.classes * k
@@ -79,6 +79,22 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
         "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
         "drift": FLOAT64 * (per_label + plan.classes + (DECILES + 1) * k),
     }
+
+
+def image_bytes(plan: "Plan", permutations: int) -> int:
+    """Bytes that a task of association holds for each image: copies of its scores, and its shuffled labels."""
+    return FLOAT64 * (COPIES * plan.rank + 2 * permutations)
+
+
+def association_shards(plan: "Plan", permutations: int) -> range:
+    """First shard of each task of association; the step is the number of shards of a task.
+
+    With many classes the sums over a shard are larger than its scores, and adding them up takes longer than making
+    them. So a task takes as many shards as half of its result has room for.
+    """
+    results = result_bytes(plan, permutations)
+    images = max(results["summarise"], results["judge"]) // (2 * image_bytes(plan, permutations))
+    return range(0, plan.shards, min(max(images // plan.rows_per_shard, 1), plan.shards))
 
 
 def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str, int]:
@@ -137,8 +153,9 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         chunk + masked + 3 * (FLOAT32 + FLOAT64) * (scores + of_scales) + 2 * FLOAT32 * patterns + sums["project"]
     )
     kept = FLOAT32 * plan.rows_per_shard * p  # memory that a worker keeps from its last shard
+    images = association_shards(plan, permutations).step * plan.rows_per_shard
     for stage in ("summarise", "judge"):
-        stages[stage] = kept + COPIES * FLOAT64 * scores + sums[stage]
+        stages[stage] = kept + image_bytes(plan, permutations) * images + sums[stage]
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
     stages["judge"] += 3 * FLOAT64 * PRODUCT_SIZE  # a block of images: terms, log-posteriors, temporary arrays

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.dtypes import FLOAT32, FLOAT64, MIB
 from tasks.planning.cost import FLOP_RATE, READ_RATE
-from tasks.planning.memory import COLUMNS, FAMILIES, result_bytes
+from tasks.planning.memory import COLUMNS, FAMILIES, association_shards, result_bytes
 
 if TYPE_CHECKING:
     from tasks.planning.plan import Plan
@@ -29,7 +29,7 @@ class Outlay:
     Attributes
     ----------
     tasks
-        Number of tasks: one per shard and pass.
+        Number of tasks: one per shard and pass, except in association, where a task may take several shards.
     read, written
         Bytes of coefficients and scores, and of the blocks that each shard is multiplied by. Images and small sums are
         not counted.
@@ -84,7 +84,11 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
         "project": replace(
             through(n, every, projections, blocks, projections * flops), written=round(projections * plan.score_bytes)
         ),
-        "associate": _outlay(2 * plan.shards, 2 * FLOAT32 * n * k, seconds=2 * n * k * (permutations + 1) / SCORE_RATE),
+        "associate": _outlay(
+            2 * len(association_shards(plan, permutations)),
+            2 * FLOAT32 * n * k,
+            seconds=2 * n * k * (permutations + 1) / SCORE_RATE,
+        ),
     }
 
 

@@ -17,8 +17,8 @@ from tests.faults.table import record
 STAGES = {
     "transform_shard": "transform",
     "project_shard": "project",
-    "summarise_shard": "summarise",
-    "judge_shard": "judge",
+    "summarise_shards": "summarise",
+    "judge_shards": "judge",
 }
 
 

@@ -11,7 +11,7 @@ from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError, InputError
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from tasks.planning.memory import stage_memory
+from tasks.planning.memory import association_shards, stage_memory
 from tasks.planning.outlook import estimate_run
 from tasks.run.begin import begin_run
 from tests import naive
@@ -302,6 +302,15 @@ def test_memory_of_a_worker_is_below_the_projection(tmp_path):
 def peak_of_worker(shard):
     assert shard == 0
     return peak_since_reset()
+
+
+def test_a_task_of_association_takes_several_shards_where_classes_are_many():
+    """So that adding up sums of classes takes no longer than making them."""
+    for classes, most in ((10, 1), (1000, 20), (21_000, 80)):
+        plan = estimate_run(Settings(), 2_000_000, (64, 64, 3), classes).plan
+        tasks = association_shards(plan, 20)
+        assert most / 2 < tasks.step <= most
+        assert len(tasks) == -(-plan.shards // tasks.step)
 
 
 @pytest.mark.slow
