@@ -138,6 +138,19 @@ class Scattering(Group):
     logarithm: bool = Field(default=True, description="Take the logarithms of orders 1 and 2.")
 
 
+class Judging(Group):
+    """Settings of the features that labels are judged by."""
+
+    judge_space: Literal["none", "modulus", "scattering"] | None = Field(
+        None,
+        description="Judge labels by patterns of this transform, beside those of the run; or by the run's own patterns "
+        "(none). By default modulus, or none if --transform is modulus or scattering.",
+    )
+    judge_side: int = Field(
+        32, ge=8, le=4096, description="For judging, average images down to at most this many pixels a side."
+    )
+
+
 class Decomposition(Group):
     """Settings for the number of patterns, and for the solver."""
 

@@ -25,6 +25,7 @@ from storage.setting_groups import (
     Decomposition,
     Execution,
     Group,
+    Judging,
     Reading,
     Scattering,
 )
@@ -41,6 +42,7 @@ class Settings(Group):
     scattering: Scattering = Field(Scattering(), title="With --transform scattering")
     decomposition: Decomposition = Field(Decomposition(), title="From coefficients to patterns")
     association: Association = Field(Association(), title="Patterns and classes")
+    judging: Judging = Field(Judging(), title="Are labels right")
     reading: Reading = Field(Reading(), title="Files of the dataset")
     dataset: Dataset = Field(Dataset(), title="Images, rows and shards")
     access: Access = Field(Access(), title="What may be read")
@@ -109,7 +111,7 @@ class Settings(Group):
 
     def result_part(self) -> str:
         """Canonical JSON of the settings that a run's numbers depend on; it is the content of settings.json."""
-        later = (self.access, self.reading, self.scattering)
+        later = (self.access, self.reading, self.scattering, self.judging)
         groups = (group for _, group in self if not isinstance(group, Execution) and group not in later)
         # These groups were added later. With defaults left out, runs that did not use them have the same JSON.
         chosen = {name: value for group in later for name, value in group.model_dump(exclude_defaults=True).items()}

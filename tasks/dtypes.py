@@ -12,6 +12,7 @@ UInt8 = npt.NDArray[np.uint8]
 UInt32 = npt.NDArray[np.uint32]
 UInt64 = npt.NDArray[np.uint64]
 
+FLOAT16 = 2
 FLOAT32 = 4
 FLOAT64 = 8
 NUMBER = 8  # a float64 or an int64

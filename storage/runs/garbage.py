@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from storage.errors import EigenwaveError, InputError
+from storage.runs.shards import shard_keys
 from storage.runs.verify import sound_manifest
 from storage.runs.workspace import RunPaths, Workspace
 from storage.stores.files import remove_folder, write_file
 from storage.stores.store import Entry
-from storage.tables.batches import metadata_of, read_batch
+from storage.tables.batches import read_batch
 
 SHARD = re.compile(r"shards/[^/]+/([^/.]+)(\.json)?")
 
@@ -52,13 +53,14 @@ def collect(workspace: Workspace, entries: list[Entry]) -> None:
 def _shards(paths: RunPaths) -> Iterator[str]:
     if paths.manifest.exists() or paths.manifest_copy.exists():
         try:
-            yield from sound_manifest(paths).shards
+            manifest = sound_manifest(paths)
         except InputError as error:
             raise InputError(f"{error} Until then the shards that runs need are unknown.") from None
+        yield from (*manifest.shards, *manifest.judging_shards)
         return
     for path in paths.work.parts.files():
         try:
-            yield metadata_of(read_batch(path), "shard_key")
+            yield from shard_keys(read_batch(path))
         except EigenwaveError as error:
             raise InputError(
                 f"{error} Continue the run {paths.run_id}, or remove {paths.folder}: until then the shards that runs "

@@ -42,6 +42,9 @@ class PlanRecord:
         Method that decomposes the coefficients.
     unlabelled
         Number of images without a label, which only get scores.
+    judging_coefficients, judging_rank
+        Number of coefficients of an image that labels are judged by, and of their patterns; 0 if labels are judged by
+        the run's own patterns.
     """
 
     images: int
@@ -62,6 +65,8 @@ class PlanRecord:
     scales: int
     solver: str
     unlabelled: int = 0
+    judging_coefficients: int = 0
+    judging_rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,10 @@ class Layout:
         content = dataclasses.asdict(self)
         # A plan has further numbers, which follow from these and the settings.
         content["plan"] = {field.name: getattr(self.plan, field.name) for field in dataclasses.fields(PlanRecord)}
-        if not self.plan.unlabelled:
-            del content["plan"]["unlabelled"]  # so that interrupted runs from before there were such images continue
+        # Numbers that were added later are left out if they are 0, so that earlier interrupted runs continue.
+        for name in ("unlabelled", "judging_coefficients", "judging_rank"):
+            if not content["plan"][name]:
+                del content["plan"][name]
         return json.dumps(content, indent=2).encode()
 
 

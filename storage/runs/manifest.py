@@ -44,8 +44,8 @@ class Manifest(BaseModel):
         Number of images with the same bytes as an earlier one, and of images that occur under several classes.
     solver, passes, warm_start
         Method of the decomposition, number of passes over the fitted images, and run it started from, or None.
-    shards
-        Addresses of the shards, in row order.
+    shards, judging_shards
+        Addresses of the shards of coefficients, and of the coefficients that labels are judged by, in row order.
     files
         BLAKE3 of every file of the run by its path in the run's folder, except the manifest and its copy.
     seconds
@@ -76,6 +76,7 @@ class Manifest(BaseModel):
     passes: int
     warm_start: str | None
     shards: tuple[str, ...]
+    judging_shards: tuple[str, ...] = ()
     files: dict[str, str]
     seconds: dict[str, float]
     versions: dict[str, str]

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from storage.arrays.zarr import CHECKSUM_BYTES, write_chunk
 from storage.runs.workspace import Workspace
 from storage.stores.checked_json import read_checked, write_checked
+from storage.tables.batches import metadata_of
 
 FORMAT_VERSION = 1
 # The packages whose versions an image's coefficients depend on.
@@ -74,6 +76,15 @@ def shard_key(image_digests: bytes, chunk_shape: tuple[int, int], transform: str
 def _versions() -> dict[str, str]:
     """Return the versions of the decoding packages; cached, since looking them up is slow."""
     return {name: importlib.metadata.version(name) for name in DECODERS}
+
+
+def shard_keys(part: pa.Table) -> tuple[str, ...]:
+    """Return the addresses in a part file: of coefficients, and of those that labels are judged by, if there are any.
+
+    An earlier version wrote the first only.
+    """
+    judging = metadata_of(part, "judging_key", None)
+    return (metadata_of(part, "shard_key"), *([judging] if judging else []))
 
 
 def same_recipe(key: str, other: str) -> bool:

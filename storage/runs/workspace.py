@@ -57,6 +57,21 @@ class RunPaths:
         return self.folder / "scores.zarr"
 
     @property
+    def judging_mean(self) -> StorePath:
+        """Zarr array (coefficients,) of those that labels are judged by."""
+        return self.folder / "judging_mean.zarr"
+
+    @property
+    def judging_patterns(self) -> StorePath:
+        """Zarr array (patterns, coefficients) of those that labels are judged by."""
+        return self.folder / "judging_patterns.zarr"
+
+    @property
+    def judging_scores(self) -> StorePath:
+        """Zarr array (images, patterns) of those that labels are judged by."""
+        return self.folder / "judging_scores.zarr"
+
+    @property
     def pattern_images(self) -> StorePath:
         """Zarr array (patterns, height, width, channels)."""
         return self.folder / "pattern_images.zarr"

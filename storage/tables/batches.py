@@ -83,9 +83,10 @@ def read_batch(path: StorePath, number: int = 0) -> pa.Table:
         raise DamagedError(f"The table {path} cannot be read: it is damaged") from None
 
 
-def metadata_of(batch: pa.Table, name: str) -> Any:  # noqa: ANN401 - JSON
-    """Return one entry of a batch's metadata."""
-    return json.loads(batch.schema.metadata[METADATA])[name]
+def metadata_of(batch: pa.Table, name: str, default: Any = ...) -> Any:  # noqa: ANN401 - JSON
+    """Return one entry of a batch's metadata; the default, if one is passed and there is no such entry."""
+    entries = json.loads(batch.schema.metadata[METADATA])
+    return entries[name] if default is ... else entries.get(name, default)
 
 
 def _encoded(table: pa.Table) -> memoryview:

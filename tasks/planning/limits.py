@@ -67,7 +67,8 @@ def require_room(workspace: Workspace, run: RunPaths, earlier: RunPaths | None, 
         return
     needed = sum(disk_bytes(plan, permutations).values()) - sum(entry.size for entry in store.files(run.folder.key))
     if earlier is not None:
-        found = (find_shard(workspace, key) for key in read_manifest(earlier.manifest).shards)
+        manifest = read_manifest(earlier.manifest)
+        found = (find_shard(workspace, key) for key in (*manifest.shards, *manifest.judging_shards))
         needed -= sum(marker.bytes for marker in found if marker)
     if needed > free:
         raise InputError(

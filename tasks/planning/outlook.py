@@ -24,7 +24,7 @@ from tasks.planning.memory import most_pixels, require_memory, stage_memory
 from tasks.planning.outlay import Outlay, outlays
 from tasks.planning.place import described, local_workers, run_seconds, work_seconds
 from tasks.planning.plan import Plan
-from tasks.planning.space import coefficient_space
+from tasks.planning.space import coefficient_space, judging_space
 
 MANY_SIZES = 5  # sizes named in a message
 
@@ -219,6 +219,7 @@ def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
             decomposition=settings.decomposition,
             shard_size=settings.dataset.shard_size,
             value_bytes=np.dtype(settings.coefficients.dtype).itemsize,
+            judging=judging_space(settings, *shape),
         )
     except ValueError as error:
         raise InputError(str(error)) from None

@@ -5,11 +5,13 @@ from typing import Self
 
 from storage.runs.layout import PlanRecord
 from storage.setting_groups import Decomposition
-from tasks.dtypes import FLOAT32, FLOAT64, MIB, NUMBER
+from tasks.dtypes import FLOAT16, FLOAT32, FLOAT64, MIB, NUMBER
 from tasks.planning.cost import Cost, choose, costs
 from tasks.statistics.sums import BUDGET
 from tasks.svd.scales import PATTERNS, operations, parts, share_size
 from tasks.wavelet.bands import families
+from tasks.wavelet.reduced import ReducedSpace
+from tasks.wavelet.scattering import ScatteringTransform
 from tasks.wavelet.space import CoefficientSpace
 
 DEFAULT_RANK = 64
@@ -21,6 +23,8 @@ SAMPLE = 4096  # images that the first block starts from
 SAMPLE_BYTES = 256 * MIB  # of their coefficients
 SAMPLE_SHARE = 12  # at most this part of the fitted images, or FEWEST_SAMPLED
 FEWEST_SAMPLED = 512
+JUDGING_RANK = {"modulus": 256, "scattering": 512}  # patterns that labels are judged by
+SAMPLED_A_JUDGING_PATTERN = 2  # at least so many images for each of them
 SAMPLED_A_COLUMN = 16  # images for each column of the first block, from which one pass usually suffices
 
 
@@ -48,6 +52,7 @@ class Plan(PlanRecord):
         decomposition: Decomposition,
         shard_size: int,
         value_bytes: int = FLOAT32,
+        judging: ReducedSpace | None = None,
     ) -> Self:
         """Plan a run.
 
@@ -61,6 +66,8 @@ class Plan(PlanRecord):
             Settings for the number of patterns and the solver.
         shard_size, value_bytes
             Largest size of a shard in bytes, as float32, and bytes of a coefficient on disk.
+        judging
+            Space that labels are judged in, or None if they are judged by the run's own patterns.
 
         Raises
         ------
@@ -105,7 +112,15 @@ class Plan(PlanRecord):
             scale_values=share_size(chosen),
             scale_operations=operations(chosen),
         )
+        if judging:
+            made = made.judging(judging)
         return replace(made, solver=choose(made.costs(passes), decomposition.solver))
+
+    def judging(self, space: ReducedSpace) -> Self:
+        """Return the plan with labels judged in a space, by the leading patterns of the sample."""
+        most = min(space.coefficients, self.sample // SAMPLED_A_JUDGING_PATTERN)
+        wanted = JUDGING_RANK["scattering" if isinstance(space.space.transform, ScatteringTransform) else "modulus"]
+        return replace(self, judging_coefficients=space.coefficients, judging_rank=max(1, min(wanted, most)))
 
     def keeping(self, rows_per_shard: int, masked: int, fitted_rows: int) -> Self:
         """Return the plan with rows numbered as in an earlier run."""
@@ -158,6 +173,17 @@ class Plan(PlanRecord):
     def other_split(self) -> bool:
         """Whether there are labelled images that patterns are not fitted on."""
         return self.images - self.unlabelled > self.fitted
+
+    @property
+    def judged_rank(self) -> int:
+        """Number of patterns that labels are judged by."""
+        return self.judging_rank or self.rank
+
+    @property
+    def judging_bytes(self) -> int:
+        """Bytes of the coefficients and scores that labels are judged by, on disk."""
+        each = FLOAT16 * self.judging_coefficients + FLOAT32 * self.judging_rank
+        return self.shards * self.rows_per_shard * each
 
     @property
     def coefficient_bytes(self) -> int:

@@ -1,7 +1,8 @@
-"""The wavelet space that the settings select."""
+"""The spaces that the settings select: of the run's coefficients, and of those that labels are judged by."""
 
 from storage.settings import Settings
 from tasks.wavelet.modulus import ModulusTransform
+from tasks.wavelet.reduced import ReducedSpace, reduced_sides
 from tasks.wavelet.scattering import ScatteringTransform
 from tasks.wavelet.space import CoefficientSpace, Transform
 from tasks.wavelet.transform import WaveletTransform
@@ -12,6 +13,37 @@ def coefficient_space(settings: Settings, height: int, width: int, channels: int
     chosen = settings.coefficients
     transform = _transform(settings, height, width)
     return CoefficientSpace(transform, channels, chosen.colour, chosen.bands, chosen.weights, chosen.threshold)
+
+
+def judging_settings(settings: Settings) -> Settings | None:
+    """Return the settings of the coefficients that labels are judged by; None if the run's own patterns judge them."""
+    chosen = settings.judging.judge_space
+    if chosen == "none" or (chosen is None and settings.coefficients.transform != "dwt"):
+        return None
+    return Settings(transform=chosen or "modulus", dtype="float16")
+
+
+def judging_space(settings: Settings, height: int, width: int, channels: int) -> ReducedSpace | None:
+    """Return the space that labels are judged in; None if they are judged by the run's own patterns.
+
+    By default they are, if images are too small for another transform.
+
+    Raises
+    ------
+    ValueError
+        If images are too small for the transform that was asked for.
+    """
+    judging = judging_settings(settings)
+    if judging is None:
+        return None
+    space = coefficient_space(judging, *reduced_sides(height, width, settings.judging.judge_side), channels)
+    try:
+        space.transform.require_possible()
+    except ValueError:
+        if settings.judging.judge_space is None:
+            return None
+        raise
+    return ReducedSpace(space, height, width)
 
 
 def _transform(settings: Settings, height: int, width: int) -> Transform:

@@ -15,8 +15,9 @@ from storage.tables.batches import read_batch
 from storage.tables.schemas import PART
 from tasks.dtypes import Mask
 from tasks.planning.plan import Plan
-from tasks.planning.space import coefficient_space
+from tasks.planning.space import coefficient_space, judging_space
 from tasks.wavelet.bands import Scale, families
+from tasks.wavelet.reduced import ReducedSpace
 from tasks.wavelet.space import CoefficientSpace
 
 
@@ -93,6 +94,15 @@ class Job:
     def space(self) -> CoefficientSpace:
         """The space of the coefficients."""
         return coefficient_space(self.settings, self.plan.height, self.plan.width, self.plan.channels)
+
+    @cached_property
+    def judging_space(self) -> ReducedSpace | None:
+        """The space of the coefficients that labels are judged by; None if the run's own patterns judge them.
+
+        So it is in runs of versions that did not plan one.
+        """
+        plan = self.plan
+        return judging_space(self.settings, plan.height, plan.width, plan.channels) if plan.judging_rank else None
 
     @cached_property
     def scales(self) -> list[list[Scale]]:

@@ -63,11 +63,11 @@ def damaged_shards(
     workspace: Workspace, paths: RunPaths, manifest: Manifest, damaged: Collection[StorePath]
 ) -> list[int]:
     """List the shards with a damaged file."""
-    return [
-        shard
-        for shard, key in enumerate(manifest.shards)
-        if {workspace.chunk(key), workspace.marker(key), chunk_path(paths.coefficients, shard)} & set(damaged)
-    ]
+    files = [{chunk_path(paths.coefficients, shard)} for shard in range(len(manifest.shards))]
+    for keys in (manifest.shards, manifest.judging_shards):
+        for shard, key in enumerate(keys):
+            files[shard] |= {workspace.chunk(key), workspace.marker(key)}
+    return [shard for shard, own in enumerate(files) if own & set(damaged)]
 
 
 def computed(job: Job, names: Sequence[str]) -> bool:

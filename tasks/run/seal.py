@@ -11,7 +11,7 @@ from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError
 from storage.runs.layout import read_layout
 from storage.runs.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
-from storage.runs.shards import Marker, find_shard
+from storage.runs.shards import Marker, find_shard, shard_keys
 from storage.runs.workspace import RunPaths
 from storage.stores.files import digest_of, remove_folder, remove_partials, write_file
 from storage.stores.open import open_path
@@ -41,10 +41,12 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
         If a shard is missing.
     """
     remove_partials(job.paths.folder)  # left by killed workers, whose work others did again
-    markers = [_marker(job, shard) for shard in range(job.plan.shards)]
+    found = [_markers(job, shard) for shard in range(job.plan.shards)]
+    markers = [own[0] for own in found]
     sealed = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "shards": tuple(marker.key for marker in markers),
+        "judging_shards": tuple(marker.key for own in found for marker in own[1:]),
         "files": _digests(job, markers),
         "seconds": dict(seconds),
     }
@@ -102,12 +104,13 @@ def describe_run(job: Job) -> Manifest:
     )
 
 
-def _marker(job: Job, shard: int) -> Marker:
-    key = metadata_of(read_batch(job.paths.work.part(shard)), "shard_key")
-    marker = find_shard(job.workspace, key)
-    if marker is None or not chunk_path(job.paths.coefficients, shard).exists():
+def _markers(job: Job, shard: int) -> list[Marker]:
+    """Markers of a shard: of its coefficients, and of those that labels are judged by, if there are any."""
+    keys = shard_keys(read_batch(job.paths.work.part(shard)))
+    markers = [marker for marker in (find_shard(job.workspace, key) for key in keys) if marker]
+    if len(markers) < len(keys) or not chunk_path(job.paths.coefficients, shard).exists():
         raise EigenwaveError(f"Shard {shard} of run {job.run_id} is missing in the workspace; run again.")
-    return marker
+    return markers
 
 
 def _digests(job: Job, markers: list[Marker]) -> dict[str, str]:

@@ -139,6 +139,14 @@ def load_scores(job: Job, shard: int) -> Float32:
     return read_chunk(chunk_path(job.paths.scores, shard), shape)[: len(job.plan.rows(shard))]
 
 
+def load_judging_scores(job: Job, shard: int) -> Float32:
+    """Read the scores of a shard's rows (n, k) that labels are judged by; those of rejected images are NaN."""
+    if not job.plan.judging_rank:
+        return load_scores(job, shard)
+    shape = (job.plan.rows_per_shard, job.plan.judging_rank)
+    return read_chunk(chunk_path(job.paths.judging_scores, shard), shape)[: len(job.plan.rows(shard))]
+
+
 def save_state(path: StorePath, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and such dataclasses
     """Write a dataclass of arrays; the file appears whole."""
     save_npz(path, **flattened(state))

@@ -20,6 +20,7 @@ from tasks.run.results import FirstPass, require_all
 from tasks.run.state import Totals, save_totals
 from tasks.run.worker import single_threaded
 from tasks.statistics.duplicates import Duplicates, find_duplicates
+from tasks.transform.judging import begin_judging
 from tasks.transform.sample import sampled_coefficients
 from tasks.transform.units import write_units
 
@@ -32,7 +33,9 @@ def begin_transform(job: Job) -> None:
 
     If none of the sampled images can be used, the mean is guessed to be zero, and blocks are random.
     """
-    sample = sampled_coefficients(job)
+    sample, judging = sampled_coefficients(job)
+    if job.judging_space:
+        begin_judging(job, judging)
     # Round to float32, so that the value subtracted from float32 data is exactly the one in the correction.
     mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32) if len(sample) else np.zeros(1, np.float32)
     if job.settings.decomposition.centre:

@@ -1,7 +1,7 @@
 """Turn samples into wavelet coefficients, a block of images at a time."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ from storage.tables.digests import Digests, has_digest, image_digest
 from tasks.dtypes import FLOAT32, Float32
 from tasks.planning.memory import KEPT_BYTES
 from tasks.run.job import Job
+from tasks.wavelet.reduced import ReducedSpace
+from tasks.wavelet.space import CoefficientSpace
 
 ONE_CHANNEL = frozenset({"I", "F"})  # modes of deep images, which are none of the gray ones of 8 and 16 bits
 BLOCK_BYTES = 4 * 2**20  # of decoded images, so that their transform stays in the cache
@@ -72,15 +74,30 @@ def read_again(job: Job, source: Source, samples: pa.Table, digests: Digests) ->
         yield payload
 
 
+Space = CoefficientSpace | ReducedSpace
+
+
 def transformed_blocks(
-    job: Job, decode: Callable[[bytes], Pixels], payloads: Iterable[Payload], count: int, out: Float32 | None = None
-) -> Iterator[tuple[range, Float32, list[Reject]]]:
-    """Decode and transform `count` images in order, into the rows of `out` if it is passed.
+    job: Job,
+    decode: Callable[[bytes], Pixels],
+    payloads: Iterable[Payload],
+    count: int,
+    outs: Sequence[tuple[Space, Float32 | None]],
+) -> Iterator[tuple[range, list[Float32], list[Reject]]]:
+    """Decode `count` images in order, and transform them to one or more spaces.
+
+    Parameters
+    ----------
+    job, decode, payloads, count
+        The run, the decoder, and the stored bytes and number of the images.
+    outs
+        Spaces, each with the array (count, p) that its coefficients are written to, or None.
 
     Yields
     ------
     tuple
-        Positions of a block of images, their coefficients (n, p) float32, and the bad images, whose rows are NaN.
+        Positions of a block of images, their coefficients (n, p) float32 in each space, and the bad images, whose rows
+        are NaN.
     """
     shape = (job.plan.height, job.plan.width, job.plan.channels)
     # All blocks have the same size, the last one padded: in a product of another size, an image may round differently.
@@ -101,11 +118,16 @@ def transformed_blocks(
             else:
                 images[row], whites[row] = pixels, white(pixels.dtype)
         planes /= whites  # to [0, 1], all at once
-        place = None if out is None or len(positions) < step else out[positions.start : positions.stop]
-        coefficients = job.space.forward(images, place)[: len(positions)]
-        if out is not None and place is None:
-            out[positions.start : positions.stop] = coefficients
-        yield positions, coefficients, rejects
+        yield positions, [_forward(space, images, out, positions) for space, out in outs], rejects
+
+
+def _forward(space: Space, images: Float32, out: Float32 | None, positions: range) -> Float32:
+    """Transform a block of images, of which the first are those at the positions, into these rows of `out`, if any."""
+    whole = out is not None and len(positions) == len(images)
+    coefficients = space.forward(images, out[positions.start : positions.stop] if out is not None and whole else None)
+    if out is not None and not whole:
+        out[positions.start : positions.stop] = coefficients[: len(positions)]
+    return coefficients[: len(positions)]
 
 
 def only_gray(decode: Callable[[bytes], Pixels]) -> Callable[[bytes], Pixels]:

@@ -7,8 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.arrays.scratch import scratch
-from storage.arrays.zarr import read_chunk
 from storage.errors import EigenwaveError
 from storage.runs.manifest import Manifest, read_manifest
 from storage.runs.shards import Reject, find_shard, same_recipe
@@ -21,6 +19,7 @@ from storage.tables.schemas import REMOVED
 from tasks.dtypes import Float32, Mask
 from tasks.run.job import Job
 from tasks.run.worker import installed_code
+from tasks.transform.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -79,27 +78,27 @@ def _seen(job: Job, shard: int) -> tuple[pa.ChunkedArray, Digests]:
     return seen["stamp"], from_column(seen["digest"])
 
 
-def known_rows(job: Job, shard: int, key: str, digests: Digests) -> Known:
+def known_rows(job: Job, shard: int, recipe: Recipe, digests: Digests) -> Known:
     """Return the rows of a shard that an earlier run has; none if it processed them otherwise, or no longer has them.
 
     Parameters
     ----------
-    job, shard, key
-        Job, number and address of the new shard.
+    job, shard, recipe
+        Job, number and recipe of the new shard.
     digests
         Digests of its images (n, 16).
     """
-    shape = (job.plan.rows_per_shard, job.plan.coefficients)
     try:
-        return _from_earlier(job, shard, key, digests, shape)
+        return _from_earlier(job, shard, recipe, digests)
     except EigenwaveError:
-        return Known(scratch(shape, np.float32), np.zeros(len(digests), np.bool_), ())
+        return Known(recipe.empty(), np.zeros(len(digests), np.bool_), ())
 
 
-def _from_earlier(job: Job, shard: int, key: str, digests: Digests, shape: tuple[int, int]) -> Known:
+def _from_earlier(job: Job, shard: int, recipe: Recipe, digests: Digests) -> Known:
     if job.rows_of is None:
         raise EigenwaveError("no earlier run has these rows")
-    keys = _manifest(job.rows_of).shards
+    keys: tuple[str, ...] = getattr(_manifest(job.rows_of), recipe.listed)
+    key = recipe.key(digests)
     marker = find_shard(job.workspace, keys[shard]) if shard < len(keys) and same_recipe(keys[shard], key) else None
     if marker is None:
         raise EigenwaveError("the earlier run processed this shard otherwise, or no longer has it")
@@ -108,8 +107,9 @@ def _from_earlier(job: Job, shard: int, key: str, digests: Digests, shape: tuple
     same = has_digest(digests) & ~is_removed(digests)
     same[len(before) :] = False
     same[: len(before)] &= (digests[: len(before)] == before).all(axis=1)
-    chunk = read_chunk(job.workspace.chunk(marker.key), shape, job.settings.coefficients.dtype)
-    return Known(chunk, same, tuple(reject for reject in marker.rejects if same[reject.position]))
+    return Known(
+        recipe.read(job, marker.key), same, tuple(reject for reject in marker.rejects if same[reject.position])
+    )
 
 
 @lru_cache(maxsize=1)

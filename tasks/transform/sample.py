@@ -7,21 +7,31 @@ from storage.formats.open import open_source
 from storage.pixels.payloads import decoder
 from tasks.dtypes import Float32, Int64
 from tasks.run.job import Job, fitted
-from tasks.transform.images import transformed_blocks
+from tasks.transform.images import Space, transformed_blocks
 
 SPOTS = 256  # places in the order of rows; archives and tables are read at each of them
 
 
-def sampled_coefficients(job: Job) -> Float32:
-    """Read, decode and transform a sample of the fitted images: rows (s, p), without those that cannot be used."""
+def sampled_coefficients(job: Job) -> tuple[Float32, Float32]:
+    """Read, decode and transform a sample of the fitted images, without those that cannot be used.
+
+    Returns
+    -------
+    tuple
+        Coefficients (s, p), and those that labels are judged by (s, p'); without columns if they have no own space.
+    """
     source = open_source(job.source, job.settings.access, job.format)
     samples = _sampled(job)
     decode = decoder(source.layout, job.form)
     rows = np.empty((len(samples), job.plan.coefficients), np.float32)
-    for _ in transformed_blocks(job, decode, source.read(samples), len(samples), rows):
+    judging = np.empty((len(samples), job.plan.judging_coefficients), np.float32)
+    outs: list[tuple[Space, Float32 | None]] = [(job.space, rows)]
+    if job.judging_space:
+        outs.append((job.judging_space, judging))
+    for _ in transformed_blocks(job, decode, source.read(samples), len(samples), outs):
         pass
     good = ~np.isnan(rows[:, 0])
-    return rows if good.all() else rows[good]
+    return (rows, judging) if good.all() else (rows[good], judging[good])
 
 
 def sampled_rows(rows: int, size: int, seed: int) -> Int64:

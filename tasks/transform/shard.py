@@ -1,23 +1,23 @@
 """Read, decode and wavelet-transform the images of a shard, and compute its share of the first pass."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from storage.arrays.npy import load_npy
-from storage.arrays.zarr import link_chunk, read_chunk
+from storage.arrays.zarr import link_chunk
 from storage.datasets.source import Source
-from storage.errors import DamagedError, EigenwaveError
+from storage.errors import EigenwaveError
 from storage.formats.open import open_source
 from storage.pixels.images import SHORT_OF_MEMORY, Pixels
-from storage.pixels.payloads import STRICTNESS, decoder
-from storage.runs.shards import Marker, Reject, find_shard, shard_key, store_shard
+from storage.pixels.payloads import decoder
+from storage.runs.shards import Marker, Reject, store_shard
 from storage.setting_groups import Access
 from storage.tables.batches import write_batch
 from storage.tables.digests import Digests, from_column, has_digest, is_removed, to_column
@@ -31,8 +31,9 @@ from tasks.run.results import FirstPass
 from tasks.run.worker import installed_code, single_threaded
 from tasks.svd.products import Moments, centred
 from tasks.transform.images import Digested, Payload, digest_images, only_gray, read_again, transformed_blocks
+from tasks.transform.judging import write_judging_scores
+from tasks.transform.recipe import Recipe, recipes
 from tasks.transform.reuse import Known, known_digests, known_rows, unread
-from tasks.transform.version import TRANSFORM_VERSIONS, address_of_version
 
 GONE = "it was removed from the dataset"
 
@@ -47,7 +48,9 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
         If the dataset changes meanwhile, too many of the shard's images are bad, or the disk refuses a write.
     """
     notes = Counter[str]()
-    rows, used = bring_shard(job, shard, notes), job.used(shard)
+    (rows, judging), used = bring_shard(job, shard, notes), job.used(shard)
+    if judging is not None:
+        write_judging_scores(job, shard, judging)
     shift = load_npy(job.paths.work.shift)
     moments = Moments.of(rows, used, shift)
     rows, shift = centred(rows, shift)
@@ -55,7 +58,14 @@ def transform_shard(job: Job, shard: int) -> FirstPass:
     return FirstPass(1, moments, open_solver(job).first_share(rows, used, shift), scales, notes)
 
 
-def bring_shard(job: Job, shard: int, notes: Counter[str] | None = None) -> Float32:
+class Brought(NamedTuple):
+    """Rows of a shard's images: coefficients (n, p), and those that labels are judged by (n, p'), if there are any."""
+
+    coefficients: Float32
+    judging: Float32 | None
+
+
+def bring_shard(job: Job, shard: int, notes: Counter[str] | None = None) -> Brought:
     """Add a shard's coefficients to the run and return them. They are computed only if no earlier run has them.
 
     Harmless oddities of the image files that are decoded for it are counted in `notes`, by kind.
@@ -68,16 +78,18 @@ def bring_shard(job: Job, shard: int, notes: Counter[str] | None = None) -> Floa
     listing = job.listed(shard)
     given = known_digests(job, shard, listing)
     try:
-        digests, marker, rows = _brought(job, shard, listing, given, notes)
+        digests, brought = _brought(job, shard, listing, given, notes)
     except _UnreadError:
-        digests, marker, rows = _brought(job, shard, listing, unread(listing), notes)
+        digests, brought = _brought(job, shard, listing, unread(listing), notes)
+    marker, rows = brought["shards"]
     # If this shard alone has more bad images than the run allows, fail before the others are transformed.
     names = listing["key"]
     bad = ((names[reject.position].as_py(), reject.reason, reject.detail) for reject in marker.rejects)
     require_few(bad, job.plan.images, job.settings)
     link_chunk(job.paths.coefficients, shard, job.workspace.chunk(marker.key))
-    _write_part(job, shard, listing, digests, marker)
-    return rows[: len(listing)]
+    judging = brought.get("judging_shards")
+    _write_part(job, shard, listing, digests, brought)
+    return Brought(rows[: len(listing)], judging[1][: len(listing)] if judging else None)
 
 
 def count_changed(job: Job, shard: int) -> int:
@@ -96,37 +108,37 @@ class _UnreadError(EigenwaveError):
 
 def _brought(
     job: Job, shard: int, listing: pa.Table, given: Digests, notes: Counter[str] | None
-) -> tuple[Digests, Marker, Float32]:
-    """Return the digests of a shard's images, and its marker and rows, stored or computed.
+) -> tuple[Digests, dict[str, tuple[Marker, Float32]]]:
+    """Return the digests of a shard's images, and markers and rows of all recipes, stored or computed.
 
     Images whose digest is in `given` are not read.
     """
     source = _source(job)
     found = digest_images(source, listing, given)
-    chunk_shape = (job.plan.rows_per_shard, job.plan.coefficients)
-    transform = f"{job.settings.transform_part()} {job.form}"
-    if source.layout is None:  # plain pixels cannot be refused as damaged
-        transform += f" strictness {STRICTNESS}"
-        if job.plan.channels == 1:
-            transform += ", no colour"  # earlier versions took colour images for gray ones
-    version = TRANSFORM_VERSIONS[job.settings.coefficients.transform]
-    key = shard_key(found.digests.tobytes(), chunk_shape, transform, address_of_version(version))
-    marker, rows = _stored(job, key, chunk_shape)
-    if marker is None:
-        known = known_rows(job, shard, key, found.digests)
-        missing = np.flatnonzero(~known.same & ~is_removed(found.digests))
+    brought: dict[str, tuple[Marker, Float32]] = {}
+    lacking: list[tuple[Recipe, Known]] = []
+    for recipe in recipes(job, source.layout):
+        marker, rows = recipe.stored(job, recipe.key(found.digests))
+        if marker is None:
+            lacking.append((recipe, known_rows(job, shard, recipe, found.digests)))
+        else:
+            brought[recipe.listed] = marker, rows
+    if lacking:
+        same = np.logical_and.reduce([known.same for _, known in lacking])
+        missing = np.flatnonzero(~same & ~is_removed(found.digests))
         if has_digest(given[missing]).any():
             raise _UnreadError
         images = _images(job, source, listing, found, missing)
         decode = decoder(source.layout, job.form, notes)
         if source.layout is None and job.plan.channels == 1:
             decode = only_gray(decode)
-        rows, rejects = _transformed(job, decode, images, missing, known)
+        rejects = _transform(job, decode, images, missing, lacking)
         _require_memory(job, listing, rejects)
-        stored = _as_stored(job, rows)
-        marker = store_shard(job.workspace, key, stored, len(listing), rejects)
-        rows = stored.astype(np.float32, copy=False)
-    return found.digests, marker, rows
+        for recipe, known in lacking:
+            stored = _as_stored(known.chunk, recipe.dtype)
+            marker = store_shard(job.workspace, recipe.key(found.digests), stored, len(listing), rejects)
+            brought[recipe.listed] = marker, stored.astype(np.float32, copy=False)
+    return found.digests, brought
 
 
 def _require_memory(job: Job, listing: pa.Table, rejects: tuple[Reject, ...]) -> None:
@@ -147,16 +159,6 @@ def _images(job: Job, source: Source, listing: pa.Table, found: Digested, rows: 
     return read_again(job, source, listing.take(rows), found.digests[rows])
 
 
-def _stored(job: Job, key: str, shape: tuple[int, int]) -> tuple[Marker | None, Float32]:
-    """Return the stored shard; no marker if no run has stored it, or it is damaged."""
-    marker, nothing = find_shard(job.workspace, key), np.empty((0, 0), np.float32)
-    try:
-        rows = read_chunk(job.workspace.chunk(key), shape, job.settings.coefficients.dtype) if marker else nothing
-    except DamagedError:
-        return None, nothing
-    return marker, rows
-
-
 def _source(job: Job) -> Source:
     return _opened(job.source, job.settings.access, job.format, job.attempt)
 
@@ -167,41 +169,54 @@ def _opened(address: str, access: Access, format_name: str, attempt: str) -> Sou
     return open_source(address, access, format_name)
 
 
-def _transformed(
-    job: Job, decode: Callable[[bytes], Pixels], images: Iterable[Payload], missing: Int64, known: Known
-) -> tuple[Float32, tuple[Reject, ...]]:
-    """Compute the coefficients of a whole chunk, from the known rows and the images of the missing rows.
+def _transform(
+    job: Job,
+    decode: Callable[[bytes], Pixels],
+    images: Iterable[Payload],
+    missing: Int64,
+    lacking: Sequence[tuple[Recipe, Known]],
+) -> tuple[Reject, ...]:
+    """Complete the chunks of all recipes by the images of the missing rows; return all rejects.
 
     Rows of rejected and removed images, and rows behind the last image, are NaN.
     """
-    chunk, rejects = known.chunk, list(known.rejects)
-    rows = len(known.same)
-    void = ~known.same
-    void[missing] = False
-    chunk[:rows][void] = chunk[rows:] = np.nan
-    # Usually all rows are missing; then their coefficients are written to the chunk without a copy.
-    place = chunk if len(missing) == rows else None
-    for positions, coefficients, bad in transformed_blocks(job, decode, images, len(missing), place):
-        if place is None:
-            chunk[missing[positions.start : positions.stop]] = coefficients
+    rows = len(lacking[0][1].same)
+    for _, known in lacking:
+        void = ~known.same
+        void[missing] = False
+        known.chunk[:rows][void] = known.chunk[rows:] = np.nan
+    read = set(missing.tolist())
+    rejects = [reject for reject in lacking[0][1].rejects if reject.position not in read]
+    # Usually all rows are missing; then their coefficients are written to the chunks without a copy.
+    whole = len(missing) == rows
+    outs = [(recipe.space, known.chunk if whole else None) for recipe, known in lacking]
+    for positions, blocks, bad in transformed_blocks(job, decode, images, len(missing), outs):
+        if not whole:
+            for (_, known), coefficients in zip(lacking, blocks, strict=True):
+                known.chunk[missing[positions.start : positions.stop]] = coefficients
         rejects += [replace(reject, position=int(missing[reject.position])) for reject in bad]
-    return chunk, tuple(sorted(rejects, key=lambda reject: reject.position))
+    return tuple(sorted(rejects, key=lambda reject: reject.position))
 
 
-def _as_stored(job: Job, rows: Float32) -> npt.NDArray[np.floating[Any]]:
+def _as_stored(rows: Float32, dtype: str) -> npt.NDArray[np.floating[Any]]:
     """Convert coefficients to the stored type; returns `rows` itself if the type is the same."""
     with np.errstate(over="ignore"):
-        stored: npt.NDArray[np.floating[Any]] = rows.astype(job.settings.coefficients.dtype, copy=False)
+        stored: npt.NDArray[np.floating[Any]] = rows.astype(dtype, copy=False)
     if stored is not rows and np.isinf(stored).any():
         raise EigenwaveError("Coefficients are too large for float16: set --dtype float32 or smaller --weights.")
     return stored
 
 
-def _write_part(job: Job, shard: int, listing: pa.Table, digests: Digests, marker: Marker) -> None:
+def _write_part(
+    job: Job, shard: int, listing: pa.Table, digests: Digests, brought: Mapping[str, tuple[Marker, Float32]]
+) -> None:
+    marker, _ = brought["shards"]
+    judging = brought.get("judging_shards")
+    keys = {"shard_key": marker.key, "judging_key": judging[0].key if judging else None}
     removed = [Reject(row, "removed", GONE) for row in np.flatnonzero(is_removed(digests)).tolist()]
     columns = {name: listing[name] for name in PART.names if name in LISTING.names}
     columns |= {"digest": to_column(digests), **_faults(len(digests), [*marker.rejects, *removed])}
-    write_batch(job.paths.work.part(shard), PART, columns, {"shard_key": marker.key, "code": installed_code()})
+    write_batch(job.paths.work.part(shard), PART, columns, {**keys, "code": installed_code()})
 
 
 def _faults(rows: int, rejects: list[Reject]) -> dict[str, pa.Array]:

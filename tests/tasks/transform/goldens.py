@@ -117,7 +117,7 @@ def computed(name):
         # Most cases have an image a class, too few for a run and enough for coefficients.
         with patch.object(outlook, "_require_repeated_classes"):
             job = begin_run(str(source_of(images)), Settings.load({"rank": 1} | settings), workspace)
-        rows = bring_shard(job, 0)
+        rows = bring_shard(job, 0).coefficients
         return rows.astype(job.settings.coefficients.dtype), metadata_of(
             read_batch(job.paths.work.part(0)), "shard_key"
         )
