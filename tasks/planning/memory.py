@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from storage.pixels.images import DECODING_BYTES, MAX_PIXELS
-from tasks.dtypes import FLOAT32, FLOAT64, MIB
+from tasks.dtypes import FLOAT16, FLOAT32, FLOAT64, MIB
 from tasks.statistics.classifiers import PRODUCT_SIZE
 from tasks.statistics.drift import BINS as DECILES
 from tasks.statistics.groups import groups_kept
@@ -83,7 +83,7 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
 
 def image_bytes(plan: "Plan", permutations: int) -> int:
     """Bytes that a task of association holds for each image: copies of its scores, and its shuffled labels."""
-    return FLOAT64 * (COPIES * plan.rank + 2 * permutations)
+    return FLOAT64 * (COPIES * max(plan.rank, plan.judged_rank) + 2 * permutations)
 
 
 def association_shards(plan: "Plan", permutations: int) -> range:
@@ -125,9 +125,13 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     if scale_values:
         operands += 2 * FLOAT64 * scale_values + FLOAT32 * min(p, LARGEST) * min(GRAM_BLOCK, plan.rows_per_shard)
     decoding = IMAGES + DECODER + DECODING_BYTES * largest
+    of_judging = plan.judging_coefficients + 2 * plan.judging_rank  # values of an image
+    judging_patterns = plan.judging_coefficients * plan.judging_rank
+    sampling = 2 * FLOAT32 * plan.sample * (p + width + of_judging) + 5 * FLOAT64 * max(thin, judging_patterns)
+    judging = (FLOAT16 + FLOAT32) * plan.rows_per_shard * of_judging + 2 * FLOAT32 * judging_patterns
     stages = {
-        "sample": decoding + 2 * FLOAT32 * plan.sample * (p + width) + 5 * FLOAT64 * thin,
-        "transform": chunk + decoding + 2 * masked + operands + sums["transform"],
+        "sample": decoding + sampling,
+        "transform": chunk + decoding + 2 * masked + operands + judging + sums["transform"],
         "solve scales": SCALE_COPIES * FLOAT64 * (p * p if plan.solver == "gram" else scale_values)
         + 2 * FLOAT64 * FAMILIES * p * scale_rank
         + sums["transform"] // SUMS,

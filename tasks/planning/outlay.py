@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Work of one worker in a second, measured on one core of a small machine.
 PIXEL_RATE = 4e7  # pixel values decoded from JPEG and transformed
+JUDGING_RATE = 6e6  # coefficients that labels are judged by
 WRITE_RATE = 1e9  # bytes to disk or page cache
 SCORE_RATE = 1e8  # scores summed under one labelling
 DRIVER_RATE = 1e5  # images listed, digested and tabulated by the driver, the process that runs the flow
@@ -62,6 +63,12 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
     first = {"krylov": 4 * plan.block_width, "gram": p, "dual": 0}[plan.solver] * plan.fitted * p
     scales = plan.scale_operations * plan.fitted if rank and plan.solver != "gram" else 0
     pixels = plan.images * plan.height * plan.width * plan.channels
+    judging = _outlay(
+        0,
+        written=plan.judging_bytes,
+        flops=2 * plan.images * plan.judging_coefficients * plan.judging_rank,
+        seconds=plan.images * plan.judging_coefficients / JUDGING_RATE,
+    )
 
     def through(rows: int, shards: range, reads: float, columns: float, flops: float) -> Outlay:
         """Cost of `reads` readings of the coefficients, with `columns` columns of blocks read for each shard."""
@@ -77,7 +84,13 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
     before = solver.reads if plan.solver == "dual" else 0
     return {
         "transform": replace(
-            _outlay(plan.shards, written=plan.coefficient_bytes, flops=first + scales, seconds=pixels / PIXEL_RATE),
+            _outlay(
+                plan.shards,
+                written=plan.coefficient_bytes,
+                flops=first + scales,
+                seconds=pixels / PIXEL_RATE + judging.seconds,
+            ),
+            written=plan.coefficient_bytes + plan.judging_bytes,
             read=plan.shards * p * FLOAT32 * (plan.block_width if plan.solver == "krylov" else 0),
         ),
         "decompose": through(plan.fitted, fitted, before, 0, solver.flops if plan.solver == "dual" else 0),
@@ -149,6 +162,7 @@ def disk_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     merged = sum(size for stage, size in results.items() if stage not in {"transform", "pass"})
     return {
         "coefficients": plan.coefficient_bytes,
+        "judging": plan.judging_bytes + FLOAT32 * plan.judging_coefficients * plan.judging_rank,
         "patterns and scores": plan.score_bytes + FLOAT32 * k * (p + pixels) + 2 * FLOAT64 * (p + pixels),
         "intermediate state": solving + scales + merged,
         "tables and report": IMAGE_BYTES * plan.row_count + COLUMNS * FLOAT64 * plan.classes * k + REPORT,

@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,8 +85,13 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
         rows_of=str(rows.run.folder) if rows.run else None,
         compared_with=earlier.run_id if earlier else None,
     )
-    contents = (settings.result_part().encode(), layout.encoded())
-    paths = _chosen_run(workspace, run_id, contents)
+    text = settings.result_part().encode()
+    # An earlier version began runs whose labels are judged by their own patterns; those are continued as they began.
+    earlier_plan = dataclasses.replace(plan, judging_coefficients=0, judging_rank=0)
+    earlier_layout = dataclasses.replace(layout, plan=earlier_plan)
+    paths = _chosen_run(workspace, run_id, [(text, each.encoded()) for each in (layout, earlier_layout)])
+    if _same(paths, (text, earlier_layout.encoded())):
+        layout, plan = earlier_layout, earlier_plan
     require_room(workspace, paths, rows.run, plan, settings.association.permutations)
     job = Job(
         source=source,
@@ -107,7 +112,7 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
         # The stamps of files may have changed since the run was interrupted.
         _write_listing(job, rows.samples, named)
     else:
-        lay_out(job, rows.samples, named, contents)
+        lay_out(job, rows.samples, named, (text, layout.encoded()))
     bring_columns(job, rows.samples, outlook.columns, tell)
     return job
 
@@ -161,19 +166,20 @@ def start_over(job: Job) -> None:
         path.unlink()
 
 
-def _chosen_run(workspace: Workspace, run_id: str | None, contents: tuple[bytes, bytes]) -> RunPaths:
+def _chosen_run(workspace: Workspace, run_id: str | None, contents: Sequence[tuple[bytes, bytes]]) -> RunPaths:
+    """Return the paths of the run with this id, or of the last interrupted run with one of the contents, or new ones."""
     if run_id is not None:
         paths = workspace.run(checked_run_id(run_id))
         if paths.finished:
             raise InputError(f"The run {run_id} is already finished; choose another --run-id or leave it out.")
-        if paths.plan.exists() and not _same(paths, contents):
+        if paths.plan.exists() and not any(_same(paths, each) for each in contents):
             raise InputError(
                 f"The unfinished run {run_id} has other settings or samples; choose another --run-id, or remove "
                 f"{paths.folder}."
             )
         return paths
     for paths in reversed(workspace.runs()):
-        if not paths.finished and _same(paths, contents):
+        if not paths.finished and any(_same(paths, each) for each in contents):
             return paths
     return workspace.run(new_run_id())
 
