@@ -99,7 +99,7 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
         ),
         "associate": _outlay(
             2 * len(association_shards(plan, permutations)),
-            2 * FLOAT32 * n * k,
+            2 * FLOAT32 * n * (k + plan.judging_rank),
             seconds=2 * n * k * (permutations + 1) / SCORE_RATE,
         ),
     }

@@ -167,7 +167,7 @@ def start_over(job: Job) -> None:
 
 
 def _chosen_run(workspace: Workspace, run_id: str | None, contents: Sequence[tuple[bytes, bytes]]) -> RunPaths:
-    """Return the paths of the run with this id, or of the last interrupted run with one of the contents, or new ones."""
+    """Return the paths of the run with this id, or else of an interrupted run with one of the contents, or new ones."""
     if run_id is not None:
         paths = workspace.run(checked_run_id(run_id))
         if paths.finished:

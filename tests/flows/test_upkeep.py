@@ -114,7 +114,11 @@ def test_garbage_is_what_no_run_needs_and_is_old_enough(source, tmp_path):
     bring_shard(began, 0)
     assert garbage(workspace, timedelta(0)) == []
 
-    newest = set(sound_manifest(paths).shards) - set(sound_manifest(workspace.run("older")).shards)
+    newest, older = (
+        {*manifest.shards, *manifest.judging_shards}
+        for manifest in map(sound_manifest, (paths, workspace.run("older")))
+    )
+    newest -= older
     remove_folder(paths.folder)
     found = keys(garbage(workspace, timedelta(0)))
     lost = {path.key for key in newest for path in (workspace.chunk(key), workspace.marker(key))}
@@ -154,7 +158,8 @@ def test_nothing_is_garbage_as_long_as_it_is_not_known_what_a_run_needs(source, 
 
 def test_the_age_of_garbage_is_told_by_the_clock_of_its_store(source, address):
     workspace, paths = analyse(source, address)
-    shards = sound_manifest(paths).shards
+    manifest = sound_manifest(paths)
+    shards = {*manifest.shards, *manifest.judging_shards}
     remove_folder(paths.folder)
     assert garbage(workspace, timedelta(hours=1)) == []
     found = garbage(workspace, timedelta(0))

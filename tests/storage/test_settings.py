@@ -106,6 +106,8 @@ OTHERS |= {
     "split_column": "fold",
     "delimiter": ";",
     "unlabelled": "skip",
+    "judge_space": "scattering",
+    "judge_side": 64,
 }  # of a group that is written as far as chosen
 
 

@@ -129,12 +129,15 @@ def transformed(monkeypatch):
     return counted
 
 
-def test_its_shards_are_used_again(unchanged, transformed):
+@pytest.mark.parametrize("judge_space", ["none", "modulus"])
+def test_its_shards_are_used_again(unchanged, transformed, judge_space):
     old = open_run(f"{unchanged.folder}/latest")
-    job = begin_run("digits", Settings.model_validate(old.manifest.settings), unchanged, "today")
+    settings = Settings.model_validate(old.manifest.settings)
+    job = begin_run("digits", settings.but(judge_space=judge_space), unchanged, "today")
     stages.run_stages(job, InlineFanout())
     new = open_run(job.paths.folder)
-    assert transformed == []
+    # They have no coefficients that labels are judged by.
+    assert transformed == [] if judge_space == "none" else ["today"] * len(new.manifest.shards)
     assert new.manifest.shards == old.manifest.shards
     assert new.coefficients[:].tobytes() == old.coefficients[:].tobytes()
 

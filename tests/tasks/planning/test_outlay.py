@@ -7,6 +7,7 @@ from tasks.planning.outlook import estimate_run
 
 COEFFICIENTS = 50_000 * 3072 * 4
 SCORES = 50_000 * 64 * 4
+JUDGING_SCORES = 50_000 * 256 * 4
 COLUMN = 10 * 3072 * 4  # of a block, read by each of ten shards
 
 
@@ -22,12 +23,15 @@ def test_what_cifar10_takes():
     found = estimate(solver="krylov")
     assert found.plan.shards == 10
     assert of_all(found, "tasks") == {"transform": 10, "project": 10, "associate": 20}
-    assert of_all(found, "written") == {"transform": COEFFICIENTS, "project": SCORES}
+    assert of_all(found, "written") == {
+        "transform": COEFFICIENTS + JUDGING_SCORES + 50_000 * 1344 * 2,
+        "project": SCORES,
+    }
     assert of_all(found, "read") == {
         "transform": 256 * COLUMN,
         # Patterns, a block of as many columns, and 16 patterns for each of three families of scales.
         "project": COEFFICIENTS + (2 * 64 + 3 * 16) * COLUMN,
-        "associate": 2 * SCORES,
+        "associate": 2 * SCORES + 2 * JUDGING_SCORES,
     }
 
 

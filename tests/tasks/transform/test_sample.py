@@ -33,9 +33,10 @@ def test_places_in_the_stretches_are_random():
 def test_a_sample_has_the_coefficients_of_a_run_without_images_that_cannot_be_used(make_job, class_folders):
     (class_folders / "cat" / "001.png").write_bytes(b"")
     job = make_job(class_folders, shard_size=4096, max_bad_fraction=0.1)
-    sample = sampled_coefficients(job)
-    assert len(sample) == 23
+    sample, judging = sampled_coefficients(job)
+    assert len(sample) == len(judging) == 23
     assert np.isfinite(sample).all()
+    assert np.isfinite(judging).all()
     begin_transform(job)
     for shard in range(job.plan.shards):
         transform_shard(job, shard)

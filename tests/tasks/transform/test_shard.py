@@ -14,6 +14,7 @@ from storage.runs.shards import find_shard
 from storage.tables.batches import metadata_of, read_batch
 from tasks.run.state import load_shard, read_totals
 from tasks.transform import images as read_images
+from tasks.transform import recipe
 from tasks.transform import shard as module
 from tasks.transform.around import begin_transform, finish_transform
 from tasks.transform.images import Digested, digest_images
@@ -211,7 +212,7 @@ def test_other_rules_for_damaged_files_make_other_shards_of_image_files_only(
         np.save(folder / "labels.npy", np.arange(24) % 2)
     keys = set()
     for strictness in (1, 2):
-        monkeypatch.setattr(module, "STRICTNESS", strictness)
+        monkeypatch.setattr(recipe, "STRICTNESS", strictness)
         job = make_job(folder)
         run_all(job)
         keys.add(metadata_of(read_batch(job.paths.work.part(0)), "shard_key"))
