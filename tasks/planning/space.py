@@ -42,7 +42,10 @@ def judging_space(settings: Settings, height: int, width: int, channels: int) ->
     except ValueError:
         if settings.judging.judge_space is None:
             return None
-        raise
+        raise ValueError(
+            f"Images of {width} x {height} pixels are too small for --judge-space {settings.judging.judge_space}: set "
+            "another, a larger --judge-side, or --size."
+        ) from None
     return ReducedSpace(space, height, width)
 
 

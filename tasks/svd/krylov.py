@@ -25,6 +25,7 @@ DIRECT = 1024  # Gram matrices up to this size are decomposed completely
 IN_MEMORY_TOLERANCE = 1e-7  # on the movement of singular values between passes; the remaining error is far smaller
 IN_MEMORY_PASSES = 40
 SAMPLE_STEPS = 2  # of subspace iteration on a sample of rows
+SPARE_AXES = 32  # columns of a block beyond the principal axes that are taken from it
 
 
 def random_block(coefficients: int, width: int, seed: int) -> Float64:
@@ -141,6 +142,32 @@ def sample_block(sample: Float32, width: int, seed: int) -> Float32:
     for _ in range(SAMPLE_STEPS):
         block = orthonormalise(multiply(sample, every, block, mean), [])
     return filled_up(block, width, seed)
+
+
+def principal_axes(sample: Float32, count: int, seed: int) -> Float32:
+    """Approximate the leading principal axes of a sample of rows.
+
+    Rayleigh and Ritz's procedure takes them from a block of more columns: see `sample_block`.
+
+    Parameters
+    ----------
+    sample
+        Rows (s, p) less their mean.
+    count
+        Number of axes k, at most p.
+    seed
+        Seed of the random start.
+
+    Returns
+    -------
+    Float32
+        Orthonormal columns (p, k), the axis of the largest variance first.
+    """
+    block = sample_block(sample, count + SPARE_AXES, seed)
+    scores = (sample @ block).astype(np.float64)
+    _, rotation = np.linalg.eigh(scores.T @ scores)
+    axes = block.astype(np.float64) @ rotation[:, ::-1][:, :count]
+    return np.ascontiguousarray(with_fixed_signs(np.ascontiguousarray(axes.T)).T, np.float32)
 
 
 def filled_up(block: Float32, width: int, seed: int) -> Float32:

@@ -5,7 +5,7 @@ import numpy as np
 from storage.arrays.zarr import ArraySpec, chunk_path, create_array, read_array, write_array, write_chunk
 from tasks.dtypes import Float32
 from tasks.run.job import Job
-from tasks.svd.krylov import sample_block
+from tasks.svd.krylov import principal_axes
 from tasks.svd.products import project
 
 
@@ -17,7 +17,7 @@ def begin_judging(job: Job, sample: Float32) -> None:
     """
     plan, paths = job.plan, job.paths
     mean = sample.mean(axis=0, dtype=np.float64) if len(sample) else np.zeros(plan.judging_coefficients)
-    patterns = sample_block(sample - mean.astype(np.float32), plan.judging_rank, job.settings.association.seed)
+    patterns = principal_axes(sample - mean.astype(np.float32), plan.judging_rank, job.settings.association.seed)
     write_array(paths.judging_mean, mean, ("judging_coefficient",))
     write_array(paths.judging_patterns, np.ascontiguousarray(patterns.T), ("judging_pattern", "judging_coefficient"))
     shape = (plan.row_count, plan.judging_rank), (plan.rows_per_shard, plan.judging_rank)
