@@ -69,6 +69,10 @@ class Coefficients(Group):
     dtype: Literal["float32", "float16"] = Field(
         "float32", description="Store coefficients in this type; float16 takes half the space and keeps 3 digits."
     )
+    exact_resize: bool = Field(
+        default=False,
+        description="With --size: decode every pixel of large JPEG files before resizing, which takes twice the time.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -111,6 +115,15 @@ class Coefficients(Group):
         if values is not None and not (math.isfinite(values[1] - values[0]) and values[0] < values[1]):
             raise ValueError("black must be less than white, and both must be finite")
         return values
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the settings as a run records them; see `storage.settings.Settings.recorded` for their reading.
+
+        Pixels have always been exact without the setting `exact_resize`, so it is recorded only where they are not.
+        With it left out otherwise, the JSON of a run is the one that earlier versions wrote.
+        """
+        exact = self.size is None or self.exact_resize
+        return self.model_dump(exclude={"exact_resize"} if exact else None)
 
     @model_validator(mode="after")
     def _modulus_is_what_it_is(self) -> Self:

@@ -101,21 +101,42 @@ class Settings(Group):
         except ValueError as error:
             raise InputError(f"The settings in {layer} are not allowed: {error}.") from None
 
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> Self:
+        """Read the settings that a run recorded: those of its settings.json or its manifest.
+
+        Earlier versions had no setting `exact_resize`, and resized all images exactly.
+
+        Raises
+        ------
+        ValueError
+            If a value or name is not allowed.
+        """
+        return cls.model_validate({"exact_resize": True} | dict(values))
+
     def but(self, **changes: Any) -> Self:  # noqa: ANN401 - settings of any type
         """Return a copy with some settings, passed by name, changed."""
         return type(self).model_validate(_flat(group for _, group in self) | changes)
 
+    def of_coefficients(self) -> dict[str, Any]:
+        """Return the settings, as recorded, that two runs must share to have coefficients of the same kind."""
+        return self.coefficients.recorded() | self.scattering.model_dump(exclude_defaults=True)
+
     def transform_part(self) -> str:
-        """Canonical JSON of the settings that coefficients depend on; it is part of a shard's address."""
-        return to_json(_flat([self.coefficients]) | self.scattering.model_dump(exclude_defaults=True)).decode()
+        """Canonical JSON of the settings that coefficients depend on; it is part of a shard's address.
+
+        It lacks `exact_resize`, which only concerns JPEG files; `tasks.transform.recipe` adds it for image files.
+        """
+        chosen = self.scattering.model_dump(exclude_defaults=True)
+        return to_json(self.coefficients.model_dump(exclude={"exact_resize"}) | chosen).decode()
 
     def result_part(self) -> str:
         """Canonical JSON of the settings that a run's numbers depend on; it is the content of settings.json."""
         later = (self.access, self.reading, self.scattering, self.judging)
-        groups = (group for _, group in self if not isinstance(group, Execution) and group not in later)
+        others = (group for _, group in self if not isinstance(group, Coefficients | Execution) and group not in later)
         # These groups were added later. With defaults left out, runs that did not use them have the same JSON.
         chosen = {name: value for group in later for name, value in group.model_dump(exclude_defaults=True).items()}
-        return to_json(_flat(groups) | chosen, indent=2).decode()
+        return to_json(self.coefficients.recorded() | _flat(others) | chosen, indent=2).decode()
 
 
 def setting_fields() -> Iterator[tuple[str, str, FieldInfo]]:

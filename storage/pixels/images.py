@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from storage.errors import BadImageError
 from storage.pixels import containers, jpeg_warnings, png
 from storage.pixels.layout import unit_range
 from storage.pixels.notes import counted
+from storage.pixels.resizing import QUARTER_TURNS, Box, Fit, Size, part_filled, resized, scale_for
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
@@ -33,8 +33,8 @@ BACKGROUND = "white"  # color behind transparent pixels
 PNM_WHITE = 2**16 - 1  # Pillow scales PNM values of more than 8 bits to 16 bits, in a mode of 32 bits
 
 ORIENTATION_TAG = 0x0112
-QUARTER_TURNS = frozenset({5, 6, 7, 8})  # orientations that swap width and height (Exif 2.32, tag 0x0112)
 JPEG_MAGIC = b"\xff\xd8\xff"
+JPEG_FORMATS = frozenset({"JPEG", "MPO"})  # Pillow's names of what begins like this
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,38 @@ class ImageForm:
         Values of black and white in images of floating-point numbers, or of integers whose type does not imply them.
     most_pixels
         Number of pixels of the largest image that this machine can decode.
+    exact
+        Whether JPEG files are resized from all of their pixels, instead of being decoded at a smaller scale first.
     """
 
     height: int
     width: int
     channels: int
-    fit: Literal["crop", "pad"] | None = None
+    fit: Fit | None = None
     value_range: tuple[float, float] | None = None
-    # Not a part of the text by which a shard is found: it does not change the pixels.
+    # Not parts of the text by which a shard is found: the first does not change pixels, and the second changes those of
+    # JPEG files only, so `tasks.transform.recipe` adds it for datasets of image files.
     most_pixels: int = field(default=MAX_PIXELS, repr=False)
+    exact: bool = field(default=False, repr=False)
+
+    @property
+    def size(self) -> Size:
+        """Width and height."""
+        return self.width, self.height
+
+    def scale(self, size: Size, *, turned: bool = False) -> int:
+        """The scale at which a JPEG file of a size is decoded; see `storage.pixels.resizing.scale_for`.
+
+        Parameters
+        ----------
+        size
+            Width and height of the stored image.
+        turned
+            Whether its orientation swaps width and height.
+        """
+        if self.fit is None or self.exact:
+            return 1
+        return scale_for(size[::-1] if turned else size, self.size, self.fit)
 
 
 def open_image(payload: bytes, notes: Counter[str] | None = None) -> Image.Image:
@@ -142,10 +165,26 @@ def decode_opened(payload: bytes, image: Image.Image, form: ImageForm, notes: Co
             jpeg_warnings.require_sound(payload, notes)
         else:
             containers.require_sound(payload, image, notes)
+        part = _decoded_smaller(image, form)
         image.load()
         if image.format == "PNG":
             png.require_all_rows(payload, image)
-        return pixels(image, form)
+        return pixels(image, form, part)
+
+
+def _decoded_smaller(image: Image.Image, form: ImageForm) -> Box | None:
+    """Have a large JPEG file decoded at a smaller scale; return the part of the upright image that shows the picture.
+
+    None if it is decoded whole.
+    """
+    if image.format not in JPEG_FORMATS or form.fit is None:
+        return None
+    size, orientation = image.size, image.getexif().get(ORIENTATION_TAG, 1)
+    scale = form.scale(size, turned=orientation in QUARTER_TURNS)
+    # Pillow takes the scale from a size; this one is exact, since scales are powers of 2.
+    if scale == 1 or image.draft(None, (size[0] / scale, size[1] / scale)) is None:  # type: ignore[arg-type]
+        return None
+    return part_filled(size, scale, orientation)
 
 
 def upright_size(image: Image.Image, payload: bytes) -> tuple[int, int]:
@@ -164,13 +203,13 @@ def to_image(stored: npt.NDArray[np.generic]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(stored[..., 0] if stored.shape[2] == 1 else stored))
 
 
-def pixels(image: Image.Image, form: ImageForm) -> Pixels:
+def pixels(image: Image.Image, form: ImageForm, part: Box | None = None) -> Pixels:
     """Decode an image into an array (height, width, channels).
 
     The type is uint8, uint16 for 16-bit gray images, or float32 in [0, 1] for images that need `form.value_range`.
 
     Exif rotation is applied. Transparent pixels are blended with white. Palette, CMYK and other modes become RGB or
-    gray.
+    gray. If `part` is given, that part of the upright image is resized, and otherwise all of it.
 
     Raises
     ------
@@ -183,7 +222,7 @@ def pixels(image: Image.Image, form: ImageForm) -> Pixels:
         if image.getexif().get(ORIENTATION_TAG, 1) != 1:
             image = ImageOps.exif_transpose(image)
         image = _in_mode(image, form)
-    array = np.asarray(in_size(image, form))
+    array = np.asarray(in_size(image, form, part))
     if array.ndim == 2:  # noqa: PLR2004
         array = array[:, :, None]
     return np.broadcast_to(array, (*array.shape[:2], form.channels))
@@ -216,20 +255,18 @@ def _in_mode(image: Image.Image, form: ImageForm) -> Image.Image:
     return image if image.mode == target else image.convert(target)
 
 
-def in_size(image: Image.Image, form: ImageForm) -> Image.Image:
-    """Resize an image to the form's size.
+def in_size(image: Image.Image, form: ImageForm, part: Box | None = None) -> Image.Image:
+    """Resize an image, or a part of it, to the form's size.
 
     Raises
     ------
     BadImageError
         If the image has another size, and `form` does not allow resizing.
     """
-    wanted = (form.width, form.height)
-    if image.size == wanted:
+    if image.size == form.size:
         return image
     if form.fit is None:
         raise BadImageError(
             "size", f"{image.width} x {image.height} pixels where the dataset has {form.width} x {form.height}"
         )
-    resize = ImageOps.fit if form.fit == "crop" else ImageOps.pad
-    return resize(image, wanted, method=Image.Resampling.BICUBIC)
+    return resized(image, form.size, form.fit, part)

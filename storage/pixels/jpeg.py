@@ -1,4 +1,4 @@
-"""A fast decoder for most JPEG files, with the same pixels as Pillow to the bit."""
+"""A fast decoder for most JPEG files, with the same pixels as `storage.pixels.images` to the bit."""
 
 import re
 import struct
@@ -16,17 +16,18 @@ from storage.pixels.images import (
     ImageForm,
     Pixels,
     decode_file,
+    in_size,
     open_image,
-    pixels,
     to_image,
 )
 from storage.pixels.jpeg_warnings import SCAN, require_binary, require_few_scans
 from storage.pixels.png import is_plain
+from storage.pixels.resizing import Size, part_filled
 
 APP1 = b"\xff\xe1"  # the segment that holds Exif or XMP, and with it a rotation
 COMPONENTS = {"Gray": 1, "YCbCr": 3, "RGB": 3}
 ALIGNED = 32  # bytes
-MOST_RESIZED = 2**22  # pixels of an image to resize; for larger ones, Pillow needs less memory
+MOST_RESIZED = 2**22  # decoded pixels of an image to resize; for more, Pillow needs less memory
 CARRIAGE_RETURN = 13
 NO_HEADER = b"no JPEG file begins like this"
 
@@ -99,19 +100,28 @@ class ImageDecoder:
         try:
             plain = PLAIN.match(payload)
             height, width, components = FRAME.unpack(plain[plain.lastindex or 0]) if plain else _frame(payload)
-            fits = (height, width) == (self._form.height, self._form.width)
-            if components > self._form.channels or height * width > (
-                self._form.most_pixels if fits else min(self._form.most_pixels, MOST_RESIZED)
-            ):
+            size = width, height
+            fits, scale = size == self._form.size, self._form.scale(size)
+            most = self._form.most_pixels if fits else min(self._form.most_pixels, MOST_RESIZED * scale**2)
+            if components > self._form.channels or height * width > most:
                 return None
             require_binary(payload[plain.end() :] if plain else payload[payload.rfind(SCAN) :])
-            decoded = simplejpeg.decode_jpeg(payload, self._colors, buffer=self._place if fits else None)
+            decoded = self._decoded(payload, size, scale)
         except (ValueError, KeyError, BadImageError):  # KeyError: simplejpeg has no name for the sampling
             return None
         if not fits:
-            return pixels(to_image(decoded), self._form)
+            array = np.asarray(in_size(to_image(decoded), self._form, part_filled(size, scale)))
+            return array.reshape(*array.shape[:2], self._form.channels)
         self._header = plain[0] if plain else NO_HEADER
-        return decoded  # type: ignore[no-any-return]
+        return decoded
+
+    def _decoded(self, payload: bytes, size: Size, scale: int) -> npt.NDArray[np.uint8]:
+        """Decode a file at a scale. simplejpeg takes the smallest scale that gives the stated sides, or 1 without."""
+        width, height = (-(-side // scale) if scale > 1 else 0 for side in size)
+        place = self._place if size == self._form.size else None
+        return simplejpeg.decode_jpeg(  # type: ignore[no-any-return]
+            payload, self._colors, min_height=height, min_width=width, buffer=place
+        )
 
 
 def _frame(payload: bytes) -> tuple[int, int, int]:

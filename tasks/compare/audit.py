@@ -1,5 +1,6 @@
 """Compare a run that is about to be sealed with an earlier one, as a nightly audit does."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,11 +80,12 @@ def require_baseline(workspace: Workspace, against: str, settings: Settings) -> 
     if against == LATEST:
         return
     paths = workspace.find(against)
-    earlier = Settings.model_validate_json(paths.settings.read_bytes())
-    if earlier.coefficients != settings.coefficients or earlier.decomposition.centre != settings.decomposition.centre:
+    earlier = Settings.recorded(json.loads(paths.settings.read_bytes()))
+    alike = earlier.of_coefficients() == settings.of_coefficients()
+    if not alike or earlier.decomposition.centre != settings.decomposition.centre:
         raise InputError(
-            f"The run {paths.run_id} has other coefficients (wavelet, bands, size or centring) than a run with these "
-            "settings; audit against a run with the same settings."
+            f"The run {paths.run_id} has other coefficients (wavelet, bands, size, resizing or centring) than a run "
+            "with these settings; audit against a run with the same settings."
         )
 
 

@@ -86,5 +86,5 @@ def _original(run: Run, key: str) -> Image:
 
 def space_of(run: Run) -> CoefficientSpace:
     """Return the space in which a run's images were analysed."""
-    plan, settings = run.manifest.plan, Settings.model_validate(run.manifest.settings)
+    plan, settings = run.manifest.plan, Settings.recorded(run.manifest.settings)
     return coefficient_space(settings, plan["height"], plan["width"], plan["channels"])

@@ -1,5 +1,7 @@
 """Find the earlier run of the same dataset, to use its patterns or rows, or to compare with it."""
 
+import json
+
 from storage.errors import DamagedError, InputError
 from storage.runs.layout import Layout, PlanRecord, read_layout
 from storage.runs.workspace import RunPaths, Workspace
@@ -30,8 +32,8 @@ def find_warm_start(workspace: Workspace, settings: Settings, layout: Layout) ->
         named = workspace.find(settings.decomposition.warm_start)
         if not _comparable(named, settings, layout):
             raise InputError(
-                f"The run {named.run_id} has other coefficients (wavelet, bands or size) than this run would; leave "
-                "--warm-start out."
+                f"The run {named.run_id} has other coefficients (wavelet, bands, size or resizing) than this run "
+                "would; leave --warm-start out."
             )
         return str(named.folder)
     paths = last_of_source(workspace, settings, layout)
@@ -52,12 +54,13 @@ def last_of_source(
 
 def _comparable(paths: RunPaths, settings: Settings, layout: Layout, *, centred_alike: bool = False) -> bool:
     try:
-        earlier = Settings.model_validate_json(paths.settings.read_bytes())
+        earlier = Settings.recorded(json.loads(paths.settings.read_bytes()))
         plan = read_layout(paths).plan
     except (DamagedError, OSError, ValueError):
         return False
     centred = earlier.decomposition.centre == settings.decomposition.centre or not centred_alike
-    return _shape(plan) == _shape(layout.plan) and centred and earlier.coefficients == settings.coefficients
+    alike = earlier.of_coefficients() == settings.of_coefficients()
+    return _shape(plan) == _shape(layout.plan) and centred and alike
 
 
 def _shape(plan: PlanRecord) -> tuple[int, int, int, int]:

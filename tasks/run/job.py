@@ -83,7 +83,7 @@ class Job:
         chosen = self.settings.coefficients
         fit = chosen.fit if chosen.size else None
         shape = (self.plan.height, self.plan.width, self.plan.channels)
-        return ImageForm(*shape, fit, chosen.value_range, self.most_pixels)
+        return ImageForm(*shape, fit, chosen.value_range, self.most_pixels, chosen.exact_resize)
 
     @property
     def pixels(self) -> int:

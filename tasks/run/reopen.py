@@ -33,7 +33,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
         If the dataset cannot be read.
     """
     # Read every image again, since stored stamps and digests may be damaged.
-    settings, layout = Settings.model_validate(manifest.settings | {"rehash": True}), manifest.layout
+    settings, layout = Settings.recorded(manifest.settings).but(rehash=True), manifest.layout
     found, listing = list_source(manifest.source, settings)
     job = Job(
         source=manifest.source,

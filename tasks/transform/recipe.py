@@ -80,6 +80,8 @@ def recipes(job: Job, layout: PixelLayout | None) -> list[Recipe]:
         decoded += f" strictness {STRICTNESS}"
         if job.plan.channels == 1:
             decoded += ", no colour"  # earlier versions took colour images for gray ones
+        if job.form.fit is not None and not job.form.exact:
+            decoded += ", scaled JPEG"  # earlier versions decoded every pixel
     rows, chosen = job.plan.rows_per_shard, job.settings
     own = Recipe(
         job.space,

@@ -46,6 +46,7 @@ DEFAULT_RESULT = """{
 CHANGED = {
     "wavelet": "db2", "mode": "zero", "level": 3, "size": 48, "fit": "pad", "value_range": [0, 1],
     "colour": "ycbcr", "bands": "LL, HH1,2", "weights": "LL=0.5, 1=2", "threshold": 1e-5, "dtype": "float16",
+    "exact_resize": True,  # as before there was this setting
     "rank": 7, "solver": "krylov", "oversample": 9, "passes": 3, "tolerance": 1e-5, "warm_start": "r-é",
     "scales": False, "centre": False, "seed": 2**63 - 1, "permutations": 5,
     "compact": True, "max_bad_fraction": 1e-7, "duplicates": "refuse", "shard_size": "1MiB",
@@ -185,8 +186,29 @@ def test_the_json_that_addresses_shards_and_finds_runs_is_what_it_always_was(giv
     settings = Settings(**given)
     assert settings.transform_part() == transform
     assert settings.result_part() == result
-    again = Settings.model_validate_json(result)
+    again = Settings.recorded(json.loads(result))
     assert (again.transform_part(), again.result_part()) == (transform, result)
+
+
+def test_only_what_earlier_versions_could_not_do_is_recorded_of_resizing():
+    exact, scaled = Settings(size=48, exact_resize=True), Settings(size=48)
+    assert Settings(exact_resize=True).result_part() == DEFAULT_RESULT
+    assert exact.result_part() == DEFAULT_RESULT.replace('"size": null', '"size": 48')
+    assert scaled.result_part() == exact.result_part().replace(
+        '"dtype": "float32"', '"dtype": "float32",\n  "exact_resize": false'
+    )
+    assert scaled.transform_part() == exact.transform_part()
+    for settings in (exact, scaled):
+        again = Settings.recorded(json.loads(settings.result_part()))
+        assert again.coefficients == settings.coefficients
+    assert exact.of_coefficients() != scaled.of_coefficients()
+    assert Settings(exact_resize=True).of_coefficients() == Settings().of_coefficients()
+
+
+@pytest.mark.parametrize("name", ["octaves", "angles", "cells", "logarithm"])
+def test_runs_of_other_scattering_are_not_comparable(name):
+    settings = Settings(transform="scattering")
+    assert settings.but(**{name: OTHERS[name]}).of_coefficients() != settings.of_coefficients()
 
 
 def test_every_setting_was_changed_there():
@@ -206,8 +228,9 @@ def test_what_a_setting_changes_follows_from_its_group(name):
     before = Settings(transform="scattering") if group == "scattering" else Settings()
     given = {"transform": before.coefficients.transform, "colour": before.coefficients.colour}
     changed = Settings(**given | {name: value})
-    assert (changed.transform_part() != before.transform_part()) == (group in {"coefficients", "scattering"})
-    assert (changed.result_part() != before.result_part()) == (group != "execution")
+    if name != "exact_resize":  # it is nothing without a size; see above
+        assert (changed.transform_part() != before.transform_part()) == (group in {"coefficients", "scattering"})
+        assert (changed.result_part() != before.result_part()) == (group != "execution")
     assert changed == before.but(**{name: value})
     if group != "scattering" and name != "transform":  # these decide on others
         assert changed == Settings(**{group: {name: value}})

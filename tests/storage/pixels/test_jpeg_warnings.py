@@ -13,6 +13,11 @@ from tests.storage.pixels.damage import SIDE, encode, picture
 
 FORM = ImageForm(SIDE, SIDE, 3)
 END = b"\xff\xd9"
+# Whole, resized, in gray, and decoded at half, a quarter and an eighth.
+FORMS = (
+    FORM, ImageForm(40, 40, 3, "crop"), ImageForm(SIDE, SIDE, 1),
+    ImageForm(16, 16, 3, "crop"), ImageForm(8, 8, 3, "pad"), ImageForm(4, 4, 3, "crop"), ImageForm(4, 4, 1, "pad"),
+)  # fmt: skip
 KINDS = ["JPEG", "JPEG, progressive"]
 
 
@@ -23,7 +28,7 @@ def scan_of(payload):
 def damaged(payload):
     """The reason and detail that a file is refused with, however it is decoded."""
     found = set()
-    for form in (FORM, ImageForm(40, 40, 3, "crop"), ImageForm(SIDE, SIDE, 1)):
+    for form in FORMS:
         with pytest.raises(BadImageError) as caught:
             decode(payload, None, form)
         found.add((caught.value.reason, caught.value.detail))

@@ -1,5 +1,6 @@
 """Runs that earlier versions wrote and users still have, and runs of later versions."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -20,10 +21,13 @@ from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from storage.stores.checked_json import read_checked, write_checked
 from storage.tables.schemas import TABLES
+from tasks.compare.audit import require_baseline
 from tasks.compare.runs import compare_runs
 from tasks.report.page import rewrite_report
 from tasks.run.begin import begin_run
 from tasks.transform import shard as transform_shard
+from tests.datasets import write_images
+from tests.runs import analyse, finish
 
 EARLIER = Path(__file__).parents[2] / "earlier"
 
@@ -97,7 +101,7 @@ def test_it_is_verified_shown_and_continued(workspace):
     assert all(fault.problem == MISSING and old.paths.of_report(fault.path) for fault in faults)
     rewrite_report(old.paths)
     assert "learnab" in old.paths.report.read_bytes().decode()
-    settings = Settings.model_validate(old.manifest.settings)
+    settings = Settings.recorded(old.manifest.settings)
     job = begin_run(old.manifest.source, settings, workspace, "today")
     stages.run_stages(job, InlineFanout())
     new = open_run(f"{workspace.folder}/latest")
@@ -132,7 +136,7 @@ def transformed(monkeypatch):
 @pytest.mark.parametrize("judge_space", ["none", "modulus"])
 def test_its_shards_are_used_again(unchanged, transformed, judge_space):
     old = open_run(f"{unchanged.folder}/latest")
-    settings = Settings.model_validate(old.manifest.settings)
+    settings = Settings.recorded(old.manifest.settings)
     job = begin_run("digits", settings.but(judge_space=judge_space), unchanged, "today")
     stages.run_stages(job, InlineFanout())
     new = open_run(job.paths.folder)
@@ -145,12 +149,76 @@ def test_its_shards_are_used_again(unchanged, transformed, judge_space):
 def test_a_run_that_was_interrupted_then_is_continued(unchanged, transformed):
     paths = unchanged.run("interrupted")
     written = [path.read_bytes() for path in (paths.settings, paths.plan)]
-    job = begin_run("digits", Settings.model_validate_json(paths.settings.read_bytes()), unchanged, "interrupted")
+    job = begin_run("digits", Settings.recorded(json.loads(paths.settings.read_bytes())), unchanged, "interrupted")
     assert [path.read_bytes() for path in (paths.settings, paths.plan)] == written
     manifest = stages.run_stages(job, InlineFanout())
     assert len(manifest.shards) == 8
     assert transformed == ["interrupted"] * 5  # three had been brought in
     assert list(verify(unchanged, paths)) == []
+
+
+RESIZED = Settings(size=8, rank=2, permutations=1, scales=False, shard_size=4096)
+EXACT = RESIZED.but(exact_resize=True)  # as earlier versions resized, without a setting
+
+
+@pytest.fixture
+def resized(request, tmp_path):
+    """A run as earlier versions wrote it, of JPEG files that are resized; with a report if the parameter says so."""
+    source = write_images(tmp_path / "photographs", (64, 64, 3), count=20, suffix=".jpg")
+    with_report = getattr(request, "param", False)
+    return analyse(source, tmp_path / "workspace", run_id="old", report=with_report, **EXACT.model_dump())
+
+
+def begin(old, settings, run_id=None):
+    workspace = Workspace(f"{old.paths.folder}".rpartition("/runs/")[0])
+    workspace.prepare()
+    return begin_run(old.manifest.source, settings, workspace, run_id)
+
+
+def test_pixels_that_were_resized_exactly_are_not_mixed_with_others(resized, transformed):
+    assert "exact_resize" not in resized.manifest.settings
+    job = begin(resized, RESIZED, "new")
+    assert (job.rows_of, job.compared_with, job.warm_start) == (None, None, None)
+    finish(job)
+    new = open_run(job.paths.folder)
+    assert new.manifest.settings["exact_resize"] is False
+    assert len(transformed) == len(new.manifest.shards) > 1
+    assert not set(new.manifest.shards) & set(resized.manifest.shards)
+    assert np.abs(new.coefficients[:] - resized.coefficients[:]).max() > 0.02
+    assert compare_runs(resized, new).summary["changed_images"] == 0
+    with pytest.raises(InputError, match=r"run old has other coefficients .*resizing.* audit against a run with"):
+        require_baseline(job.workspace, "old", RESIZED)
+    require_baseline(job.workspace, "old", EXACT)
+    job = begin(resized, EXACT, "as-before")
+    assert (job.rows_of, job.compared_with) == (f"{resized.paths.folder}", "old")
+    finish(job)
+    assert open_run(job.paths.folder).manifest.shards == resized.manifest.shards
+    assert len(transformed) == len(new.manifest.shards)
+
+
+def test_a_run_that_was_resized_exactly_is_continued_as_such_only(resized):
+    interrupted = begin(resized, EXACT)
+    assert begin(resized, EXACT).run_id == interrupted.run_id
+    with pytest.raises(InputError, match="has other settings or samples"):
+        begin(resized, RESIZED, interrupted.run_id)
+    other = begin(resized, RESIZED)
+    assert other.run_id != interrupted.run_id
+    assert begin(resized, RESIZED).run_id == other.run_id
+
+
+@pytest.mark.parametrize("resized", [True], indirect=True)
+def test_a_run_that_was_resized_exactly_is_verified_and_repaired_with_its_own_pixels(resized):
+    workspace = Workspace(f"{resized.paths.folder}".rpartition("/runs/")[0])
+    assert list(verify(workspace, resized.paths)) == []
+    figures = [path for path in resized.paths.folder.files() if resized.paths.of_report(path)]
+    assert len(figures) > 1
+    lost = [workspace.chunk(resized.manifest.shards[0]), *figures]
+    whole = [path.read_bytes() for path in lost]
+    for path in lost:
+        path.unlink()
+    repair(workspace, resized.paths, InlineFanout())
+    assert [path.read_bytes() for path in lost] == whole
+    assert list(verify(workspace, resized.paths)) == []
 
 
 def test_a_later_format_is_refused_whatever_else_it_has(workspace):

@@ -29,6 +29,8 @@ EXPECTED = FOLDER / "expected.npz"
 # Addresses hold the versions of libraries; these stand for any.
 VERSIONS = dict.fromkeys(DECODERS, "1")
 
+EXACT = {"exact_resize": True}  # as earlier versions resized files, with the addresses that they gave
+
 # The name of a case: what it is of, and the settings that are not the usual.
 CASES = {
     "gray": ("gray", {}),
@@ -36,9 +38,11 @@ CASES = {
     "uint16": ("uint16", {}),
     "uint16 in a range": ("uint16", {"value_range": (0, 65535)}),
     "float": ("float", {"value_range": (-1, 2)}),
-    "decoded, cropped": ("files", {"size": 12, "fit": "crop"}),
-    "decoded, padded": ("files", {"size": 12, "fit": "pad"}),
-    "decoded, enlarged": ("files", {"size": 24}),
+    "decoded, cropped": ("files", {"size": 12, "fit": "crop"} | EXACT),
+    "decoded, padded": ("files", {"size": 12, "fit": "pad"} | EXACT),
+    "decoded, enlarged": ("files", {"size": 24} | EXACT),
+    "decoded smaller, cropped": ("files", {"size": 4, "fit": "crop"}),
+    "decoded smaller, padded": ("files", {"size": 4, "fit": "pad"}),
     **{
         f"wavelet {name}": ("rgb", {"wavelet": name, "level": 1})
         for name in ("db2", "db4", "sym4", "coif1", "bior2.2", "rbio3.1")
@@ -62,16 +66,20 @@ CASES = {
     "modulus db2": ("gray", {"transform": "modulus", "wavelet": "db2", "level": 1}),
     "modulus ycbcr": ("rgb", {"transform": "modulus", "colour": "ycbcr", "weights": "LL=0.5"}),
     "modulus rgb": ("rgb", {"transform": "modulus", "colour": "rgb"}),
-    "scattering": ("files", {"transform": "scattering", "size": 32}),
+    "scattering": ("files", {"transform": "scattering", "size": 32} | EXACT),
     "scattering gray": (
         "files",
-        {"transform": "scattering", "size": 17, "colour": "gray", "octaves": 2, "angles": 3, "cells": 5},
+        {"transform": "scattering", "size": 17, "colour": "gray", "octaves": 2, "angles": 3, "cells": 5} | EXACT,
     ),
-    "scattering plain": ("files", {"transform": "scattering", "size": 24, "logarithm": False, "bands": "LL,S2"}),
+    "scattering plain": (
+        "files",
+        {"transform": "scattering", "size": 24, "logarithm": False, "bands": "LL,S2"} | EXACT,
+    ),
     "all at once": (
         "files",
         {"size": 16, "wavelet": "db2", "mode": "reflect", "colour": "ycbcr", "weights": "LL=0.5", "threshold": 0.2}
-        | {"dtype": "float16", "level": 2},
+        | {"dtype": "float16", "level": 2}
+        | EXACT,
     ),
 }
 
