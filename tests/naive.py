@@ -189,20 +189,37 @@ def class_covariances(scores, labels, classes):
     return [rows.T @ rows / len(rows) if len(rows) else None for rows in found]
 
 
-def quadratic_posteriors(scores, labels, classes, judged):
+def quadratic_posteriors(scores, labels, classes, judged, prior=None, pooled=None):
     """Log of frequency times normal density of each class for each judged image, covariances drawn together."""
     n, k = scores.shape
+    prior = k if prior is None else prior
     own = [scores[labels == label] for label in range(classes)]
-    pooled = sum((rows - rows.mean(axis=0)).T @ (rows - rows.mean(axis=0)) for rows in own if len(rows))
-    pooled = pooled / (n - sum(len(rows) > 0 for rows in own))
+    if pooled is None:
+        pooled = pooled_covariance(scores, labels)
     columns = []
     for rows in own:
         if not len(rows):
             columns.append(np.full(len(judged), -np.inf))
             continue
         spread = (rows - rows.mean(axis=0)).T @ (rows - rows.mean(axis=0))
-        covariance = (spread + k * pooled) / (len(rows) + k)
+        covariance = (spread + prior * pooled) / (len(rows) + prior)
         away = judged - rows.mean(axis=0)
         distance = np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance), away)
         columns.append(np.log(len(rows) / n) - np.linalg.slogdet(covariance)[1] / 2 - distance / 2)
     return np.stack(columns, axis=1)
+
+
+def pooled_covariance(scores, labels):
+    """Covariance about class means, with as many degrees of freedom as images less classes."""
+    own = [scores[labels == label] for label in np.unique(labels)]
+    scatter = sum((rows - rows.mean(axis=0)).T @ (rows - rows.mean(axis=0)) for rows in own)
+    return scatter / (len(labels) - len(own))
+
+
+def left_out_quadratic(scores, labels, classes, prior):
+    """The same for each image, fitted to all others, but for the pooled covariance."""
+    pooled, rows = pooled_covariance(scores, labels), []
+    for one in range(len(labels)):
+        others = np.arange(len(labels)) != one
+        rows.append(quadratic_posteriors(scores[others], labels[others], classes, scores[[one]], prior, pooled)[0])
+    return np.stack(rows)

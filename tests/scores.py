@@ -18,3 +18,8 @@ def varying(seed=0, n=3000, classes=4, rank=5):
     labels = random.integers(0, classes, n)
     mixing = random.standard_normal((classes, rank, rank))
     return np.einsum("nij,nj->ni", mixing[labels], random.standard_normal((n, rank))), labels
+
+
+def moments_of(scores, labels, classes):
+    """Sums over all images with scores (n, k) and labels (n,)."""
+    return scatter_of(scores, labels, classes, part=np.zeros(len(labels), int)).take(0, [0])

@@ -21,6 +21,7 @@ PENALTIES = np.logspace(-8, 1, 37)  # relative to the largest eigenvalue of the 
 SINGULAR = 1e-10  # fraction of a pattern's variance added to keep covariances invertible
 FEW = 100  # up to so many classes products are in float64: they take little time
 PRODUCT_SIZE = 2**20  # numbers of a factor or of the result of a product: small enough for a cache
+LEAST = 1e-9  # of 1 - leverage, which rounding could make negative
 ROUNDED = 0.01  # nats: where float32 could change a log-posterior by more, float64 is used
 
 
@@ -32,19 +33,33 @@ def _blocks(n: int, width: int) -> Iterator[slice]:
 
 @dataclass(frozen=True)
 class Ridge:
-    """A ridge classifier: intercepts (C,) and weights (k, C) of scores about the point `centre` (k,)."""
+    """A ridge classifier, whose intercepts are not penalized.
+
+    Attributes
+    ----------
+    centre
+        Point about which scores are taken (k,).
+    intercepts, weights
+        Frequencies of the classes (C,), and weights of the scores (k, C).
+    root, images
+        Matrix R (k, k) and number n of images: an image with scores x was fitted with the leverage
+        1 / n + |(x - centre) @ R|^2.
+    """
 
     centre: Float64
     intercepts: Float64
     weights: Float64
+    root: Float64
+    images: float
 
     @classmethod
     def of(cls, moments: ClassMoments) -> Self:
         """Fit from sums over images; classes without images are never predicted, unless there are no images at all."""
         counts = moments.counts.astype(np.float64)
-        n, total = counts.sum(), moments.sums.sum(axis=0)
+        n, total = float(counts.sum()), moments.sums.sum(axis=0)
         if not n:
-            return cls(np.zeros_like(total), np.full(len(counts), -np.inf), np.zeros((len(total), len(counts))))
+            nothing = np.zeros((len(total), len(counts)))
+            return cls(np.zeros_like(total), np.full(len(counts), -np.inf), nothing, np.zeros((len(total),) * 2), n)
         mean, frequencies = total / n, counts / n
         scatter = moments.cross - np.outer(total, mean)
         values, vectors = np.linalg.eigh(scatter)
@@ -52,9 +67,33 @@ class Ridge:
         # Cross products of centred scores and centred indicators, in the basis of the scatter.
         targets = vectors.T @ (moments.sums - np.outer(counts, mean)).T
         indicators = float((counts * (1 - frequencies)).sum())
-        penalty = min(PENALTIES * values[-1], key=lambda one: _cross_validated(one, values, targets, indicators, n))
+        penalties = PENALTIES * (values[-1] or 1)
+        penalty = min(penalties, key=lambda one: _cross_validated(one, values, targets, indicators, n))
         weights = vectors @ (targets / (values + penalty)[:, None])
-        return cls(mean, np.where(counts > 0, frequencies, -np.inf), weights)
+        root = vectors / np.sqrt(values + penalty)
+        return cls(mean, np.where(counts > 0, frequencies, -np.inf), weights, root, n)
+
+    def fits(self, scores: Float64, labels: Int64, entered: Mask) -> Float64:
+        """Fit the indicators of the classes to images (n, C), as if the classifier had not learned from the image.
+
+        Without an image of leverage h, the error of its fit is the error with it over 1 - h (Cook, 1977).
+
+        Parameters
+        ----------
+        scores, labels
+            Scores (n, k) and labels (n,).
+        entered
+            Whether the image is in the sums with its label, so that it must be left out (n,).
+        """
+        centred = scores - self.centre
+        result: Float64 = centred @ self.weights
+        result += self.intercepts
+        rows = np.flatnonzero(entered)
+        if len(rows):
+            leverage = 1 / self.images + ((centred[rows] @ self.root) ** 2).sum(axis=1)
+            result[rows, labels[rows]] -= leverage
+            result[rows] /= np.maximum(1 - leverage, LEAST)[:, None]
+        return result
 
     def predict(self, scores: Float64) -> Int64:
         """Predict the class of each image (n,). Of many classes those that are equal to six digits may change."""
@@ -122,16 +161,9 @@ class Quadratic:
         A class's covariance is (n_c S_c + k2 S) / (n_c + k2) with the pooled covariance within classes S, as if k2 more
         images had the covariance S.
         """
-        kept, n, present = moments.kept, max(float(moments.counts.sum()), 1), int((moments.counts > 0).sum())
+        kept, n = moments.kept, max(float(moments.counts.sum()), 1)
         counts = moments.counts[:, None, None].astype(np.float64)
-        centre = moments.sums[:, :kept].sum(axis=0) / n
-        with np.errstate(divide="ignore", invalid="ignore"):
-            means = np.nan_to_num(moments.sums[:, :kept] / counts[:, 0])
-        scatter = moments.class_cross - counts * means[:, :, None] * means[:, None, :]
-        pooled = scatter.sum(axis=0) / max(n - present, 1)
-        squares = np.diagonal(moments.cross)[:kept] / n
-        pooled += np.diag(SINGULAR * np.where(squares > 0, squares, 1))
-        filters = np.linalg.inv(np.linalg.cholesky(pooled)).T
+        centre, means, scatter, filters = whitening_filters(moments)
         covariances = (filters.T @ scatter @ filters + kept * np.eye(kept)) / (counts + kept)
         lower = np.linalg.cholesky(covariances)
         roots = np.linalg.inv(lower)
@@ -176,6 +208,27 @@ class Quadratic:
         precision = float(np.sqrt(len(self.weights)) * np.finfo(np.float32).eps / 2)
         rough: Mask = np.sqrt(squares * (1 + squares)) * steepest * precision <= ROUNDED
         return rough
+
+
+def whitening_filters(moments: ClassMoments) -> tuple[Float64, Float64, Float64, Float64]:
+    """Center the leading k2 scores of classes, and make their pooled covariance the identity.
+
+    Returns
+    -------
+    tuple[Float64, Float64, Float64, Float64]
+        Mean of all images (k2,), class means (C, k2), scatter of each class about its mean (C, k2, k2), and the inverse
+        of a root of the pooled covariance (k2, k2): (x - mean) @ filters has the identity as covariance within classes.
+    """
+    kept, n, present = moments.kept, max(float(moments.counts.sum()), 1), int((moments.counts > 0).sum())
+    counts = moments.counts[:, None, None].astype(np.float64)
+    centre = moments.sums[:, :kept].sum(axis=0) / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = np.nan_to_num(moments.sums[:, :kept] / counts[:, 0])
+    scatter = moments.class_cross - counts * means[:, :, None] * means[:, None, :]
+    pooled = scatter.sum(axis=0) / max(n - present, 1)
+    squares = np.diagonal(moments.cross)[:kept] / n
+    pooled += np.diag(SINGULAR * np.where(squares > 0, squares, 1))
+    return centre, means, scatter, np.linalg.inv(np.linalg.cholesky(pooled)).T
 
 
 def _terms(places: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from tasks.statistics import classifiers
 from tasks.statistics.classifiers import PENALTIES, ROUNDED, Quadratic, Ridge
 from tests import naive
-from tests.scores import scatter_of, varying
+from tests.scores import moments_of, scatter_of, varying
 from tests.strategies import labelled_scores
 
 
@@ -109,3 +109,24 @@ def test_many_classes_are_judged_as_one_by_one(monkeypatch, apart, exact):
     in_float64 = classifier.judge(scores, labels).suspicion
     assert (found.suspicion == in_float64).all() == exact
     np.testing.assert_allclose(found.suspicion, in_float64, rtol=0, atol=ROUNDED)
+
+
+@given(labelled_scores())
+@settings(max_examples=10, deadline=None)
+def test_ridge_without_an_image_equals_fitting_without_it(case):
+    scores, labels, classes = case
+    exact = scores.astype(np.float64)
+    everyone = np.ones(len(labels), bool)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifiers, "PENALTIES", np.array([1e-3]))
+        found = Ridge.of(moments_of(exact, labels, classes)).fits(exact, labels, everyone)
+    centred = exact - exact.mean(axis=0)
+    penalty = 1e-3 * np.linalg.eigvalsh(centred.T @ centred)[-1]
+    indicators = np.eye(classes)[labels]
+    present = np.bincount(labels, minlength=classes) > 0
+    for one in range(len(labels)):
+        others = np.arange(len(labels)) != one
+        fitted = SklearnRidge(alpha=penalty, solver="cholesky").fit(exact[others], indicators[others])
+        np.testing.assert_allclose(found[one, present], fitted.predict(exact[[one]])[0, present], rtol=1e-6, atol=1e-8)
+    assert (found[:, ~present] == -np.inf).all()
+    assert (Ridge.of(moments_of(exact, labels, classes)).fits(exact, labels, ~everyone)[:, ~present] == -np.inf).all()
