@@ -1,5 +1,6 @@
 """Run an analysis stage by stage in this process, and print the memory of each stage beside the plan's projection."""
 
+import ctypes
 import json
 import subprocess
 import sys
@@ -70,6 +71,7 @@ def main(source, workspace, settings, last):
     fanout, peaks, costs = InlineFanout(), {}, {}
 
     def measured(stage, function, *arguments):
+        ctypes.CDLL(None).malloc_trim(0)  # what a stage left behind is not of the next
         peak_since_reset()
         before = Counter(passed_bytes() | {"seconds": time.process_time()})
         result = function(*arguments)

@@ -23,7 +23,7 @@ PROCESS = 352 * MIB  # Python with all libraries, Prefect's included
 KEPT_BYTES = 32 * MIB  # of stored images held between their digest and their decoding
 IMAGES = 40 * MIB + KEPT_BYTES  # stored images, and a block of them being decoded and transformed
 DECODER = 40 * MIB  # the process that decodes unusual image files, without the image
-SUMS = 5  # large results held while they are added along the tree: one per level, and three in an addition
+SUMS = 5  # large results held while many are added along the tree: one per level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # of small results added together
 COPIES = 8  # copies of a task's scores, while they are binned, ranked and judged
 MOVED_AT_ONCE = 2**17  # images matched by name at once, while runs are compared
@@ -32,6 +32,7 @@ SORTED_BYTES = 5 * 8  # for each score of a shard, while quantiles are computed
 ANGLES = 6  # copies of a run's patterns in float64, while they are compared with another run's
 JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and the workspace of one being fitted
 REPORT = 120 * MIB  # Bokeh, and the page and its pictures while they are assembled
+CLASS_BYTES = 12_000  # of the page for each class, without its largest picture
 BLOCK_BYTES = 64 * MIB  # of patterns read at once for the report
 PICTURE_SIDE = 256  # largest side of a picture in the report and its figures, in pixels
 PICTURE_BYTES = 96 * MIB  # limit for the patterns and pictures held for the report, which sets their size
@@ -114,7 +115,10 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     chunk = (FLOAT32 + plan.value_bytes % FLOAT32) * plan.rows_per_shard * p
     masked = FLOAT32 * min(ROW_BLOCK, plan.rows_per_shard) * p  # a copy of a block without rejected images
     thin = p * width
-    sums = {stage: SUMS * size + ADDED_AT_ONCE for stage, size in result_bytes(plan, permutations).items()}
+    tasks = association_shards(plan, permutations)
+    few = dict.fromkeys(("summarise", "judge"), len(tasks) + 1)
+    results = result_bytes(plan, permutations)
+    sums = {stage: min(SUMS, few.get(stage, SUMS)) * size + ADDED_AT_ONCE for stage, size in results.items()}
     scale_rank = plan.scale_rank(permutations)
     scale_values = plan.scale_values if scale_rank and plan.solver != "gram" else 0
     operands = {
@@ -157,7 +161,7 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         chunk + masked + 3 * (FLOAT32 + FLOAT64) * (scores + of_scales) + 2 * FLOAT32 * patterns + sums["project"]
     )
     kept = FLOAT32 * plan.rows_per_shard * p  # memory that a worker keeps from its last shard
-    images = association_shards(plan, permutations).step * plan.rows_per_shard
+    images = tasks.step * plan.rows_per_shard
     for stage in ("summarise", "judge"):
         stages[stage] = kept + image_bytes(plan, permutations) * images + sums[stage]
     kept = patterns_kept(plan.classes, k)
@@ -169,13 +173,13 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         SORTED_BYTES * scores + 2 * FLOAT64 * DECILES * k * 2 ** max(DIGITS),
         NAMED_BYTES * MOVED_AT_ONCE,
     )
-    results = result_bytes(plan, permutations)
     tables = COLUMNS * FLOAT64 * plan.classes * k
     stages["associate"] = 2 * (results["summarise"] + results["judge"]) + tables
     patterns = FLOAT32 * k * plan.height * plan.width * plan.channels
     side = picture_side(k, plan.classes, (plan.height, plan.width, plan.channels))
     pictures = side * side * plan.channels * (2 * FLOAT32 * k + k + plan.classes + PICTURES)
-    stages["report"] = REPORT + 3 * min(BLOCK_BYTES, patterns) + pictures + tables
+    stages["report"] = REPORT + 3 * min(BLOCK_BYTES, patterns) + pictures + CLASS_BYTES * plan.classes
+    stages["report"] += 4 * FLOAT64 * plan.classes * k
     return {stage: PROCESS + size for stage, size in stages.items()}
 
 

@@ -19,6 +19,7 @@ from bokeh.models.annotations import ColorBar
 from bokeh.plotting import figure
 
 from storage.runs.run import Run
+from tasks.report.gather import by_pair
 from tasks.report.pixels import DIVERGING, palette
 from tasks.report.scale_bars import scale_bars
 from tasks.statistics.relabelling import expected_under_noise
@@ -33,8 +34,7 @@ TAPPED = "if (window.eigenwave) window.eigenwave.showPattern(Math.round(cb_obj.x
 
 def plot_map(run: Run) -> figure:
     """Plot Cohen's d of every class on every pattern, which shows the classes with more or less of a pattern."""
-    table, names = run.tables["pattern_class"], list(run.manifest.classes)
-    effects = table["cohens_d"].to_numpy().astype(np.float32).reshape(-1, len(names)).T
+    names, effects = list(run.manifest.classes), by_pair(run, "cohens_d").T.astype(np.float32)
     classes, patterns = effects.shape
     most = float(np.nanmax(np.abs(effects), initial=0)) or 1.0
     plot = figure(

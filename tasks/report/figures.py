@@ -16,6 +16,7 @@ from tasks.report.verdict import percent
 from tasks.statistics.relabelling import expected_under_noise
 
 MOST = 64  # pictures on a sheet
+MOST_ROWS = 256  # classes on the map: a page holds no more, and memory little more
 SUSPECTS = 32
 LETTERS = 14  # letters of a name below a picture
 WITH_EXEMPLARS, EXEMPLARS = 8, 4  # patterns shown with images, and images on each side of them
@@ -57,8 +58,14 @@ def _learnability(report: Report) -> Drawing | None:
 
 
 def _map(report: Report) -> Drawing:
-    drawing = heat_map(by_pair(report.run, "cohens_d").T, report.names, "Cohen's d")
-    return drawing.titled("Cohen's d of each class on each pattern", f"Rows are {', '.join(report.names)}.")
+    effects = by_pair(report.run, "cohens_d").T
+    strongest = np.nan_to_num(np.abs(effects)).max(axis=1)
+    shown = np.sort(np.argsort(-strongest, kind="stable")[:MOST_ROWS])
+    names = [report.names[class_id] for class_id in shown]
+    few = len(names) == len(report.names)
+    of = "each class" if few else f"the {len(names)} classes that differ most,"
+    drawing = heat_map(effects[shown], names, "Cohen's d")
+    return drawing.titled(f"Cohen's d of {of} on each pattern", f"Rows are {', '.join(names)}.")
 
 
 def _spectrum(report: Report) -> Drawing:

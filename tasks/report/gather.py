@@ -8,6 +8,7 @@ import numpy as np
 
 from storage.arrays.zarr import open_array
 from storage.runs.run import Run
+from storage.tables.parquet import read_table
 from tasks.dtypes import Float32, Float64, UInt8
 from tasks.planning.memory import BLOCK_BYTES, picture_side
 from tasks.report.checks import Check, checks, complete, exact
@@ -216,7 +217,7 @@ def growing(rank: int) -> list[int]:
 
 def by_pair(run: Run, column: str) -> Float64:
     """Read a column of the table pattern_class as (patterns, classes) float64; NaN where it is null."""
-    values: Float64 = run.tables["pattern_class"][column].to_numpy().astype(np.float64)
+    values: Float64 = read_table(run.paths.table("pattern_class"), [column])[column].to_numpy().astype(np.float64)
     return values.reshape(-1, len(run.manifest.classes))
 
 

@@ -15,6 +15,7 @@ from storage.runs.run import open_run
 from storage.runs.verify import verify
 from storage.runs.workspace import Workspace
 from storage.stores.files import write_file
+from tasks.report.figures import FIGURES
 from tasks.report.gather import gather_report
 from tasks.report.page import rewrite_report
 from tests.datasets import write_images
@@ -87,6 +88,17 @@ def test_every_picture_of_the_report_is_a_figure(run):
         with Image.open(local(run.paths.figure(f"{name}.png"))) as image:
             assert image.size == tuple(round(3 * float(root.get(side))) for side in ("width", "height")), name
             assert np.asarray(image).std() > 5, name
+
+
+def test_the_map_of_many_classes_shows_those_that_differ_most(run, monkeypatch):
+    """One of 21,000 would take more memory than the rest of the run."""
+    monkeypatch.setattr("tasks.report.figures.MOST_ROWS", 1)
+    drawing = FIGURES["map"](gather_report(run))
+    effects = run.tables["pattern_class"].to_pandas()
+    most = effects.class_id[effects.cohens_d.abs().idxmax()]
+    assert drawing.marks[0].pixels.shape[:2] == (1, 5)
+    assert drawing.title == "Cohen's d of the 1 classes that differ most, on each pattern"
+    assert drawing.description == f"Rows are {run.manifest.classes[most]}."
 
 
 def test_class_patterns_that_do_not_come_back_are_marked(run):
