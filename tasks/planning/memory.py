@@ -25,6 +25,7 @@ IMAGES = 40 * MIB + KEPT_BYTES  # stored images, and a block of them being decod
 DECODER = 40 * MIB  # the process that decodes unusual image files, without the image
 SUMS = 5  # large results held while many are added along the tree: one per level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # of small results added together
+SAVED = 3  # copies of a sum while results are made of it and saved
 COPIES = 8  # copies of a task's scores, while they are binned, ranked and judged
 MOVED_AT_ONCE = 2**17  # images matched by name at once, while runs are compared
 NAMED_BYTES = 512  # for each of them, in both runs
@@ -154,6 +155,7 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         stages["solve"] = (
             3 * FLOAT64 * n * n + IN_MEMORY_BLOCKS * (FLOAT32 + 3 * FLOAT64) * n * width + 4 * FLOAT64 * p * k
         )
+    stages["solve"] = max(stages["solve"], SAVED * results["project"])
     scores = plan.rows_per_shard * k
     of_scales = plan.rows_per_shard * plan.scales * scale_rank
     patterns = p * (3 * k + 2 * FAMILIES * scale_rank)

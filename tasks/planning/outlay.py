@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tasks.dtypes import FLOAT32, FLOAT64, MIB
 from tasks.planning.cost import FLOP_RATE, READ_RATE
 from tasks.planning.memory import COLUMNS, FAMILIES, association_shards, result_bytes
+from tasks.statistics.scatter import HELD_OUT_SHARE, patterns_kept
 
 if TYPE_CHECKING:
     from tasks.planning.plan import Plan
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
 PIXEL_RATE = 4e7  # pixel values decoded from JPEG and transformed
 JUDGING_RATE = 6e6  # coefficients that labels are judged by
 WRITE_RATE = 1e9  # bytes to disk or page cache
-SCORE_RATE = 1e8  # scores summed under one labelling
+SCORE_RATE = 6e7  # scores, their squares or their ranks summed under one labelling
+SUM_RATE = 7e8  # bytes of sums of classes made and added
+TABLE_RATE = 5e7  # bytes of these sums turned into state and tables
+COMPARE_RATE = 2.5e8  # images compared with a class, beside the operations of the comparison
 DRIVER_RATE = 1e5  # images listed, digested and tabulated by the driver, the process that runs the flow
+SUMMED = 3  # scores, squares and ranks
 LISTED_BYTES = 300  # held by this process for each image, with a key as long as a path
 TASK_BYTES = 16_000  # held by scheduler and driver for each shard of a stage
 
@@ -35,7 +40,8 @@ class Outlay:
         Bytes of coefficients and scores, and of the blocks that each shard is multiplied by. Images and small sums are
         not counted.
     seconds
-        Time of one worker, in seconds; divide it by the number of workers.
+        Time of one worker, in seconds; divide it by the number of workers. Only the tables of association, most of it
+        where classes are many and images few, are made by the driver.
     """
 
     tasks: int
@@ -100,9 +106,24 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
         "associate": _outlay(
             2 * len(association_shards(plan, permutations)),
             2 * FLOAT32 * n * (k + plan.judging_rank),
-            seconds=2 * n * k * (permutations + 1) / SCORE_RATE,
+            seconds=_association_seconds(plan, permutations),
         ),
     }
+
+
+def _association_seconds(plan: "Plan", permutations: int) -> float:
+    """Seconds to sum scores by class, to add sums up, to compare images with all classes, and to make tables."""
+    results = result_bytes(plan, permutations)
+    of_classes = results["summarise"] + results["judge"]
+    kept = patterns_kept(plan.classes, plan.rank)
+    # An image is compared by the quadratic classifier, a held-out one by that of shuffled labels and two linear ones.
+    terms = (1 + HELD_OUT_SHARE) * kept * (kept + 3) / 2 + 2 * HELD_OUT_SHARE * plan.rank
+    return (
+        SUMMED * plan.row_count * plan.rank * (permutations + 1) / SCORE_RATE
+        + len(association_shards(plan, permutations)) * of_classes / SUM_RATE
+        + plan.row_count * plan.classes * (2 * terms / FLOP_RATE + 1 / COMPARE_RATE)
+        + of_classes / TABLE_RATE
+    )
 
 
 def _outlay(tasks: int, read: int = 0, written: int = 0, flops: float = 0, seconds: float = 0) -> Outlay:

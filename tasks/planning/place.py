@@ -15,6 +15,7 @@ START = 9.0  # of a command with Prefect and its server, its end included
 WORKERS_START = 3.0  # until local worker processes compute
 REPORT = 3.0  # tables and page
 PATTERN = 0.03  # pictures and charts of a pattern
+CLASS = 0.002  # picture and row of a class
 
 
 def work_seconds(outlays: Mapping[str, Outlay]) -> float:
@@ -61,7 +62,7 @@ def run_seconds(wanted: Execution, plan: "Plan", work: float) -> dict[str, float
     return {
         "start": START + WORKERS_START * local,
         "work": work / workers + driver_seconds(plan),
-        "report": REPORT + PATTERN * plan.rank,
+        "report": REPORT + PATTERN * plan.rank + CLASS * plan.classes,
     }
 
 

@@ -60,7 +60,7 @@ def test_the_time_has_start_work_and_report(monkeypatch, wanted, work, workers):
     found = place.run_seconds(Execution(**wanted), plan, work)
     assert found["start"] == place.START + (place.WORKERS_START if workers else 0)
     assert found["work"] == pytest.approx(work / max(1, workers) + 0.01)
-    assert found["report"] == place.REPORT + 8 * place.PATTERN
+    assert found["report"] == place.REPORT + 8 * place.PATTERN + 2 * place.CLASS
 
 
 def test_the_work_on_a_cluster_elsewhere_is_that_of_the_fewest_workers():
