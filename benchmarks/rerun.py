@@ -29,6 +29,7 @@ from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from tasks.run.begin import begin_run
 from tasks.run.seal import seal_run
+from tasks.transform import recipe
 from tasks.transform import shard as transform_shard
 
 T = TypeVar("T")
@@ -52,15 +53,15 @@ class Clock:
 @contextmanager
 def watched(clock: Clock) -> Iterator[None]:
     """Record the time to bring shards, and the time to read stored ones."""
-    names = ("bring_shard", "read_chunk")
-    originals = {name: getattr(transform_shard, name) for name in names}
-    for name, original in originals.items():
-        setattr(transform_shard, name, partial(clock.timed, name, original))
+    places = {"bring_shard": transform_shard, "read_chunk": recipe}
+    originals = {name: getattr(module, name) for name, module in places.items()}
+    for name, module in places.items():
+        setattr(module, name, partial(clock.timed, name, originals[name]))
     try:
         yield
     finally:
-        for name, original in originals.items():
-            setattr(transform_shard, name, original)
+        for name, module in places.items():
+            setattr(module, name, originals[name])
 
 
 def run(source: Path, workspace: Path, *, whole: bool = False) -> dict[str, float]:

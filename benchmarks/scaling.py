@@ -43,7 +43,7 @@ def row(images: int, side: int) -> tuple[str, ...]:
         f"{side} x {side}",
         size(plan.coefficient_bytes / plan.shards),
         f"{plan.shards:,}",
-        size(plan.coefficient_bytes + plan.score_bytes),
+        size(plan.coefficient_bytes + plan.score_bytes + plan.judging_bytes),
         size(sum(outlay.read for outlay in outlays)),
         duration(sum(outlay.seconds for outlay in outlays)),
         size(worker_memory(estimate.memory)),
