@@ -14,6 +14,7 @@ from tasks.svd.krylov import (
     movement,
     nystrom,
     orthonormalise,
+    principal_axes,
     random_block,
     rank_for,
     sample_block,
@@ -272,3 +273,18 @@ def test_huge_dynamic_range_gives_what_float32_holds_and_no_more():
     exact = naive.svd(matrix, 40)[1]
     assert 5 <= len(patterns) < 10  # 0.3^6 is 7e-4, the square root of float32's rounding
     np.testing.assert_allclose(values, exact[: len(values)], rtol=5e-3)
+
+
+@given(rows=st.integers(2, 60), columns=st.integers(1, 40), seed=st.integers(0, 99))
+def test_principal_axes_are_those_of_the_sample(rows, columns, seed):
+    random = np.random.default_rng(seed)
+    sample = (random.standard_normal((rows, columns)) * 0.7 ** np.arange(columns)).astype(np.float32)
+    count = random.integers(1, columns + 1)
+    axes = principal_axes(sample, count, seed)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(count), atol=1e-5)
+    # A block of all rows or columns spans all that there is, so values are exact as far as float32 is.
+    exact = np.linalg.svd(sample.astype(np.float64), compute_uv=False)
+    found = np.linalg.norm(sample @ axes, axis=0)
+    known = min(count, len(exact), 30)
+    np.testing.assert_allclose(found[:known], exact[:known], rtol=1e-3, atol=1e-5 * exact[0])
+    assert np.array_equal(axes, principal_axes(sample, count, seed))
