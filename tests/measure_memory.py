@@ -38,11 +38,11 @@ OUTLAYS = {  # of a plan: what is measured of each
 }
 
 
-def peak_since_reset():
-    """Peak resident bytes since the last call; the kernel keeps it as VmHWM."""
-    status = Path("/proc/self/status").read_text()
+def peak_since_reset(process="self"):
+    """Peak resident bytes of a process since the last call; the kernel keeps it as VmHWM."""
+    status = Path(f"/proc/{process}/status").read_text()
     peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-    Path("/proc/self/clear_refs").write_text("5")
+    Path(f"/proc/{process}/clear_refs").write_text("5")
     return peak
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from storage.arrays.scratch import ALLOCATOR
 from storage.pixels.images import DECODING_BYTES, MAX_PIXELS
 from tasks.dtypes import FLOAT16, FLOAT32, FLOAT64, MIB
 from tasks.statistics.classifiers import PRODUCT_SIZE
@@ -25,7 +26,7 @@ IMAGES = 40 * MIB + KEPT_BYTES  # stored images, and a block of them being decod
 DECODER = 40 * MIB  # the process that decodes unusual image files, without the image
 SUMS = 5  # large results held while many are added along the tree: one per level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # of small results added together
-SAVED = 3  # copies of a sum while results are made of it and saved
+SAVED = 6  # copies of a sum while results are made of it and saved
 COPIES = 8  # copies of a task's scores, while they are binned, ranked and judged
 MOVED_AT_ONCE = 2**17  # images matched by name at once, while runs are compared
 NAMED_BYTES = 512  # for each of them, in both runs
@@ -117,9 +118,8 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     masked = FLOAT32 * min(ROW_BLOCK, plan.rows_per_shard) * p  # a copy of a block without rejected images
     thin = p * width
     tasks = association_shards(plan, permutations)
-    few = dict.fromkeys(("summarise", "judge"), len(tasks) + 1)
     results = result_bytes(plan, permutations)
-    sums = {stage: min(SUMS, few.get(stage, SUMS)) * size + ADDED_AT_ONCE for stage, size in results.items()}
+    sums = {stage: SUMS * size + ADDED_AT_ONCE for stage, size in results.items()}
     scale_rank = plan.scale_rank(permutations)
     scale_values = plan.scale_values if scale_rank and plan.solver != "gram" else 0
     operands = {
@@ -164,7 +164,10 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     )
     kept = FLOAT32 * plan.rows_per_shard * p  # memory that a worker keeps from its last shard
     images = tasks.step * plan.rows_per_shard
+    kept += ALLOCATOR["M_TRIM_THRESHOLD"][1]  # and what its C library keeps of freed arrays
     for stage in ("summarise", "judge"):
+        # Of few tasks there are fewer sums; another one is sent or received.
+        sums[stage] = (min(SUMS, len(tasks) + 1) + 1) * results[stage] + ADDED_AT_ONCE
         stages[stage] = kept + image_bytes(plan, permutations) * images + sums[stage]
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS

@@ -1,3 +1,6 @@
+import os
+from functools import partial
+
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -306,7 +309,7 @@ def peak_of_worker(shard):
 
 def test_a_task_of_association_takes_several_shards_where_classes_are_many():
     """So that adding up sums of classes takes no longer than making them."""
-    for classes, most in ((10, 1), (1000, 20), (21_000, 80)):
+    for classes, most in ((10, 1), (1000, 4), (21_000, 20)):
         plan = estimate_run(Settings(), 2_000_000, (64, 64, 3), classes).plan
         tasks = association_shards(plan, 20)
         assert most / 2 < tasks.step <= most
@@ -316,16 +319,49 @@ def test_a_task_of_association_takes_several_shards_where_classes_are_many():
 @pytest.mark.slow
 @pytest.mark.parametrize(("classes", "images"), [(1000, 4), (21_000, 1)])
 def test_measured_memory_is_below_the_projection_with_many_classes(tmp_path, classes, images):
+    folder = images_of_many_classes(tmp_path / "data", classes, images)
+    result = measure(folder, tmp_path / "workspace", rank=32, shard_size=2**20)
+    for stage, measured in result["measured"].items():
+        assert 0.3 * result["projected"][stage] < measured <= result["projected"][stage], stage
+
+
+def images_of_many_classes(folder, classes, images):
     random = np.random.default_rng(0)
     labels = np.append(np.repeat(np.arange(classes), images), 0)  # one image of each class would be refused
     pixels = random.integers(0, 128, (len(labels), 8, 8), dtype=np.uint8)
     pixels += random.integers(0, 128, (classes, 8, 8), dtype=np.uint8)[labels]
-    (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data" / "many.npz", images=pixels, labels=labels)
-    result = measure(tmp_path / "data", tmp_path / "workspace", "associate", rank=32, shard_size=2**20)
-    for stage in ("summarise", "judge", "associate"):
-        measured, projected = result["measured"][stage], result["projected"][stage]
-        assert 0.3 * projected < measured <= projected, stage
+    folder.mkdir()
+    np.savez(folder / "many.npz", images=pixels, labels=labels)
+    return folder
+
+
+def note_process(folder):
+    folder.mkdir(exist_ok=True)
+    (folder / str(os.getpid())).touch()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("classes", "images"), [(1000, 60), (21_000, 5)])
+def test_memory_of_two_workers_is_below_the_projection_with_many_classes(tmp_path, classes, images):
+    folder = images_of_many_classes(tmp_path / "data", classes, images)
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.prepare()
+    job = begin_run(str(folder), Settings(rank=32, shard_size=2**20), workspace)
+    assert len(association_shards(job.plan, job.settings.association.permutations)) > 1
+    with open_fanout(Settings(workers=2)) as fanout:
+        stages.transform(job, fanout, stages.silent)
+        while not stages.project(job, fanout, stages.silent):
+            pass
+        fanout.check(partial(note_process, tmp_path / "workers"))
+        workers = [path.name for path in (tmp_path / "workers").iterdir()]
+        assert len(workers) == 2
+        for worker in workers:
+            peak_since_reset(worker)
+        stages.associate(job, fanout, stages.silent)
+        measured = max(map(peak_since_reset, workers))
+    memory = stage_memory(job.plan, job.settings.association.permutations)
+    projected = max(memory[stage] for stage in ("summarise", "judge"))
+    assert 0.3 * projected < measured <= projected
 
 
 @pytest.mark.slow
