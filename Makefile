@@ -60,6 +60,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.libraries
 	$(BIN)/python -m benchmarks.transform
+	$(BIN)/python -m benchmarks.resizing
 	$(BIN)/python -m benchmarks.scattering
 	$(BIN)/python -m benchmarks.decomposition
 	$(BIN)/python -m benchmarks.rerun

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import (
@@ -11,6 +12,7 @@ from benchmarks import (
     orchestration,
     reading,
     rerun,
+    resizing,
     scaling,
     scattering,
     transform,
@@ -109,6 +111,15 @@ def test_reading_is_measured_in_each_format(tmp_path, monkeypatch, capsys):
     assert ratios.keys() == set(reading.FORMATS)
     assert all(here > 0 and far > 0 for here, far in ratios.values())
     assert "| parquet |" in capsys.readouterr().out
+
+
+def test_decoding_at_a_small_size_is_measured_and_what_is_found_then(tmp_path, capsys):
+    photographs, random = resizing.photographs(), np.random.default_rng(0)
+    ratios = resizing.decoding([resizing.part(photographs[0], random) for _ in range(3)], repeats=1)
+    assert all(ratio > 0 for ratio in ratios.values())
+    found = resizing.learnability(tmp_path, photographs, 10, scales=False, judge_space="none")
+    assert found[True] == pytest.approx(found[False], abs=2e-3)
+    assert "| limit: simplejpeg at 1/2 + Pillow |" in capsys.readouterr().out
 
 
 def test_the_table_of_what_runs_take_is_up_to_date():

@@ -37,7 +37,7 @@ def scale_for(size: Size, wanted: Size, fit: Fit) -> int:
     fit
         How it will be resized; see `resized`.
     """
-    ratios = (stored / side for stored, side in zip(size, wanted, strict=True))
+    ratios = size[0] / wanted[0], size[1] / wanted[1]
     ratio = min(ratios) if fit == "crop" else max(ratios)
     return next((scale for scale in SCALES if ratio >= SPARE * scale), 1)
 
