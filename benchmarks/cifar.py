@@ -20,15 +20,13 @@ from flows.workers.fanout import InlineFanout
 from storage.runs.run import Run
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
-from tasks.associate.judge import judge_parts
 from tasks.dtypes import Float64, Int64, Mask, UInt64
 from tasks.run.begin import begin_run
-from tasks.run.results import Judges
 from tasks.run.worker import single_threaded
 from tasks.statistics.classifiers import Ridge
-from tasks.statistics.ranks import BINS, Distribution
+from tasks.statistics.label_judge import PRODUCT, LabelJudge, Sample
 from tasks.statistics.relabelling import sample_ids, uniform
-from tasks.statistics.scatter import ClassMoments, ClassScatter, parts
+from tasks.statistics.scatter import ClassMoments, ClassScatter
 from tasks.statistics.sums import grouped
 
 FLIPPED = 0.05
@@ -172,16 +170,18 @@ def all_coefficients_accuracy(run: Run, images: Images) -> float:
 def suspicion_auroc(images: Images) -> float:
     """AUROC of label suspicion for fitted images, after a random twentieth of them got another label."""
     classes = int(images.labels.max()) + 1
-    flipped = (uniform(images.ids, 0, "flip") < FLIPPED) & images.fitted
+    flipped = uniform(images.ids, 0, "flip") < FLIPPED
     others = 1 + (uniform(images.ids, 0, "to") * (classes - 1)).astype(np.int64)
-    labels = np.where(flipped, (images.labels + others) % classes, images.labels)
-    part = parts(images.ids, images.fitted, 0, other_split=not images.fitted.all())
-    scatter = ClassScatter.of(images.scores, part, np.stack([labels, labels]), classes)
-    rank = images.scores.shape[1]
-    unranked = Distribution(np.zeros((rank, BINS), np.int64), np.zeros((rank, 0), np.float32))
-    judges = Judges.of(unranked, scatter, other_split=not images.fitted.all())
-    suspicion = judge_parts(judges, images.scores, labels, part).suspicion
-    return float(roc_auc_score(flipped[images.fitted], suspicion[images.fitted]))
+    labels = np.where(flipped, (images.labels + others) % classes, images.labels)[images.fitted]
+    scores, ids = images.scores[images.fitted], images.ids[images.fitted]
+    one_part, fitted = np.zeros(len(labels), np.int64), np.ones(len(labels), np.bool_)
+    sample = Sample.of(ids, scores.astype(np.float32), labels, one_part).take([0], classes)
+    moments = ClassScatter.of(scores, one_part, labels[None], classes).take(0, [0])
+    judge = LabelJudge.of(moments, *sample, entered=True)
+    own = [
+        logs[PRODUCT, np.arange(logs.shape[1]), labels[block]] for block, logs in judge.judge(scores, labels, fitted)
+    ]
+    return float(roc_auc_score(flipped[images.fitted], -np.concatenate(own)))
 
 
 @single_threaded

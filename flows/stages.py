@@ -9,9 +9,10 @@ from flows.workers.fanout import Fanout, T
 from storage.errors import ClusterLostError, EigenwaveError, InputError
 from storage.runs.manifest import Manifest
 from storage.runs.run import Run
-from tasks.associate.image_tables import tabulate_suspects, write_samples
+from tasks.associate.image_tables import write_samples
 from tasks.associate.judge import finish_summary, finish_verdicts, judge_shards
 from tasks.associate.summarise import summarise_shards
+from tasks.associate.suspects import tabulate_suspects
 from tasks.associate.tables import associate_patterns
 from tasks.compare.audit import record_drift
 from tasks.compare.runs import MapSum

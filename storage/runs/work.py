@@ -53,8 +53,12 @@ class WorkPaths:
 
     @property
     def judges(self) -> StorePath:
-        """Histograms of all scores, and classifiers, which images are judged by."""
+        """Histograms of all scores, and the classifiers of held-out images."""
         return self.folder / "judges.npz"
+
+    def label_judge(self, number: int) -> StorePath:
+        """Judge of labels that is fitted without the images of part `number`."""
+        return self.folder / f"label-judge-{number}.npz"
 
     @property
     def verdicts(self) -> StorePath:

@@ -7,7 +7,8 @@ import pyarrow as pa
 STAMP_BYTES = 32
 
 # 2: run_id in every table of a run, names beside all numbers of classes. 3: equal bytes count once.
-SCHEMA_VERSION = 4
+# 5: label_suspicion is a probability.
+SCHEMA_VERSION = 5
 
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int16(), pa.string())
@@ -22,8 +23,20 @@ def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
 
 
 _JUDGEMENT_FIELDS = (
-    _field("label_suspicion", pa.float64(), "Log-posterior of the likeliest other class minus that of the label."),
-    _field("likely_class_id", pa.int32(), "Likeliest class by the scores."),
+    _field(
+        "label_suspicion",
+        pa.float64(),
+        "Probability from 0 to 1 that the class is another than the label's, by the scores of all other images. Up to "
+        "schema version 4: log-posterior of the likeliest other class minus that of the label.",
+    ),
+    _field("likely_class_id", pa.int32(), "Likeliest class by the scores; another than the label's for a suspect."),
+    _field("suggested_probability", pa.float64(), "Probability of that class."),
+)
+_PROBABILITY_FIELDS = (
+    _field(
+        "class_ids", pa.list_(pa.int32()), "Numbers of all classes, or of the five likeliest if there are over 100."
+    ),
+    _field("probabilities", pa.list_(pa.float16()), "Probability of each of these classes."),
 )
 _SAMPLE_FIELDS = (
     _field("row", pa.int64(), "Row of the image in coefficients and scores."),
@@ -291,6 +304,48 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("class_name", CLASS_NAME, "Name of that class."),
             *_JUDGEMENT_FIELDS,
             _field("likely_class_name", CLASS_NAME, "Name of that class."),
+            _field("place_in_class", pa.int32(), "Place among the images with the same label."),
+        ]
+    ),
+    "classes": _of_run(
+        [
+            _field("class_id", pa.int32(), "Number of the class."),
+            _field("class_name", CLASS_NAME, "Name of the class."),
+            _field("judged", pa.int64(), "Number of images with this label that were judged."),
+            _field("suspects", pa.int64(), "Number of them for which another class is likelier."),
+            _field("suspect_share", pa.float64(), "Part of the judged images that this is; null if none was judged."),
+        ]
+    ),
+    "probabilities": _of_run(
+        [
+            _field("row", pa.int64(), "Row of the image in coefficients and scores."),
+            _field("key", pa.string(), "Name of the image in its source."),
+            *_PROBABILITY_FIELDS,
+        ]
+    ),
+    "judges": _of_run(
+        [
+            _field(
+                "method",
+                SPLIT,
+                "ridge: linear; quadratic: quadratic discriminant analysis; product: both, which judge the labels.",
+            ),
+            _field("accuracy", pa.float64(), "Part of the held-out images whose class is predicted correctly."),
+            _field("log_loss", pa.float64(), "Mean of -log of the probability of their class, in nats."),
+            _field(
+                "weight",
+                pa.float64(),
+                "Weight of the method's log-probabilities in the product, before both together are calibrated.",
+            ),
+            _field("temperature", pa.float64(), "Factor that calibrates the log-posteriors of the method."),
+            _field(
+                "prior",
+                pa.float64(),
+                "Number of images that the pooled covariance weighs in that of each class; null for other methods.",
+            ),
+            _field("patterns", pa.int32(), "Number of leading patterns that the method uses."),
+            _field("learned", pa.int64(), "Number of images learned from."),
+            _field("judged", pa.int64(), "Number of held-out images."),
         ]
     ),
     "thumbnails": _of_run(
@@ -509,7 +564,13 @@ SEEN = pa.schema([_STAMP, _DIGEST])
 
 # Intermediate state, removed when a run is sealed: the judgement of samples and their listing, one batch per shard, and
 # the outcome of the transform for one shard.
-JUDGEMENT = pa.schema(_JUDGEMENT_FIELDS)
+JUDGEMENT = pa.schema(
+    [
+        *_JUDGEMENT_FIELDS,
+        _field("label_logarithm", pa.float64(), "Log-probability of the label, which suspects are ordered by."),
+        *_PROBABILITY_FIELDS,
+    ]
+)
 _SAMPLE_ID = _field("sample_id", pa.uint64(), "Hash of the key.")
 LISTING = pa.schema(
     [
@@ -538,6 +599,7 @@ UNITS = pa.schema(
         _field("unit", pa.uint64(), "Id of the unit that the image belongs to: its group, or its bytes."),
         _field("counted", pa.bool_(), "Whether statistics count the image."),
         _field("learned", pa.bool_(), "Whether patterns are fitted on an image of the unit."),
+        _field("represented", pa.bool_(), "Whether statistics count the image, or one with its bytes and label."),
         _field("shuffled", pa.list_(pa.int32()), "Class under each permutation; null if it follows from the unit."),
     ]
 )

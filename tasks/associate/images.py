@@ -7,7 +7,7 @@ import numpy as np
 from tasks.dtypes import Float64, Int64
 from tasks.planning.memory import association_shards
 from tasks.run.job import Job
-from tasks.run.state import Labels, load_labels, load_scores, load_shuffled
+from tasks.run.state import Labels, load_judging_scores, load_labels, load_scores, load_shuffled
 
 
 class Images(NamedTuple):
@@ -21,6 +21,8 @@ class Images(NamedTuple):
         Their labels, with the masks of all shards one after the other.
     scores, rows
         Scores (n, k) and ascending rows (n,) of the images.
+    judging
+        Scores that labels are judged by (n, k).
     shuffled
         Classes of the images under each permutation (R, n).
     """
@@ -30,6 +32,7 @@ class Images(NamedTuple):
     scores: Float64
     rows: Int64
     shuffled: Int64
+    judging: Float64
 
 
 def load_images(job: Job, first: int) -> Images:
@@ -50,4 +53,5 @@ def load_images(job: Job, first: int) -> Images:
         np.concatenate([load_scores(job, shard)[own.valid] for shard, own in pairs]).astype(np.float64),
         np.concatenate([job.plan.rows(shard).start + np.flatnonzero(own.valid) for shard, own in pairs]),
         np.concatenate([load_shuffled(job, shard, own) for shard, own in pairs], axis=1),
+        np.concatenate([load_judging_scores(job, shard)[own.valid] for shard, own in pairs]).astype(np.float64),
     )

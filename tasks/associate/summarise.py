@@ -10,8 +10,9 @@ from tasks.run.worker import single_threaded
 from tasks.statistics.association import ClassSums
 from tasks.statistics.exemplars import Exemplars
 from tasks.statistics.groups import GroupSums, group_of, groups_kept
+from tasks.statistics.label_judge import Sample
 from tasks.statistics.ranks import Distribution, sorted_whole
-from tasks.statistics.relabelling import noisy_labels
+from tasks.statistics.relabelling import noisy_labels, stream_hashes
 from tasks.statistics.scatter import ClassScatter
 from tasks.statistics.sums import LabelSums
 
@@ -25,7 +26,7 @@ def summarise_shards(job: Job, first: int) -> Summary:
     EigenwaveError
         If the scores are missing or damaged.
     """
-    shards, labels, scores, rows, shuffled = load_images(job, first)
+    shards, labels, scores, rows, shuffled, judging = load_images(job, first)
     seed, classes = job.settings.association.seed, job.plan.classes
     sampled, counted = labels.sampled, labels.counted
     own, units, known = scores[sampled], labels.units[sampled], labels.classes[sampled]
@@ -40,4 +41,11 @@ def summarise_shards(job: Job, first: int) -> Summary:
             scores[counted], labels.part[counted], np.stack([labels.classes, shuffled[0]])[:, counted], classes
         ),
         exemplars=Exemplars.of(scores[counted], rows[counted]),
+        judging=ClassScatter.of(judging[counted], labels.part[counted], labels.classes[None, counted], classes),
+        sample=Sample.of(
+            stream_hashes(labels.images[counted], seed, "judging"),
+            judging[counted].astype(np.float32),
+            labels.classes[counted],
+            labels.part[counted],
+        ),
     )

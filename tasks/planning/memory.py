@@ -10,6 +10,7 @@ from tasks.dtypes import FLOAT16, FLOAT32, FLOAT64, MIB
 from tasks.statistics.classifiers import PRODUCT_SIZE
 from tasks.statistics.drift import BINS as DECILES
 from tasks.statistics.groups import groups_kept
+from tasks.statistics.label_judge import ALL_CLASSES, SAMPLE, SAMPLE_SIZE
 from tasks.statistics.quantiles import DIGITS
 from tasks.statistics.ranks import BINS, LEVELS, labellings_counted, sorted_whole
 from tasks.statistics.relabelling import NOISE
@@ -32,7 +33,10 @@ MOVED_AT_ONCE = 2**17  # images matched by name at once, while runs are compared
 NAMED_BYTES = 512  # for each of them, in both runs
 SORTED_BYTES = 5 * 8  # for each score of a shard, while quantiles are computed
 ANGLES = 6  # copies of a run's patterns in float64, while they are compared with another run's
-JUDGES = 5  # quadratic classifiers: three parts, one of shuffled labels, and the workspace of one being fitted
+JUDGES = 3  # quadratic classifiers: of true and shuffled labels, and the workspace of one being fitted
+LABEL_JUDGES = 3  # the last, the one being read, and its file
+KEPT_PROBABILITY = 3 * 6  # bytes of a class and its probability, in three copies
+FITTING = 8  # arrays of the log-posteriors of the sample, while judges of labels are fitted
 REPORT = 120 * MIB  # Bokeh, and the page and its pictures while they are assembled
 CLASS_BYTES = 12_000  # of the page for each class, without its largest picture
 BLOCK_BYTES = 64 * MIB  # of patterns read at once for the report
@@ -61,12 +65,15 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
     scale_rank = plan.scale_rank(permutations)
     scale_values = plan.scale_values if scale_rank and plan.solver != "gram" else 0
     cells = LABELLINGS * PARTS * plan.classes
+    judged_by, judged_kept = plan.judged_rank, patterns_kept(plan.classes, plan.judged_rank, 1)
+    judging = PARTS * (plan.classes * (judged_by + judged_kept * judged_kept) + judged_by * judged_by)
     summary = (
         per_label * (2 * permutations + 2 + len(NOISE))
         + groups * k * (plan.classes + k)
         + k * BINS
         + cells * (k + kept * kept)
         + (PARTS + 1) * k * k
+        + judging
     )
     return {
         "transform": FLOAT64 * (scale_values + (0 if plan.solver == "dual" else share)),
@@ -78,7 +85,8 @@ def result_bytes(plan: "Plan", permutations: int) -> dict[str, int]:
             + FAMILIES * p * scale_rank
             + plan.scales * scale_rank * (plan.classes * (permutations + 1) + scale_rank + 1)
         ),
-        "summarise": FLOAT64 * summary + FLOAT32 * (plan.fitted * k if sorted_whole(plan.fitted, k) else 0),
+        "summarise": FLOAT64 * summary
+        + FLOAT32 * (PARTS * SAMPLE * judged_by + (plan.fitted * k if sorted_whole(plan.fitted, k) else 0)),
         "judge": FLOAT64 * per_label * (permutations + 1 + counted * LEVELS),
         "drift": FLOAT64 * (per_label + plan.classes + (DECILES + 1) * k),
     }
@@ -171,6 +179,12 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         stages[stage] = kept + image_bytes(plan, permutations) * images + sums[stage]
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
+    judged_by, judged_kept = plan.judged_rank, patterns_kept(plan.classes, plan.judged_rank, 1)
+    stages["summarise"] += FITTING * FLOAT64 * min(SAMPLE_SIZE, PARTS * SAMPLE * plan.classes)
+    stages["judge"] += LABEL_JUDGES * (
+        FLOAT32 * plan.classes * judged_kept**2 + FLOAT64 * (plan.classes + 2 * judged_by) * judged_by
+    )
+    stages["judge"] += KEPT_PROBABILITY * images * min(plan.classes, ALL_CLASSES)
     stages["judge"] += 3 * FLOAT64 * PRODUCT_SIZE  # a block of images: terms, log-posteriors, temporary arrays
     stages["drift"] = max(
         chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["drift"],

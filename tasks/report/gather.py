@@ -17,6 +17,7 @@ from tasks.report.independence import independence
 from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.reconstruct import space_of
 from tasks.report.shortcuts import no_shortcut, shortcuts
+from tasks.report.thumbnails import in_turn
 from tasks.report.verdict import Row, beyond_chance, headline, word_meaning
 
 TINY = 32  # largest side, in pixels, of pictures whose pixels are shown as squares
@@ -24,6 +25,7 @@ ALL_OF_A_CLASS = 32  # most classes of which more than one pattern is shown
 LISTED = 12  # patterns listed for a class, and classes for a pattern
 GENERALIZED = 20
 REJECTS = 200
+SHARES = 5  # classes with the largest shares of suspects
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class Report:
     rebuilt: list[Rebuilt]
     thumbnails: dict[int, Thumbnail]
     suspects: Sequence[Row]
+    suspect_shares: Sequence[Row]
     rejects: Sequence[Row]
     noise: Sequence[Row]
     scales: Sequence[Row]
@@ -193,12 +196,19 @@ def gather_report(run: Run) -> Report:
         thumbnails={
             number: Thumbnail(entry["image"], entry["key"], entry["class_id"]) for number, entry in thumbnails.items()
         },
-        suspects=rows_of(run, "suspects"),
+        suspects=in_turn(rows_of(run, "suspects")),
+        suspect_shares=_suspect_shares(run),
         rejects=rows_of(run, "rejects")[:REJECTS],
         noise=noise,
         scales=rows_of(run, "scales"),
         drift=_drift(run),
     )
+
+
+def _suspect_shares(run: Run) -> list[dict[str, Any]]:
+    """Return the rows of the table `classes` with the largest shares of suspects; none of a run without the table."""
+    found = [row for row in rows_of(run, "classes") if row["suspects"]]
+    return sorted(found, key=lambda row: (-row["suspect_share"], row["class_id"]))[:SHARES]
 
 
 def rows_of(run: Run, name: str) -> list[dict[str, Any]]:

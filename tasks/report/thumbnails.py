@@ -1,6 +1,6 @@
 """Store thumbnails of the images in the report, so that the report can be made again without the dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from tasks.statistics.scatter import HELD_OUT
 
 SIDE = 64  # largest side, in pixels
 EXAMPLES = 6
+SUSPECTS = 100
 MANY_PATTERNS = 64
 EXEMPLARS_OF_MANY = 4  # on each side of a pattern if there are many
 
@@ -49,7 +50,16 @@ def _listed(job: Job) -> Iterator[int]:
     if len(pc.unique(exemplars["pattern"])) > MANY_PATTERNS:
         exemplars = exemplars.filter(pc.less(exemplars["place"], EXEMPLARS_OF_MANY))
     yield from exemplars["row"].to_pylist()
-    yield from read_table(job.paths.table("suspects"), ["row"])["row"].to_pylist()
+    yield from (suspect["row"] for suspect in in_turn(read_table(job.paths.table("suspects")).to_pylist()))
+
+
+def in_turn(suspects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Choose the suspects that the report shows: the clearest of each class, then the second clearest, and so on.
+
+    So a class with many suspects, which may be hard or rare, does not crowd out the others. Runs of earlier versions
+    have no places within classes, and show their suspects in order.
+    """
+    return sorted(suspects, key=lambda row: (row.get("place_in_class") or 0, row["place"]))[:SUSPECTS]
 
 
 def _examples(job: Job) -> Iterator[int]:

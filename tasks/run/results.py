@@ -12,6 +12,7 @@ from tasks.statistics.association import ClassSums
 from tasks.statistics.classifiers import Quadratic, Ridge
 from tasks.statistics.exemplars import Exemplars
 from tasks.statistics.groups import GroupSums
+from tasks.statistics.label_judge import Sample
 from tasks.statistics.ranks import Distribution, LevelCounts
 from tasks.statistics.scales import ScaleSums
 from tasks.statistics.scatter import HELD_OUT, ClassScatter
@@ -141,6 +142,8 @@ class Summary(Sums):
         Moments of all images, in parts.
     exemplars
         Exemplars among all images.
+    judging, sample
+        Moments of all images, in parts, and some of the images, by the scores that labels are judged by.
     """
 
     shards: int
@@ -150,49 +153,54 @@ class Summary(Sums):
     distribution: Distribution
     scatter: ClassScatter
     exemplars: Exemplars
+    judging: ClassScatter
+    sample: Sample
 
 
 @dataclass(frozen=True)
 class Judges:
-    """The distribution and classifiers that images are judged by.
+    """The distribution of scores, and the classifiers that measure how well patterns predict classes.
 
     Attributes
     ----------
     distribution
         Distribution of the fitted images' scores.
-    quadratic_0, quadratic_1, quadratic_2
-        Classifiers fitted without part 0, 1 or 2, which they judge.
-    ridge
-        Classifier fitted without the held-out images.
+    quadratic, ridge
+        Classifiers fitted without the held-out images.
     shuffled_quadratic, shuffled_ridge
-        Classifiers fitted without the held-out images, under one permutation of the labels.
+        The same, under one permutation of the labels.
     """
 
     distribution: Distribution
-    quadratic_0: Quadratic
-    quadratic_1: Quadratic
-    quadratic_2: Quadratic
+    quadratic: Quadratic
     ridge: Ridge
     shuffled_quadratic: Quadratic
     shuffled_ridge: Ridge
 
     @classmethod
-    def of(cls, distribution: Distribution, scatter: ClassScatter, *, other_split: bool) -> "Judges":
-        """Fit the classifiers from sums.
+    def of(cls, distribution: Distribution, scatter: ClassScatter) -> "Judges":
+        """Fit the classifiers from sums."""
+        true, shuffled = (scatter.take(labelling, list(range(HELD_OUT))) for labelling in (0, 1))
+        return cls(distribution, Quadratic.of(true), Ridge.of(true), Quadratic.of(shuffled), Ridge.of(shuffled))
 
-        Those that judge the halves learn from held-out images too, but only if patterns are fitted on these.
-        """
-        further = [] if other_split else [HELD_OUT]
-        learned = list(range(HELD_OUT))
-        return cls(
-            distribution,
-            Quadratic.of(scatter.take(0, [1, *further])),
-            Quadratic.of(scatter.take(0, [0, *further])),
-            Quadratic.of(scatter.take(0, learned)),
-            Ridge.of(scatter.take(0, learned)),
-            Quadratic.of(scatter.take(1, learned)),
-            Ridge.of(scatter.take(1, learned)),
-        )
+
+@dataclass(frozen=True)
+class HeldOutJudgement(Sums):
+    """How well judges of labels predict the classes of held-out images, by `tasks.statistics.label_judge.METHODS`.
+
+    Attributes
+    ----------
+    right
+        Number of images whose class is the likeliest one (3,).
+    loss
+        Sum of -log p(class) over the images of classes that something was learned about (3,).
+    known
+        Number of these images.
+    """
+
+    right: Int64
+    loss: Float64
+    known: int
 
 
 @dataclass(frozen=True)
@@ -212,6 +220,8 @@ class Verdicts(Sums):
     right
         Number of held-out images of each class that ridge regression and the quadratic classifier classify correctly,
         each under the true and under shuffled labels (2, 2, C).
+    labels
+        The same of the judges of labels.
     """
 
     shards: int
@@ -219,3 +229,4 @@ class Verdicts(Sums):
     levels: LevelCounts
     judged: int
     right: Int64
+    labels: HeldOutJudgement

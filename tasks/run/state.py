@@ -86,22 +86,26 @@ class Labels(NamedTuple):
     valid
         Mask of the shard's rows with a valid image that has a label (rows,). The other attributes cover these n images
         only.
-    units, classes
-        Id of the unit, and class, of each image (n,).
+    images, units, classes
+        Id of the image, which follows from its key, id of its unit, and its class (n,).
     fitted
         Whether patterns are fitted on each image (n,).
     counted
         Whether statistics count each image (n,); see `tasks.statistics.units`.
     part
         Part of each image (n,): one of the halves, or held out; see `tasks.statistics.scatter`.
+    represented
+        Whether statistics count each image, or one with its bytes and label (n,).
     """
 
     valid: Mask
+    images: UInt64
     units: UInt64
     classes: Int64
     fitted: Mask
     counted: Mask
     part: Int64
+    represented: Mask
 
     @property
     def sampled(self) -> Mask:
@@ -117,12 +121,15 @@ class Labels(NamedTuple):
 
 def load_labels(job: Job, shard: int) -> Labels:
     """Read the labels and units of a shard's images, and compute their parts."""
-    part, unit = job.part(shard, ["class_id", "reason"]), read_batch(job.paths.work.units, shard)
+    part, unit = job.part(shard, ["class_id", "reason", "sample_id"]), read_batch(job.paths.work.units, shard)
     valid = np.asarray(pc.and_(part["reason"].is_null(), pc.greater_equal(part["class_id"], 0)))
     classes = np.asarray(part["class_id"])[valid].astype(np.int64)
     units, counted, learned = (np.asarray(unit[name])[valid] for name in ("unit", "counted", "learned"))
     numbers = parts(units, learned, job.settings.association.seed, other_split=job.plan.other_split)
-    return Labels(valid, units, classes, job.used(shard)[valid], counted, numbers)
+    fitted, kept = job.used(shard)[valid], "represented" in unit.column_names
+    # A run that an earlier version began does not know copies in other splits.
+    represented = np.asarray(unit["represented"])[valid] if kept else counted | fitted
+    return Labels(valid, np.asarray(part["sample_id"])[valid], units, classes, fitted, counted, numbers, represented)
 
 
 def load_shuffled(job: Job, shard: int, labels: Labels) -> Int64:

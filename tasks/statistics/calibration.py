@@ -10,7 +10,7 @@ import numpy as np
 from tasks.dtypes import Float64, Int64
 
 EXPONENTS = (-12.0, 12.0)  # of two, between which temperatures are searched
-HALVINGS = 16  # of that interval: a temperature is exact to 0.03 %
+HALVINGS = 18  # of that interval: a temperature is exact to 0.01 %
 SHARES = np.arange(9) / 8
 
 

@@ -1,4 +1,4 @@
-"""Two classifiers fitted from sums over the images. They measure how well scores predict classes, and find bad labels.
+"""Two classifiers fitted from sums over the images. They measure how well scores predict classes.
 
 The first is ridge regression onto indicators of the classes. Generalized cross-validation chooses its penalty (Golub,
 Heath and Wahba, 1979). The second is quadratic discriminant analysis with a normal density for each class. Its
@@ -9,7 +9,7 @@ Both judge a block of images by one matrix product with all classes, so that tho
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -116,21 +116,6 @@ def _cross_validated(penalty: float, values: Float64, targets: Float64, indicato
     return float(error / freedom**2) if freedom > 0 else float("inf")
 
 
-class Judgement(NamedTuple):
-    """A classifier's judgement of images.
-
-    Attributes
-    ----------
-    likeliest
-        Likeliest class of each image (n,).
-    suspicion
-        Log-posterior of the likeliest other class minus that of the label (n,): above 0 if another class is likelier.
-    """
-
-    likeliest: Int64
-    suspicion: Float64
-
-
 @dataclass(frozen=True)
 class Quadratic:
     """Normal densities of classes in the leading k2 scores, times their frequencies.
@@ -178,10 +163,10 @@ class Quadratic:
         curved[:, first == second] /= 2
         return cls(centre, filters, intercepts, np.ascontiguousarray(np.concatenate([pulled, curved], axis=1).T))
 
-    def judge(self, scores: Float64, labels: Int64) -> Judgement:
-        """Judge images by their scores (n, k) and labels (n,), in float32 where that is exact enough."""
+    def predict(self, scores: Float64) -> Int64:
+        """Predict the class of each image (n,), in float32 where that is exact enough; 0 if there are none."""
         places = (scores[:, : len(self.centre)] - self.centre) @ self.filters
-        likeliest, suspicion = np.zeros(len(scores), np.int64), np.full(len(scores), np.nan)
+        likeliest = np.zeros(len(scores), np.int64)
         rough = self._rough(places)
         for chosen, dtype in ((rough, np.float32), (~rough, np.float64)):
             rows = np.flatnonzero(chosen)
@@ -192,8 +177,8 @@ class Quadratic:
                 some = rows[block]
                 posteriors = _terms(places[some].astype(dtype)) @ weights
                 posteriors += intercepts
-                likeliest[some], suspicion[some] = _judged(posteriors, labels[some])
-        return Judgement(likeliest, suspicion)
+                likeliest[some] = posteriors.argmax(axis=1)
+        return likeliest
 
     def _rough(self, places: Float64) -> Mask:
         """Whether float32 is exact enough for each of the places z (n, k2). It is not used for few classes.
@@ -242,13 +227,3 @@ def _terms(places: npt.NDArray[Any]) -> npt.NDArray[Any]:
         np.multiply(places[:, first, None], places[:, first:], out=terms[:, start:stop])
         start = stop
     return terms
-
-
-def _judged(posteriors: npt.NDArray[Any], labels: Int64) -> Judgement:
-    """Judgement from the log-posteriors of all classes (n, C), which are overwritten."""
-    rows = np.arange(len(labels))
-    likeliest, own = posteriors.argmax(axis=1), posteriors[rows, labels].astype(np.float64)
-    posteriors[rows, labels] = -np.inf
-    with np.errstate(invalid="ignore"):
-        suspicion = posteriors.max(axis=1) - own
-    return Judgement(likeliest, np.where(np.isfinite(suspicion), suspicion, np.nan))

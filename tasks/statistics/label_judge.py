@@ -23,6 +23,9 @@ from tasks.statistics.sums import Sums
 SAMPLE = 1024  # images of each part
 SAMPLE_SIZE = 2**19  # numbers of the log-posteriors of the sample
 METHODS = ("ridge", "quadratic", "product")
+PRODUCT = 2  # place among them of the judgement
+ALL_CLASSES = 100  # up to so many, the probabilities of all classes are kept
+LIKELIEST = 5  # of more classes
 EVERY = PARTS  # number of the judge that is fitted without no part
 
 
@@ -36,9 +39,9 @@ def judge_of_part(*, grouped: bool, other_split: bool) -> list[int]:
     return [HELD_OUT if other_split else EVERY] * PARTS
 
 
-def parts_of(judge: int) -> list[int]:
-    """List the parts that a judge is fitted on."""
-    return [part for part in range(PARTS) if part != judge]
+def parts_of(judge: int, *, other_split: bool) -> list[int]:
+    """List the parts that a judge is fitted on; never images of another split, which patterns are not fitted on."""
+    return [part for part in range(PARTS) if part not in {judge, HELD_OUT if other_split else judge}]
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ class LabelJudge:
         entered
             Whether the image is in the sums with its label, so that it must be left out (n,).
         """
-        rows = max(1, PRODUCT_SIZE // max(len(self.quadratic.counts), scores.shape[1]))
+        # Ten arrays of a block are held, in all some times the size of a product.
+        rows = max(1, PRODUCT_SIZE // 4 // max(len(self.quadratic.counts), scores.shape[1]))
         for start in range(0, len(scores), rows):
             block = slice(start, start + rows)
             given = scores[block], labels[block], entered[block]
@@ -143,3 +147,13 @@ class LabelJudge:
             )
             both = normalized(product * combined(float(self.share), *pair))
             yield block, np.stack([*pair, both])
+
+
+def kept_classes(logs: Float64) -> Int64:
+    """All classes in their order (n, C), or the likeliest first if there are more than `ALL_CLASSES` (n, 5)."""
+    n, classes = logs.shape
+    if classes <= ALL_CLASSES:
+        return np.tile(np.arange(classes), (n, 1))
+    likeliest = np.argpartition(-logs, LIKELIEST, axis=1)[:, :LIKELIEST]
+    order = np.lexsort((likeliest, -np.take_along_axis(logs, likeliest, axis=1)), axis=1)
+    return np.take_along_axis(likeliest, order, axis=1)

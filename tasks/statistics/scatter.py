@@ -39,25 +39,25 @@ def parts(units: UInt64, learned: Mask, seed: int, *, other_split: bool) -> Int6
     return np.where(held_out, HELD_OUT, half)
 
 
-def patterns_kept(classes: int, rank: int) -> int:
+def patterns_kept(classes: int, rank: int, labellings: int = LABELLINGS) -> int:
     """Number of leading patterns that second moments cover within the budget, at least one."""
-    return max(1, min(rank, isqrt(BUDGET // (NUMBER * LABELLINGS * PARTS * classes))))
+    return max(1, min(rank, isqrt(BUDGET // (NUMBER * labellings * PARTS * classes))))
 
 
 @dataclass(frozen=True)
 class ClassScatter(Sums):
-    """Moments of the scores of each class in each part, under the true labels and one permutation of them.
+    """Moments of the scores of each class in each part, under the true labels and perhaps one permutation of them.
 
     Attributes
     ----------
     counts
-        Number of images (2, 3, C), by labelling, part and class.
+        Number of images (L, 3, C), by labelling, part and class.
     sums
-        Sum of scores (2, 3, C, k).
+        Sum of scores (L, 3, C, k).
     cross
         Sum of outer products of scores, all classes together (3, k, k).
     class_cross
-        Sum of outer products of the first k2 scores (2, 3, C, k2, k2): see `patterns_kept`.
+        Sum of outer products of the first k2 scores (L, 3, C, k2, k2): see `patterns_kept`.
     """
 
     counts: Int64
@@ -67,12 +67,12 @@ class ClassScatter(Sums):
 
     @classmethod
     def of(cls, scores: Float64, part: Int64, labellings: Int64, classes: int) -> Self:
-        """Compute the moments of images with scores (n, k), parts (n,) and labellings (2, n)."""
-        rank = scores.shape[1]
-        kept, cells = patterns_kept(classes, rank), PARTS * classes
-        counts = np.zeros((LABELLINGS, cells), np.int64)
-        sums = np.zeros((LABELLINGS, cells, rank))
-        class_cross = np.zeros((LABELLINGS, cells, kept, kept))
+        """Compute the moments of images with scores (n, k), parts (n,) and labellings (L, n)."""
+        rank, number_of = scores.shape[1], len(labellings)
+        kept, cells = patterns_kept(classes, rank, number_of), PARTS * classes
+        counts = np.zeros((number_of, cells), np.int64)
+        sums = np.zeros((number_of, cells, rank))
+        class_cross = np.zeros((number_of, cells, kept, kept))
         for number, labels in enumerate(labellings):
             cell = part * classes + labels
             ordered = scores[np.argsort(cell, kind="stable")]
@@ -85,10 +85,10 @@ class ClassScatter(Sums):
                 leading = np.ascontiguousarray(rows[:, :, :kept])
                 class_cross[number, alike] = leading.transpose(0, 2, 1) @ leading
         return cls(
-            counts.reshape(LABELLINGS, PARTS, classes),
-            sums.reshape(LABELLINGS, PARTS, classes, rank),
+            counts.reshape(number_of, PARTS, classes),
+            sums.reshape(number_of, PARTS, classes, rank),
             np.stack([scores[part == one].T @ scores[part == one] for one in range(PARTS)]),
-            class_cross.reshape(LABELLINGS, PARTS, classes, kept, kept),
+            class_cross.reshape(number_of, PARTS, classes, kept, kept),
         )
 
     def take(self, labelling: int, chosen: list[int]) -> "ClassMoments":

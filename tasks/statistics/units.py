@@ -25,11 +25,14 @@ class Units(NamedTuple):
         Whether statistics count the image (n,).
     learned
         Whether patterns are fitted on an image of the same unit (n,).
+    represented
+        Whether statistics count the image, or one with its bytes and label (n,).
     """
 
     ids: UInt64
     counted: Mask
     learned: Mask
+    represented: Mask
 
 
 def find_units(
@@ -62,7 +65,16 @@ def find_units(
     copied[order] = _any_of(np.cumsum(~same_bytes), fitted[order])
     counted = fitted | (other & ~learned & ~copied)
     counted[order[repeats]] = False
-    return Units(ids, counted, learned | copied)
+    return Units(ids, counted, learned | copied, _with_a_counted_copy(first, second, class_ids, counted))
+
+
+def _with_a_counted_copy(first: UInt64, second: UInt64, class_ids: Int64, counted: Mask) -> Mask:
+    """Whether an image with the same digest, in two halves, and the same label is counted (n,)."""
+    order = np.lexsort((class_ids, first, second))
+    same = _same_as_before(first[order]) & _same_as_before(second[order]) & _same_as_before(class_ids[order])
+    result = np.empty(len(order), np.bool_)
+    result[order] = _any_of(np.cumsum(~same), counted[order])
+    return result
 
 
 def _same_as_before(values: npt.NDArray[np.generic]) -> Mask:

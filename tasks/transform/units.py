@@ -40,6 +40,7 @@ def write_units(job: Job) -> UnitCounts:
             "unit": units.ids[rows],
             "counted": units.counted[rows],
             "learned": units.learned[rows],
+            "represented": units.represented[rows],
             "shuffled": lists,
         }
 

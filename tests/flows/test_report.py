@@ -135,10 +135,19 @@ def test_a_report_of_another_version_is_digested_anew(run):
 
 def test_suspects_are_the_images_with_the_highest_suspicion(run):
     samples, suspects = run.tables["samples"].to_pandas(), run.tables["suspects"].to_pandas()
-    expected = samples[samples.label_suspicion > 0].sort_values("label_suspicion", ascending=False)
+    found = samples[samples.class_id != samples.likely_class_id].dropna(subset="label_suspicion")
+    expected = found.sort_values(["label_suspicion", "row"], ascending=[False, True])
     assert suspects.key[0] == "<cat> & co/mislabelled.png"
     assert suspects.key.tolist() == expected.key.tolist()[:100]
     assert suspects.label_suspicion.tolist() == expected.label_suspicion.tolist()[:100]
+    assert suspects.place_in_class.tolist() == expected.groupby("class_id").cumcount().tolist()[:100]
+    classes = run.tables["classes"].to_pandas()
+    judged = samples[samples.label_suspicion.notna()]
+    assert classes.judged.tolist() == np.bincount(judged.class_id, minlength=len(classes)).tolist()
+    assert classes.suspects.tolist() == np.bincount(found.class_id, minlength=len(classes)).tolist()
+    np.testing.assert_allclose(classes.suspect_share, classes.suspects / classes.judged)
+    in_turn = [row["place_in_class"] for row in gather_report(run).suspects]
+    assert in_turn == sorted(in_turn)
 
 
 @pytest.mark.parametrize("transform", ["modulus", "scattering"])

@@ -14,6 +14,7 @@ from tests.runs import SMALL, analyse
 
 ASSOCIATION = ("patterns", "pattern_class", "generalized_patterns", "class_patterns", "scales", "learnability")
 OTHERS = ("label_noise", "held_out", "suspects", "exemplars", "pattern_bands", "rejects")
+JUDGED = {"label_suspicion", "suggested_probability"}  # by patterns from coefficients of half precision
 
 
 @pytest.fixture(params=[False, True])
@@ -46,7 +47,8 @@ def same(one, other, errors=()):
             if name in errors and value is not None:  # of rounding, which depends on where shards end
                 assert max(value, its[name]) < 1e-3
                 continue
-            assert its[name] == (pytest.approx(value, rel=1e-4, abs=1e-6) if isinstance(value, float) else value), name
+            close = 1e-3 if name in JUDGED else 1e-4
+            assert its[name] == (pytest.approx(value, rel=close, abs=1e-6) if isinstance(value, float) else value), name
 
 
 def test_kept_images_have_scores_and_change_no_number(listed, tmp_path):

@@ -62,7 +62,7 @@ def test_what_it_found_can_be_read(workspace):
 def test_columns_that_an_earlier_version_did_not_have_are_null(workspace):
     run = open_run(f"{workspace.folder}/latest")
     written = pq.read_schema(f"{run.paths.table('samples')}").names
-    added = {"class_name", "likely_class_name", "run_id"}
+    added = {"class_name", "likely_class_name", "run_id", "suggested_probability"}
     assert not added & set(written), "this run was written before there were such columns"
     samples = run.tables["samples"]
     assert {name for name in samples.column_names if samples[name].null_count == len(samples)} == added

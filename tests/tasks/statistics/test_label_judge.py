@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from tasks.statistics import label_judge
-from tasks.statistics.label_judge import EVERY, METHODS, LabelJudge, Sample, judge_of_part, parts_of
+from tasks.statistics.calibration import normalized
+from tasks.statistics.label_judge import EVERY, METHODS, LabelJudge, Sample, judge_of_part, kept_classes, parts_of
 from tasks.statistics.sums import flattened, unflattened
 from tests.scores import moments_of, varying
 from tests.strategies import labelled_scores, seeds
@@ -131,4 +132,31 @@ def test_a_sample_is_the_same_however_it_is_merged(seed, data):
 )
 def test_which_judge_judges_which_part(grouped, other_split, judges):
     assert judge_of_part(grouped=grouped, other_split=other_split) == judges
-    assert [parts_of(judge) for judge in (0, 1, 2, EVERY)] == [[1, 2], [0, 2], [0, 1], [0, 1, 2]]
+    fitted_on = [parts_of(judge, other_split=other_split) for judge in (0, 1, 2, EVERY)]
+    assert fitted_on == ([[1], [0], [0, 1], [0, 1]] if other_split else [[1, 2], [0, 2], [0, 1], [0, 1, 2]])
+
+
+def test_all_probabilities_are_kept_or_the_five_largest():
+    random = np.random.default_rng(3)
+    few, many = normalized(random.standard_normal((4, 100))), normalized(random.standard_normal((7, 101)))
+    assert (kept_classes(few) == np.arange(100)).all()
+    assert (kept_classes(many) == np.argsort(-many, axis=1)[:, :5]).all()
+    assert kept_classes(few[:0]).shape == (0, 100)
+    assert kept_classes(many[:0]).shape == (0, 5)
+
+
+def test_a_thousand_classes_are_judged_within_a_block(monkeypatch):
+    random = np.random.default_rng(4)
+    labels = np.repeat(np.arange(1000), 3)
+    scores = 5 * random.standard_normal((1000, 8))[labels] + random.standard_normal((3000, 8))
+    flipped = np.arange(0, 3000, 100)
+    given_labels = labels.copy()
+    given_labels[flipped] = (labels[flipped] + 500) % 1000
+    moments = moments_of(scores, given_labels, 1000)
+    monkeypatch.setattr(label_judge, "SAMPLE_SIZE", 100_000)
+    sample = Sample.of(random.permutation(3000).astype(np.uint64), scores, given_labels, np.zeros(3000, int))
+    assert len(sample.take([0], 1000)[1]) == 100
+    judge = LabelJudge.of(moments, *sample.take([0], 1000), entered=True)
+    logs = log_probabilities(judge, scores, given_labels, np.ones(3000, bool))[2]
+    own = logs[np.arange(3000), given_labels]
+    assert np.isin(flipped, np.argsort(own)[:200]).mean() > 0.9

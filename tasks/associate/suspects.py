@@ -1,0 +1,74 @@
+"""The tables of suspects, images of which another class is likelier than that of their label, and of their classes."""
+
+import numpy as np
+import pyarrow as pa
+
+from storage.tables.batches import read_batch
+from tasks.associate.image_tables import keys_and_classes
+from tasks.dtypes import Int64
+from tasks.run.job import Job
+from tasks.run.tables import ResultTables
+
+KEPT = 100  # suspects of all classes
+KEPT_OF_A_CLASS = 10
+KEPT_OF_CLASSES = 1000  # suspects of single classes in all, or one of each class
+COLUMNS = ["label_suspicion", "likely_class_id", "suggested_probability", "label_logarithm"]
+
+
+def tabulate_suspects(job: Job) -> None:
+    """Write the tables `suspects` and `classes`."""
+    classes = job.plan.classes
+    judged, suspects = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
+    worst: pa.Table | None = None
+    for shard in range(job.plan.shards):
+        found = _judged(job, shard)
+        judged += np.bincount(found["class_id"], minlength=classes)
+        found = found.filter(pa.compute.not_equal(found["class_id"], found["likely_class_id"]))
+        suspects += np.bincount(found["class_id"], minlength=classes)
+        worst = clearest(found if worst is None else pa.concat_tables([worst, found]), classes)
+    tables = ResultTables(job)
+    if worst is not None:
+        _write(job, tables, worst)
+    with np.errstate(invalid="ignore"):
+        share = suspects / judged
+    columns = {"class_id": np.arange(classes), "judged": judged, "suspects": suspects, "suspect_share": share}
+    tables.write("classes", columns)
+
+
+def _judged(job: Job, shard: int) -> pa.Table:
+    """Read the judged images of a shard."""
+    judgement = read_batch(job.paths.work.judgement(shard)).select(COLUMNS)
+    part = job.part(shard, ["row", "class_id"])
+    for name in part.column_names:
+        judgement = judgement.append_column(name, part[name])
+    return judgement.filter(judgement["label_suspicion"].is_valid()).combine_chunks()
+
+
+def clearest(suspects: pa.Table, classes: int) -> pa.Table:
+    """Choose the clearest suspects of all, and of each class, in this order."""
+    logarithm, row = np.asarray(suspects["label_logarithm"]), np.asarray(suspects["row"])
+    ordered = suspects.take(np.lexsort((row, logarithm)))
+    within = places_within(np.asarray(ordered["class_id"]))
+    of_a_class = max(1, min(KEPT_OF_A_CLASS, KEPT_OF_CLASSES // classes))
+    return ordered.filter(pa.array((np.arange(len(within)) < KEPT) | (within < of_a_class)))
+
+
+def places_within(class_ids: Int64) -> Int64:
+    """Place of each of n images among those before it with the same class (n,)."""
+    order = np.argsort(class_ids, kind="stable")
+    counts = np.bincount(class_ids)
+    result = np.empty(len(order), np.int64)
+    result[order] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return result
+
+
+def _write(job: Job, tables: ResultTables, worst: pa.Table) -> None:
+    rows = worst["row"].to_pylist()
+    known = keys_and_classes(job, set(rows))
+    columns = {name: worst[name] for name in worst.column_names}
+    columns |= {
+        "place": np.arange(len(rows)),
+        "place_in_class": places_within(np.asarray(worst["class_id"])),
+        "key": [known[row][0] for row in rows],
+    }
+    tables.write("suspects", columns)
