@@ -179,12 +179,8 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         stages[stage] = kept + image_bytes(plan, permutations) * images + sums[stage]
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
-    judged_by, judged_kept = plan.judged_rank, patterns_kept(plan.classes, plan.judged_rank, 1)
     stages["summarise"] += FITTING * FLOAT64 * min(SAMPLE_SIZE, PARTS * SAMPLE * plan.classes)
-    stages["judge"] += LABEL_JUDGES * (
-        FLOAT32 * plan.classes * judged_kept**2 + FLOAT64 * (plan.classes + 2 * judged_by) * judged_by
-    )
-    stages["judge"] += KEPT_PROBABILITY * images * min(plan.classes, ALL_CLASSES)
+    stages["judge"] += _label_judge_bytes(plan) + KEPT_PROBABILITY * images * min(plan.classes, ALL_CLASSES)
     stages["judge"] += 3 * FLOAT64 * PRODUCT_SIZE  # a block of images: terms, log-posteriors, temporary arrays
     stages["drift"] = max(
         chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["drift"],
@@ -200,6 +196,12 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     stages["report"] = REPORT + 3 * min(BLOCK_BYTES, patterns) + pictures + CLASS_BYTES * plan.classes
     stages["report"] += 4 * FLOAT64 * plan.classes * k
     return {stage: PROCESS + size for stage, size in stages.items()}
+
+
+def _label_judge_bytes(plan: "Plan") -> int:
+    """Bytes of the judges of labels while they are read."""
+    k, kept = plan.judged_rank, patterns_kept(plan.classes, plan.judged_rank, 1)
+    return LABEL_JUDGES * (FLOAT32 * plan.classes * kept * kept + FLOAT64 * (plan.classes + 2 * k) * k)
 
 
 def most_pixels(memory: Mapping[str, int], largest: int, limit: int) -> int:
