@@ -180,8 +180,9 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     kept = patterns_kept(plan.classes, k)
     stages["judge"] += FLOAT64 * plan.classes * (JUDGES * kept * (kept + 1) + 2 * k) + 2 * FLOAT64 * k * BINS
     stages["summarise"] += FITTING * FLOAT64 * min(SAMPLE_SIZE, PARTS * SAMPLE * plan.classes)
-    stages["judge"] += _label_judge_bytes(plan) + KEPT_PROBABILITY * images * min(plan.classes, ALL_CLASSES)
-    stages["judge"] += 3 * FLOAT64 * PRODUCT_SIZE  # a block of images: terms, log-posteriors, temporary arrays
+    stages["judge"] += (
+        _label_judge_bytes(plan, images) + 3 * FLOAT64 * PRODUCT_SIZE
+    )  # a block of images: terms, log-posteriors, temporary arrays
     stages["drift"] = max(
         chunk + 3 * (FLOAT32 + FLOAT64) * scores + 2 * FLOAT32 * p * k + sums["drift"],
         ANGLES * FLOAT64 * p * k,
@@ -198,10 +199,11 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     return {stage: PROCESS + size for stage, size in stages.items()}
 
 
-def _label_judge_bytes(plan: "Plan") -> int:
-    """Bytes of the judges of labels while they are read."""
+def _label_judge_bytes(plan: "Plan", images: int) -> int:
+    """Bytes of the judges of labels while they are read, and of the probabilities that they give some images."""
     k, kept = plan.judged_rank, patterns_kept(plan.classes, plan.judged_rank, 1)
-    return LABEL_JUDGES * (FLOAT32 * plan.classes * kept * kept + FLOAT64 * (plan.classes + 2 * k) * k)
+    judges = LABEL_JUDGES * (FLOAT32 * plan.classes * kept * kept + FLOAT64 * (plan.classes + 2 * k) * k)
+    return judges + KEPT_PROBABILITY * images * min(plan.classes, ALL_CLASSES)
 
 
 def most_pixels(memory: Mapping[str, int], largest: int, limit: int) -> int:
