@@ -52,9 +52,9 @@ def test_everything_but_memory_grows_with_the_images():
     small, large = estimate(50_000, solver="krylov"), estimate(500_000, solver="krylov")
     for stage, outlay in small.outlays.items():
         for name, value in vars(outlay).items():
-            # Shards are up to a tenth larger, and each reads the first block. Tables of classes are made once.
-            rough = {("transform", "read"), ("associate", "seconds")}
-            ratio = 0.1 if name == "tasks" or (stage, name) in rough else 0.01
+            # Shards are up to a tenth larger. Each reads the first block, and adds its sums; tables are made once.
+            rough = {("transform", "read"): 0.1, ("associate", "seconds"): 0.15}
+            ratio = 0.1 if name == "tasks" else rough.get((stage, name), 0.01)
             assert vars(large.outlays[stage])[name] == pytest.approx(10 * value, rel=ratio), (stage, name)
     assert worker_memory(large.memory) == pytest.approx(worker_memory(small.memory), rel=0.05)
     listed = driver_memory(large.plan, large.memory) - driver_memory(small.plan, small.memory)
