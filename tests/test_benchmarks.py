@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import (
     cifar,
     decomposition,
+    labels,
     libraries,
     orchestration,
     reading,
@@ -147,3 +150,19 @@ def test_the_cost_of_prefect_and_dask_is_measured(tmp_path, monkeypatch, capsys)
     assert "| flow, 2 local workers |" in printed
     assert "| 40 | " in printed
     assert "### Share of a run: stand-in" in printed
+
+
+def test_wrong_labels_of_people_are_ranked_beside_a_regression(tmp_path, monkeypatch, capsys):
+    images = smooth_images(tmp_path / "data" / "train", count=40).parent
+    keys = sorted(path.relative_to(images).as_posix() for path in images.rglob("*.png"))
+    clean = [key.split("/")[1] for key in keys]
+    people = ["a" if number % 12 == 0 else name for number, name in enumerate(clean)]
+    columns = {"key": keys, "clean": clean, "aggregate": clean, "random_1": people}
+    pq.write_table(pa.table(columns), tmp_path / "human_labels.parquet")
+    least = (0.5, 0.1, 0)
+    cases = labels.Case("random_1", "modulus", 8, least), labels.Case("flipped", "modulus", 8, (1.1, 0, 0))
+    monkeypatch.setattr(labels, "CASES", cases)
+    assert labels.main(str(images), str(tmp_path)) == 1
+    random_1, flipped = capsys.readouterr().out.splitlines()[2:]
+    assert "BELOW" not in random_1
+    assert "BELOW" in flipped
