@@ -20,7 +20,7 @@ import numpy as np
 
 from tasks.dtypes import Float32, Float64, Int64, Mask
 from tasks.statistics.calibration import log_loss, temperature
-from tasks.statistics.classifiers import whitening_filters
+from tasks.statistics.classifiers import PRODUCT_SIZE, whitening_filters
 from tasks.statistics.scatter import ClassMoments
 
 PRIORS = 2.0 ** np.arange(-2, 11)  # times the number of patterns
@@ -126,9 +126,11 @@ class QuadraticJudge:
         """
         coordinates = (scores[:, : len(self.centre)] - self.centre) @ self.filters
         distances = np.empty((len(scores), len(self.counts)))
-        for number, (place, root) in enumerate(zip(self.places, self.roots, strict=True)):
-            turned = (coordinates - place).astype(np.float32) @ root
-            distances[:, number] = np.einsum("ij,ij->i", turned, turned)
+        step = max(1, PRODUCT_SIZE // max(coordinates.size, 1))  # classes at once: many classes have few patterns
+        for start in range(0, len(self.counts), step):
+            some = slice(start, start + step)
+            turned = (coordinates - self.places[some, None]).astype(np.float32) @ self.roots[some]
+            distances[:, some] = np.einsum("cij,cij->ic", turned, turned)
         rows = np.flatnonzero(entered)
         own = self._without(distances[rows, labels[rows]], labels[rows])
         result = self.peaks - (self.counts + self.prior) / 2 * distances
