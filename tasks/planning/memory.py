@@ -201,9 +201,13 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
 
 def _label_judge_bytes(plan: "Plan", images: int) -> int:
     """Bytes of the judges of labels while they are read, and of the probabilities that they give some images."""
+    return LABEL_JUDGES * label_judge_bytes(plan) + KEPT_PROBABILITY * images * min(plan.classes, ALL_CLASSES)
+
+
+def label_judge_bytes(plan: "Plan") -> int:
+    """Bytes of a judge of labels."""
     k, kept = plan.judged_rank, patterns_kept(plan.classes, plan.judged_rank, 1)
-    judges = LABEL_JUDGES * (FLOAT32 * plan.classes * kept * kept + FLOAT64 * (plan.classes + 2 * k) * k)
-    return judges + KEPT_PROBABILITY * images * min(plan.classes, ALL_CLASSES)
+    return FLOAT32 * plan.classes * kept * kept + FLOAT64 * (plan.classes + 2 * k) * k
 
 
 def most_pixels(memory: Mapping[str, int], largest: int, limit: int) -> int:

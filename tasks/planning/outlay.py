@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.dtypes import FLOAT32, FLOAT64, MIB
 from tasks.planning.cost import FLOP_RATE, READ_RATE
-from tasks.planning.memory import COLUMNS, FAMILIES, association_shards, result_bytes
+from tasks.planning.memory import COLUMNS, FAMILIES, association_shards, label_judge_bytes, result_bytes
 from tasks.statistics.scatter import HELD_OUT_SHARE, patterns_kept
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Work of one worker in a second, measured on one core of a small machine.
 PIXEL_RATE = 4e7  # pixel values decoded from JPEG and transformed
+JUDGES_READ = 2  # judges of labels that a task reads: of labels, and of held-out images
 JUDGING_RATE = 6e6  # coefficients that labels are judged by
 WRITE_RATE = 1e9  # bytes to disk or page cache
 SCORE_RATE = 6e7  # scores, their squares or their ranks summed under one labelling
@@ -88,6 +89,7 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
     )
     projections = 1 + (solver.reads if plan.solver == "krylov" else 0)
     before = solver.reads if plan.solver == "dual" else 0
+    tasks = len(association_shards(plan, permutations))
     return {
         "transform": replace(
             _outlay(
@@ -104,8 +106,10 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
             through(n, every, projections, blocks, projections * flops), written=round(projections * plan.score_bytes)
         ),
         "associate": _outlay(
-            2 * len(association_shards(plan, permutations)),
-            2 * FLOAT32 * n * (k + plan.judging_rank),
+            2 * tasks,
+            2 * FLOAT32 * n * (k + plan.judging_rank)
+            + tasks * JUDGES_READ * label_judge_bytes(plan)
+            + result_bytes(plan, permutations)["summarise"],
             seconds=_association_seconds(plan, permutations),
         ),
     }
