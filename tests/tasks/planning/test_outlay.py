@@ -60,7 +60,7 @@ def test_everything_but_memory_grows_with_the_images():
         fixed = result_bytes(found.plan, 20)["summarise"] if stage == "associate" else 0
         return vars(found.outlays[stage]) | {"read": found.outlays[stage].read - fixed}
 
-    # Shards are up to a tenth larger. Each reads the first block and two judges, and adds its sums; tables are made once.
+    # Shards are up to a tenth larger. Each reads the first block and judges, and adds its sums; tables are made once.
     rough = {("transform", "read"): 0.1, ("associate", "read"): 0.1, ("associate", "seconds"): 0.15}
     for stage in small.outlays:
         grown = costs(large, stage)
