@@ -28,9 +28,10 @@ def estimate_summary(estimate: Estimate) -> RenderableType:
         "patterns": f"as many as hold {percent(estimate.energy)} of the energy"
         if estimate.energy
         else f"{plan.rank}, scores {size(plan.score_bytes)}",
-        "judged by": f"{plan.judging_rank} patterns of {plan.judging_coefficients:,} others, {size(plan.judging_bytes)}"
+        "labels": f"judged by {plan.judging_rank} patterns of {plan.judging_coefficients:,} other coefficients, "
+        f"{size(plan.judging_bytes)}"
         if plan.judging_rank
-        else "the same patterns",
+        else "judged by these patterns",
         "solver": _solver(estimate),
         "memory": _memory(estimate),
         "driver": _driver(estimate),
