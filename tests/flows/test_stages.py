@@ -317,6 +317,7 @@ def test_a_task_of_association_takes_several_shards_where_classes_are_many():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("classes", "images"), [(1000, 4), (21_000, 1)])
 def test_measured_memory_is_below_the_projection_with_many_classes(tmp_path, classes, images):
     folder = images_of_many_classes(tmp_path / "data", classes, images)
@@ -341,7 +342,8 @@ def note_process(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("classes", "images"), [(1000, 60), (21_000, 5)])
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("classes", "images"), [(1000, 60), pytest.param(21_000, 5, marks=pytest.mark.soak)])
 def test_memory_of_two_workers_is_below_the_projection_with_many_classes(tmp_path, classes, images):
     folder = images_of_many_classes(tmp_path / "data", classes, images)
     workspace = Workspace(tmp_path / "workspace")
