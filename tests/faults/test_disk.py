@@ -18,7 +18,7 @@ def disk(tmp_path):
     """A small disk of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=150k", "tmpfs", folder]
+    command = ["mount", "-t", "tmpfs", "-o", "size=375k", "tmpfs", folder]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.strip()}")
