@@ -18,7 +18,7 @@ from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
 
-STEP = 24  # changes to the disk before a run is ended; it continues with what it has
+STEP = 32  # changes to the disk before a run is ended; it continues with what it has
 GC_IN_A_LOOP = """
 import sys, time
 from datetime import timedelta
