@@ -31,11 +31,11 @@ from flows.workers.fanout import InlineFanout
 from storage.errors import EigenwaveError
 from storage.runs.garbage import collect, garbage
 from storage.runs.run import Run
-from storage.runs.shards import find_shard
+from storage.runs.shards import find_shard, shard_keys
 from storage.runs.verify import verify
 from storage.runs.workspace import Workspace
 from storage.stores.files import digest_of
-from storage.tables.batches import metadata_of, read_batch
+from storage.tables.batches import read_batch
 from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
@@ -228,7 +228,7 @@ class Sequences(RuleBasedStateMachine):
     def needed_shards(self):
         """Shards that unfinished runs have."""
         parts = [part for paths in self.workspace.runs() if not paths.finished for part in paths.work.parts.files()]
-        keys = {metadata_of(read_batch(part), "shard_key") for part in parts}
+        keys = {key for part in parts for key in shard_keys(read_batch(part))}
         return {key for key in keys if self.workspace.chunk(key).exists()}
 
     def remember(self, finished):
@@ -237,7 +237,8 @@ class Sequences(RuleBasedStateMachine):
             if paths.run_id in self.sealed or not paths.finished:
                 continue
             files = [path for path in paths.folder.files() if not path.is_below(paths.work.folder)]
-            for key in Run(paths).manifest.shards:
+            manifest = Run(paths).manifest
+            for key in (*manifest.shards, *manifest.judging_shards):
                 files += [self.workspace.chunk(key), self.workspace.marker(key)]
             self.sealed[paths.run_id] = {path: digest(path) for path in files}
             self.analysed[paths.run_id] = self.content()
