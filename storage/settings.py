@@ -63,6 +63,17 @@ class Settings(Group):
             raise ValueError("octaves, angles, cells and logarithm need transform scattering; leave them out or set it")
         return self
 
+    @model_validator(mode="after")
+    def _judging_has_its_space(self) -> Self:
+        chosen = self.judging.judge_space
+        none = chosen == "none" or (chosen is None and self.coefficients.transform != "dwt")
+        if none and self.judging != Judging(judge_space=chosen):
+            raise ValueError(
+                "labels are judged by the run's own patterns, which judge_side does not change; leave it out, or set "
+                "judge_space to modulus or scattering"
+            )
+        return self
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Describe settings in groups and by name, so that Prefect refuses secrets in both forms."""

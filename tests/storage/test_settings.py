@@ -236,6 +236,14 @@ def test_what_a_setting_changes_follows_from_its_group(name):
         assert changed == Settings(**{group: {name: value}})
 
 
+@pytest.mark.parametrize("given", [{"judge_space": "none"}, {"transform": "modulus"}, {"transform": "scattering"}])
+def test_the_size_for_judging_needs_a_space_for_judging(given):
+    with pytest.raises(InputError, match="do not go together: labels are judged by the run's own patterns, which"):
+        Settings.load({**given, "judge_side": 16})
+    assert Settings.load({**given, "judge_side": 32}) == Settings.load(given)
+    assert Settings.load(given | {"judge_side": 16, "judge_space": "modulus"}).judging.judge_side == 16
+
+
 def test_the_colour_follows_from_the_transform_unless_it_is_set():
     for transform, colour in (("dwt", "rgb"), ("modulus", "ycbcr"), ("scattering", "ycbcr")):
         assert Settings(transform=transform).coefficients.colour == colour

@@ -5,7 +5,7 @@ from PIL import Image
 from storage.arrays.zarr import open_array
 from storage.runs.shards import find_shard, shard_keys
 from storage.tables.batches import read_batch
-from tasks.run.state import load_judging_scores, load_scores
+from tasks.run.state import load_judging_scores
 from tasks.transform import shard as module
 from tasks.transform.around import begin_transform
 from tasks.transform.shard import transform_shard
@@ -56,7 +56,6 @@ def test_labels_are_judged_by_the_scores_of_the_run_if_there_are_no_others(make_
     assert not job.paths.judging_scores.exists()
     monkeypatch.setattr("tasks.run.state.load_scores", lambda *given: given)
     assert load_judging_scores(job, 0) == (job, 0)
-    assert load_scores is not None
 
 
 def test_each_space_is_computed_only_where_it_is_missing(make_job, class_folders, monkeypatch):
