@@ -118,6 +118,11 @@ class Run:
         return _open(self.paths.scores)
 
     @property
+    def judging_scores(self) -> "zarr.Array[Any]":
+        """Scores that labels are judged by (images, k) float32: the run's own if it has no space for judging."""
+        return _open(self.paths.judging_scores if self.manifest.plan.get("judging_rank") else self.paths.scores)
+
+    @property
     def pattern_images(self) -> "zarr.Array[Any]":
         """Patterns as images (patterns, height, width, channels) float32."""
         return _open(self.paths.pattern_images)
