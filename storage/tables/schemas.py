@@ -348,6 +348,27 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("judged", pa.int64(), "Number of held-out images."),
         ]
     ),
+    "learning_curve": _of_run(
+        [
+            _field("images", pa.int64(), "Number of images that ridge regression would learn from."),
+            _field(
+                "learned", pa.int64(), "Number of images that it did learn from; other rows are predicted from these."
+            ),
+            _field(
+                "r_squared",
+                pa.float64(),
+                "Predicted part of the variance of the classes' indicators that it explains in unseen images; null if "
+                "images are grouped, or too few.",
+            ),
+            _field("shuffled_r_squared", pa.float64(), "The same under shuffled labels."),
+            _field(
+                "accuracy",
+                pa.float64(),
+                "Predicted part of unseen images whose class it tells: as in judges where images equals learned. Null "
+                "if that is not above chance.",
+            ),
+        ]
+    ),
     "thumbnails": _of_run(
         [
             _field("row", pa.int64(), "Row of the image in coefficients and scores."),

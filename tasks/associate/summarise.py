@@ -13,7 +13,7 @@ from tasks.statistics.groups import GroupSums, group_of, groups_kept
 from tasks.statistics.label_judge import Sample
 from tasks.statistics.ranks import Distribution, sorted_whole
 from tasks.statistics.relabelling import noisy_labels, stream_hashes
-from tasks.statistics.scatter import ClassScatter
+from tasks.statistics.scatter import HELD_OUT, ClassScatter
 from tasks.statistics.sums import LabelSums
 
 
@@ -28,7 +28,7 @@ def summarise_shards(job: Job, first: int) -> Summary:
     """
     shards, labels, scores, rows, shuffled, judging = load_images(job, first)
     seed, classes = job.settings.association.seed, job.plan.classes
-    sampled, counted = labels.sampled, labels.counted
+    sampled, counted, learned = labels.sampled, labels.counted, labels.counted & (labels.part != HELD_OUT)
     own, units, known = scores[sampled], labels.units[sampled], labels.classes[sampled]
     groups = groups_kept(classes, scores.shape[1])
     return Summary(
@@ -48,4 +48,5 @@ def summarise_shards(job: Job, first: int) -> Summary:
             labels.classes[counted],
             labels.part[counted],
         ),
+        judging_control=LabelSums.of(judging[learned], shuffled[:1, learned], classes),
     )

@@ -6,6 +6,7 @@ from tasks.associate.class_patterns import Compared, compare_classes
 from tasks.associate.findings import Findings, find
 from tasks.associate.image_tables import tabulate_exemplars
 from tasks.associate.label_judgement import judges_table
+from tasks.associate.learning_curve import learning_curve_table
 from tasks.associate.pattern_tables import pair_columns, pattern_columns
 from tasks.associate.scale_tables import P95, tabulate_bands, tabulate_scales
 from tasks.run.job import Job
@@ -31,6 +32,7 @@ def associate_patterns(job: Job) -> None:
         "label_noise": _label_noise(found),
         "held_out": _held_out(found, other_split=job.plan.other_split),
         "judges": judges_table(job, found.summary.judging, found.verdicts.labels),
+        "learning_curve": learning_curve_table(job, found.summary, found.verdicts.labels),
     }
     for name, content in columns.items():
         tables.write(name, content)

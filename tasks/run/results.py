@@ -144,6 +144,8 @@ class Summary(Sums):
         Exemplars among all images.
     judging, sample
         Moments of all images, in parts, and some of the images, by the scores that labels are judged by.
+    judging_control
+        Sums of these scores over the images that are not held out, under one permutation of the labels.
     """
 
     shards: int
@@ -155,6 +157,7 @@ class Summary(Sums):
     exemplars: Exemplars
     judging: ClassScatter
     sample: Sample
+    judging_control: LabelSums
 
 
 @dataclass(frozen=True)
