@@ -1,5 +1,6 @@
 """Charts of a run as Bokeh figures, which zoom, show their numbers under the pointer, and work in notebooks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from storage.runs.run import Run
 from tasks.report.gather import by_pair
 from tasks.report.pixels import DIVERGING, palette
 from tasks.report.scale_bars import scale_bars
+from tasks.report.verdict import Row
 from tasks.statistics.relabelling import expected_under_noise
 
 FEW_BARS = 10  # whose names fit side by side
@@ -95,6 +97,36 @@ def plot_label_noise(run: Run) -> figure:
     dots = plot.scatter([0, *fractions], [value, *measured], color=ACCENT, size=8, legend_label="measured")
     plot.add_tools(HoverTool(renderers=[dots], tooltips=[("replaced", "@x{0 %}"), ("learnability", "@y{0.00 %}")]))
     return _in_percent(_finished(plot))
+
+
+def plot_learning_curve(curve: Sequence[Row]) -> figure:
+    """Plot the predicted R^2, and accuracy if known, over the number of images to learn from, on a logarithmic axis."""
+    plot = figure(
+        height=300,
+        x_axis_type="log",
+        x_axis_label="images learned from",
+        y_axis_label="part of unseen images",
+        tools=TOOLS,
+        **_look(),
+    )
+    plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
+    images = [row["images"] for row in curve]
+    for column, colour, label in (
+        ("accuracy", ACCENT, "accuracy"),
+        ("r_squared", MUTED, "R²"),
+        ("shuffled_r_squared", CONTROL, "R², shuffled"),
+    ):
+        values = [np.nan if row[column] is None else row[column] for row in curve]
+        if not np.isfinite(values).any():
+            continue
+        plot.line(images, values, line_color=colour, line_width=2, legend_label=label)
+        sizes = [10 if row["images"] == row["learned"] else 5 for row in curve]
+        dots = plot.scatter(images, values, color=colour, size=sizes)
+        plot.add_tools(HoverTool(renderers=[dots], tooltips=[("images", "@x{0,0}"), (label, "@y{0.0 %}")]))
+    plot = _in_percent(_finished(plot))
+    plot.legend.orientation = "horizontal"
+    plot.add_layout(plot.legend[0], "above")
+    return plot
 
 
 def plot_scales(run: Run) -> figure:

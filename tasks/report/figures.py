@@ -7,9 +7,10 @@ import numpy as np
 from storage.stores.files import write_file
 from storage.stores.store import StorePath
 from tasks.dtypes import UInt8
-from tasks.report.drawing import CONTROL, OURS, Curve, Drawing, bars, chart, heat_map, sheet
+from tasks.report.drawing import CONTROL, INK, OURS, Curve, Drawing, bars, chart, heat_map, sheet
 from tasks.report.drawing_files import to_png, to_svg
 from tasks.report.gather import Report, by_pair
+from tasks.report.learning import more_images
 from tasks.report.picture_files import decoded
 from tasks.report.scale_bars import scale_bars
 from tasks.report.verdict import percent
@@ -110,6 +111,24 @@ def _noise(report: Report) -> Drawing | None:
     return drawing.titled("Learnability when labels are replaced at random", f"{text}.")
 
 
+def _learning_curve(report: Report) -> Drawing | None:
+    if not report.learning:
+        return None
+    images = np.log10([row["images"] for row in report.learning])
+    columns = (
+        ("accuracy", OURS, "accuracy"),
+        ("r_squared", INK, "R²"),
+        ("shuffled_r_squared", CONTROL, "R², shuffled"),
+    )
+    curves = [
+        Curve(images, values, colour, label)
+        for name, colour, label in columns
+        if np.isfinite(values := np.array([row[name] for row in report.learning], np.float64)).any()
+    ]
+    drawing = chart(curves, "images learned from, log10", "part of unseen images")
+    return drawing.titled("Would more images help?", more_images(report.learning) or "Predicted R².")
+
+
 def _drift(report: Report) -> Drawing | None:
     if report.drift is None:
         return None
@@ -179,6 +198,7 @@ FIGURES: Mapping[str, Callable[[Report], Drawing | None]] = {
     "spectrum": _spectrum,
     "scales": _scales,
     "label_noise": _noise,
+    "learning_curve": _learning_curve,
     "drift": _drift,
     "patterns": _patterns,
     "class_patterns": _class_patterns,

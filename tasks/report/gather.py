@@ -14,6 +14,7 @@ from tasks.planning.memory import BLOCK_BYTES, picture_side
 from tasks.report.checks import Check, checks, complete, exact
 from tasks.report.drift_words import drift_checks, drift_headline
 from tasks.report.independence import independence
+from tasks.report.learning import curve_rows
 from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.reconstruct import space_of
 from tasks.report.shortcuts import no_shortcut, shortcuts
@@ -148,6 +149,7 @@ class Report:
     rejects: Sequence[Row]
     noise: Sequence[Row]
     scales: Sequence[Row]
+    learning: Sequence[Row]
     drift: Drift | None
 
     @property
@@ -201,6 +203,7 @@ def gather_report(run: Run) -> Report:
         rejects=rows_of(run, "rejects")[:REJECTS],
         noise=noise,
         scales=rows_of(run, "scales"),
+        learning=curve_rows(rows_of(run, "learning_curve")),
         drift=_drift(run),
     )
 

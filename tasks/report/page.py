@@ -18,10 +18,11 @@ from storage.runs.run import Run
 from storage.runs.workspace import RunPaths
 from storage.stores.files import digest_of, write_file
 from storage.stores.store import StorePath
-from tasks.report.charts import plot_drift, plot_label_noise, plot_map, plot_scales, plot_spectrum
+from tasks.report.charts import plot_drift, plot_label_noise, plot_learning_curve, plot_map, plot_scales, plot_spectrum
 from tasks.report.encode import fitting_rows, fitting_uris, small_uri
 from tasks.report.figures import draw_figures
 from tasks.report.gather import Report, gather_report
+from tasks.report.learning import more_images
 from tasks.report.picture_files import data_uri
 from tasks.report.scale_bars import scale_bars
 from tasks.report.verdict import percent
@@ -86,6 +87,8 @@ def render(report: Report) -> str:
     plots = {"map": plot_map(run), "spectrum": plot_spectrum(run), "noise": plot_label_noise(run)}
     if report.scales:
         plots["scales"] = plot_scales(run)
+    if report.learning:
+        plots["learning"] = plot_learning_curve(report.learning)
     if report.drift:
         plots["drift"] = plot_drift(run)
     by_angle = sorted(report.classes, key=lambda entry: -(entry.angle or 0.0))
@@ -113,6 +116,8 @@ def render(report: Report) -> str:
             drift_columns=DRIFT_COLUMNS,
             map_text=_map_text(report),
             noise_text=_noise_text(report),
+            judged_by=_judged_by(report),
+            more_images=more_images(report.learning),
             psnr=_psnr(report),
             bokeh=_bokeh(),
             plots=_json({name: _item(plot) for name, plot in plots.items()}),
@@ -184,6 +189,16 @@ def _noise_text(report: Report) -> str:
         for row in report.noise
         if row["measured"] is not None
     )
+
+
+def _judged_by(report: Report) -> str:
+    """Say by which patterns labels were judged."""
+    manifest = report.run.manifest
+    patterns = manifest.plan.get("judging_rank") or 0
+    if not patterns:
+        return f"judged by these {report.learnability['rank']} patterns"
+    space = manifest.settings.get("judge_space") or "modulus"
+    return f"judged by {patterns} patterns of a {space} of each image"
 
 
 def _psnr(report: Report) -> str | None:

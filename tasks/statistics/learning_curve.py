@@ -118,12 +118,12 @@ def accuracies(alignment: Alignment, images: list[int], measured: float, chance:
     own = alignment.r_squared(alignment.images)
     if not (chance < measured < 1 and 0 < own < 1):
         return np.full(len(images), np.nan)
-    factor = _separation(measured, 1 / chance) ** 2 / (own / (1 - own))
+    factor = separation_at(measured, 1 / chance) ** 2 / (own / (1 - own))
     found = np.clip([alignment.r_squared(one) for one in images], 0, 1 - 1e-9)
-    return np.array([_accuracy(min(np.sqrt(factor * one / (1 - one)), FARTHEST), 1 / chance) for one in found])
+    return np.array([accuracy_at(min(np.sqrt(factor * one / (1 - one)), FARTHEST), 1 / chance) for one in found])
 
 
-def _accuracy(separation: float, choices: float) -> float:
+def accuracy_at(separation: float, choices: float) -> float:
     """Probability that one normal variable, whose mean is larger by the separation, exceeds all others."""
     from scipy.special import ndtr  # noqa: PLC0415 - slow to import, and workers do not need it
 
@@ -131,10 +131,10 @@ def _accuracy(separation: float, choices: float) -> float:
     return float(np.trapezoid(density * ndtr(DEVIATIONS) ** (choices - 1), DEVIATIONS))
 
 
-def _separation(accuracy: float, choices: float) -> float:
-    """Invert `_accuracy`."""
+def separation_at(accuracy: float, choices: float) -> float:
+    """Invert `accuracy_at`."""
     low, high = 0.0, FARTHEST
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _accuracy(middle, choices) < accuracy else (low, middle)
+        low, high = (middle, high) if accuracy_at(middle, choices) < accuracy else (low, middle)
     return (low + high) / 2

@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from sklearn.linear_model import Ridge
 
-from tasks.statistics import learning_curve
-from tasks.statistics.learning_curve import Alignment, accuracies, numbers_of_images
+from tasks.statistics.learning_curve import Alignment, accuracies, accuracy_at, numbers_of_images, separation_at
 from tests.strategies import labelled_scores, seeds
 
 CLASSES, PATTERNS = 4, 40
@@ -107,13 +106,13 @@ def test_numbers_of_images_reach_from_100_to_100_times_those_learned_from(images
 @given(st.floats(0.01, 0.99), st.floats(2, 1000))
 def test_accuracy_has_an_inverse(accuracy, choices):
     if accuracy > 1 / choices:
-        separation = learning_curve._separation(accuracy, choices)
-        assert learning_curve._accuracy(separation, choices) == pytest.approx(accuracy, abs=1e-4)
+        separation = separation_at(accuracy, choices)
+        assert accuracy_at(separation, choices) == pytest.approx(accuracy, abs=1e-4)
 
 
 @pytest.mark.parametrize("choices", [2, 10, 100])
 def test_without_separation_accuracy_is_chance(choices):
-    assert learning_curve._accuracy(0, choices) == pytest.approx(1 / choices, rel=1e-6)
+    assert accuracy_at(0, choices) == pytest.approx(1 / choices, rel=1e-6)
 
 
 def test_accuracy_is_the_measured_one_at_the_images_learned_from_and_unknown_if_that_is_chance():
