@@ -9,9 +9,10 @@ from tasks.dtypes import Float64, UInt8
 from tasks.report.pixels import diverging
 
 INK, PALE, OURS, CONTROL = "#222222", "#c9c9c9", "#d9730d", "#3b82c4"
-LEFT, TOP, RIGHT, BOTTOM = 64, 28, 14, 44  # pixels around a chart
+LEFT, TOP, RIGHT, BOTTOM = 64, 28, 26, 44  # pixels around a chart
 SMALL = 11  # height of letters, in pixels
 SQUARES = 64  # largest side, in pixels, of a picture whose pixels are drawn as squares
+LETTER, SWATCH = 6.0, 28  # width of a letter, and of all else of an entry of a legend, in pixels
 WIDEST_NAME = 52  # width of a bar's name, in pixels
 CELL, SIDE, GAP = 14, 96, 10  # side of a map's cell, side of a picture, and gap between pictures, in pixels
 
@@ -91,17 +92,18 @@ class Curve(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Axes that begin at 0, with the size of the page and the values at their ends."""
+    """Axes with the size of the page and the values at their ends; the vertical one begins at 0."""
 
     width: int
     height: int
     right: float
     top: float
+    left: float = 0.0
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Return the position of values on the page."""
         across, down = self.width - LEFT - RIGHT, self.height - TOP - BOTTOM
-        return LEFT + across * x / self.right, TOP + down * (1 - y / self.top)
+        return LEFT + across * (x - self.left) / (self.right - self.left), TOP + down * (1 - y / self.top)
 
     def marks(self, x_label: str, y_label: str) -> list[Mark]:
         """Draw the axes, and the ticks of the vertical one."""
@@ -113,25 +115,38 @@ class Frame(NamedTuple):
         marks += [Line([(LEFT, TOP), (LEFT, bottom), (end, bottom)], INK, 1)]
         return [*marks, Text((LEFT + end) / 2, self.height - 12, x_label), Text(LEFT, 12, y_label, "start")]
 
-    def legend(self, number: int, colour: str, label: str) -> list[Mark]:
-        """Draw an entry of the legend."""
-        at = TOP + 12 + 16 * number
-        return [Box(self.width - 130, at - 3, 12, 6, colour), Text(self.width - 112, at, label, "start")]
+    def legend(self, entries: Sequence[tuple[str, str]]) -> list[Mark]:
+        """Draw the legend of colours and labels, in a row above the chart."""
+        marks: list[Mark] = []
+        x = self.width - RIGHT
+        for colour, label in reversed(entries):
+            x -= round(LETTER * len(label)) + SWATCH
+            marks += [Box(x, 9, 12, 6, colour), Text(x + 16, 12, label, "start")]
+        return marks
 
 
-def chart(curves: Sequence[Curve], x_label: str, y_label: str, width: int = 480, height: int = 300) -> Drawing:
-    """Draw curves on common axes."""
+def chart(curves: Sequence[Curve], x_label: str, y_label: str, *, logarithmic: bool = False) -> Drawing:
+    """Draw curves on common axes, of which the horizontal one may be logarithmic."""
+    width, height = 480, 300
+    curves = [curve._replace(x=np.log10(curve.x)) for curve in curves] if logarithmic else curves
     right, top = (float(np.nanmax(np.concatenate([getattr(curve, name) for curve in curves]))) for name in "xy")
-    frame = Frame(width, height, right or 1.0, 1.05 * top or 1.0)
+    left = min(float(curve.x.min()) for curve in curves) if logarithmic else 0.0
+    frame = Frame(width, height, right or 1.0, 1.05 * top or 1.0, left)
     marks = frame.marks(x_label, y_label)
-    marks += [Text(frame.place(x, 0)[0], height - BOTTOM + 12, f"{x:g}") for x in _ticks(frame.right)]
-    for number, curve in enumerate(curves):
+    ticks = _powers(left, right) if logarithmic else {value: f"{value:g}" for value in _ticks(frame.right)}
+    marks += [Text(frame.place(x, 0)[0], height - BOTTOM + 12, text) for x, text in ticks.items()]
+    for curve in curves:
         points = [frame.place(x, y) for x, y in zip(curve.x, curve.y, strict=True) if np.isfinite(y)]
         marks += (
             [Box(x - 3, y - 3, 6, 6, curve.colour) for x, y in points] if curve.dots else [Line(points, curve.colour)]
         )
-        marks += frame.legend(number, curve.colour, curve.label)
+    marks += frame.legend([(curve.colour, curve.label) for curve in curves])
     return Drawing(width, height, marks)
+
+
+def _powers(left: float, right: float) -> dict[float, str]:
+    """Return the powers of ten between two exponents, as exponents and texts."""
+    return {float(power): f"{10**power:,}" for power in range(int(np.ceil(left - 1e-9)), int(right + 1e-9) + 1)}
 
 
 def bars(values: Mapping[str, tuple[float, float | None]], y_label: str) -> Drawing:
@@ -147,9 +162,7 @@ def bars(values: Mapping[str, tuple[float, float | None]], y_label: str) -> Draw
         if control is not None:
             y = frame.place(0, control)[1]
             marks.append(Line([(left - 4, y), (right + 4, y)], CONTROL, 3))
-    for number, (colour, label) in enumerate(((OURS, "labels"), (CONTROL, "shuffled, most"))):
-        marks += frame.legend(number, colour, label)
-    return Drawing(width, 300, marks)
+    return Drawing(width, 300, [*marks, *frame.legend([(OURS, "labels"), (CONTROL, "shuffled, most")])])
 
 
 def _ticks(end: float) -> list[float]:

@@ -114,18 +114,18 @@ def _noise(report: Report) -> Drawing | None:
 def _learning_curve(report: Report) -> Drawing | None:
     if not report.learning:
         return None
-    images = np.log10([row["images"] for row in report.learning])
+    images = np.array([row["images"] for row in report.learning], np.float64)
     columns = (
         ("accuracy", OURS, "accuracy"),
-        ("r_squared", INK, "R²"),
-        ("shuffled_r_squared", CONTROL, "R², shuffled"),
+        ("r_squared", INK, "R squared"),
+        ("shuffled_r_squared", CONTROL, "R squared, shuffled"),
     )
     curves = [
         Curve(images, values, colour, label)
         for name, colour, label in columns
         if np.isfinite(values := np.array([row[name] for row in report.learning], np.float64)).any()
     ]
-    drawing = chart(curves, "images learned from, log10", "part of unseen images")
+    drawing = chart(curves, "images learned from", "unseen images", logarithmic=True)
     return drawing.titled("Would more images help?", more_images(report.learning) or "Predicted R².")
 
 
@@ -137,7 +137,7 @@ def _drift(report: Report) -> Drawing | None:
         for name in ("pattern", "eta_squared_before", "eta_squared_after")
     )
     curves = [Curve(numbers, before, CONTROL, "before", dots=True), Curve(numbers, after, OURS, "now", dots=True)]
-    drawing = chart(curves, "pattern of the run before", "η²")
+    drawing = chart(curves, "pattern of the run before", "eta squared")
     return drawing.titled(f"Association since run {report.drift.before}", f"{report.drift.headline}.")
 
 

@@ -69,7 +69,7 @@ def test_every_picture_of_the_report_is_a_figure(run):
         "spectrum": (0, {"all up to it", "the pattern"}),
         "scales": (0, {"LL2", "LH2", "HL2", "HH2", "LH1", "HL1", "HH1"}),
         "label_noise": (0, {"expected", "measured"}),
-        "learning_curve": (0, {"R²", "R², shuffled"}),
+        "learning_curve": (0, {"R squared", "R squared, shuffled"}),
         "patterns": (5, {"0", "1", "2", "3", "4"}),
         "class_patterns": (2, {"<cat> & co", "dog"}),
         "generalized_patterns": (len(report.generalized), {"0"}),

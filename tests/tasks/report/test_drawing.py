@@ -57,6 +57,27 @@ def test_a_chart_has_its_curves_where_they_belong():
     assert count_of(pixels, CONTROL) > 2 * 18 * 18 - 80
 
 
+def test_a_logarithmic_chart_has_powers_of_ten_at_equal_distances():
+    x = np.array([200.0, 1000, 10_000, 200_000])
+    root, texts, _ = parsed(chart([Curve(x, np.ones(4), OURS, "ours")], "images", "value", logarithmic=True))
+    assert {"1,000", "10,000", "100,000"} <= set(texts)
+    assert not {"100", "1,000,000"} & set(texts)
+    places = {text.text: float(text.get("x")) for text in root.iter(f"{SVG}text")}
+    assert places["100,000"] - places["10,000"] == pytest.approx(places["10,000"] - places["1,000"], abs=0.1)
+    line = next(line for line in root.iter(f"{SVG}polyline") if line.get("stroke") == OURS)
+    points = [float(point.split(",")[0]) for point in line.get("points").split()]
+    assert points[1:3] == pytest.approx([places["1,000"], places["10,000"]], abs=0.1)
+
+
+def test_a_legend_does_not_overlap_itself():
+    curves = [Curve(np.arange(3.0), np.arange(3.0), OURS, label) for label in ("accuracy", "R squared, shuffled")]
+    root, _, _ = parsed(chart(curves, "x", "y"))
+    starts = {text.text: float(text.get("x")) for text in root.iter(f"{SVG}text")}
+    boxes = sorted(float(box.get("x")) for box in root.iter(f"{SVG}rect") if box.get("fill") == OURS)
+    assert boxes[0] < starts["accuracy"] < starts["accuracy"] + 6 * len("accuracy") < boxes[1]
+    assert starts["R squared, shuffled"] + 5 * len("R squared, shuffled") < 480
+
+
 def test_bars_are_as_high_as_their_values():
     drawing = bars({"LL2": (0.8, 0.1), "HH1": (0.2, None)}, "learnability")
     root, texts, counts = parsed(drawing)
