@@ -40,25 +40,43 @@ def run_summary(run: Run) -> RenderableType:
 
 
 def list_summary(runs: Iterable[tuple[str, Manifest | str]], latest: str | None) -> RenderableType:
-    """A table with one line per run: its manifest, or the reason why it has none. The latest run is marked."""
-    whole, folded = Column("run", no_wrap=True), Column("source", overflow="fold")
-    table = grid(whole, folded, "sealed (UTC)", "images", "rank", "learnability", "shuffled", "")
+    """A table for each source with one line per run, then unfinished and damaged runs. The latest run is marked.
+
+    Parameters
+    ----------
+    runs
+        Ids of the runs, each with its manifest or the reason why it has none.
+    latest
+        Id of the latest finished run, if there is one.
+    """
+    tables: dict[str, Table] = {}
+    without = grid(Column(no_wrap=True), Column(), header=False)
     for run_id, manifest in runs:
         if isinstance(manifest, str):
-            table.add_row(run_id, manifest)
+            without.add_row(run_id, manifest)
             continue
         row = manifest.learnability
-        table.add_row(
+        tables.setdefault(manifest.source, _runs()).add_row(
             run_id,
-            manifest.source,
             manifest.created[:16].replace("T", " "),
             f"{manifest.plan['images']:,}",
-            str(row["rank"]),
             _number(row["learnability"]),
             _number(row["shuffled_mean"]),
             "latest" if run_id == latest else "",
         )
-    return table
+    parts: list[RenderableType] = []
+    for source, table in tables.items():
+        parts += [Text(printable(source, keep="\n"), style="bold", overflow="fold"), table, ""]
+    return Group(*(parts if without.row_count == 0 else [*parts, without]))
+
+
+def _runs() -> Table:
+    """An empty table of runs, narrow enough for 80 columns."""
+    return grid(
+        *(Column(name, no_wrap=True) for name in ("\nrun", "\nsealed (UTC)")),
+        *(Column(name, justify="right", no_wrap=True) for name in ("\nimages", "learn-\nability", "\nshuffled")),
+        Column(no_wrap=True),
+    )
 
 
 def _counts(manifest: Manifest) -> str:

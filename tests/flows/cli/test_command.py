@@ -56,7 +56,10 @@ def test_run_prints_what_it_found(workspace):
 def test_list_and_show(workspace, eigenwave):
     folder, finished = workspace
     listed = eigenwave("list", cwd=folder).stdout
-    assert re.search(r"first\s+digits\s+\d{4}-\d\d-\d\d \d\d:\d\d\s+1,797\s+16\s+0\.5\d+\s+0\.01\d+\s+latest", listed)
+    assert re.search(
+        r"digits\n.*\n.*\n +first +\d{4}-\d\d-\d\d \d\d:\d\d +1,797 +0\.5\d+ +0\.01\d+ +latest *\n", listed
+    )
+    assert max(map(len, listed.splitlines())) <= 80
     for words in (["show"], ["show", "first"], ["show", "latest"], ["show", "eigenwave-workspace/runs/first"]):
         assert eigenwave(*words, cwd=folder).stdout == finished.stdout
 
