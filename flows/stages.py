@@ -19,6 +19,7 @@ from tasks.compare.runs import MapSum
 from tasks.decompose.passes import finish_pass, open_solver, share_of_shard
 from tasks.decompose.patterns import begin_projection, patterns_are_there
 from tasks.decompose.project import finish_projection, project_shard
+from tasks.issues.tabulate import tabulate_issues
 from tasks.planning.memory import association_shards, require_memory, result_bytes
 from tasks.planning.outlay import outlays
 from tasks.planning.place import work_seconds
@@ -222,4 +223,5 @@ def tabulate_images(job: Job) -> None:
     """Write the tables of single images."""
     write_samples(job)
     tabulate_suspects(job)
+    tabulate_issues(job)
     keep_thumbnails(job)

@@ -31,6 +31,7 @@ ORDER = (
     "tasks.decompose",
     "tasks.transform",
     "tasks.associate",
+    "tasks.issues",
     "tasks.compare",
     "tasks.report",
     "flows.workers",
@@ -55,6 +56,7 @@ FORBIDDEN = {
     "tasks.run": STAGES,
     "tasks.transform": ("tasks.associate",),
     "tasks.associate": ("tasks.transform", "tasks.decompose"),
+    "tasks.issues": STAGES,
     "tasks.compare": ("tasks.report", *STAGES),
     "tasks.report": STAGES,
 }

@@ -13,6 +13,7 @@ FORMATS = "tests/storage/formats/test_formats.py"
 STORES = "tests/storage/stores/test_stores.py"
 ASSOCIATION = "tests/flows/test_association.py"
 STAGES = "tests/flows/test_stages.py"
+ISSUES = "tests/tasks/issues/test_tabulate.py"
 REPORT = "tests/flows/test_report.py"
 # Modules that are tested with others, by the test that would fail.
 COVERED = {
@@ -57,6 +58,11 @@ COVERED = {
     "tasks/decompose/scales.py": "tests/tasks/svd/test_scales.py",
     "tasks/decompose/solver.py": STAGES,
     "tasks/dtypes.py": "tests/tasks/planning/test_plan.py",
+    "tasks/issues/copies.py": ISSUES,
+    "tasks/issues/found.py": ISSUES,
+    "tasks/issues/images.py": ISSUES,
+    "tasks/issues/unreadable.py": ISSUES,
+    "tasks/issues/wrong_labels.py": ISSUES,
     "tasks/planning/check.py": "tests/flows/test_check.py",
     "tasks/planning/look.py": "tests/flows/test_check.py",
     "tasks/planning/memory.py": STAGES,

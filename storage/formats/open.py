@@ -173,6 +173,22 @@ def _place(address: str, access: Access) -> tuple[Files, str | None]:
     return (LocalFiles(path, access), None) if path.is_dir() else (LocalFiles(path.parent, access), path.name)
 
 
+def base_of(address: str, access: Access = DEFAULT) -> str:
+    """Path or URL of the folder that the keys of a dataset's images are relative to.
+
+    Raises
+    ------
+    InputError
+        If there is nothing at the address any more.
+    """
+    try:
+        files, name = _place(address, access)
+    except OSError as error:
+        raise InputError(f"The dataset {address} cannot be read: {error.strerror or 'it does not exist'}.") from None
+    snapshot = snapshot_of(files) if name is None else None
+    return str(files.inside(snapshot) if snapshot else files)
+
+
 def _of_file(files: Files, name: str, reading: Reading) -> Found:
     """The dataset in one file."""
     formats = WHOLE | FORMATS | LISTS

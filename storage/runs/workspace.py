@@ -96,6 +96,11 @@ class RunPaths:
         """The report: one self-contained HTML file."""
         return self.folder / "report.html"
 
+    @property
+    def issues(self) -> StorePath:
+        """The table of issues as a spreadsheet."""
+        return self.folder / "issues.csv"
+
     def figure(self, name: str) -> StorePath:
         """A figure of the report as a file of its own, by its file name."""
         return self.folder / "figures" / name

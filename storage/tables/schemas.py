@@ -7,8 +7,8 @@ import pyarrow as pa
 STAMP_BYTES = 32
 
 # 2: run_id in every table of a run, names beside all numbers of classes. 3: equal bytes count once.
-# 5: label_suspicion is a probability.
-SCHEMA_VERSION = 5
+# 5: label_suspicion is a probability. 6: issues.
+SCHEMA_VERSION = 6
 
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int16(), pa.string())
@@ -314,6 +314,35 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("judged", pa.int64(), "Number of images with this label that were judged."),
             _field("suspects", pa.int64(), "Number of them for which another class is likelier."),
             _field("suspect_share", pa.float64(), "Part of the judged images that this is; null if none was judged."),
+        ]
+    ),
+    "issues": _of_run(
+        [
+            _field("row", pa.int64(), "Row of the image in coefficients and scores."),
+            _field("key", pa.string(), "Name of the image in its source."),
+            _field(
+                "path",
+                pa.string(),
+                "Where to find it: a path or URL, ARCHIVE::MEMBER, FILE#ROW (from 0), or DATASET#KEY.",
+            ),
+            _field("split", SPLIT, "Split of the source."),
+            _field("class_id", pa.int32(), "Number of the class that the image is labelled with; -2 if it has none."),
+            _CLASS_NAME,
+            _field("kind", SPLIT, "What is wrong, one of a few fixed words; see docs/issues.md."),
+            _field("severity", pa.float64(), "From 0 to 1, comparable over all kinds; the table is ordered by it."),
+            _field("suggestion", pa.string(), "What to do: a class name to relabel with, keep and a key, or drop."),
+            _field("suggested_class_id", pa.int32(), "Number of the suggested class; null if none is suggested."),
+            _field("suggested_class_name", CLASS_NAME, "Name of that class."),
+            _field("other_key", pa.string(), "Name of the other image of a pair; null if the issue has none."),
+            _field("evidence", pa.string(), "A sentence that says what was found."),
+            _field("digest", pa.string(), "As in samples."),
+        ]
+    ),
+    "issue_kinds": _of_run(
+        [
+            _field("kind", SPLIT, "Kind of issue."),
+            _field("found", pa.int64(), "Number of issues of the kind that were found."),
+            _field("listed", pa.int64(), "Number of them in the table issues: all, or the most severe 100,000."),
         ]
     ),
     "probabilities": _of_run(
