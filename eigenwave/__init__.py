@@ -8,12 +8,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eigenwave.api import check, compare, plan, run
+    from eigenwave.api import check, compare, issues, plan, run
     from storage.errors import EigenwaveError, InputError
     from storage.runs.run import Run, open_run
 
 __version__ = "0.1.0"
-__all__ = ["EigenwaveError", "InputError", "Run", "__version__", "check", "compare", "open_run", "plan", "run"]
+__all__ = [
+    "EigenwaveError",
+    "InputError",
+    "Run",
+    "__version__",
+    "check",
+    "compare",
+    "issues",
+    "open_run",
+    "plan",
+    "run",
+]
 
 _HOMES = {
     "EigenwaveError": "storage.errors",

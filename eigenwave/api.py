@@ -1,5 +1,6 @@
 """The functions of the Python API. Each imports what it needs when called: opening a run does not import Prefect."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,6 +9,8 @@ from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace, checked_run_id
 from storage.settings import Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from eigenwave.results import Check, Comparison, Plan
 
 
@@ -176,6 +179,57 @@ def compare(
 
     earlier, later = (run if isinstance(run, Run) else open_run(run, workspace=workspace) for run in (before, after))
     return Comparison.of(earlier, later, compare_runs(earlier, later))
+
+
+def issues(  # noqa: PLR0913 - each is a word of the command
+    run: Run | str | Path = "latest",
+    *,
+    kind: str | Sequence[str] = (),
+    class_name: str | Sequence[str] = (),
+    top: int | None = None,
+    new: bool = False,
+    decisions: str | Path | None = None,
+    workspace: str | Path = DEFAULT_WORKSPACE,
+) -> "pa.Table":
+    """List what to fix in a run's dataset, the most severe first.
+
+    Parameters
+    ----------
+    run
+        A run, or an argument of `open_run`.
+    kind, class_name
+        One or several kinds of issues, and names of classes that images are labelled with; by default all.
+    top
+        Number of the most severe issues; by default all.
+    new
+        Leave out issues that were decided, or that the run before has too.
+    decisions
+        File of decisions; by default decisions.jsonl in the workspace.
+    workspace
+        Workspace of a run that is given by id.
+
+    Returns
+    -------
+    pyarrow.Table
+        Rows of the table `issues`.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, kind or class, or the run was written by a version without issues.
+
+    Examples
+    --------
+    >>> eigenwave.issues(kind="wrong label", top=100).to_pandas()
+    """
+    from tasks.issues.choose import Choice, Issues
+    from tasks.issues.decisions import Decisions, decisions_file
+
+    found = run if isinstance(run, Run) else open_run(run, workspace=workspace)
+    space = Workspace(workspace).home(str(found.paths.folder))
+    decided = Decisions.read(decisions_file(None if decisions is None else str(decisions), space))
+    kinds, classes = ((word,) if isinstance(word, str) else tuple(word) for word in (kind, class_name))
+    return Issues.of(found, space, decided).choose(Choice(kinds, classes, top, new))
 
 
 def _settings(given: dict[str, Any], config: str | Path | None) -> Settings:

@@ -61,6 +61,7 @@ COVERED = {
     "tasks/issues/copies.py": ISSUES,
     "tasks/issues/found.py": ISSUES,
     "tasks/issues/images.py": ISSUES,
+    "tasks/issues/spreadsheet.py": ISSUES,
     "tasks/issues/unreadable.py": ISSUES,
     "tasks/issues/wrong_labels.py": ISSUES,
     "tasks/planning/check.py": "tests/flows/test_check.py",

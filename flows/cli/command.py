@@ -38,6 +38,7 @@ COMMANDS = {
         "flows.cli.inputs:plan",
         "Show what a run would do and cost: shards, passes, bytes, memory, time. Computes nothing.",
     ),
+    "issues": ("flows.cli.issues:issues", "List what to fix in a run's dataset, the most severe first."),
     "verify": ("flows.cli.upkeep:verify", "Verify that every file of a run is intact, and list those that are not."),
     "repair": ("flows.cli.upkeep:repair", "Restore damaged files of a run bit for bit, computing only what they need."),
     "gc": (

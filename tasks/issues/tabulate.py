@@ -7,20 +7,18 @@ import pyarrow as pa
 
 from storage.formats.places import Places
 from storage.stores.files import replacing
-from storage.tables.schemas import TABLES
 from storage.tables.spreadsheet import write_rows
 from tasks.dtypes import Int64
 from tasks.issues.copies import copies
 from tasks.issues.found import FOUND, Found
 from tasks.issues.images import look_up
+from tasks.issues.spreadsheet import COLUMNS, cells
 from tasks.issues.unreadable import unreadable
 from tasks.issues.wrong_labels import wrong_labels
 from tasks.run.job import Job
 from tasks.run.tables import ResultTables
 
 SOURCES: tuple[Callable[[Job], Iterable[Found]], ...] = (copies, wrong_labels, unreadable)
-ACTION = "action"
-COLUMNS = [*TABLES["issues"].names, ACTION]  # of the spreadsheet; `action` is left for the reader to fill in
 AT_ONCE = 2**14  # rows that exist as Python objects at a time
 
 
@@ -34,7 +32,7 @@ def tabulate_issues(job: Job) -> None:
         pieces = list(_complete(job, tables, issues))
         for piece in pieces:
             writer.write(piece)
-        write_rows(file, COLUMNS, _cells(pieces))
+        write_rows(file, COLUMNS, cells(pieces))
     columns = {
         "kind": [kind.kind for kind in found],
         "found": [kind.count for kind in found],
@@ -59,9 +57,3 @@ def _complete(job: Job, tables: ResultTables, issues: pa.Table) -> Iterator[pa.T
         named = zip(images["key"].to_pylist(), images["length"].to_pylist(), strict=True)
         columns["path"] = [places.of(key, length) for key, length in named]
         yield tables.complete("issues", columns)
-
-
-def _cells(pieces: Iterable[pa.Table]) -> Iterator[list[str | float | None]]:
-    for piece in pieces:
-        for row in zip(*(column.to_pylist() for column in piece.columns), strict=True):
-            yield [*row, None]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import eigenwave
-from eigenwave import check, compare, plan, run
+from eigenwave import check, compare, issues, plan, run
 from storage.errors import InputError
 from tests.datasets import write_images
 from tests.processes import EIGENWAVE
@@ -19,7 +19,7 @@ from tests.runs import contents
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "python-api.md"
-FUNCTIONS = ("check", "compare", "open_run", "plan", "run")
+FUNCTIONS = ("check", "compare", "issues", "open_run", "plan", "run")
 HEAVY = {"bokeh", "dask", "distributed", "jinja2", "prefect"}
 
 
@@ -136,3 +136,13 @@ def test_a_run_that_is_not_possible_is_refused_before_anything_starts(tmp_path, 
     with pytest.raises(InputError, match="run id '9' is not allowed"):
         run("digits", run_id="9")
     assert not (tmp_path / "eigenwave-workspace").exists()
+
+
+def test_issues_takes_a_run_an_id_or_a_folder(drifting):
+    workspace, _, _, after = drifting
+    every = issues(after, workspace=workspace.address)
+    assert every.equals(after.tables["issues"])
+    assert issues("run-3", workspace=Path(workspace.address)).equals(every)
+    assert issues(str(after.paths.folder), kind=["leak"], class_name="a", top=1, new=True).num_rows == 0
+    with pytest.raises(InputError, match="There is no kind of issue 'odd'; choose from conflict, leak, "):
+        issues(after, kind="odd")

@@ -10,7 +10,7 @@ from storage.tables.spreadsheet import ENCODING, read_rows
 from tasks.issues import found as found_module
 from tasks.issues import unreadable as unreadable_module
 from tasks.issues import wrong_labels as wrong_labels_module
-from tasks.issues.tabulate import COLUMNS
+from tasks.issues.spreadsheet import COLUMNS
 from tests.datasets import smooth_images
 from tests.runs import SMALL, analyse, local
 

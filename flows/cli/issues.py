@@ -1,0 +1,97 @@
+"""The command issues: what to fix in a dataset."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Group
+from rich.table import Column
+from rich.text import Text
+
+from flows.cli.terminal import display, grid, say
+from flows.cli.upkeep import Folder
+from storage.printable import printable
+from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.console import RenderableType
+
+    from tasks.issues.choose import Issues
+
+SHOWN = 20  # issues in a table for people
+Kinds = Annotated[tuple[str, ...], Parameter(name="--kind", help="Only issues of this kind, such as leak.")]
+Classes = Annotated[tuple[str, ...], Parameter(name="--class", help="Only images that are labelled with this class.")]
+Format = Literal["table", "csv", "jsonl", "paths"]
+DecisionsFile = Annotated[str | None, Parameter(help="File of decisions; by default decisions.jsonl in the workspace.")]
+
+
+def issues(  # noqa: PLR0913 - each is a word of the command
+    run: str = "latest",
+    /,
+    *,
+    kind: Kinds = (),
+    class_: Classes = (),
+    top: Annotated[int | None, Parameter(help="Only the most severe; in a table 20 by default.")] = None,
+    new: Annotated[bool, Parameter(negative="", help="Only what is neither decided nor in the run before.")] = False,
+    format: Annotated[Format, Parameter(help="How to print them.")] = "table",  # noqa: A002 - the word of the command
+    decisions: DecisionsFile = None,
+    workspace: Folder = DEFAULT_WORKSPACE,
+) -> None:
+    """List what to fix in a run's dataset, the most severe first.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from tasks.issues.choose import Choice  # noqa: PLC0415 - each command imports what it needs
+
+    every = opened(run, decisions, workspace)
+    shown = SHOWN if top is None and format == "table" else top
+    chosen = every.choose(Choice(kind, class_, None, new))
+    table = chosen if shown is None else chosen.slice(0, Choice(top=shown).top)
+    if format == "table":
+        display(issues_summary(every, table, len(chosen)))
+    elif format == "csv":
+        _print_csv(table)
+    else:
+        for row in table.to_pylist():
+            say(row["path"] if format == "paths" else json.dumps(row))
+
+
+def opened(run: str, decisions: str | None, workspace: str) -> "Issues":
+    """Open the issues of a run, with the decisions of a file or of the workspace."""
+    from storage.runs.run import Run  # noqa: PLC0415
+    from tasks.issues.choose import Issues  # noqa: PLC0415
+    from tasks.issues.decisions import Decisions, decisions_file  # noqa: PLC0415
+
+    space = Workspace(workspace).home(run)
+    return Issues.of(Run(space.find(run)), space, Decisions.read(decisions_file(decisions, space)))
+
+
+def issues_summary(every: "Issues", table: "pa.Table", chosen: int) -> "RenderableType":
+    """A table for people of some of the chosen issues, and how to see the others and act on them."""
+    run = every.run
+    title = Text(printable(f"\n{run.manifest.run_id}  {run.manifest.source}", keep="\n"), style="bold")
+    counts = run.tables["issue_kinds"].to_pylist()
+    found = ", ".join(f"{row['found']:,} {row['kind']}" for row in counts if row["found"]) or "no issues"
+    lines = [title, Text(f"{found}; {chosen:,} chosen, {len(table):,} shown")]
+    if not len(table):
+        return Group(*lines)
+    rows = grid("severity", Column("kind", min_width=8), Column("image", min_width=20), "class", "suggestion")
+    for row in table.to_pylist():
+        cells = row["kind"], row["key"], row["class_name"] or "-", row["suggestion"] or "-"
+        rows.add_row(f"{row['severity']:.3f}", *map(printable, cells))
+    more = Text(f"\nAll of them, with evidence, for a spreadsheet: {run.paths.issues}", overflow="fold")
+    return Group(*lines, Text(), rows, more)
+
+
+def _print_csv(table: "pa.Table") -> None:
+    """Print issues as issues.csv has them, byte by byte."""
+    from storage.tables.spreadsheet import write_rows  # noqa: PLC0415
+    from tasks.issues.spreadsheet import COLUMNS, cells  # noqa: PLC0415
+
+    sys.stdout.flush()
+    write_rows(sys.stdout.buffer, COLUMNS, cells([table]))

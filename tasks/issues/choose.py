@@ -1,0 +1,122 @@
+"""Choose issues of a finished run: by kind, by class, the most severe, and those that are new."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.errors import InputError
+from storage.runs.run import Run
+from storage.runs.workspace import Workspace
+from tasks.issues.decisions import Decisions, Issue, issues_of
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which issues to choose.
+
+    Attributes
+    ----------
+    kinds, classes
+        Kinds, and names of the classes that images are labelled with; empty for all.
+    top
+        Number of the most severe issues, or None for all.
+    new
+        Whether to leave out issues that were decided, or that the run before has too.
+    """
+
+    kinds: Collection[str] = ()
+    classes: Collection[str] = ()
+    top: int | None = None
+    new: bool = False
+
+    def __post_init__(self) -> None:
+        if self.top is not None and self.top < 1:
+            raise InputError(f"--top {self.top} is not possible; give a whole number from 1.")
+
+
+@dataclass(frozen=True)
+class Issues:
+    """The issues of a run.
+
+    Attributes
+    ----------
+    run
+        The run.
+    before
+        The run that it was compared with, or None.
+    decisions
+        What was decided about issues.
+    """
+
+    run: Run
+    before: Run | None = None
+    decisions: Decisions = field(default_factory=Decisions)
+
+    @classmethod
+    def of(cls, run: Run, workspace: Workspace, decisions: Decisions) -> "Issues":
+        """Return the issues of a run, to compare with those of the run that its plan names, if that still exists."""
+        name = run.manifest.layout.compared_with
+        there = name is not None and workspace.run(name).finished
+        return cls(run, Run(workspace.run(str(name))) if there else None, decisions)
+
+    @cached_property
+    def every(self) -> pa.Table:
+        """All issues of the run, the most severe first.
+
+        Raises
+        ------
+        InputError
+            If an earlier version wrote the run.
+        """
+        if "issues" not in self.run.tables:
+            raise InputError(
+                f"The run {self.run.paths.run_id} has no list of issues, since an earlier version wrote it; "
+                "eigenwave run on its dataset makes one."
+            )
+        return self.run.tables["issues"]
+
+    def choose(self, choice: Choice) -> pa.Table:
+        """Return the chosen issues, the most severe first.
+
+        Raises
+        ------
+        InputError
+            If no such kind or class exists, or the run has no list of issues.
+        """
+        table = self.every
+        kinds = self.run.tables["issue_kinds"]["kind"].to_pylist()
+        table = _only(table, "kind", choice.kinds, kinds)
+        table = _only(table, "class_name", choice.classes, self.run.manifest.classes)
+        if choice.new:
+            table = table.filter(pa.array(self._new(table)))
+        return table if choice.top is None else table.slice(0, choice.top)
+
+    @cached_property
+    def new(self) -> int:
+        """Number of issues that are neither decided nor in the run before."""
+        return int(np.sum(self._new(self.every)))
+
+    def _new(self, table: pa.Table) -> list[bool]:
+        return [issue not in self._known and issue not in self.decisions for issue in issues_of(self.run, table)]
+
+    @cached_property
+    def _known(self) -> frozenset[Issue]:
+        """Issues of the run before."""
+        if self.before is None or "issues" not in self.before.tables:
+            return frozenset()
+        return frozenset(issues_of(self.before, self.before.tables["issues"]))
+
+
+def _only(table: pa.Table, column: str, wanted: Collection[str], possible: Sequence[str]) -> pa.Table:
+    """The rows with one of the wanted values."""
+    for value in wanted:
+        if value not in possible:
+            what = "kind of issue" if column == "kind" else "class"
+            raise InputError(f"There is no {what} {value!r}; choose from {', '.join(possible)}.")
+    if not wanted:
+        return table
+    return table.filter(pc.is_in(table[column].cast(pa.string()), value_set=pa.array(list(wanted), pa.string())))
