@@ -19,15 +19,18 @@ from tasks.compare.runs import MapSum
 from tasks.decompose.passes import finish_pass, open_solver, share_of_shard
 from tasks.decompose.patterns import begin_projection, patterns_are_there
 from tasks.decompose.project import finish_projection, project_shard
+from tasks.inspect.copies import find_copies, write_copies
+from tasks.inspect.search import begin_search, search_shards
+from tasks.inspect.tables import tabulate_copies
 from tasks.issues.tabulate import tabulate_issues
-from tasks.planning.memory import association_shards, require_memory, result_bytes
+from tasks.planning.memory import association_shards, neighbour_shards, require_memory, result_bytes
 from tasks.planning.outlay import outlays
 from tasks.planning.place import work_seconds
 from tasks.report.page import STEPS, write_report
 from tasks.report.thumbnails import keep_thumbnails
 from tasks.run.begin import start_over
 from tasks.run.job import Job
-from tasks.run.results import Judges, Projected, Summary, Verdicts
+from tasks.run.results import Judges, Projected, Summary, Verdicts, require_all
 from tasks.run.seal import describe_run, seal_run
 from tasks.run.state import has_state, passes_done
 from tasks.run.worker import complaint, installed_code
@@ -52,7 +55,8 @@ class Stage(NamedTuple):
 def seconds_of(job: Job) -> float:
     """Projected seconds that one worker takes for all stages that workers share."""
     settings = job.settings
-    return work_seconds(outlays(job.plan, settings.association.permutations, settings.decomposition.fixed_passes))
+    passes, neighbours = settings.decomposition.fixed_passes, settings.judging.neighbours
+    return work_seconds(outlays(job.plan, settings.association.permutations, passes, neighbours))
 
 
 def stages_of(job: Job) -> list[Stage]:
@@ -61,6 +65,7 @@ def stages_of(job: Job) -> list[Stage]:
         _single("transform", transform),
         Stage("decompose", _passes),
         Stage("project", _projections),
+        _single("neighbours", find_neighbours),
         _single("associate", associate),
         *([_single("drift", drift)] if job.compared_with else []),
     ]
@@ -151,6 +156,20 @@ def project(job: Job, fanout: Fanout, progress: Progress) -> bool:
     return finish_projection(job, number, _over_all(job, fanout, progress, "project", function))
 
 
+def find_neighbours(job: Job, fanout: Fanout, progress: Progress) -> bool | str:
+    """Look for near-duplicates among all images. If there are too many or too few, only exact copies are found."""
+    if job.paths.work.copies.exists():
+        return False
+    problem = begin_search(job)
+    if problem is None:
+        shards = neighbour_shards(job.plan)
+        with progress("neighbours", len(shards)) as advance:
+            done = fanout.map_sum(partial(search_shards, job), shards, advance, INTEGER_BYTES)
+        require_all(done, job.plan.shards, "searched")
+    finish_copies(job, searched=problem is None)
+    return problem or True
+
+
 def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
     """Summarise the scores, then judge single images by the statistics of all, then write the tables."""
     if not has_state(job.paths.work.summary, Summary) or not has_state(job.paths.work.judges, Judges):
@@ -217,6 +236,13 @@ def report_run(job: Job, progress: Progress = silent) -> None:
     """Write the report, the last file before the manifest."""
     with progress("report", STEPS) as advance:
         write_report(Run(job.paths, describe_run(job)), advance)
+
+
+def finish_copies(job: Job, *, searched: bool = True) -> None:
+    """Write the tables of copies, and then the state that marks the search as done."""
+    copies = find_copies(job, searched=searched)
+    tabulate_copies(job, copies)
+    write_copies(job, copies)
 
 
 def tabulate_images(job: Job) -> None:

@@ -162,6 +162,11 @@ class Judging(Group):
     judge_side: int = Field(
         32, ge=8, le=4096, description="For judging, average images down to at most this many pixels a side."
     )
+    neighbours: int = Field(
+        200_000,
+        ge=0,
+        description="Look for near-duplicates among at most this many images, since the time grows with their square.",
+    )
 
 
 class Decomposition(Group):

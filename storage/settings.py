@@ -67,7 +67,7 @@ class Settings(Group):
     def _judging_has_its_space(self) -> Self:
         chosen = self.judging.judge_space
         none = chosen == "none" or (chosen is None and self.coefficients.transform != "dwt")
-        if none and self.judging != Judging(judge_space=chosen):
+        if none and self.judging.judge_side != Judging().judge_side:
             raise ValueError(
                 "labels are judged by the run's own patterns, which judge_side does not change; leave it out, or set "
                 "judge_space to modulus or scattering"

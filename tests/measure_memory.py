@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from flows import stages
-from flows.stages import report_run, tabulate_images
+from flows.stages import finish_copies, report_run, tabulate_images
 from flows.workers.fanout import InlineFanout
 from storage.runs.run import Run
 from storage.runs.workspace import RunPaths, Workspace
@@ -23,7 +23,8 @@ from tasks.compare.runs import compare_runs
 from tasks.decompose.passes import finish_pass, share_of_shard
 from tasks.decompose.patterns import begin_projection
 from tasks.decompose.project import finish_projection, project_shard
-from tasks.planning.memory import association_shards, stage_memory
+from tasks.inspect.search import begin_search, search_shards
+from tasks.planning.memory import association_shards, neighbour_shards, stage_memory
 from tasks.run.begin import begin_run
 from tasks.run.seal import describe_run
 from tasks.transform.around import begin_transform, finish_transform
@@ -34,6 +35,7 @@ OUTLAYS = {  # of a plan: what is measured of each
     "transform": ["transform"],
     "decompose": ["pass"],
     "project": ["solve", "project"],
+    "neighbours": ["copies", "neighbours"],
     "associate": ["summarise", "judge", "associate"],
 }
 
@@ -96,6 +98,9 @@ def main(source, workspace, settings, last):
         result = measured("project", fanout.map_sum, function, range(job.plan.shards), int, 0)
         exact = measured("solve", finish_projection, job, number, result)
     del result
+    measured("copies", begin_search, job)
+    result = measured("neighbours", fanout.map_sum, partial(search_shards, job), neighbour_shards(job.plan), int, 0)
+    measured("copies", finish_copies, job)
     for stage, function, finish in (
         ("summarise", summarise_shards, finish_summary),
         ("judge", judge_shards, finish_verdicts),

@@ -223,3 +223,24 @@ def left_out_quadratic(scores, labels, classes, prior):
         others = np.arange(len(labels)) != one
         rows.append(quadratic_posteriors(scores[others], labels[others], classes, scores[[one]], prior, pooled)[0])
     return np.stack(rows)
+
+
+def all_distances(scores, queries=None):
+    """Euclidean distances from each query (q, k) to each row of scores (n, k), by default between all rows."""
+    scores = scores.astype(np.float64)
+    queries = scores if queries is None else queries.astype(np.float64)
+    return np.stack([np.sqrt(((scores - query) ** 2).sum(axis=1)) for query in queries]) if len(queries) else queries
+
+
+def near_duplicates(scores, largest, least):
+    """Pairs of rows of scores (n, k) that are nearer than their yardsticks allow, with their relative distance."""
+    distances = all_distances(scores)
+    np.fill_diagonal(distances, np.inf)
+    yardsticks = np.maximum([np.median(np.sort(row)[5:20]) for row in distances], least)
+    pairs = {}
+    for first in range(len(scores)):
+        for second in range(first + 1, len(scores)):
+            relative = distances[first, second] / max(yardsticks[first], yardsticks[second])
+            if relative < largest:
+                pairs[first, second] = relative
+    return pairs

@@ -30,6 +30,7 @@ ORDER = (
     "tasks.run",
     "tasks.decompose",
     "tasks.transform",
+    "tasks.inspect",
     "tasks.associate",
     "tasks.issues",
     "tasks.compare",
@@ -45,7 +46,7 @@ ORDER = (
     "eigenwave",
 )
 BYTES = ("storage", "zarr", "pyarrow", "obstore", "PIL", "h5py", "simplejpeg")
-STAGES = ("tasks.transform", "tasks.decompose", "tasks.associate")
+STAGES = ("tasks.transform", "tasks.decompose", "tasks.inspect", "tasks.associate")
 # What a room may not import although it stands below.
 FORBIDDEN = {
     "tasks.dtypes": BYTES,
@@ -54,8 +55,9 @@ FORBIDDEN = {
     "tasks.statistics": BYTES,
     "tasks.planning": STAGES,
     "tasks.run": STAGES,
-    "tasks.transform": ("tasks.associate",),
-    "tasks.associate": ("tasks.transform", "tasks.decompose"),
+    "tasks.transform": ("tasks.inspect", "tasks.associate"),
+    "tasks.inspect": ("tasks.transform", "tasks.decompose"),
+    "tasks.associate": ("tasks.transform", "tasks.decompose", "tasks.inspect"),
     "tasks.issues": STAGES,
     "tasks.compare": ("tasks.report", *STAGES),
     "tasks.report": STAGES,

@@ -61,6 +61,20 @@ class WorkPaths:
         return self.folder / f"label-judge-{number}.npz"
 
     @property
+    def search(self) -> StorePath:
+        """Images among which near-duplicates are looked for, and the factors of their scores."""
+        return self.folder / "search.npz"
+
+    def neighbours(self, shard: int) -> StorePath:
+        """Nearest neighbors of the images of a task, by its first shard."""
+        return self.folder / "neighbours" / f"{shard:06d}.npz"
+
+    @property
+    def copies(self) -> StorePath:
+        """Group of copies and leak of each image, in row order, one batch per shard."""
+        return self.folder / "copies.batches"
+
+    @property
     def verdicts(self) -> StorePath:
         """Merged sums over the judged images."""
         return self.folder / "verdicts.npz"

@@ -398,6 +398,71 @@ TABLES: Mapping[str, pa.Schema] = {
             ),
         ]
     ),
+    "near_duplicates": _of_run(
+        [
+            _field("row", pa.int64(), "Row of the image; of an exact copy, of the image that stands for all of them."),
+            _field("other_row", pa.int64(), "Row of the other image of the pair."),
+            _field("key", pa.string(), "Name of the image in its source."),
+            _field("other_key", pa.string(), "Name of the other image."),
+            _field("split", SPLIT, "Split of the image."),
+            _field("other_split", SPLIT, "Split of the other image."),
+            _field("class_id", pa.int32(), "Number of the image's class; -2 if it has no label."),
+            _field("class_name", CLASS_NAME, "Name of that class."),
+            _field("other_class_id", pa.int32(), "Number of the other image's class; -2 if it has no label."),
+            _field("other_class_name", CLASS_NAME, "Name of that class."),
+            _field(
+                "distance",
+                pa.float64(),
+                "Distance of their scores on the leading patterns, each over its deviation; 0 for exact copies.",
+            ),
+            _field(
+                "relative_distance",
+                pa.float64(),
+                "That distance over the median distance of an image to its 6th to 20th neighbor; the smaller one of "
+                "the two images.",
+            ),
+            _field("exact", pa.bool_(), "Whether both images have the same bytes."),
+            _field("group", pa.int64(), "Number of the group of images that pairs connect, in the order of rows."),
+        ]
+    ),
+    "duplication": _of_run(
+        [
+            _field("images", pa.int64(), "Number of valid images."),
+            _field("exact_pairs", pa.int64(), "Number of images that have the bytes of one that stands for them."),
+            _field("near_pairs", pa.int64(), "Number of other pairs of near-duplicates; null if they were not sought."),
+            _field("groups", pa.int64(), "Number of groups of images that exact or near pairs connect."),
+            _field("largest_group", pa.int64(), "Number of images in the largest group."),
+            _field("duplicates", pa.int64(), "Number of images in groups, without the first one of each."),
+            _field(
+                "duplicate_fraction",
+                pa.float64(),
+                "Part of the valid images that this is; null if near-duplicates were not sought.",
+            ),
+            _field("other_split", pa.int64(), "Number of valid images of other splits than the fitted one."),
+            _field("exactly_leaked", pa.int64(), "Number of them that have the bytes of a fitted image."),
+            _field("leaked", pa.int64(), "Number of them that are an exact or near copy of a fitted image."),
+            _field(
+                "leaked_fraction",
+                pa.float64(),
+                "leaked over other_split; null without another split, or if near-duplicates were not sought.",
+            ),
+            _field("conflicts", pa.int64(), "Number of exact or near pairs with different labels."),
+            _field(
+                "largest_ratio",
+                pa.float64(),
+                "Limit of relative_distance: 0.6, or less where few dimensions make small ratios likely; null if "
+                "near-duplicates were not sought.",
+            ),
+            _field("patterns", pa.int32(), "Number of leading patterns whose scores are compared."),
+            _field(
+                "intrinsic_dimension",
+                pa.float64(),
+                "Number of directions in which images vary around an image, by maximum likelihood from the distances "
+                "to the 6th to 20th neighbor.",
+            ),
+            _field("two_nn_dimension", pa.float64(), "The same by the ratio of the distances to the nearest two."),
+        ]
+    ),
     "thumbnails": _of_run(
         [
             _field("row", pa.int64(), "Row of the image in coefficients and scores."),
@@ -654,5 +719,15 @@ UNITS = pa.schema(
     ]
 )
 
+# The copies of each image, one batch per shard.
+COPIES = pa.schema(
+    [
+        _field("group", pa.int64(), "As in near_duplicates; null for an image without copies."),
+        _field("duplicate", pa.bool_(), "Whether it is in a group and not the first of it."),
+        _field("conflict", pa.bool_(), "Whether it is in a pair with different labels."),
+        _field("leaked", pa.bool_(), "Whether it is of another split, and a copy of a fitted image."),
+        _field("learned", pa.bool_(), "Whether it is a copy of an image that held-out checks learn from."),
+    ]
+)
 # Class of a row whose image was removed from the dataset, and of one whose image has no label.
 REMOVED, UNLABELLED = -1, -2

@@ -11,6 +11,8 @@ from tasks.statistics.classifiers import PRODUCT_SIZE
 from tasks.statistics.drift import BINS as DECILES
 from tasks.statistics.groups import groups_kept
 from tasks.statistics.label_judge import ALL_CLASSES, SAMPLE, SAMPLE_SIZE
+from tasks.statistics.neighbours import COLUMNS as TILE_COLUMNS
+from tasks.statistics.neighbours import COUNT, MEASURED, PATTERNS, QUERIES
 from tasks.statistics.quantiles import DIGITS
 from tasks.statistics.ranks import BINS, LEVELS, labellings_counted, sorted_whole
 from tasks.statistics.relabelling import NOISE
@@ -28,6 +30,8 @@ DECODER = 40 * MIB  # the process that decodes unusual image files, without the 
 SUMS = 5  # large results held while many are added along the tree: one per level, and three in an addition
 ADDED_AT_ONCE = 16 * MIB  # of small results added together
 SAVED = 6  # copies of a sum while results are made of it and saved
+SEARCHED = 8192  # images whose neighbors a task looks for; each task reads all scores
+CANDIDATE_BYTES = 100  # of each neighbor that is kept, with those that wait to be sorted
 COPIES = 8  # copies of a task's scores, while they are binned, ranked and judged
 MOVED_AT_ONCE = 2**17  # images matched by name at once, while runs are compared
 NAMED_BYTES = 512  # for each of them, in both runs
@@ -108,6 +112,11 @@ def association_shards(plan: "Plan", permutations: int) -> range:
     return range(0, plan.shards, min(max(images // plan.rows_per_shard, 1), plan.shards))
 
 
+def neighbour_shards(plan: "Plan") -> range:
+    """First shard of each task that looks for neighbors; the step is the number of shards of a task."""
+    return range(0, plan.shards, min(max(SEARCHED // plan.rows_per_shard, 1), plan.shards))
+
+
 def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str, int]:
     """Project the peak bytes of a process that runs only one stage, for each stage.
 
@@ -143,6 +152,7 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     sampling = 2 * FLOAT32 * plan.sample * (p + width + of_judging) + 5 * FLOAT64 * max(thin, judging_patterns)
     judging = (FLOAT16 + FLOAT32) * plan.rows_per_shard * of_judging + 2 * FLOAT32 * judging_patterns
     stages = {
+        "neighbours": _search_bytes(plan),
         "sample": decoding + sampling,
         "transform": chunk + decoding + 2 * masked + operands + judging + sums["transform"],
         "solve scales": SCALE_COPIES * FLOAT64 * (p * p if plan.solver == "gram" else scale_values)
@@ -197,6 +207,16 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     stages["report"] = REPORT + 3 * min(BLOCK_BYTES, patterns) + pictures + CLASS_BYTES * plan.classes
     stages["report"] += 4 * FLOAT64 * plan.classes * k
     return {stage: PROCESS + size for stage, size in stages.items()}
+
+
+def _search_bytes(plan: "Plan") -> int:
+    """Bytes of a task that looks for neighbors: scores, its own and another's, neighbors, and tiles of products."""
+    compared = min(PATTERNS, plan.judged_rank) + 1
+    images = neighbour_shards(plan).step * plan.rows_per_shard
+    kept = FLOAT32 * plan.rows_per_shard * plan.coefficients + ALLOCATOR["M_TRIM_THRESHOLD"][1]
+    scores = 2 * FLOAT32 * plan.rows_per_shard * plan.judged_rank + 6 * FLOAT32 * images * compared
+    tiles = 4 * FLOAT64 * (QUERIES * TILE_COLUMNS + MEASURED * compared)
+    return kept + scores + COUNT * images * CANDIDATE_BYTES + tiles
 
 
 def _label_judge_bytes(plan: "Plan", images: int) -> int:

@@ -4,9 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks.dtypes import FLOAT32, FLOAT64, MIB
+from tasks.dtypes import FLOAT32, FLOAT64, MIB, NUMBER
 from tasks.planning.cost import FLOP_RATE, READ_RATE
-from tasks.planning.memory import COLUMNS, FAMILIES, association_shards, label_judge_bytes, result_bytes
+from tasks.planning.memory import (
+    COLUMNS,
+    FAMILIES,
+    association_shards,
+    label_judge_bytes,
+    neighbour_shards,
+    result_bytes,
+)
+from tasks.statistics.neighbours import COUNT
 from tasks.statistics.scatter import HELD_OUT_SHARE, patterns_kept
 
 if TYPE_CHECKING:
@@ -21,6 +29,7 @@ SCORE_RATE = 6e7  # scores, their squares or their ranks summed under one labell
 SUM_RATE = 7e8  # bytes of sums of classes made and added
 TABLE_RATE = 5e7  # bytes of these sums turned into state and tables
 COMPARE_RATE = 2.5e8  # images compared with a class, beside the operations of the comparison
+PAIR_RATE = 2e8  # pairs of images whose scores are compared
 DRIVER_RATE = 1e5  # images listed, digested and tabulated by the driver, the process that runs the flow
 SUMMED = 3  # scores, squares and ranks
 LISTED_BYTES = 300  # held by this process for each image, with a key as long as a path
@@ -51,7 +60,7 @@ class Outlay:
     seconds: float
 
 
-def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Outlay]:
+def outlays(plan: "Plan", permutations: int, passes: int | None, neighbours: int) -> dict[str, Outlay]:
     """Estimate the cost of each stage of a run.
 
     Parameters
@@ -62,6 +71,8 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
         Number of label shuffles.
     passes
         Requested number of passes of the solver krylov, or None if they end at the tolerance.
+    neighbours
+        Largest number of images among which near-duplicates are looked for.
     """
     n, p, k = plan.row_count, plan.coefficients, plan.rank
     every, fitted = range(plan.shards), plan.fitted_shards
@@ -105,6 +116,7 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
         "project": replace(
             through(n, every, projections, blocks, projections * flops), written=round(projections * plan.score_bytes)
         ),
+        "neighbours": _searching(plan) if plan.images <= neighbours else _outlay(0),
         "associate": _outlay(
             2 * tasks,
             2 * FLOAT32 * n * (k + plan.judging_rank)
@@ -113,6 +125,13 @@ def outlays(plan: "Plan", permutations: int, passes: int | None) -> dict[str, Ou
             seconds=_association_seconds(plan, permutations),
         ),
     }
+
+
+def _searching(plan: "Plan") -> Outlay:
+    """Cost of the search for near-duplicates: each task compares its images with all, whose scores it reads twice."""
+    tasks, n = len(neighbour_shards(plan)), plan.row_count
+    read = (2 * tasks + 2) * FLOAT32 * n * plan.judged_rank
+    return _outlay(tasks, read, written=2 * NUMBER * COUNT * n, seconds=plan.images**2 / PAIR_RATE)
 
 
 def _association_seconds(plan: "Plan", permutations: int) -> float:

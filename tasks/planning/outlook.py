@@ -225,7 +225,7 @@ def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
         raise InputError(str(error)) from None
     memory = stage_memory(plan, settings.association.permutations, largest)
     memory_limit = settings.execution.memory_limit or machine_memory() // _processes(settings)
-    taken = outlays(plan, settings.association.permutations, passes)
+    taken = outlays(plan, settings.association.permutations, passes, settings.judging.neighbours)
     work = work_seconds(taken)
     return Estimate(
         plan=plan,

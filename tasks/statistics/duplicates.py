@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tasks.dtypes import Int64, Mask
+
 
 @dataclass(frozen=True)
 class Duplicates:
@@ -45,3 +47,27 @@ def find_duplicates(digests: bytes, class_ids: npt.NDArray[np.int32]) -> Duplica
     groups = sorted(tuple(order[start : end + 1].tolist()) for start, end in zip(starts, ends, strict=True))
     conflicting = sum(len({label for label in class_ids[list(group)].tolist() if label >= 0}) > 1 for group in groups)
     return Duplicates(tuple(groups), int(same.sum()), conflicting)
+
+
+def representatives(digests: npt.NDArray[np.uint8], valid: Mask, preferred: Mask) -> Int64:
+    """Row of the image that stands for all with the same bytes, for each image (n,).
+
+    It is the first preferred one, or else the first. An image that is not valid stands for itself.
+
+    Parameters
+    ----------
+    digests
+        Digest of each image (n, 16).
+    valid, preferred
+        Masks of images (n,).
+    """
+    first, second = np.ascontiguousarray(digests).view(np.uint64).T
+    order = np.lexsort((np.arange(len(first)), ~preferred, ~valid, first, second))
+    new = np.ones(len(order), np.bool_)
+    for half in (first[order], second[order]):
+        new[1:] &= half[1:] == half[:-1]
+    new[1:] = ~(new[1:] & valid[order][1:])
+    start = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+    result = np.empty(len(order), np.int64)
+    result[order] = order[start]
+    return result

@@ -200,12 +200,12 @@ def test_prefect_shows_every_stage_and_its_progress(prefect, tmp_path):
     (run,) = found("flow_runs", flow_runs={"name": {"any_": [str(folder)]}})
     assert run["state_type"] == "COMPLETED"
     stages = found("task_runs", flow_runs={"id": {"any_": [run["id"]]}}, sort="EXPECTED_START_TIME_ASC")
-    expected = ["plan", "transform", "project", "project after pass 2", "associate", "report", "seal"]
+    expected = ["plan", "transform", "project", "project after pass 2", "neighbours", "associate", "report", "seal"]
     assert [stage["name"] for stage in stages] == expected
     artifacts = {
         artifact["key"]: artifact["data"] for artifact in found("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
     }
-    bars = ["transform", "project", "summarise", "judge"]
+    bars = ["transform", "project", "neighbours", "summarise", "judge"]
     progress = {key: float(artifacts.pop(key)) for key in bars}
     assert set(progress.values()) == {100}
     assert "Labels account for" in artifacts["verdict"]
