@@ -109,6 +109,7 @@ OTHERS |= {
     "unlabelled": "skip",
     "judge_space": "scattering",
     "judge_side": 64,
+    "neighbours": 1000,
 }  # of a group that is written as far as chosen
 
 

@@ -25,15 +25,18 @@ def of_all(found, what):
 def test_what_cifar10_takes():
     found = estimate(solver="krylov")
     assert found.plan.shards == 10
-    assert of_all(found, "tasks") == {"transform": 10, "project": 10, "associate": 20}
+    assert of_all(found, "tasks") == {"transform": 10, "project": 10, "neighbours": 10, "associate": 20}
     assert of_all(found, "written") == {
         "transform": COEFFICIENTS + JUDGING_SCORES + 50_000 * 1344 * 2,
         "project": SCORES,
+        "neighbours": 50_000 * 20 * (8 + 8),
     }
     assert of_all(found, "read") == {
         "transform": 256 * COLUMN,
         # Patterns, a block of as many columns, and 16 patterns for each of three families of scales.
         "project": COEFFICIENTS + (2 * 64 + 3 * 16) * COLUMN,
+        # Each of ten tasks reads all scores twice, and its own; the driver reads them for their deviations.
+        "neighbours": 22 * JUDGING_SCORES,
         # Each task that judges reads two judges of labels; the driver reads what the others added up.
         "associate": 2 * SCORES + 2 * JUDGING_SCORES + 20 * JUDGE + result_bytes(found.plan, 20)["summarise"],
     }
@@ -62,7 +65,9 @@ def test_everything_but_memory_grows_with_the_images():
 
     # Shards are up to a tenth larger. Each reads the first block and judges, and adds its sums; tables are made once.
     rough = {("transform", "read"): 0.1, ("associate", "read"): 0.1, ("associate", "seconds"): 0.15}
-    for stage in small.outlays:
+    # The search for near-duplicates grows with the square, so it is not made among so many.
+    assert large.outlays["neighbours"].tasks == 0
+    for stage in small.outlays.keys() - {"neighbours"}:
         grown = costs(large, stage)
         for name, value in costs(small, stage).items():
             ratio = 0.1 if name == "tasks" else rough.get((stage, name), 0.01)
@@ -71,6 +76,13 @@ def test_everything_but_memory_grows_with_the_images():
     listed = driver_memory(large.plan, large.memory) - driver_memory(small.plan, small.memory)
     assert listed == pytest.approx(450_000 * 300, rel=0.05)
     assert driver_seconds(large.plan) == 10 * driver_seconds(small.plan)
+
+
+def test_the_search_for_near_duplicates_grows_with_the_square():
+    small, large = (estimate(images).outlays["neighbours"] for images in (50_000, 200_000))
+    assert large.seconds == pytest.approx(16 * small.seconds, rel=0.05)
+    assert large.read == pytest.approx(16 * small.read, rel=0.15)
+    assert estimate(neighbours=49_999).outlays["neighbours"].tasks == 0
 
 
 def test_settings_that_do_not_fit_are_refused():
