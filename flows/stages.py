@@ -26,13 +26,14 @@ from tasks.issues.tabulate import tabulate_issues
 from tasks.planning.memory import association_shards, neighbour_shards, require_memory, result_bytes
 from tasks.planning.outlay import outlays
 from tasks.planning.place import work_seconds
+from tasks.quality.tabulate import tabulate_quality
 from tasks.report.page import STEPS, write_report
 from tasks.report.thumbnails import keep_thumbnails
 from tasks.run.begin import start_over
 from tasks.run.job import Job
 from tasks.run.results import Judges, Projected, Summary, Verdicts, require_all
 from tasks.run.seal import describe_run, seal_run
-from tasks.run.state import has_state, passes_done
+from tasks.run.state import has_properties, has_state, passes_done
 from tasks.run.worker import complaint, installed_code
 from tasks.transform.around import begin_transform, finish_transform
 from tasks.transform.shard import count_changed, transform_shard
@@ -117,10 +118,11 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
     A continued run starts over if images changed after they were transformed.
     """
     if job.paths.work.transformed.exists():
-        # A run that an earlier version began has no units, or no products of scales.
+        # A run that an earlier version began has no units, products of scales or properties.
         if (
             job.paths.work.units.exists()
             and job.paths.work.scale_images.exists()
+            and has_properties(job)
             and not _changed_images(job, fanout, progress)
         ):
             return False
@@ -249,5 +251,6 @@ def tabulate_images(job: Job) -> None:
     """Write the tables of single images."""
     write_samples(job)
     tabulate_suspects(job)
+    tabulate_quality(job)
     tabulate_issues(job)
     keep_thumbnails(job)

@@ -52,3 +52,24 @@ def rows_of(source):
     samples = source.samples()
     names = [source.classes[number] for number in samples["class_id"].to_pylist()]
     return list(zip(samples["key"].to_pylist(), names, samples["split"].to_pylist(), strict=True))
+
+
+def photographs(count, side=32, seed=0):
+    """Images (count, side, side, 3) in [0, 1] with the spectrum of photographs: amplitudes fall with the frequency."""
+    random = np.random.default_rng(seed)
+    down, right = np.meshgrid(*[np.fft.fftfreq(side)] * 2, indexing="ij")
+    amplitudes = 1 / np.maximum(np.hypot(down, right), 1 / side)
+    noise = np.fft.fft2(random.standard_normal((count, 4, side, side)))
+    waves = np.fft.ifft2(noise * amplitudes).real
+    waves /= waves.std(axis=(2, 3), keepdims=True)
+    gray = waves[:, :1] * random.lognormal(-1.8, 0.25, (count, 1, 1, 1)) + random.normal(0.48, 0.08, (count, 1, 1, 1))
+    return np.moveaxis(gray + 0.05 * waves[:, 1:], 1, 3).clip(0, 1)
+
+
+def write_photographs(folder, images, classes=("cat", "dog", "ship")):
+    """Class folders of images (n, height, width, 3) in [0, 1], in turn, named by their numbers."""
+    for number, image in enumerate(images):
+        path = folder / classes[number % len(classes)] / f"{number:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((255 * image).round().astype(np.uint8)).save(path)
+    return folder

@@ -244,3 +244,54 @@ def near_duplicates(scores, largest, least):
             if relative < largest:
                 pairs[first, second] = relative
     return pairs
+
+
+def image_properties(image):
+    """Properties of an image (height, width, channels) in [0, 1], pixel by pixel, in float64."""
+    image = image.astype(np.float64)
+    height, width, channels = image.shape
+    weights = {1: [1.0], 3: [0.299, 0.587, 0.114]}[channels]
+    luma = image @ np.array(weights)
+    gradients = [(luma[y + 1, x] - luma[y, x]) ** 2 for y in range(height - 1) for x in range(width)]
+    across = [(luma[y, x + 1] - luma[y, x]) ** 2 for y in range(height) for x in range(width - 1)]
+    laplacians = [
+        (luma[y - 1, x] + luma[y + 1, x] + luma[y, x - 1] + luma[y, x + 1] - 4 * luma[y, x]) ** 2
+        for y in range(1, height - 1)
+        for x in range(1, width - 1)
+    ]
+    energy = (np.mean(gradients) + np.mean(across)) if laplacians else 0.0
+    # In the arithmetic of images, so that a pixel at the border of two levels is on the same side.
+    luma32 = image[..., 0].astype(np.float32) if channels == 1 else _luma32(image.astype(np.float32))
+    levels = np.minimum((luma32.ravel() * np.float32(32)).astype(int), 31)
+    counts = np.array([(levels == level).sum() for level in range(32)]) / levels.size
+    opponents = [np.zeros(1)] * 2
+    if channels == 3:
+        red, green, blue = np.moveaxis(image, 2, 0)
+        opponents = [red - green, (red + green) / 2 - blue]
+    deviation = np.hypot(*[values.std() for values in opponents])
+    return {
+        "brightness": luma.mean(),
+        "contrast": luma.std(),
+        "shadows": _quantile_of_levels(counts, 0.01),
+        "highlights": _quantile_of_levels(counts, 0.99),
+        "dark_fraction": counts[:2].sum(),
+        "bright_fraction": counts[30:].sum(),
+        "sharpness": np.mean(laplacians) / energy if energy > 1e-12 else np.nan,
+        "colourfulness": deviation + 0.3 * np.hypot(*[values.mean() for values in opponents]),
+        "colour_contrast": deviation,
+        "flatness": counts.max(),
+    }
+
+
+def _luma32(image):
+    red, green, blue = np.moveaxis(image, 2, 0)
+    return red * np.float32(0.299) + green * np.float32(0.587) + blue * np.float32(0.114)
+
+
+def _quantile_of_levels(counts, part):
+    """The value that a part of the pixels is below, if those of a level are spread evenly over it."""
+    borders = np.arange(33) / 32
+    cumulative = np.concatenate([[0], counts.cumsum()])
+    level = next(number for number in range(32) if cumulative[number + 1] >= part - 1e-9)
+    inside = (part - cumulative[level]) / counts[level]
+    return borders[level] + inside / 32

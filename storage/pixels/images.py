@@ -190,7 +190,7 @@ def _decoded_smaller(image: Image.Image, form: ImageForm) -> Box | None:
 def upright_size(image: Image.Image, payload: bytes) -> tuple[int, int]:
     """Width and height of an image that was opened but not decoded, once its Exif rotation is applied."""
     # Pillow decodes a whole PNG to find out that it has no Exif.
-    has_exif = b"eXIf" in payload or b"Raw profile type exif" in payload if image.format == "PNG" else True
+    has_exif = any(mark in payload for mark in png.EXIF_MARKS) if image.format == "PNG" else True
     try:
         turned = has_exif and image.getexif().get(ORIENTATION_TAG, 1) in QUARTER_TURNS
     except Exception:  # noqa: BLE001 - damaged metadata raises anything; decoding decides whether the image is good

@@ -13,6 +13,7 @@ from storage.errors import BadImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FIRST_CHUNK = b"\0\0\0\rIHDR"
+EXIF_MARKS = (b"eXIf", b"Raw profile type exif")  # a file with Exif has one of them
 MOST_PLAIN_BYTES, MOST_PLAIN_PIXELS = 2**24, 2**22
 FRAME = 12  # bytes of a chunk besides its content: length, kind, checksum
 PIECE = 2**22  # bytes to unpack at a time

@@ -56,11 +56,11 @@ def _shards(paths: RunPaths) -> Iterator[str]:
             manifest = sound_manifest(paths)
         except InputError as error:
             raise InputError(f"{error} Until then the shards that runs need are unknown.") from None
-        yield from (*manifest.shards, *manifest.judging_shards)
+        yield from manifest.all_shards
         return
     for path in paths.work.parts.files():
         try:
-            yield from shard_keys(read_batch(path))
+            yield from shard_keys(read_batch(path)).values()
         except EigenwaveError as error:
             raise InputError(
                 f"{error} Continue the run {paths.run_id}, or remove {paths.folder}: until then the shards that runs "

@@ -44,8 +44,9 @@ class Manifest(BaseModel):
         Number of images with the same bytes as an earlier one, and of images that occur under several classes.
     solver, passes, warm_start
         Method of the decomposition, number of passes over the fitted images, and run it started from, or None.
-    shards, judging_shards
-        Addresses of the shards of coefficients, and of the coefficients that labels are judged by, in row order.
+    shards, judging_shards, property_shards
+        Addresses of the shards of coefficients, of the coefficients that labels are judged by, and of properties of the
+        images, in row order. Runs of earlier versions have no further shards than the first.
     files
         BLAKE3 of every file of the run by its path in the run's folder, except the manifest and its copy.
     seconds
@@ -77,9 +78,15 @@ class Manifest(BaseModel):
     warm_start: str | None
     shards: tuple[str, ...]
     judging_shards: tuple[str, ...] = ()
+    property_shards: tuple[str, ...] = ()
     files: dict[str, str]
     seconds: dict[str, float]
     versions: dict[str, str]
+
+    @property
+    def all_shards(self) -> tuple[str, ...]:
+        """Addresses of the shards of all kinds."""
+        return (*self.shards, *self.judging_shards, *self.property_shards)
 
 
 def library_versions() -> dict[str, str]:

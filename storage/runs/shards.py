@@ -78,13 +78,17 @@ def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in DECODERS}
 
 
-def shard_keys(part: pa.Table) -> tuple[str, ...]:
-    """Return the addresses in a part file: of coefficients, and of those that labels are judged by, if there are any.
+# Kinds of shards, named as in the manifest, with the names of their addresses in the metadata of a part file.
+KINDS = {"shards": "shard_key", "judging_shards": "judging_key", "property_shards": "property_key"}
+
+
+def shard_keys(part: pa.Table) -> dict[str, str]:
+    """Return the addresses in a part file by kind of shard: of coefficients, and of further kinds that the run has.
 
     An earlier version wrote the first only.
     """
-    judging = metadata_of(part, "judging_key", None)
-    return (metadata_of(part, "shard_key"), *([judging] if judging else []))
+    found = {kind: metadata_of(part, name, None) for kind, name in KINDS.items()}
+    return {kind: key for kind, key in found.items() if key}
 
 
 def same_recipe(key: str, other: str) -> bool:

@@ -96,7 +96,7 @@ def _shards(workspace: Workspace, paths: RunPaths, manifest: Manifest) -> Iterat
             yield Fault(marker, MISSING)
         elif read_marker(workspace, key) is None:
             yield Fault(marker, DAMAGED)
-    for key in manifest.judging_shards:
+    for key in (*manifest.judging_shards, *manifest.property_shards):
         chunk, known = workspace.chunk(key), read_marker(workspace, key)
         if known is None:
             yield Fault(workspace.marker(key), DAMAGED if workspace.marker(key).exists() else MISSING)

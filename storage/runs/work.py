@@ -56,6 +56,19 @@ class WorkPaths:
         """Histograms of all scores, and the classifiers of held-out images."""
         return self.folder / "judges.npz"
 
+    @property
+    def class_distances(self) -> StorePath:
+        """Means and scatter of the classes' scores, which distances of images are measured by."""
+        return self.folder / "class-distances.npz"
+
+    def energy(self, shard: int) -> StorePath:
+        """Energy of each image of a shard, and the part that patterns do not explain, (images, 2) float32."""
+        return self.folder / "energies" / f"{shard:06d}.npy"
+
+    def distance(self, shard: int) -> StorePath:
+        """Distance of each image of a shard from its class, (images,) float32."""
+        return self.folder / "distances" / f"{shard:06d}.npy"
+
     def label_judge(self, number: int) -> StorePath:
         """Judge of labels that is fitted without the images of part `number`."""
         return self.folder / f"label-judge-{number}.npz"

@@ -14,6 +14,7 @@ CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int16(), pa.string())
 RUN_ID = pa.dictionary(pa.int8(), pa.string())
 SPLIT = pa.dictionary(pa.int8(), pa.string())
+MODE = pa.dictionary(pa.int8(), pa.string())
 STAMP = pa.binary(STAMP_BYTES)
 DIGEST_BYTES = 16
 
@@ -48,6 +49,13 @@ _SAMPLE_FIELDS = (
         "Number of the class; -1 if the image was removed, -2 if it has no label.",
     ),
     _field("split", SPLIT, "Split of the source; patterns are fitted on one of them."),
+)
+
+_IMAGE_FIELDS = tuple(field for field in _SAMPLE_FIELDS if field.name in {"row", "key", "split", "class_id"})
+_KIND = _field(
+    "kind",
+    SPLIT,
+    "dark, bright, flat (nearly one color), nearly empty, blurred, odd size, or outlier (by its patterns).",
 )
 
 _CLASS_NAME = _field("class_name", CLASS_NAME, "Name of the class; null if class_id is negative.")
@@ -471,6 +479,77 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("class_name", CLASS_NAME, "Name of that class."),
             _field("example", pa.bool_(), "True for the few images that the report shows as growing sums of patterns."),
             _field("image", pa.binary(), "Thumbnail of the image, a WebP file."),
+        ]
+    ),
+    "properties": _of_run(
+        [
+            *_IMAGE_FIELDS,
+            _CLASS_NAME,
+            _field("width", pa.int32(), "Width of the stored image in pixels, upright; null if its header is unusual."),
+            _field("height", pa.int32(), "Height of it."),
+            _field("bytes", pa.int64(), "Size of the stored image in bytes."),
+            _field("mode", MODE, "Kind of its pixels as stored: Pillow's mode, or type and channels of plain pixels."),
+            _field("brightness", pa.float32(), "Mean luma of the image as it was analyzed (after --size): 0 to 1."),
+            _field("contrast", pa.float32(), "Standard deviation of its luma: 0 to 0.5."),
+            _field("shadows", pa.float32(), "Luma that 1 % of its pixels are below, to a 32nd."),
+            _field("highlights", pa.float32(), "Luma that 1 % of its pixels are above, to a 32nd."),
+            _field("dark_fraction", pa.float32(), "Part of its pixels with a luma below 1/16."),
+            _field("bright_fraction", pa.float32(), "Part of its pixels with a luma of 15/16 or more."),
+            _field(
+                "sharpness",
+                pa.float32(),
+                "Mean squared Laplacian over mean squared gradient: about 2 for photographs, less if blurred, 5 for "
+                "noise; null for an image of one color.",
+            ),
+            _field("colourfulness", pa.float32(), "Colorfulness by Hasler and Suesstrunk; 0 for gray."),
+            _field("colour_contrast", pa.float32(), "Standard deviation of its opponent colors; 0 for gray."),
+            _field("flatness", pa.float32(), "Part of its pixels in the most frequent of 32 levels of luma."),
+            _field("residual_energy", pa.float32(), "Energy of its coefficients about the mean beyond the patterns."),
+            _field("residual_share", pa.float32(), "Part of its energy that this is; null if it has none."),
+            _field(
+                "class_distance",
+                pa.float32(),
+                "Mahalanobis distance of its scores from the mean of its class, over the root of their number: about 1 "
+                "for most. Null without a class.",
+            ),
+        ]
+    ),
+    "quality": _of_run(
+        [
+            *_IMAGE_FIELDS,
+            _CLASS_NAME,
+            _KIND,
+            _field(
+                "severity",
+                pa.float64(),
+                "0.5 at the limit, 0.75 at twice its distance from the median, towards 1 farther out.",
+            ),
+            _field("value", pa.float64(), "Value of the property by which the image stands out."),
+            _field("typical", pa.float64(), "Its median in the dataset; for an outlier in its class."),
+            _field("evidence", pa.string(), "Why the image stands out, in a sentence."),
+        ]
+    ),
+    "quality_classes": _of_run(
+        [
+            _KIND,
+            _field("class_id", pa.int32(), "Number of the class."),
+            _field("class_name", CLASS_NAME, "Name of the class."),
+            _field("images", pa.int64(), "Number of valid images of the class, of all splits."),
+            _field("count", pa.int64(), "Number of them that stand out in this way."),
+            _field("share", pa.float64(), "Part of the class that this is; null for a class without images."),
+            _field("expected", pa.float64(), "Expected count if the kind does not depend on the class."),
+            _field(
+                "p_value",
+                pa.float64(),
+                "Probability of this count or more then (binomial); null if no image is of the kind.",
+            ),
+            _field("q_value", pa.float64(), "p_value adjusted by Benjamini and Hochberg over all rows."),
+            _field(
+                "cramers_v",
+                pa.float64(),
+                "Cramer's V of the kind and the class, the same in all rows of a kind: 0 if independent, 1 if the kind "
+                "is exactly some classes. Null if no image is of the kind.",
+            ),
         ]
     ),
     "label_noise": _of_run(

@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from tasks.associate.images import load_images
+from storage.arrays.npy import save_npy
+from tasks.associate.images import Images, load_images
 from tasks.associate.label_judgement import fit_label_judges, judge_labels
 from tasks.dtypes import Float64, Int64
 from tasks.run.job import Job
 from tasks.run.results import Judges, Summary, Verdicts, require_all
 from tasks.run.state import load_state, save_state, score_scale
 from tasks.run.worker import single_threaded
+from tasks.statistics.class_distances import ClassDistances
 from tasks.statistics.ranks import Distribution, LevelCounts, labellings_counted
 from tasks.statistics.scatter import LABELLINGS
 from tasks.statistics.sums import LabelSums
@@ -27,6 +29,7 @@ def judge_shards(job: Job, first: int) -> Verdicts:
     labels, scores = images.labels, images.scores
     sampled, held_out = labels.sampled, labels.held_out
     labellings = np.concatenate([labels.classes[None], images.shuffled])
+    _write_distances(job, images)
     ranks, levels = _ranks(job, judges.distribution, scores[sampled], labellings[:, sampled])
     asked, given = scores[held_out], labellings[:LABELLINGS, held_out]
     predicted = (
@@ -35,6 +38,18 @@ def judge_shards(job: Job, first: int) -> Verdicts:
     )
     right = np.stack([_right(likeliest, given, job.plan.classes) for likeliest in predicted])
     return Verdicts(len(images.shards), ranks, levels, len(asked), right, judge_labels(job, images))
+
+
+def _write_distances(job: Job, images: Images) -> None:
+    """Write the distance of each image from its class; NaN for images without a class that was learned."""
+    distances = load_state(job.paths.work.class_distances, ClassDistances)
+    found = distances.of_images(images.scores, images.labels.classes)
+    for shard in images.shards:
+        rows = job.plan.rows(shard)
+        mine = (images.rows >= rows.start) & (images.rows < rows.stop)
+        values = np.full(len(rows), np.nan, np.float32)
+        values[images.rows[mine] - rows.start] = found[mine]
+        save_npy(job.paths.work.distance(shard), values)
 
 
 def _ranks(job: Job, distribution: Distribution, scores: Float64, labellings: Int64) -> tuple[LabelSums, LevelCounts]:
@@ -63,6 +78,7 @@ def finish_summary(job: Job, result: Summary) -> None:
     """
     require_all(result.shards, job.plan.shards, "summarised")
     fit_label_judges(job, result)
+    save_state(job.paths.work.class_distances, ClassDistances.of(result.sums))
     save_state(job.paths.work.judges, Judges.of(result.distribution, result.scatter))
     save_state(job.paths.work.summary, result)
 

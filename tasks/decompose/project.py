@@ -24,7 +24,7 @@ from tasks.run.state import (
 )
 from tasks.run.worker import single_threaded
 from tasks.statistics.association import ClassSums
-from tasks.svd.products import centred, combine, project
+from tasks.svd.products import centred, combine, energies, project
 from tasks.wavelet.space import mean_colours
 
 
@@ -49,6 +49,7 @@ def project_shard(job: Job, number: int, shard: int) -> Projection:
     held_out[labels.valid] = labels.held_out
     require_finite(scores[np.asarray(job.part(shard, ["reason"])["reason"].is_null())], job, shard)
     write_chunk(chunk_path(job.paths.scores, shard), chunk)
+    save_npy(job.paths.work.energy(shard), _energy(rows, mean, scores))
     shuffled = load_shuffled(job, shard, labels)[:, labels.sampled]
     return Projection(
         shards=1,
@@ -58,6 +59,12 @@ def project_shard(job: Job, number: int, shard: int) -> Projection:
         held_out=Energy.of(rows, held_out, scores, mean),
         scales=scores_of_scales(job, rows, used, mean, labels, shuffled),
     )
+
+
+def _energy(rows: Float32, mean: Float64, scores: Float32) -> Float32:
+    """Energy of each row (n, p) about the mean, and the part of it that patterns leave unexplained (n, 2)."""
+    total = energies(rows, mean)
+    return np.stack([total, np.maximum(total - np.einsum("ij,ij->i", scores, scores), 0)], axis=1)
 
 
 def _multiplied(job: Job, number: int) -> tuple[Float32, Float32 | None]:

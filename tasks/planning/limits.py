@@ -68,7 +68,7 @@ def require_room(workspace: Workspace, run: RunPaths, earlier: RunPaths | None, 
     needed = sum(disk_bytes(plan, permutations).values()) - sum(entry.size for entry in store.files(run.folder.key))
     if earlier is not None:
         manifest = read_manifest(earlier.manifest)
-        found = (find_shard(workspace, key) for key in (*manifest.shards, *manifest.judging_shards))
+        found = (find_shard(workspace, key) for key in manifest.all_shards)
         needed -= sum(marker.bytes for marker in found if marker)
     if needed > free:
         raise InputError(

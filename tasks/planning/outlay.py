@@ -178,7 +178,7 @@ def driver_seconds(plan: "Plan") -> float:
     return plan.images / DRIVER_RATE
 
 
-IMAGE_BYTES = 400  # bytes of an image's rows in tables and in state
+IMAGE_BYTES = 500  # bytes of an image's rows in tables and in state, and of its properties
 REPORT = 24 * MIB  # bytes of page, figures and thumbnails
 BLOCK = FLOAT32 + FLOAT64  # bytes of a value in the block that a pass multiplies, and in its product
 

@@ -64,7 +64,7 @@ def damaged_shards(
 ) -> list[int]:
     """List the shards with a damaged file."""
     files = [{chunk_path(paths.coefficients, shard)} for shard in range(len(manifest.shards))]
-    for keys in (manifest.shards, manifest.judging_shards):
+    for keys in (manifest.shards, manifest.judging_shards, manifest.property_shards):
         for shard, key in enumerate(keys):
             files[shard] |= {workspace.chunk(key), workspace.marker(key)}
     return [shard for shard, own in enumerate(files) if own & set(damaged)]

@@ -11,7 +11,7 @@ from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError
 from storage.runs.layout import read_layout
 from storage.runs.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
-from storage.runs.shards import Marker, find_shard, shard_keys
+from storage.runs.shards import KINDS, Marker, find_shard, shard_keys
 from storage.runs.workspace import RunPaths
 from storage.stores.files import digest_of, remove_folder, remove_partials, write_file
 from storage.stores.open import open_path
@@ -42,12 +42,10 @@ def seal_run(job: Job, seconds: Mapping[str, float]) -> Manifest:
     """
     remove_partials(job.paths.folder)  # left by killed workers, whose work others did again
     found = [_markers(job, shard) for shard in range(job.plan.shards)]
-    markers = [own[0] for own in found]
     sealed = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "shards": tuple(marker.key for marker in markers),
-        "judging_shards": tuple(marker.key for own in found for marker in own[1:]),
-        "files": _digests(job, markers),
+        **{kind: tuple(own[kind].key for own in found if kind in own) for kind in KINDS},
+        "files": _digests(job, [own["shards"] for own in found]),
         "seconds": dict(seconds),
     }
     manifest, latest = describe_run(job).model_copy(update=sealed), job.workspace.latest
@@ -104,10 +102,11 @@ def describe_run(job: Job) -> Manifest:
     )
 
 
-def _markers(job: Job, shard: int) -> list[Marker]:
-    """Markers of a shard: of its coefficients, and of those that labels are judged by, if there are any."""
+def _markers(job: Job, shard: int) -> dict[str, Marker]:
+    """Markers of a shard by its kind: of its coefficients, and of further kinds that the run has."""
     keys = shard_keys(read_batch(job.paths.work.part(shard)))
-    markers = [marker for marker in (find_shard(job.workspace, key) for key in keys) if marker]
+    found = {kind: find_shard(job.workspace, key) for kind, key in keys.items()}
+    markers = {kind: marker for kind, marker in found.items() if marker}
     if len(markers) < len(keys) or not chunk_path(job.paths.coefficients, shard).exists():
         raise EigenwaveError(f"Shard {shard} of run {job.run_id} is missing in the workspace; run again.")
     return markers

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 from storage.arrays.npy import load_npy, load_npz, save_npz
 from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
 from storage.errors import EigenwaveError
+from storage.pixels.facts import FACTS
+from storage.runs.shards import shard_keys
 from storage.stores.files import write_file
 from storage.stores.store import StorePath
 from storage.tables.batches import read_batch
@@ -19,6 +21,7 @@ from tasks.run.results import Projected
 from tasks.statistics.relabelling import shuffled_labels
 from tasks.statistics.scatter import HELD_OUT, parts
 from tasks.statistics.sums import flattened, unflattened
+from tasks.wavelet.properties import PROPERTIES
 
 T = TypeVar("T")
 
@@ -152,6 +155,18 @@ def load_judging_scores(job: Job, shard: int) -> Float32:
         return load_scores(job, shard)
     shape = (job.plan.rows_per_shard, job.plan.judging_rank)
     return read_chunk(chunk_path(job.paths.judging_scores, shard), shape)[: len(job.plan.rows(shard))]
+
+
+def has_properties(job: Job) -> bool:
+    """Whether the transform, which is finished, computed properties of the images; earlier versions did not."""
+    return "property_shards" in shard_keys(read_batch(job.paths.work.part(0)))
+
+
+def load_properties(job: Job, shard: int) -> Float32:
+    """Read the facts and properties of a shard's images (n, columns); those of rejected images are NaN."""
+    key = shard_keys(read_batch(job.paths.work.part(shard)))["property_shards"]
+    rows = read_chunk(job.workspace.chunk(key), (job.plan.rows_per_shard, len(FACTS) + len(PROPERTIES)))
+    return rows[: len(job.plan.rows(shard))]
 
 
 def save_state(path: StorePath, state: Any) -> None:  # noqa: ANN401 - a dataclass of arrays and such dataclasses

@@ -42,6 +42,16 @@ def cast_blocks(rows: Float32, used: Mask) -> Iterator[Float64]:
         yield block.astype(np.float64)
 
 
+def energies(rows: Float32, mean: Float64) -> Float32:
+    """Squared norm of each row (n, p) about the mean (p,); NaN for rejected rows."""
+    size, about = max(1, CAST_BYTES // (4 * rows.shape[1])), mean.astype(np.float32)
+    found = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), size):
+        away = rows[start : start + size] - about
+        found[start : start + size] = np.einsum("ij,ij->i", away, away)
+    return found
+
+
 @dataclass(frozen=True)
 class Moments:
     """Sums over rows of W less a row s: number of rows, sum and sum of squares of each column (p,).

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from storage.datasets.source import Source, intact
 from storage.errors import BadImageError, EigenwaveError
+from storage.pixels.facts import FACTS
 from storage.pixels.images import Pixels
 from storage.pixels.layout import white
 from storage.pixels.payloads import is_gray, look
@@ -17,6 +18,7 @@ from storage.tables.digests import Digests, has_digest, image_digest
 from tasks.dtypes import FLOAT32, Float32
 from tasks.planning.memory import KEPT_BYTES
 from tasks.run.job import Job
+from tasks.wavelet.properties import PropertySpace
 from tasks.wavelet.reduced import ReducedSpace
 from tasks.wavelet.space import CoefficientSpace
 
@@ -74,12 +76,23 @@ def read_again(job: Job, source: Source, samples: pa.Table, digests: Digests) ->
         yield payload
 
 
-Space = CoefficientSpace | ReducedSpace
+def _nothing(payload: bytes) -> Sequence[float]:  # noqa: ARG001 - see Reading
+    return (math.nan,) * len(FACTS)
+
+
+class Reading(NamedTuple):
+    """The functions that decode the stored bytes of an image, and return its `storage.pixels.facts.FACTS`."""
+
+    decode: Callable[[bytes], Pixels]
+    describe: Callable[[bytes], Sequence[float]] = _nothing
+
+
+Space = CoefficientSpace | ReducedSpace | PropertySpace
 
 
 def transformed_blocks(
     job: Job,
-    decode: Callable[[bytes], Pixels],
+    reading: Reading,
     payloads: Iterable[Payload],
     count: int,
     outs: Sequence[tuple[Space, Float32 | None]],
@@ -88,8 +101,8 @@ def transformed_blocks(
 
     Parameters
     ----------
-    job, decode, payloads, count
-        The run, the decoder, and the stored bytes and number of the images.
+    job, reading, payloads, count
+        The run, how images are read, and the stored bytes and number of the images.
     outs
         Spaces, each with the array (count, p) that its coefficients are written to, or None.
 
@@ -105,26 +118,31 @@ def transformed_blocks(
     following = iter(payloads)
     # Each channel is contiguous in memory, as the transform needs it.
     planes, whites = np.zeros((step, shape[2], *shape[:2]), np.float32), np.ones((step, 1, 1, 1), np.float32)
-    images = np.moveaxis(planes, 1, 3)
+    images, facts = np.moveaxis(planes, 1, 3), np.full((step, len(FACTS)), np.nan, np.float32)
     for start in range(0, count, step):
         positions = range(start, min(start + step, count))
         rejects: list[Reject] = []
         for row, position in enumerate(positions):
             try:
-                pixels = decode(intact(next(following)))
+                payload = intact(next(following))
+                pixels = reading.decode(payload)
             except BadImageError as error:
                 images[row] = np.nan
                 rejects.append(Reject(position, error.reason, error.detail))
             else:
-                images[row], whites[row] = pixels, white(pixels.dtype)
+                images[row], whites[row], facts[row] = pixels, white(pixels.dtype), reading.describe(payload)
         planes /= whites  # to [0, 1], all at once
-        yield positions, [_forward(space, images, out, positions) for space, out in outs], rejects
+        yield positions, [_forward(space, images, facts, out, positions) for space, out in outs], rejects
 
 
-def _forward(space: Space, images: Float32, out: Float32 | None, positions: range) -> Float32:
+def _forward(space: Space, images: Float32, facts: Float32, out: Float32 | None, positions: range) -> Float32:
     """Transform a block of images, of which the first are those at the positions, into these rows of `out`, if any."""
     whole = out is not None and len(positions) == len(images)
-    coefficients = space.forward(images, out[positions.start : positions.stop] if out is not None and whole else None)
+    target = out[positions.start : positions.stop] if out is not None and whole else None
+    if isinstance(space, PropertySpace):
+        coefficients = space.forward(images, facts, target)
+    else:
+        coefficients = space.forward(images, target)
     if out is not None and not whole:
         out[positions.start : positions.stop] = coefficients[: len(positions)]
     return coefficients[: len(positions)]

@@ -1,4 +1,4 @@
-"""The recipes by which images become rows of shards: coefficients, and those that labels are judged by."""
+"""The recipes by which images become rows of shards: coefficients, those that labels are judged by, and properties."""
 
 from typing import Literal, NamedTuple
 
@@ -7,6 +7,7 @@ import numpy as np
 from storage.arrays.scratch import scratch
 from storage.arrays.zarr import read_chunk
 from storage.errors import DamagedError
+from storage.pixels.facts import FACTS
 from storage.pixels.layout import PixelLayout
 from storage.pixels.payloads import STRICTNESS
 from storage.runs.shards import Marker, find_shard, shard_key
@@ -14,7 +15,8 @@ from storage.tables.digests import Digests
 from tasks.dtypes import Float32
 from tasks.planning.space import judging_settings
 from tasks.run.job import Job
-from tasks.transform.version import TRANSFORM_VERSIONS, address_of_version
+from tasks.transform.version import PROPERTIES_VERSION, TRANSFORM_VERSIONS, address_of_version
+from tasks.wavelet.properties import PropertySpace
 from tasks.wavelet.reduced import ReducedSpace
 from tasks.wavelet.space import CoefficientSpace
 
@@ -34,12 +36,12 @@ class Recipe(NamedTuple):
         Name of the manifest's list of such shards.
     """
 
-    space: CoefficientSpace | ReducedSpace
+    space: CoefficientSpace | ReducedSpace | PropertySpace
     shape: tuple[int, int]
     dtype: Literal["float32", "float16"]
     description: str
     version: str
-    listed: Literal["shards", "judging_shards"]
+    listed: Literal["shards", "judging_shards", "property_shards"]
 
     def key(self, digests: Digests) -> str:
         """Address of a shard of images with these digests (n, 16)."""
@@ -66,7 +68,7 @@ class Recipe(NamedTuple):
 
 
 def recipes(job: Job, layout: PixelLayout | None) -> list[Recipe]:
-    """Return the recipe of the space that labels are judged in, if they have one, and that of the coefficients.
+    """Return the recipes of the space that labels are judged in, if there is one, of properties, and of coefficients.
 
     Parameters
     ----------
@@ -91,9 +93,13 @@ def recipes(job: Job, layout: PixelLayout | None) -> list[Recipe]:
         address_of_version(TRANSFORM_VERSIONS[chosen.coefficients.transform]),
         "shards",
     )
+    space = PropertySpace(len(FACTS))
+    version = address_of_version(PROPERTIES_VERSION)
+    shape = (rows, space.coefficients)
+    properties = Recipe(space, shape, "float32", f"properties {decoded}", version, "property_shards")
     judging = judging_settings(chosen)
     if judging is None or job.judging_space is None:
-        return [own]
+        return [properties, own]
     further = Recipe(
         job.judging_space,
         (rows, job.plan.judging_coefficients),
@@ -102,4 +108,4 @@ def recipes(job: Job, layout: PixelLayout | None) -> list[Recipe]:
         address_of_version(TRANSFORM_VERSIONS[judging.coefficients.transform]),
         "judging_shards",
     )
-    return [further, own]
+    return [further, properties, own]

@@ -7,7 +7,7 @@ from storage.formats.open import open_source
 from storage.pixels.payloads import decoder
 from tasks.dtypes import Float32, Int64
 from tasks.run.job import Job, fitted
-from tasks.transform.images import Space, transformed_blocks
+from tasks.transform.images import Reading, Space, transformed_blocks
 
 SPOTS = 256  # places in the order of rows; archives and tables are read at each of them
 
@@ -28,7 +28,7 @@ def sampled_coefficients(job: Job) -> tuple[Float32, Float32]:
     outs: list[tuple[Space, Float32 | None]] = [(job.space, rows)]
     if job.judging_space:
         outs.append((job.judging_space, judging))
-    for _ in transformed_blocks(job, decode, source.read(samples), len(samples), outs):
+    for _ in transformed_blocks(job, Reading(decode), source.read(samples), len(samples), outs):
         pass
     good = ~np.isnan(rows[:, 0])
     return (rows, judging) if good.all() else (rows[good], judging[good])

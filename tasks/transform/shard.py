@@ -1,9 +1,9 @@
 """Read, decode and wavelet-transform the images of a shard, and compute its share of the first pass."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +15,10 @@ from storage.arrays.zarr import link_chunk
 from storage.datasets.source import Source
 from storage.errors import EigenwaveError
 from storage.formats.open import open_source
-from storage.pixels.images import SHORT_OF_MEMORY, Pixels
+from storage.pixels.facts import describe
+from storage.pixels.images import SHORT_OF_MEMORY
 from storage.pixels.payloads import decoder
-from storage.runs.shards import Marker, Reject, store_shard
+from storage.runs.shards import KINDS, Marker, Reject, store_shard
 from storage.setting_groups import Access
 from storage.tables.batches import write_batch
 from storage.tables.digests import Digests, from_column, has_digest, is_removed, to_column
@@ -30,7 +31,7 @@ from tasks.run.job import Job
 from tasks.run.results import FirstPass
 from tasks.run.worker import installed_code, single_threaded
 from tasks.svd.products import Moments, centred
-from tasks.transform.images import Digested, Payload, digest_images, only_gray, read_again, transformed_blocks
+from tasks.transform.images import Digested, Payload, Reading, digest_images, only_gray, read_again, transformed_blocks
 from tasks.transform.judging import write_judging_scores
 from tasks.transform.recipe import Recipe, recipes
 from tasks.transform.reuse import Known, known_digests, known_rows, unread
@@ -132,7 +133,8 @@ def _brought(
         decode = decoder(source.layout, job.form, notes)
         if source.layout is None and job.plan.channels == 1:
             decode = only_gray(decode)
-        rejects = _transform(job, decode, images, missing, lacking)
+        reading = Reading(decode, partial(describe, layout=source.layout))
+        rejects = _transform(job, reading, images, missing, lacking)
         _require_memory(job, listing, rejects)
         for recipe, known in lacking:
             stored = _as_stored(known.chunk, recipe.dtype)
@@ -171,7 +173,7 @@ def _opened(address: str, access: Access, format_name: str, attempt: str) -> Sou
 
 def _transform(
     job: Job,
-    decode: Callable[[bytes], Pixels],
+    reading: Reading,
     images: Iterable[Payload],
     missing: Int64,
     lacking: Sequence[tuple[Recipe, Known]],
@@ -190,7 +192,7 @@ def _transform(
     # Usually all rows are missing; then their coefficients are written to the chunks without a copy.
     whole = len(missing) == rows
     outs = [(recipe.space, known.chunk if whole else None) for recipe, known in lacking]
-    for positions, blocks, bad in transformed_blocks(job, decode, images, len(missing), outs):
+    for positions, blocks, bad in transformed_blocks(job, reading, images, len(missing), outs):
         if not whole:
             for (_, known), coefficients in zip(lacking, blocks, strict=True):
                 known.chunk[missing[positions.start : positions.stop]] = coefficients
@@ -211,8 +213,7 @@ def _write_part(
     job: Job, shard: int, listing: pa.Table, digests: Digests, brought: Mapping[str, tuple[Marker, Float32]]
 ) -> None:
     marker, _ = brought["shards"]
-    judging = brought.get("judging_shards")
-    keys = {"shard_key": marker.key, "judging_key": judging[0].key if judging else None}
+    keys = {name: brought[kind][0].key if kind in brought else None for kind, name in KINDS.items()}
     removed = [Reject(row, "removed", GONE) for row in np.flatnonzero(is_removed(digests)).tolist()]
     columns = {name: listing[name] for name in PART.names if name in LISTING.names}
     columns |= {"digest": to_column(digests), **_faults(len(digests), [*marker.rejects, *removed])}

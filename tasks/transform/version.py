@@ -8,6 +8,8 @@ not change a version.
 
 # Since version 2 of modulus its windows overlap, and the approximation keeps its sign.
 TRANSFORM_VERSIONS = {"dwt": 1, "modulus": 2, "scattering": 1}
+# The same of the properties of images (`tasks.wavelet.properties` and `storage.pixels.facts`).
+PROPERTIES_VERSION = 1
 
 # Before versions had numbers, an address contained a digest of the source code. Version 1 uses the last of those
 # digests, so that shards written then are found without a copy or a new name.

@@ -228,7 +228,7 @@ class Sequences(RuleBasedStateMachine):
     def needed_shards(self):
         """Shards that unfinished runs have."""
         parts = [part for paths in self.workspace.runs() if not paths.finished for part in paths.work.parts.files()]
-        keys = {key for part in parts for key in shard_keys(read_batch(part))}
+        keys = {key for part in parts for key in shard_keys(read_batch(part)).values()}
         return {key for key in keys if self.workspace.chunk(key).exists()}
 
     def remember(self, finished):
@@ -238,7 +238,7 @@ class Sequences(RuleBasedStateMachine):
                 continue
             files = [path for path in paths.folder.files() if not path.is_below(paths.work.folder)]
             manifest = Run(paths).manifest
-            for key in (*manifest.shards, *manifest.judging_shards):
+            for key in manifest.all_shards:
                 files += [self.workspace.chunk(key), self.workspace.marker(key)]
             self.sealed[paths.run_id] = {path: digest(path) for path in files}
             self.analysed[paths.run_id] = self.content()

@@ -114,10 +114,7 @@ def test_garbage_is_what_no_run_needs_and_is_old_enough(source, tmp_path):
     bring_shard(began, 0)
     assert garbage(workspace, timedelta(0)) == []
 
-    newest, older = (
-        {*manifest.shards, *manifest.judging_shards}
-        for manifest in map(sound_manifest, (paths, workspace.run("older")))
-    )
+    newest, older = (set(manifest.all_shards) for manifest in map(sound_manifest, (paths, workspace.run("older"))))
     newest -= older
     remove_folder(paths.folder)
     found = keys(garbage(workspace, timedelta(0)))
@@ -159,7 +156,7 @@ def test_nothing_is_garbage_as_long_as_it_is_not_known_what_a_run_needs(source, 
 def test_the_age_of_garbage_is_told_by_the_clock_of_its_store(source, address):
     workspace, paths = analyse(source, address)
     manifest = sound_manifest(paths)
-    shards = {*manifest.shards, *manifest.judging_shards}
+    shards = set(manifest.all_shards)
     remove_folder(paths.folder)
     assert garbage(workspace, timedelta(hours=1)) == []
     found = garbage(workspace, timedelta(0))

@@ -45,7 +45,7 @@ def test_the_same_files_everywhere(source, expected, address):
     assert [paths.run_id for paths in workspace.runs()] == ["run"]
     assert workspace.find(str(run.paths.folder)).manifest == run.paths.manifest
     shards = [path for path in (workspace.folder / "shards").files() if path.name.endswith(".json")]
-    assert len(shards) == len(run.manifest.shards) + len(run.manifest.judging_shards) == 2 * len(run.manifest.shards)
+    assert len(shards) == len(run.manifest.all_shards) == 3 * len(run.manifest.shards)
 
 
 def test_an_interrupted_run_continues_everywhere(source, expected, address):

@@ -1,4 +1,4 @@
-"""Known images with their coefficients and addresses for each setting, which TRANSFORM_VERSIONS stand for.
+"""Known images with their coefficients, properties and addresses, which versions of the transform stand for.
 
 `python -m tests.tasks.transform.goldens FILE` computes them as they are now. Bits depend on which instructions BLAS and
 NumPy use, so the file in goldens/ is written, and compared, with those of AVX2: see `environment`.
@@ -22,6 +22,7 @@ from storage.settings import Settings
 from storage.tables.batches import metadata_of, read_batch
 from tasks.planning import outlook
 from tasks.run.begin import begin_run
+from tasks.run.state import load_properties
 from tasks.transform.shard import bring_shard
 
 FOLDER = Path(__file__).parent / "goldens"
@@ -83,6 +84,9 @@ CASES = {
     ),
 }
 
+# Cases of which the properties are known too.
+DESCRIBED = ("gray", "rgb", "uint16", "float", "decoded, cropped")
+
 
 def write_images(folder):
     """The known images: done once, since encoders change from version to version."""
@@ -118,6 +122,16 @@ def source_of(name):
 
 def computed(name):
     """The coefficients of a case's images as a run stores them, and the address of their shard."""
+    return brought(name, lambda job, rows: rows.astype(job.settings.coefficients.dtype), "shard_key")
+
+
+def described(name):
+    """The properties of a case's images as a run stores them, and the address of their shard."""
+    return brought(name, lambda job, _: load_properties(job, 0).copy(), "property_key")
+
+
+def brought(name, rows_of, key):
+    """What a function makes of a case's job and coefficients, and an address of its shard."""
     images, settings = CASES[name]
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(folder)
@@ -126,14 +140,12 @@ def computed(name):
         with patch.object(outlook, "_require_repeated_classes"):
             job = begin_run(str(source_of(images)), Settings.load({"rank": 1} | settings), workspace)
         rows = bring_shard(job, 0).coefficients
-        return rows.astype(job.settings.coefficients.dtype), metadata_of(
-            read_batch(job.paths.work.part(0)), "shard_key"
-        )
+        return rows_of(job, rows), metadata_of(read_batch(job.paths.work.part(0)), key)
 
 
 def everything():
     """Coefficients by case, and under `about` the addresses and the versions of the libraries that decide the bits."""
-    found = {name: computed(name) for name in CASES}
+    found = {name: computed(name) for name in CASES} | {f"properties, {name}": described(name) for name in DESCRIBED}
     about = {"keys": {name: key for name, (_, key) in found.items()}, "versions": {n: version(n) for n in DECODERS}}
     return {name: rows for name, (rows, _) in found.items()} | {"about": np.array(json.dumps(about))}
 

@@ -45,14 +45,14 @@ def test_an_image_that_was_rejected_has_no_scores(make_job, class_folders):
     bad = np.flatnonzero(job.part(0, ["reason"])["reason"].is_valid())
     assert bad.tolist() == np.flatnonzero(np.isnan(load_judging_scores(job, 0)[:, 0])).tolist()
     keys = shard_keys(read_batch(job.paths.work.part(0)))
-    rejects = [find_shard(job.workspace, key).rejects for key in keys]
-    assert len(rejects) == 2
-    assert rejects[0] == rejects[1]
+    rejects = [find_shard(job.workspace, key).rejects for key in keys.values()]
+    assert len(rejects) == 3
+    assert rejects[0] == rejects[1] == rejects[2]
 
 
 def test_labels_are_judged_by_the_scores_of_the_run_if_there_are_no_others(make_job, class_folders, monkeypatch):
     job = run_all(make_job(class_folders, judge_space="none"))
-    assert len(shard_keys(read_batch(job.paths.work.part(0)))) == 1
+    assert "judging_shards" not in shard_keys(read_batch(job.paths.work.part(0)))
     assert not job.paths.judging_scores.exists()
     monkeypatch.setattr("tasks.run.state.load_scores", lambda *given: given)
     assert load_judging_scores(job, 0) == (job, 0)
@@ -70,8 +70,8 @@ def test_each_space_is_computed_only_where_it_is_missing(make_job, class_folders
     run_all(make_job(class_folders, judge_space="none"))
     judged = run_all(make_job(class_folders, judge_space="modulus"))
     run_all(make_job(class_folders, level=1))
-    assert spaces == [["CoefficientSpace"], ["ReducedSpace"], ["CoefficientSpace"]]
-    key = shard_keys(read_batch(judged.paths.work.part(0)))[1]
+    assert spaces == [["PropertySpace", "CoefficientSpace"], ["ReducedSpace"], ["CoefficientSpace"]]
+    key = shard_keys(read_batch(judged.paths.work.part(0)))["judging_shards"]
     before = judged.workspace.chunk(key).read_bytes()
     judged.workspace.chunk(key).unlink()
     run_all(make_job(class_folders, judge_space="modulus"))

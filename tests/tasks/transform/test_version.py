@@ -1,4 +1,4 @@
-"""The numbers that TRANSFORM_VERSIONS stand for: known coefficients of known images, and addresses of shards."""
+"""The numbers that versions of the transform stand for: known coefficients and properties, and addresses of shards."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tests.structure import ROOT
 from tests.tasks.transform import goldens
 
 WRITE = "python -m tests.tasks.transform.goldens tests/tasks/transform/goldens/expected.npz"
-RAISE = f"coefficients changed: raise its TRANSFORM_VERSIONS, then write the known ones again with {WRITE}"
+RAISE = f"coefficients or properties changed: raise the version of it, then write the known ones again with {WRITE}"
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,16 @@ def test_known_coefficients_to_the_bit(expected, about, tmp_path):
     subprocess.run(command, cwd=ROOT, env=goldens.environment(), check=True)
     with np.load(tmp_path / "now.npz") as now:
         assert json.loads(str(now["about"])) == about, RAISE
-        changed = [name for name in goldens.CASES if now[name].tobytes() != expected[name].tobytes()]
+        changed = [name for name in now.files if name != "about" and now[name].tobytes() != expected[name].tobytes()]
     assert not changed, f"{changed}: {RAISE}"
+
+
+@pytest.mark.parametrize("name", goldens.DESCRIBED)
+def test_known_properties_on_any_machine(expected, about, monkeypatch, name):
+    monkeypatch.setattr(shards, "_versions", lambda: goldens.VERSIONS)
+    rows, key = goldens.described(name)
+    np.testing.assert_allclose(rows, expected[f"properties, {name}"], rtol=1e-5, atol=1e-6)
+    assert key == about["keys"][f"properties, {name}"], "the address of every shard of properties changed"
 
 
 @pytest.mark.parametrize("name", goldens.CASES)
