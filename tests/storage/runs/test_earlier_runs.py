@@ -122,12 +122,12 @@ def unchanged(tmp_path, monkeypatch):
 
 @pytest.fixture
 def transformed(monkeypatch):
-    """The shards that are transformed from now on."""
+    """The spaces that each shard is transformed to from now on."""
     blocks, counted = transform_shard.transformed_blocks, []
 
-    def counting(job, *given):
-        counted.append(job.run_id)
-        return blocks(job, *given)
+    def counting(job, reading, payloads, count, outs):
+        counted.append([type(space).__name__ for space, _ in outs])
+        return blocks(job, reading, payloads, count, outs)
 
     monkeypatch.setattr(transform_shard, "transformed_blocks", counting)
     return counted
@@ -140,8 +140,9 @@ def test_its_shards_are_used_again(unchanged, transformed, judge_space):
     job = begin_run("digits", settings.but(judge_space=judge_space), unchanged, "today")
     stages.run_stages(job, InlineFanout())
     new = open_run(job.paths.folder)
-    # They have no coefficients that labels are judged by.
-    assert transformed == (["today"] * len(new.manifest.shards) if judge_space == "modulus" else [])
+    # They have no properties, and no coefficients that labels are judged by.
+    lacking = (["ReducedSpace"] if judge_space == "modulus" else []) + ["PropertySpace"]
+    assert transformed == [lacking] * len(new.manifest.shards)
     assert new.manifest.shards == old.manifest.shards
     assert new.coefficients[:].tobytes() == old.coefficients[:].tobytes()
 
@@ -153,7 +154,8 @@ def test_a_run_that_was_interrupted_then_is_continued(unchanged, transformed):
     assert [path.read_bytes() for path in (paths.settings, paths.plan)] == written
     manifest = stages.run_stages(job, InlineFanout())
     assert len(manifest.shards) == 8
-    assert transformed == ["interrupted"] * 5  # three had been brought in
+    # The coefficients of three had been brought in.
+    assert sorted(transformed) == [["PropertySpace"]] * 3 + [["PropertySpace", "CoefficientSpace"]] * 5
     assert list(verify(unchanged, paths)) == []
 
 
