@@ -189,6 +189,7 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     top: int | None = None,
     new: bool = False,
     decisions: str | Path | None = None,
+    predictions: str | Path | None = None,
     workspace: str | Path = DEFAULT_WORKSPACE,
 ) -> "pa.Table":
     """List what to fix in a run's dataset, the most severe first.
@@ -205,6 +206,9 @@ def issues(  # noqa: PLR0913 - each is a word of the command
         Leave out issues that were decided, or that the run before has too.
     decisions
         File of decisions; by default decisions.jsonl in the workspace.
+    predictions
+        File of a model's probabilities for images that it did not learn from: a table with a column `key` and one for
+        each class, or a .npy array in the order of the table `samples`. Labels are judged by the model too.
     workspace
         Workspace of a run that is given by id.
 
@@ -229,7 +233,8 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     space = Workspace(workspace).home(str(found.paths.folder))
     decided = Decisions.read(decisions_file(None if decisions is None else str(decisions), space))
     kinds, classes = ((word,) if isinstance(word, str) else tuple(word) for word in (kind, class_name))
-    return Issues.of(found, space, decided).choose(Choice(kinds, classes, top, new))
+    given = None if predictions is None else Path(predictions)
+    return Issues.of(found, space, decided, given).choose(Choice(kinds, classes, top, new))
 
 
 def _settings(given: dict[str, Any], config: str | Path | None) -> Settings:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 SHOWN = 20  # issues in a table for people
 Kinds = Annotated[tuple[str, ...], Parameter(name="--kind", help="Only issues of this kind, such as leak.")]
 Classes = Annotated[tuple[str, ...], Parameter(name="--class", help="Only images that are labelled with this class.")]
+Predictions = Annotated[
+    Path | None,
+    Parameter(
+        help="Judge labels by a model too: a table of its probabilities for images it did not learn from (column key, "
+        "and one for each class), or a .npy array in the order of the table samples."
+    ),
+]
 Format = Literal["table", "csv", "jsonl", "paths"]
 DecisionsFile = Annotated[str | None, Parameter(help="File of decisions; by default decisions.jsonl in the workspace.")]
 
@@ -37,6 +45,7 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     new: Annotated[bool, Parameter(negative="", help="Only what is neither decided nor in the run before.")] = False,
     format: Annotated[Format, Parameter(help="How to print them.")] = "table",  # noqa: A002 - the word of the command
     decisions: DecisionsFile = None,
+    predictions: Predictions = None,
     workspace: Folder = DEFAULT_WORKSPACE,
 ) -> None:
     """List what to fix in a run's dataset, the most severe first.
@@ -48,7 +57,7 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     """
     from tasks.issues.choose import Choice  # noqa: PLC0415 - each command imports what it needs
 
-    every = opened(run, decisions, workspace)
+    every = opened(run, decisions, workspace, predictions)
     shown = SHOWN if top is None and format == "table" else top
     chosen = every.choose(Choice(kind, class_, None, new))
     table = chosen if shown is None else chosen.slice(0, Choice(top=shown).top)
@@ -61,22 +70,21 @@ def issues(  # noqa: PLR0913 - each is a word of the command
             say(row["path"] if format == "paths" else json.dumps(row))
 
 
-def opened(run: str, decisions: str | None, workspace: str) -> "Issues":
-    """Open the issues of a run, with the decisions of a file or of the workspace."""
+def opened(run: str, decisions: str | None, workspace: str, predictions: Path | None = None) -> "Issues":
+    """Open the issues of a run, with the decisions of a file or of the workspace, and perhaps a model's predictions."""
     from storage.runs.run import Run  # noqa: PLC0415
     from tasks.issues.choose import Issues  # noqa: PLC0415
     from tasks.issues.decisions import Decisions, decisions_file  # noqa: PLC0415
 
     space = Workspace(workspace).home(run)
-    return Issues.of(Run(space.find(run)), space, Decisions.read(decisions_file(decisions, space)))
+    return Issues.of(Run(space.find(run)), space, Decisions.read(decisions_file(decisions, space)), predictions)
 
 
 def issues_summary(every: "Issues", table: "pa.Table", chosen: int) -> "RenderableType":
     """A table for people of some of the chosen issues, and how to see the others and act on them."""
     run = every.run
     title = Text(printable(f"\n{run.manifest.run_id}  {run.manifest.source}", keep="\n"), style="bold")
-    counts = run.tables["issue_kinds"].to_pylist()
-    found = ", ".join(f"{row['found']:,} {row['kind']}" for row in counts if row["found"]) or "no issues"
+    found = ", ".join(f"{count:,} {kind}" for kind, count in every.found.items() if count) or "no issues"
     lines = [title, Text(f"{found}; {chosen:,} chosen, {len(table):,} shown")]
     if not len(table):
         return Group(*lines)

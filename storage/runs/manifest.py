@@ -22,7 +22,7 @@ class Manifest(BaseModel):
     ----------
     format_version
         Version of the run's folder structure and of this file.
-    run_id, source, created
+    run_id, source, source_format, created
         Name of the run, address of the dataset, and UTC time of sealing.
     dataset_digest
         SHA-256 over keys, labels, splits and image digests in row order.
@@ -60,6 +60,7 @@ class Manifest(BaseModel):
     format_version: int
     run_id: str
     source: str
+    source_format: str = ""
     created: str
     dataset_digest: str
     settings: dict[str, Any]

@@ -3,15 +3,19 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import InputError
+from storage.formats.predictions import read_predictions
 from storage.runs.run import Run
 from storage.runs.workspace import Workspace
 from tasks.issues.decisions import Decisions, Issue, issues_of
+from tasks.issues.found import WRONG_LABEL
+from tasks.issues.predicted import with_predictions
 
 
 @dataclass(frozen=True)
@@ -50,18 +54,21 @@ class Issues:
         The run that it was compared with, or None.
     decisions
         What was decided about issues.
+    predictions
+        File of a model's predictions, which wrong labels are judged by too, or None.
     """
 
     run: Run
     before: Run | None = None
     decisions: Decisions = field(default_factory=Decisions)
+    predictions: Path | None = None
 
     @classmethod
-    def of(cls, run: Run, workspace: Workspace, decisions: Decisions) -> "Issues":
+    def of(cls, run: Run, workspace: Workspace, decisions: Decisions, predictions: Path | None = None) -> "Issues":
         """Return the issues of a run, to compare with those of the run that its plan names, if that still exists."""
         name = run.manifest.layout.compared_with
         there = name is not None and workspace.run(name).finished
-        return cls(run, Run(workspace.run(str(name))) if there else None, decisions)
+        return cls(run, Run(workspace.run(str(name))) if there else None, decisions, predictions)
 
     @cached_property
     def every(self) -> pa.Table:
@@ -70,14 +77,18 @@ class Issues:
         Raises
         ------
         InputError
-            If an earlier version wrote the run.
+            If an earlier version wrote the run, or the predictions cannot be read.
         """
         if "issues" not in self.run.tables:
             raise InputError(
                 f"The run {self.run.paths.run_id} has no list of issues, since an earlier version wrote it; "
                 "eigenwave run on its dataset makes one."
             )
-        return self.run.tables["issues"]
+        table = self.run.tables["issues"]
+        if self.predictions is None:
+            return table
+        keys, classes = self.run.tables["samples"]["key"].to_pylist(), self.run.manifest.classes
+        return with_predictions(self.run, table, read_predictions(self.predictions, keys, classes))
 
     def choose(self, choice: Choice) -> pa.Table:
         """Return the chosen issues, the most severe first.
@@ -94,6 +105,15 @@ class Issues:
         if choice.new:
             table = table.filter(pa.array(self._new(table)))
         return table if choice.top is None else table.slice(0, choice.top)
+
+    @property
+    def found(self) -> dict[str, int]:
+        """Number of issues of each kind that were found."""
+        kinds = self.run.tables["issue_kinds"]
+        found = dict(zip(kinds["kind"].to_pylist(), kinds["found"].to_pylist(), strict=True))
+        if self.predictions is not None:
+            found[WRONG_LABEL] = self.every["kind"].cast(pa.string()).to_pylist().count(WRONG_LABEL)
+        return found
 
     @cached_property
     def new(self) -> int:

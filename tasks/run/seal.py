@@ -79,6 +79,7 @@ def describe_run(job: Job) -> Manifest:
         format_version=FORMAT_VERSION,
         run_id=job.run_id,
         source=job.source,
+        source_format=job.format,
         created="",
         dataset_digest=totals.dataset_digest,
         settings=json.loads(paths.settings.read_bytes()),

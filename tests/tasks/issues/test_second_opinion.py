@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tasks.associate import second_opinion as module
-from tasks.associate.second_opinion import Judged, second_opinion
+from tasks.issues import second_opinion as module
+from tasks.issues.second_opinion import Judged, second_opinion
 from tests.datasets import smooth_images
 from tests.runs import analyse
 
