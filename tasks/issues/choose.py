@@ -103,7 +103,7 @@ class Issues:
         table = _only(table, "kind", choice.kinds, kinds)
         table = _only(table, "class_name", choice.classes, self.run.manifest.classes)
         if choice.new:
-            table = table.filter(pa.array(self._new(table)))
+            table = table.filter(pa.array(self._new(table), pa.bool_()))
         return table if choice.top is None else table.slice(0, choice.top)
 
     @property
