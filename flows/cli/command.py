@@ -39,6 +39,14 @@ COMMANDS = {
         "Show what a run would do and cost: shards, passes, bytes, memory, time. Computes nothing.",
     ),
     "issues": ("flows.cli.issues:issues", "List what to fix in a run's dataset, the most severe first."),
+    "apply": (
+        "flows.cli.fixes:apply",
+        "Write a fixed dataset, a list or a folder of links, by the actions in a list of issues. Changes no image.",
+    ),
+    "decide": (
+        "flows.cli.fixes:decide",
+        "Remember the actions in a list of issues, so that these issues are not new again in any later run.",
+    ),
     "verify": ("flows.cli.upkeep:verify", "Verify that every file of a run is intact, and list those that are not."),
     "repair": ("flows.cli.upkeep:repair", "Restore damaged files of a run bit for bit, computing only what they need."),
     "gc": (

@@ -178,7 +178,7 @@ def comparison_summary(
         table.add_row(name, f"{found[name]:.4f}", "")
     for kind, names in (("new", comparison.new_classes), ("vanished", comparison.vanished_classes)):
         table.add_row(f"{kind}_classes", str(len(names)), ", ".join(names[:LEADING_PATTERNS]))
-    for change in ("added", "removed", "changed", "relabelled"):
+    for change in ("added", "removed", "changed", "relabelled", "renamed"):
         table.add_row(f"{change}_images", f"{found[f'{change}_images']:,.0f}", "")
     place = [Text(f"\n{_short(folder)}", overflow="fold")] if folder else []
     return Group(Text(f"\n{first} -> {second}", style="bold"), table, *place)

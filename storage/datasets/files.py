@@ -203,7 +203,7 @@ class LocalFiles:
         return RegularStore(self._folder, read_only=True)
 
     def _path(self, path: str) -> str:
-        return path_in(self._folder, _unescape(path), self.access)
+        return path_in(self._folder, unescaped(path), self.access)
 
 
 def unreadable(error: OSError) -> BadImageError:
@@ -268,7 +268,8 @@ def _escape(name: str) -> str:
     )
 
 
-def _unescape(path: str) -> str:
+def unescaped(path: str) -> str:
+    """A path as the operating system has it, from one with escaped bytes."""
     if "\\" not in path:
         return path
     return ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)) if match[1] else "\\", path)

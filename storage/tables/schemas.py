@@ -713,7 +713,7 @@ COMPARISONS: Mapping[str, pa.Schema] = {
     "compared_images": pa.schema(
         [
             _field("key", pa.string(), "Name of the image in its source."),
-            _field("change", pa.string(), "added, removed, changed, or relabelled."),
+            _field("change", pa.string(), "added, removed, changed, relabelled, or renamed."),
         ]
     ),
     "compared_classes": pa.schema(
@@ -743,10 +743,11 @@ COMPARISONS: Mapping[str, pa.Schema] = {
             _field("largest_eta_squared_drop", pa.float64(), "Largest drop of eta squared over the patterns."),
             _field("new_classes", pa.int32(), "Number of classes that only the second run has."),
             _field("vanished_classes", pa.int32(), "Number of classes that only the first run has."),
-            _field("added_images", pa.int64(), "Number of images that only the second run has."),
-            _field("removed_images", pa.int64(), "Number of images that only the first run has."),
+            _field("added_images", pa.int64(), "Number of images whose name and bytes only the second run has."),
+            _field("removed_images", pa.int64(), "Number of images whose name and bytes only the first run has."),
             _field("changed_images", pa.int64(), "Number of images with the same name and other bytes."),
-            _field("relabelled_images", pa.int64(), "Number of images with the same name and bytes and another class."),
+            _field("relabelled_images", pa.int64(), "Number of images with the same bytes and another class."),
+            _field("renamed_images", pa.int64(), "Number of images with the same bytes and class and another name."),
         ]
     ),
 }

@@ -1,6 +1,7 @@
 """Find the images of a dataset that changed from one run to the next, in bounded memory.
 
-Most images keep the row that they had before. The others are matched by name, a limited number at a time.
+Most images keep the row that they had before. The others are matched by name, a limited number at a time. What is left,
+images that only one run has, is matched by bytes: an image that was moved or relabelled is still the same image.
 """
 
 from collections.abc import Iterator
@@ -13,18 +14,21 @@ import pyarrow.compute as pc
 from storage.runs.run import Run
 from storage.tables.parquet import read_groups
 from storage.tables.schemas import REMOVED, UNLABELLED
-from tasks.dtypes import Mask
+from tasks.dtypes import Int64, Mask
 from tasks.planning.memory import MOVED_AT_ONCE
 from tasks.statistics.relabelling import sample_ids
 
-CHANGES = ("added", "removed", "changed", "relabelled")
+CHANGES = ("added", "removed", "changed", "relabelled", "renamed")
+BY_NAME = CHANGES[:4]
+FOUND = pa.schema({"key": pa.string(), "change": pa.string(), "class": pa.string(), "digest": pa.string()})
 IMAGES = pa.schema({"key": pa.string(), "class": pa.string(), "digest": pa.string()})
 
 
 def changed_images(before: Run, after: Run) -> pa.Table:
-    """List the images that were added, removed, changed or relabelled, in columns `key` and `change` sorted by key.
+    """List the images that were added, removed, changed, relabelled or renamed, in columns `key` and `change`.
 
-    Memory grows with the number of changed images, not with the number of images.
+    They are sorted by key. An image with the same bytes under another name is listed by its new name. Memory grows with
+    the number of changed images, not with the number of images.
     """
     moved, found = 0, []
     for then, now, alike in _side_by_side(before, after):
@@ -37,7 +41,46 @@ def changed_images(before: Run, after: Run) -> pa.Table:
         found.append(_changes(then, now.take(place)))
         new = now.filter(pc.invert(pc.is_in(now["key"], value_set=then["key"])))
         found.append(_changes(_nothing(len(new)), new))
-    return pa.concat_tables(found).sort_by("key").combine_chunks()
+    by_name = pa.concat_tables(found).combine_chunks()
+    return _matched_by_bytes(by_name).select(["key", "change"]).sort_by("key").combine_chunks()
+
+
+def _matched_by_bytes(found: pa.Table) -> pa.Table:
+    """Replace pairs of an added and a removed image with the same bytes: renamed in its class, or else relabelled."""
+    for change, columns in (("renamed", ["digest", "class"]), ("relabelled", ["digest"])):
+        added, removed = (
+            found.filter(pc.and_(pc.equal(found["change"], kind), pc.is_valid(found["digest"])))
+            for kind in ("added", "removed")
+        )
+        now, then = _pairs(added.select([*columns, "key"]), removed.select([*columns, "key"]))
+        one = added.take(now)
+        one = one.set_column(1, FOUND.field("change"), pa.repeat(change, len(one)).cast(pa.string()))
+        both = pa.concat_tables([one.select(["key"]), removed.take(then).select(["key"])])["key"]
+        gone = pc.and_(
+            pc.is_in(found["change"], value_set=pa.array(["added", "removed"])), pc.is_in(found["key"], both)
+        )
+        found = pa.concat_tables([found.filter(pc.invert(gone)), one])
+    return found
+
+
+def _pairs(added: pa.Table, removed: pa.Table) -> tuple[Int64, Int64]:
+    """Positions of images that are alike in all columns but the last, the key, by which copies are paired in order."""
+    every = pa.concat_tables([added, removed])
+    codes = [np.asarray(every[name].combine_chunks().dictionary_encode().indices) for name in every.column_names[:-1]]
+    names = np.asarray(pc.rank(every["key"].combine_chunks(), tiebreaker="first"))
+    new = np.arange(len(every)) < len(added)
+    order = np.lexsort((names, ~new, *codes))
+    begins = np.zeros(len(order), np.bool_)
+    for code in codes:
+        begins[1:] |= code[order][1:] != code[order][:-1]
+    group = np.cumsum(begins)
+    # The place of an image among the added, or among the removed images of its group.
+    of_side = group * 2 + ~new[order]
+    place = np.arange(len(order)) - np.searchsorted(of_side, of_side)
+    ids = group * (len(order) + 1) + place
+    mine, theirs = ids[new[order]], ids[~new[order]]
+    _, now, then = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
+    return order[new[order]][now], order[~new[order]][then] - len(added)
 
 
 def _side_by_side(before: Run, after: Run) -> Iterator[tuple[pa.Table, pa.Table, Mask]]:
@@ -88,7 +131,9 @@ def _changes(then: pa.Table, now: pa.Table) -> pa.Table:
     both = was & stays
     kinds = [~was & stays, was & ~stays, both & other["digest"], both & ~other["digest"] & other["class"]]
     keys = pc.coalesce(then["key"], now["key"])
-    return pa.concat_tables(
-        pa.table({"key": keys.filter(pa.array(kind)), "change": pa.repeat(change, int(kind.sum()))})
-        for kind, change in zip(kinds, CHANGES, strict=True)
-    )
+    columns = [keys, *(pc.coalesce(now[name], then[name]) for name in ("class", "digest"))]
+    parts = []
+    for kind, change in zip(kinds, BY_NAME, strict=True):
+        key, label, digest = (column.filter(pa.array(kind)) for column in columns)
+        parts.append(pa.table([key, pa.repeat(change, int(kind.sum())), label, digest], FOUND))
+    return pa.concat_tables(parts)

@@ -17,7 +17,7 @@ from storage.runs.run import Run
 from storage.runs.workspace import RunPaths
 from storage.stores.open import open_path
 from storage.stores.store import StorePath
-from storage.tables.parquet import read_rows, read_table, write_table
+from storage.tables.parquet import as_today, read_rows, read_table, write_table
 from storage.tables.schemas import COMPARISONS
 from tasks.compare.images import CHANGES, changed_images
 from tasks.dtypes import Float32, Float64, Int64, Mask
@@ -159,7 +159,10 @@ def write_comparison(folder: StorePath, comparison: Comparison, metadata: Mappin
 
 def read_comparison(folder: StorePath, before: Run, after: Run) -> Comparison:
     """Read a comparison that `write_comparison` wrote."""
-    tables = {name: read_table(folder / f"{name}.parquet").to_pydict() for name in COMPARISONS}
+    tables = {
+        name: as_today(read_table(folder / f"{name}.parquet"), schema).to_pydict()
+        for name, schema in COMPARISONS.items()
+    }
     summary = {name: np.nan if value is None else value for name, (value,) in tables["compared_runs"].items()}
     return Comparison(summary, tables, *_other_classes(before, after))
 

@@ -19,6 +19,7 @@ from storage.stores.files import write_file
 from storage.stores.open import open_path
 from storage.stores.store import StorePath
 from storage.tables.parquet import read_groups
+from tasks.issues.actions import Action
 
 
 class Issue(NamedTuple):
@@ -120,6 +121,32 @@ def decisions_file(name: str | None, workspace: Workspace) -> StorePath:
         return workspace.folder / "decisions.jsonl"
     folder, _, last = name.rpartition("/")
     return open_path(folder or ("/" if name.startswith("/") else ".")) / last
+
+
+def decided(run: Run, actions: Iterable[Action]) -> dict[Issue, Decision]:
+    """Find the issues of a run that the rows of a list act on.
+
+    Raises
+    ------
+    InputError
+        If a row is not an issue of the run, or two rows decide differently about the same issue.
+    """
+    table = run.tables["issues"]
+    named = zip(*(table[name].to_pylist() for name in ("key", "kind", "other_key")), strict=True)
+    places = {
+        (key, kind, other or ""): issue for (key, kind, other), issue in zip(named, issues_of(run, table), strict=True)
+    }
+    found: dict[Issue, Decision] = {}
+    for row in actions:
+        issue = places.get((row.key, row.cells.get("kind", ""), row.cells.get("other_key", "")))
+        if issue is None:
+            raise InputError(f"{row.place} is no issue of run {run.paths.run_id}; name the run that it comes from.")
+        if found.setdefault(issue, Decision(row.action, row.key)).action != row.action:
+            raise InputError(
+                f"{row.place} decides {row.action!r}, but another row decides {found[issue].action!r} about the same "
+                "bytes; decide for one."
+            )
+    return found
 
 
 def issues_of(run: Run, table: pa.Table) -> Iterator[Issue]:

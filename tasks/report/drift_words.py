@@ -6,7 +6,7 @@ from statistics import median
 from tasks.report.checks import Check
 from tasks.report.verdict import Row
 
-KINDS = ("added", "removed", "changed", "relabelled")
+KINDS = ("added", "removed", "changed", "relabelled", "renamed")
 LITTLE, MUCH = 0.1, 0.25  # by convention, see `tasks.statistics.drift.population_stability`
 TURNED = 10  # degrees; the cosine is 0.985
 FALSE_ALARMS = 0.025  # fraction of 95 % intervals that lie below the value they estimate

@@ -51,17 +51,29 @@ def in_shards(dataset, order, size, classes):
 
 
 def naive(then, now):
-    for key in sorted(then.keys() | now.keys()):
-        if key not in then or key not in now:
-            yield key, "removed" if key in then else "added"
-        elif then[key][1] != now[key][1]:
-            yield key, "changed"
+    """Changes by key: of images with the same name, then of others with the same bytes, in order of their names."""
+    changes = {}
+    for key in then.keys() & now.keys():
+        if then[key][1] != now[key][1]:
+            changes[key] = "changed"
         elif then[key][0] != now[key][0]:
-            yield key, "relabelled"
+            changes[key] = "relabelled"
+    gone, new = sorted(then.keys() - now.keys()), sorted(now.keys() - then.keys())
+    for change, alike in (("renamed", lambda one, other: one == other), ("relabelled", lambda *_: True)):
+        for key in list(new):
+            pairs = [
+                old for old in gone if now[key][1] and then[old][1] == now[key][1] and alike(then[old][0], now[key][0])
+            ]
+            if pairs:
+                changes[key] = change
+                gone.remove(pairs[0])
+                new.remove(key)
+    changes |= dict.fromkeys(gone, "removed") | dict.fromkeys(new, "added")
+    return sorted(changes.items())
 
 
 @given(DATASET, DATASET, st.permutations("abcdefgh"), st.integers(1, 5), st.integers(1, 5), st.integers(1, 9))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_changes_are_those_of_two_dictionaries(tmp_path_factory, then, now, order, size, other, at_once):
     folder = tmp_path_factory.mktemp("runs")
     before = run_of(folder, "before", in_shards(then, "abcdefgh", size, ("cat", "dog")))
@@ -69,7 +81,7 @@ def test_changes_are_those_of_two_dictionaries(tmp_path_factory, then, now, orde
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compare_images, "MOVED_AT_ONCE", at_once)
         found = changed_images(before, after)
-    assert list(zip(*found.to_pydict().values(), strict=True)) == list(naive(then, now))
+    assert list(zip(*found.to_pydict().values(), strict=True)) == naive(then, now)
 
 
 def test_an_image_without_a_label_is_there_and_may_get_one(tmp_path):
@@ -77,6 +89,18 @@ def test_an_image_without_a_label_is_there_and_may_get_one(tmp_path):
     later = [("a", 1, "1" * 32), ("b", UNLABELLED, "2" * 32), ("c", UNLABELLED, "3" * 32), ("d", REMOVED, None)]
     found = changed_images(run_of(tmp_path, "before", [rows]), run_of(tmp_path, "after", [later]))
     assert dict(zip(*found.to_pydict().values(), strict=True)) == {"a": "relabelled", "b": "relabelled", "d": "removed"}
+
+
+def test_an_image_in_another_class_folder_is_relabelled_and_one_in_another_split_renamed(tmp_path):
+    rows = [("cat/1", 0, "1" * 32), ("train/cat/2", 0, "2" * 32), ("cat/3", 0, "3" * 32)]
+    later = [("dog/1", 1, "1" * 32), ("test/cat/2", 0, "2" * 32), ("cat/4", 0, "4" * 32)]
+    found = changed_images(run_of(tmp_path, "before", [rows]), run_of(tmp_path, "after", [later]))
+    assert dict(zip(*found.to_pydict().values(), strict=True)) == {
+        "dog/1": "relabelled",
+        "test/cat/2": "renamed",
+        "cat/3": "removed",
+        "cat/4": "added",
+    }
 
 
 @contextmanager

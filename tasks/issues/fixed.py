@@ -1,0 +1,160 @@
+"""Write a dataset after its issues were acted on, as a list of images or as class folders of links.
+
+The dataset itself is only read.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.datasets.files import unescaped, visible
+from storage.datasets.source import Source
+from storage.datasets.splits import TRAIN
+from storage.errors import InputError
+from storage.formats.open import address_of, list_source
+from storage.formats.places import FILES, Places
+from storage.settings import Settings
+from storage.tables.digests import image_digest
+from storage.tables.schemas import UNLABELLED
+from tasks.issues.actions import DROP, KEEP, Action, Change, changes
+
+
+class Image(NamedTuple):
+    """An image of the new dataset: its file or URL, its class (None without one), and its split."""
+
+    path: str
+    label: str | None
+    split: str
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A dataset after its issues were acted on.
+
+    Attributes
+    ----------
+    images
+        Its images, in the order of the dataset.
+    counts
+        Number of images that were kept, dropped and relabelled.
+    left_out
+        Sentences on images that are not in it because a run does not read them.
+    """
+
+    images: Sequence[Image]
+    counts: Mapping[str, int]
+    left_out: Sequence[str]
+
+
+def fix(actions: Sequence[Action], source: str, settings: Settings) -> Fixed:
+    """Apply actions to a dataset, without writing anything.
+
+    Raises
+    ------
+    InputError
+        If the dataset's images are no files, an image changed since the list was written, or an action is not possible.
+    """
+    found, listing = list_source(source, settings)
+    if found.format not in FILES:
+        raise InputError(
+            f"The images of {source} are no files ({found.format}), so there is nothing to list or link; unpack them "
+            "into class folders first, and run on those."
+        )
+    names = {**dict(enumerate(listing.classes)), UNLABELLED: None}
+    samples = listing.samples
+    labels = dict(zip(samples["key"].to_pylist(), map(names.get, samples["class_id"].to_pylist()), strict=True))
+    changed = changes(actions, listing.classes, labels)
+    _require_same_bytes(actions, found.source, samples)
+    places = Places(address_of(source), found.format, settings.access)
+    columns = [samples[name].to_pylist() for name in ("key", "length", "split")]
+    images = []
+    for key, length, split in zip(*columns, strict=True):
+        change = changed.get(key)
+        if change is None or change.stays:
+            images.append(Image(places.of(key, length), (change and change.label) or labels[key], split))
+    return Fixed(images, _counts(changed, labels), [finding.text for finding in listing.findings.ignored])
+
+
+def _counts(changed: Mapping[str, Change], labels: Mapping[str, str | None]) -> dict[str, int]:
+    kinds = Counter(
+        DROP if not change.stays else "relabel" if change.label not in {None, labels[key]} else KEEP
+        for key, change in changed.items()
+    )
+    return {kind: kinds[kind] for kind in (KEEP, "relabel", DROP)}
+
+
+def _require_same_bytes(actions: Sequence[Action], source: Source, samples: pa.Table) -> None:
+    """Refuse actions on images that are not those that were looked at."""
+    wanted = {row.key: row for row in actions if row.cells.get("digest")}
+    mine = samples.filter(pc.is_in(samples["key"], value_set=pa.array(list(wanted), pa.string())))
+    for key, payload in zip(mine["key"].to_pylist(), source.read(mine), strict=True):
+        if image_digest(payload).hex() != wanted[key].cells["digest"]:
+            raise InputError(
+                f"{wanted[key].place} is about other bytes than {key} has now; run on the dataset again to get a new "
+                "list."
+            )
+
+
+def write_list(fixed: Fixed, target: Path, root: str) -> None:
+    """Write a CSV list with the columns path, label and split; paths below `root` are relative to it.
+
+    Raises
+    ------
+    InputError
+        If the file exists or cannot be written.
+    """
+    try:
+        with target.open("x", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, quoting=csv.QUOTE_ALL)
+            rows.writerow(["path", "label", "split"])
+            rows.writerows((_below(path, root), label or "", split) for path, label, split in fixed.images)
+    except OSError as error:
+        raise InputError(f"The list {target} cannot be written: {error.strerror}.") from None
+
+
+def _below(path: str, root: str) -> str:
+    return path.removeprefix(f"{root.rstrip('/')}/")
+
+
+def link_folders(fixed: Fixed, target: Path) -> None:
+    """Make class folders of symbolic links to the images, below folders of splits unless all images are of `train`.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something, an image is at a URL, or a class cannot name a folder.
+    """
+    folders = {name for image in fixed.images for name in (image.label, image.split)}
+    for name in sorted(str(name) for name in folders if name is None or "/" in name or not visible(name)):
+        what = "Images without a label" if name == "None" else f"Images of {name!r}"
+        raise InputError(f"{what} cannot be in a folder of that name; write a list instead: --to {target}.csv.")
+    if any("://" in image.path for image in fixed.images):
+        raise InputError(f"Images at URLs cannot be linked; write a list instead: --to {target}.csv.")
+    try:
+        if target.exists() and any(target.iterdir()):
+            raise InputError(f"The folder {target} is not empty; give a new one.")
+        for image, place in _named(fixed.images, target):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(unescaped(image.path))
+    except OSError as error:
+        raise InputError(f"The folder {target} cannot be written: {error.strerror}.") from None
+
+
+def _named(images: Sequence[Image], target: Path) -> Iterator[tuple[Image, Path]]:
+    """Place of each image; if its name is taken there, a number comes before the ending."""
+    split = {image.split for image in images} != {TRAIN}
+    taken: set[Path] = set()
+    for image in sorted(images, key=lambda image: image.label not in PurePosixPath(image.path).parts[:-1]):
+        folder = target / image.split / str(image.label) if split else target / str(image.label)
+        name = PurePosixPath(image.path)
+        place, number = folder / name.name, 2
+        while place in taken:
+            place, number = folder / f"{name.stem}-{number}{name.suffix}", number + 1
+        taken.add(place)
+        yield image, place
