@@ -105,9 +105,7 @@ def test_the_issues_of_a_run_lead_to_a_dataset_without_them(source, tmp_path):
     assert (kinds["leak"], kinds["conflict"]) == (0, 0)
     # The list is about bytes that were looked at.
     Image.new("L", (16, 16), 7).save(source / "train/b/conflict.png")
-    with pytest.raises(
-        InputError, match=r"is about other bytes than train/b/conflict\.png has now; run"
-    ):
+    with pytest.raises(InputError, match=r"is about other bytes than train/b/conflict\.png has now; run"):
         fix(read_actions(path), str(source), Settings())
 
 
