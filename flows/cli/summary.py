@@ -29,6 +29,7 @@ def run_summary(run: Run) -> RenderableType:
     return Group(
         Text(printable(f"\n{manifest.run_id}  {manifest.source}", keep="\n"), style="bold"),
         Text(_counts(manifest)),
+        *_copies(run),
         _learnability(run),
         Text(),
         _patterns(run),
@@ -93,6 +94,21 @@ def _counts(manifest: Manifest) -> str:
     )
 
 
+def _copies(run: Run) -> list[Text]:
+    """Say how many images are copies of others; nothing for a run of an earlier version."""
+    if "duplication" not in run.tables:
+        return []
+    row = run.tables["duplication"].to_pylist()[0]
+    if row["near_pairs"] is None:
+        return [Text("Near-duplicates were not looked for: there are too few images, or more than --neighbours.\n")]
+    if not row["duplicates"]:
+        return []
+    leaked = f", {row['leaked']:,} of other splits are copies of fitted images" if row["leaked"] else ""
+    conflicts = f", {row['conflicts']:,} pairs have different labels" if row["conflicts"] else ""
+    copies = f"{row['duplicates']:,} images are copies of others, exact or near (table near_duplicates)"
+    return [Text(f"{copies}{leaked}{conflicts}\n")]
+
+
 def _found(manifest: Manifest) -> str:
     """Number of patterns, and of those planned if fewer stand out from rounding."""
     found, planned = manifest.learnability["rank"], manifest.plan["rank"]
@@ -130,6 +146,8 @@ def _learnability(run: Run) -> Table:
         chance = quadratic.get("null_accuracy") or quadratic["chance"]  # runs of earlier versions have the latter only
         accuracies = quadratic["accuracy"], chance, quadratic["shuffled_accuracy"]
         table.add_row("held-out accuracy", *map(_number, accuracies))
+        if quadratic.get("clean_judged") not in {None, quadratic["judged"]}:
+            table.add_row("- without copies", _number(quadratic["clean_accuracy"]))
     return table
 
 

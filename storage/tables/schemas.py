@@ -383,6 +383,13 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("patterns", pa.int32(), "Number of leading patterns that the method uses."),
             _field("learned", pa.int64(), "Number of images learned from."),
             _field("judged", pa.int64(), "Number of held-out images."),
+            _field(
+                "clean_accuracy",
+                pa.float64(),
+                "accuracy without held-out images that are copies, exact or near, of images learned from; null if "
+                "near-duplicates were not sought, or no image is left.",
+            ),
+            _field("clean_judged", pa.int64(), "Number of the held-out images that are left."),
         ]
     ),
     "learning_curve": _of_run(
@@ -593,6 +600,14 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("learned", pa.int64(), "Number of images learned from."),
             _field("judged", pa.int64(), "Number of held-out images."),
             _field("judged_units", pa.int64(), "Number of independent units among them: groups, or images."),
+            _field(
+                "clean_accuracy",
+                pa.float64(),
+                "accuracy without held-out images that are copies, exact or near, of images learned from; null if "
+                "near-duplicates were not sought, or no image is left.",
+            ),
+            _field("clean_judged", pa.int64(), "Number of the held-out images that are left."),
+            _field("clean_p_value", pa.float64(), "p-value of clean_accuracy, as p_value."),
         ]
     ),
     "learnability": _of_run(

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.dtypes import Float64, Int64
+from tasks.dtypes import Float64, Int64, Mask
 from tasks.planning.memory import association_shards
 from tasks.run.job import Job
-from tasks.run.state import Labels, load_judging_scores, load_labels, load_scores, load_shuffled
+from tasks.run.state import Labels, load_copied, load_judging_scores, load_labels, load_scores, load_shuffled
 
 
 class Images(NamedTuple):
@@ -25,6 +25,8 @@ class Images(NamedTuple):
         Scores that labels are judged by (n, k).
     shuffled
         Classes of the images under each permutation (R, n).
+    copied
+        Whether each image is a copy, exact or near, of one that held-out checks learn from (n,).
     """
 
     shards: range
@@ -33,6 +35,7 @@ class Images(NamedTuple):
     rows: Int64
     shuffled: Int64
     judging: Float64
+    copied: Mask
 
 
 def load_images(job: Job, first: int) -> Images:
@@ -54,4 +57,5 @@ def load_images(job: Job, first: int) -> Images:
         np.concatenate([job.plan.rows(shard).start + np.flatnonzero(own.valid) for shard, own in pairs]),
         np.concatenate([load_shuffled(job, shard, own) for shard, own in pairs], axis=1),
         np.concatenate([load_judging_scores(job, shard)[own.valid] for shard, own in pairs]).astype(np.float64),
+        np.concatenate([load_copied(job, shard, own) for shard, own in pairs]),
     )

@@ -10,8 +10,8 @@ from storage.tables.schemas import JUDGEMENT
 from tasks.associate.images import Images
 from tasks.dtypes import Float64, Int64
 from tasks.run.job import Job
-from tasks.run.results import HeldOutJudgement, Summary
-from tasks.run.state import load_state, save_state
+from tasks.run.results import HeldOutJudgement, Summary, Verdicts
+from tasks.run.state import compared_all, load_state, save_state
 from tasks.statistics.label_judge import METHODS, PRODUCT, LabelJudge, judge_of_part, kept_classes, parts_of
 from tasks.statistics.scatter import HELD_OUT, ClassScatter
 
@@ -71,14 +71,16 @@ def _of_held_out(job: Job, images: Images) -> HeldOutJudgement:
     judge = load_state(job.paths.work.label_judge(HELD_OUT), LabelJudge)
     asked = images.labels.held_out
     classes, scores = images.labels.classes[asked], images.judging[asked]
-    right, loss, known = np.zeros(len(METHODS), np.int64), np.zeros(len(METHODS)), 0
+    right, loss, known = np.zeros((2, len(METHODS)), np.int64), np.zeros(len(METHODS)), 0
+    clean = ~images.copied[asked]
     for block, logs in judge.judge(scores, classes, np.zeros(len(classes), np.bool_)):
-        right += (logs.argmax(axis=2) == classes[block]).sum(axis=1)
+        found = logs.argmax(axis=2) == classes[block]
+        right += found.sum(axis=1), found[:, clean[block]].sum(axis=1)
         own = logs[:, np.arange(logs.shape[1]), classes[block]]
         finite = np.isfinite(own).all(axis=0)
         loss -= own[:, finite].sum(axis=1)
         known += int(finite.sum())
-    return HeldOutJudgement(right, loss, known)
+    return HeldOutJudgement(right[0], loss, known, right[1])
 
 
 def _write(job: Job, images: Images, judgement: pa.Table) -> None:
@@ -101,8 +103,9 @@ def _lists(values: Int64 | npt.NDArray[np.float16]) -> pa.ListArray:
     return pa.ListArray.from_arrays(offsets, pa.array(values.ravel()))
 
 
-def judges_table(job: Job, judging: ClassScatter, held_out: HeldOutJudgement) -> dict[str, object]:
+def judges_table(job: Job, judging: ClassScatter, verdicts: Verdicts) -> dict[str, object]:
     """Make the table `judges`."""
+    held_out, compared = verdicts.labels, compared_all(job)
     judge = load_state(job.paths.work.label_judge(HELD_OUT), LabelJudge)
     counts, kept, share = judging.counts[0], len(judge.quadratic.centre), float(judge.share)
     judged, known = int(counts[HELD_OUT].sum()) or np.nan, int(held_out.known) or np.nan
@@ -116,4 +119,6 @@ def judges_table(job: Job, judging: ClassScatter, held_out: HeldOutJudgement) ->
         "patterns": [judging.sums.shape[-1], kept, judging.sums.shape[-1]],
         "learned": [counts[:HELD_OUT].sum()] * len(METHODS),
         "judged": [counts[HELD_OUT].sum()] * len(METHODS),
+        "clean_accuracy": held_out.clean_right / ((verdicts.clean_judged if compared else 0) or np.nan),
+        "clean_judged": [verdicts.clean_judged if compared else None] * len(METHODS),
     }

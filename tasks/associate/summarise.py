@@ -26,7 +26,7 @@ def summarise_shards(job: Job, first: int) -> Summary:
     EigenwaveError
         If the scores are missing or damaged.
     """
-    shards, labels, scores, rows, shuffled, judging = load_images(job, first)
+    shards, labels, scores, rows, shuffled, judging, _ = load_images(job, first)
     seed, classes = job.settings.association.seed, job.plan.classes
     sampled, counted, learned = labels.sampled, labels.counted, labels.counted & (labels.part != HELD_OUT)
     own, units, known = scores[sampled], labels.units[sampled], labels.classes[sampled]

@@ -10,6 +10,7 @@ from tasks.associate.learning_curve import learning_curve_table
 from tasks.associate.pattern_tables import pair_columns, pattern_columns
 from tasks.associate.scale_tables import P95, tabulate_bands, tabulate_scales
 from tasks.run.job import Job
+from tasks.run.state import compared_all
 from tasks.run.tables import ResultTables
 from tasks.run.worker import single_threaded
 from tasks.statistics.accuracy import balanced, binomial_p_value
@@ -30,8 +31,8 @@ def associate_patterns(job: Job) -> None:
         "pattern_class": pair_columns(found),
         "learnability": _learnability(found, compared),
         "label_noise": _label_noise(found),
-        "held_out": _held_out(found, other_split=job.plan.other_split),
-        "judges": judges_table(job, found.summary.judging, found.verdicts.labels),
+        "held_out": _held_out(found, other_split=job.plan.other_split, compared=compared_all(job)),
+        "judges": judges_table(job, found.summary.judging, found.verdicts),
         "learning_curve": learning_curve_table(job, found.summary, found.verdicts.labels),
     }
     for name, content in columns.items():
@@ -104,7 +105,7 @@ def _label_noise(found: Findings) -> dict[str, object]:
     }
 
 
-def _held_out(found: Findings, *, other_split: bool) -> dict[str, object]:
+def _held_out(found: Findings, *, other_split: bool, compared: bool) -> dict[str, object]:
     """Accuracy of classifiers on held-out images beside what chance gives; null if there are none."""
     counts, verdicts = found.summary.scatter.counts, found.verdicts
     learned, held_out = counts[0, :HELD_OUT].sum(axis=0), counts[0, HELD_OUT]
@@ -118,6 +119,9 @@ def _held_out(found: Findings, *, other_split: bool) -> dict[str, object]:
     # Images of a group may be right or wrong together, so the test counts a group as one.
     units = found.totals.held_out_units
     tests = np.array([[binomial_p_value(one / known * units, units, chance) for one in method] for method in right])
+    clean = verdicts.clean_judged if compared else 0
+    clean_units = round(units * clean / judged) if judged else 0
+    honest = verdicts.clean_right / (clean or np.nan)
     balance = balanced(verdicts.right, counts[:, HELD_OUT])
     return {
         "method": ["ridge", "quadratic"],
@@ -135,4 +139,7 @@ def _held_out(found: Findings, *, other_split: bool) -> dict[str, object]:
         "learned": [learned.sum()] * 2,
         "judged": [judged] * 2,
         "judged_units": [found.totals.held_out_units] * 2,
+        "clean_accuracy": honest,
+        "clean_judged": [clean if compared else None] * 2,
+        "clean_p_value": [binomial_p_value(one * clean_units, clean_units, chance) for one in honest],
     }

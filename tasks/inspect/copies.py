@@ -180,4 +180,5 @@ def write_copies(job: Job, copies: Copies) -> None:
         masks = {name: getattr(copies, name)[rows] for name in ("duplicate", "conflict", "leaked", "learned")}
         return {"group": pa.array(group, mask=group < 0)} | masks
 
-    write_batches(job.paths.work.copies, COPIES, job.plan.shards, columns, {"run_id": job.run_id})
+    metadata = {"run_id": job.run_id, "compared": copies.near is not None}
+    write_batches(job.paths.work.copies, COPIES, job.plan.shards, columns, metadata)

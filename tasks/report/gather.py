@@ -12,6 +12,7 @@ from storage.tables.parquet import read_table
 from tasks.dtypes import Float32, Float64, UInt8
 from tasks.planning.memory import BLOCK_BYTES, picture_side
 from tasks.report.checks import Check, checks, complete, exact
+from tasks.report.copies import copy_checks
 from tasks.report.drift_words import drift_checks, drift_headline
 from tasks.report.independence import independence
 from tasks.report.learning import curve_rows
@@ -180,6 +181,7 @@ def gather_report(run: Run) -> Report:
         beyond_chance=beyond_chance(row),
         checks=[
             *checks(row, rows_of(run, "held_out"), noise, patterns),
+            *copy_checks(rows_of(run, "duplication")),
             *([found] if (found := no_shortcut(patterns)) else []),
             exact(manifest.residual_max, manifest.settings["tolerance"]),
             complete(
@@ -187,7 +189,12 @@ def gather_report(run: Run) -> Report:
                 manifest.plan["images"],
                 all_differ=row.get("repeats") is not None and manifest.repeated == 0,
             ),
-            *independence(row, manifest.conflicting, grouped=manifest.settings.get("group") is not None),
+            *independence(
+                row,
+                manifest.conflicting,
+                grouped=manifest.settings.get("group") is not None,
+                copies_known=run.paths.table("duplication").exists(),
+            ),
         ],
         classes=_classes(run, pictures),
         patterns=_patterns(run, pictures),

@@ -6,7 +6,7 @@ from tasks.report.verdict import Row
 FEW = 0.01  # repeated images up to this part are noted; more fail, since they tell of a mistake in the dataset
 
 
-def independence(row: Row, conflicting: int, *, grouped: bool) -> list[Check]:
+def independence(row: Row, conflicting: int, *, grouped: bool, copies_known: bool) -> list[Check]:
     """List what a run says of repeated images and of groups.
 
     Parameters
@@ -17,10 +17,13 @@ def independence(row: Row, conflicting: int, *, grouped: bool) -> list[Check]:
         Number of images that are there under more than one class.
     grouped
         Whether the settings name groups of images.
+    copies_known
+        Whether the checks of copies say which images of other splits have the bytes of a fitted image.
     """
     if row.get("units") is None:
         return []
-    return [*_repeats(row), *_conflicts(conflicting), *_leaks(row), *(_groups(row) if grouped else [])]
+    leaks = [] if copies_known and not grouped else _leaks(row)
+    return [*_repeats(row), *_conflicts(conflicting), *leaks, *(_groups(row) if grouped else [])]
 
 
 def _repeats(row: Row) -> list[Check]:

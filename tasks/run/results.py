@@ -199,11 +199,14 @@ class HeldOutJudgement(Sums):
         Sum of -log p(class) over the images of classes that something was learned about (3,).
     known
         Number of these images.
+    clean_right
+        As `right`, without images that are copies of those learned from (3,).
     """
 
     right: Int64
     loss: Float64
     known: int
+    clean_right: Int64
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,10 @@ class Verdicts(Sums):
     right
         Number of held-out images of each class that ridge regression and the quadratic classifier classify correctly,
         each under the true and under shuffled labels (2, 2, C).
+    clean_judged
+        Number of held-out images that are no copies, exact or near, of images learned from.
+    clean_right
+        Number of these that both classifiers classify correctly, under the true labels (2,).
     labels
         The same of the judges of labels.
     """
@@ -232,4 +239,6 @@ class Verdicts(Sums):
     levels: LevelCounts
     judged: int
     right: Int64
+    clean_judged: int
+    clean_right: Int64
     labels: HeldOutJudgement

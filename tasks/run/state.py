@@ -14,7 +14,7 @@ from storage.pixels.facts import FACTS
 from storage.runs.shards import shard_keys
 from storage.stores.files import write_file
 from storage.stores.store import StorePath
-from storage.tables.batches import read_batch
+from storage.tables.batches import metadata_of, read_batch
 from tasks.dtypes import Float32, Float64, Int64, Mask, UInt64
 from tasks.run.job import Job
 from tasks.run.results import Projected
@@ -133,6 +133,16 @@ def load_labels(job: Job, shard: int) -> Labels:
     # A run that an earlier version began does not know copies in other splits.
     represented = np.asarray(unit["represented"])[valid] if kept else counted | fitted
     return Labels(valid, np.asarray(part["sample_id"])[valid], units, classes, fitted, counted, numbers, represented)
+
+
+def load_copied(job: Job, shard: int, labels: Labels) -> Mask:
+    """Whether each of a shard's images (n,) is an exact or near copy of one that held-out checks learn from."""
+    return np.asarray(read_batch(job.paths.work.copies, shard)["learned"])[labels.valid]
+
+
+def compared_all(job: Job) -> bool:
+    """Whether near-duplicates were looked for."""
+    return bool(metadata_of(read_batch(job.paths.work.copies), "compared"))
 
 
 def load_shuffled(job: Job, shard: int, labels: Labels) -> Int64:

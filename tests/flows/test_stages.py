@@ -359,6 +359,7 @@ def test_memory_of_two_workers_is_below_the_projection_with_many_classes(tmp_pat
         assert len(workers) == 2
         for worker in workers:
             peak_since_reset(worker)
+        stages.find_neighbours(job, fanout, stages.silent)
         stages.associate(job, fanout, stages.silent)
         measured = max(map(peak_since_reset, workers))
     memory = stage_memory(job.plan, job.settings.association.permutations)

@@ -53,6 +53,25 @@ def test_what_is_no_better_than_chance_fails():
     }
 
 
+def test_copies_of_images_learned_from_are_not_counted():
+    honest = {"clean_judged": 100, "clean_accuracy": 0.2, "clean_p_value": 0.3}
+    found = checks(ROW, [row | honest for row in HELD_OUT], [])
+    (check,) = [check for check in found if check.claim == CHANCE]
+    assert check.passed is False
+    assert "right on 20 of 100 images held out. " in check.evidence
+    assert "9,900 copies of images learned from; with them it would be 38 %" in check.evidence
+    same = checks(
+        ROW, [row | {"clean_judged": row["judged"], "clean_accuracy": row["accuracy"]} for row in HELD_OUT], []
+    )
+    assert same == checks(ROW, HELD_OUT, [])
+
+
+def test_if_all_held_out_images_are_copies_nothing_is_known():
+    none = {"clean_judged": 0, "clean_accuracy": None, "clean_p_value": None}
+    found = passed(checks(ROW, [row | none for row in HELD_OUT], []))
+    assert found["No unseen image is left to check the classes"] is None
+
+
 def test_the_better_of_two_classifiers_pays_for_the_choice():
     assert passed(checks(ROW, [HELD_OUT[0] | {"p_value": 0.03}], []))[f"38 % {ABOVE}"] is True
     assert passed(checks(ROW, [row | {"p_value": 0.03} for row in HELD_OUT], []))[CHANCE] is False

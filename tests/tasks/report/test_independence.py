@@ -5,8 +5,9 @@ from tasks.report.independence import independence
 ROW = {"n": 1000, "repeats": 0, "units": 1000, "effective_images": 1000.0, "leaked": 0}
 
 
-def said(conflicting=0, grouped=False, **changed):
-    return [(check.passed, check.claim) for check in independence(ROW | changed, conflicting, grouped=grouped)]
+def said(conflicting=0, grouped=False, copies_known=False, **changed):
+    found = independence(ROW | changed, conflicting, grouped=grouped, copies_known=copies_known)
+    return [(check.passed, check.claim) for check in found]
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ def said(conflicting=0, grouped=False, **changed):
                 (None, "3 held-out images are not unseen"),
             ],
         ),
+        ({"leaked": 3, "copies_known": True}, []),
         (
             {"grouped": True, "units": 40, "effective_images": 44.4},
             [(None, "The 1,000 images come in 40 groups")],
@@ -37,4 +39,4 @@ def test_claims(changed, expected):
 
 
 def test_a_run_of_an_earlier_version_says_nothing():
-    assert independence({"n": 1000}, 0, grouped=False) == []
+    assert independence({"n": 1000}, 0, grouped=False, copies_known=False) == []
