@@ -11,7 +11,15 @@ from flows.analysis import analysed
 from flows.tracking.artifacts import show_rows, show_text
 from flows.tracking.cancellation import cancellable
 from flows.tracking.facts import drift_facts
-from flows.tracking.form import AgainstField, GatesField, RunIdField, SettingsField, SourceField, WorkspaceField
+from flows.tracking.form import (
+    AgainstField,
+    DecisionsField,
+    GatesField,
+    RunIdField,
+    SettingsField,
+    SourceField,
+    WorkspaceField,
+)
 from flows.tracking.plain import audit_name
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
@@ -33,6 +41,7 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
         against: AgainstField = LATEST,
         settings: SettingsField = Settings(),  # noqa: B008 - frozen
         run_id: RunIdField = None,
+        decisions: DecisionsField = None,
     ) -> Audit:
         """Analyse a dataset, compare it with an earlier run, and fail if more changed than is allowed.
 
@@ -50,6 +59,8 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
             Settings of the run.
         run_id
             Id of the run; by default made from the time.
+        decisions
+            File of decisions; by default decisions.jsonl in the workspace.
 
         Returns
         -------
@@ -64,7 +75,7 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
         gates = [Gate.parse(gate) for gate in fail_if]
         require_baseline(Workspace(workspace), against, settings)
         with analysed(source, workspace, settings, run_id, outlook) as job:
-            found = compare(job, against, gates)
+            found = compare(job, against, gates, decisions)
         try:
             found.require(gates)
         except GateError as error:
@@ -76,9 +87,9 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
 
 
 @task(task_run_name="compare", cache_policy=NO_CACHE)
-def compare(job: Job, against: str, gates: Sequence[Gate]) -> Audit:
+def compare(job: Job, against: str, gates: Sequence[Gate], decisions: str | None = None) -> Audit:
     """Compare with the earlier run, and record the changes in tables and as an artifact."""
-    found = audit_run(job, against)
+    found = audit_run(job, against, decisions)
     if found.comparison:
         show_rows("compared", f"What changed since run {found.before}", drift_facts(found.comparison, gates))
     else:

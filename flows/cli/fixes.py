@@ -6,9 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.cli.flags import Config, Flags, chosen_settings
-from flows.cli.issues import DecisionsFile
 from flows.cli.terminal import say
-from flows.cli.upkeep import Folder
+from flows.cli.upkeep import DecisionsFile, Folder
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 
 

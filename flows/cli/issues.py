@@ -11,7 +11,7 @@ from rich.table import Column
 from rich.text import Text
 
 from flows.cli.terminal import display, grid, say
-from flows.cli.upkeep import Folder
+from flows.cli.upkeep import DecisionsFile, Folder
 from storage.printable import printable
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 
@@ -32,7 +32,6 @@ Predictions = Annotated[
     ),
 ]
 Format = Literal["table", "csv", "jsonl", "paths"]
-DecisionsFile = Annotated[str | None, Parameter(help="File of decisions; by default decisions.jsonl in the workspace.")]
 
 
 def issues(  # noqa: PLR0913 - each is a word of the command

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flows.cli.ending import interruptible, leave
 from flows.cli.flags import Config, Flags, chosen_settings
 from flows.cli.terminal import display, note
-from flows.cli.upkeep import Folder, GateFlags
+from flows.cli.upkeep import DecisionsFile, Folder, GateFlags
 from flows.tracking.session import load_prefect, prefect_session
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
@@ -66,6 +66,7 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     workspace: Folder = DEFAULT_WORKSPACE,
     config: Config = None,
     run_id: str | None = None,
+    decisions: DecisionsFile = None,
     settings: Flags = None,
 ) -> None:
     """Analyse a dataset and report how it drifted since an earlier run; a gate sets the exit status.
@@ -82,11 +83,13 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     from flows.cli.summary import comparison_summary  # noqa: PLC0415
     from tasks.compare.audit import GateError, require_baseline  # noqa: PLC0415
     from tasks.compare.gates import Gate  # noqa: PLC0415
+    from tasks.issues.decisions import Decisions, decisions_file  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
     for gate in fail_if:
         Gate.parse(gate)
     require_baseline(Workspace(workspace), against, chosen)
+    Decisions.read(decisions_file(decisions, Workspace(workspace)))
     with interruptible(), prefect_session() as session:
         space, outlook = _ready(source, workspace, chosen, run_id)
         from flows.audit import audit_of  # noqa: PLC0415
@@ -95,7 +98,7 @@ def audit(  # noqa: PLR0913 - each is a word of the command
         failure = None
         try:
             with session.reporting(note), server_loss_explained():
-                found = audit_of(outlook)(source, workspace, fail_if, against, chosen, run_id)
+                found = audit_of(outlook)(source, workspace, fail_if, against, chosen, run_id, decisions)
         except GateError as error:
             failure, found = error, error.audit
         except ServerLostError as error:

@@ -1,6 +1,7 @@
 """Summaries of runs and comparisons, as tables for people."""
 
 from collections.abc import Iterable
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -197,9 +198,17 @@ def comparison_summary(
     for kind, names in (("new", comparison.new_classes), ("vanished", comparison.vanished_classes)):
         table.add_row(f"{kind}_classes", str(len(names)), ", ".join(names[:LEADING_PATTERNS]))
     for change in ("added", "removed", "changed", "relabelled", "renamed"):
-        table.add_row(f"{change}_images", f"{found[f'{change}_images']:,.0f}", "")
+        table.add_row(f"{change}_images", _count(found[f"{change}_images"]), "")
+    table.add_row(
+        "suspect_fraction", _number(None if isnan(found["suspect_fraction"]) else found["suspect_fraction"]), ""
+    )
+    table.add_row("new_issues", _count(found["new_issues"]), "")
     place = [Text(f"\n{_short(folder)}", overflow="fold")] if folder else []
     return Group(Text(f"\n{first} -> {second}", style="bold"), table, *place)
+
+
+def _count(value: float) -> str:
+    return "-" if isnan(value) else f"{value:,.0f}"
 
 
 def _number(value: float | None) -> str:

@@ -11,7 +11,16 @@ from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
 from tasks.dtypes import MIB
 
 Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.")]
-GateFlags = Annotated[tuple[str, ...], Parameter(help="Fail if, for example, learnability_drop>0.01.")]
+GateFlags = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Fail if, for example, learnability_drop>0.01, suspect_fraction>0.02 or new_issues>0; any column of the "
+        "table compared_runs can be limited."
+    ),
+]
+DecisionsFile = Annotated[
+    str | None, Parameter(help="File of decisions about issues; by default decisions.jsonl in the workspace.")
+]
 
 
 def verify(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> None:

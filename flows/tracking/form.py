@@ -23,7 +23,17 @@ SettingsField = Annotated[Settings, _says("How to analyse it.")]
 RunIdField = Annotated[str | None, _says("Name of the run; by default made from the time.")]
 GatesField = Annotated[
     tuple[str, ...],
-    _says("Fail if more changed: gates such as learnability_drop>0.01, with any column of the table compared_runs."),
+    _says(
+        "Fail if more changed: gates such as learnability_drop>0.01, new_issues>0 or suspect_fraction>0.02, with any "
+        "column of the table compared_runs."
+    ),
+]
+DecisionsField = Annotated[
+    str | None,
+    _says(
+        "File of decisions about issues, which are then not new; by default decisions.jsonl in the workspace.",
+        pattern=PLAIN,
+    ),
 ]
 AgainstField = Annotated[
     str,

@@ -222,7 +222,8 @@ class Workspace:
             if newest is None:
                 raise InputError(f"The workspace {self.folder} has no finished run; eigenwave run SOURCE makes one.")
             name = newest
-        elsewhere = name.startswith(SCHEMES) or Path(name).is_dir()
+        # A folder in the working directory may be called like a run.
+        elsewhere = not self.run(name).folder.is_dir() and (name.startswith(SCHEMES) or Path(name).is_dir())
         paths = RunPaths(open_path(name)) if elsewhere else self.run(name)
         if not paths.folder.is_dir():
             raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows its runs.")

@@ -763,6 +763,12 @@ COMPARISONS: Mapping[str, pa.Schema] = {
             _field("changed_images", pa.int64(), "Number of images with the same name and other bytes."),
             _field("relabelled_images", pa.int64(), "Number of images with the same bytes and another class."),
             _field("renamed_images", pa.int64(), "Number of images with the same bytes and class and another name."),
+            _field(
+                "suspect_fraction",
+                pa.float64(),
+                "Part of the second run's judged images that are listed as wrong labels.",
+            ),
+            _field("new_issues", pa.int64(), "Number of issues of the second run that the first does not have."),
         ]
     ),
 }

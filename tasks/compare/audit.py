@@ -1,5 +1,6 @@
 """Compare a run that is about to be sealed with an earlier one, as a nightly audit does."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from storage.stores.store import StorePath
 from tasks.compare.gates import Gate, gate_failure
+from tasks.compare.issues import issue_changes
 from tasks.compare.runs import Comparison, MapSum, compare_runs, read_comparison, write_comparison
+from tasks.issues.decisions import Decisions, decisions_file
 from tasks.run.job import Job
 from tasks.run.seal import describe_run
 
@@ -89,7 +92,7 @@ def require_baseline(workspace: Workspace, against: str, settings: Settings) -> 
         )
 
 
-def audit_run(job: Job, against: str = LATEST) -> Audit:
+def audit_run(job: Job, against: str = LATEST, decisions: str | None = None) -> Audit:
     """Compare a run that lacks only its manifest with an earlier one.
 
     Parameters
@@ -99,17 +102,28 @@ def audit_run(job: Job, against: str = LATEST) -> Audit:
     against
         A run id, a path, or `latest`. `latest` is the run that the layout of this one names; every run makes that
         comparison by itself, so it is read if it exists.
+    decisions
+        File of decisions, by default that of the workspace: issues that were decided are not new. The tables count them
+        nevertheless, since they describe the two runs alone.
+
+    Raises
+    ------
+    InputError
+        If the file of decisions cannot be read.
     """
+    decided = Decisions.read(decisions_file(decisions, job.workspace))
     name = job.compared_with if against == LATEST else against
     if name is None:
         return Audit(job.run_id)
     before, after = Run(job.workspace.find(name)), Run(job.paths, describe_run(job))
     before_id, folder = before.manifest.run_id, job.paths.tables
     if against == LATEST and job.paths.table("compared_runs").exists():
-        return Audit(job.run_id, before_id, read_comparison(folder, before, after), folder)
-    comparison, folder = compare_runs(before, after), job.workspace.comparison(before_id, job.run_id)
-    write_comparison(folder, comparison, {"first": before_id, "second": job.run_id})
-    return Audit(job.run_id, before_id, comparison, folder)
+        comparison = read_comparison(folder, before, after)
+    else:
+        comparison, folder = compare_runs(before, after), job.workspace.comparison(before_id, job.run_id)
+        write_comparison(folder, comparison, {"first": before_id, "second": job.run_id})
+    summary = {**comparison.summary, **issue_changes(before, after, decided)}
+    return Audit(job.run_id, before_id, dataclasses.replace(comparison, summary=summary), folder)
 
 
 def record_drift(workspace: Workspace, run: Run, tables: StorePath, map_sum: MapSum) -> None:

@@ -20,6 +20,7 @@ from storage.stores.store import StorePath
 from storage.tables.parquet import as_today, read_rows, read_table, write_table
 from storage.tables.schemas import COMPARISONS
 from tasks.compare.images import CHANGES, changed_images
+from tasks.compare.issues import issue_changes
 from tasks.dtypes import Float32, Float64, Int64, Mask
 from tasks.run.worker import single_threaded
 from tasks.statistics.association import eta_squared
@@ -135,6 +136,7 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
         "new_classes": len(new),
         "vanished_classes": len(vanished),
         **{f"{change}_images": counts[change] for change in CHANGES},
+        **issue_changes(before, after),
     }
     tables = {
         "compared_patterns": by_pattern | {"principal_angle": _padded(angles, len(patterns))},

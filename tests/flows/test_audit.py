@@ -10,6 +10,7 @@ from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from tasks.compare.audit import GateError
 from tasks.compare.gates import Gate
+from tasks.issues.decisions import Decision, Decisions, issues_of
 from tests.datasets import smooth_images
 from tests.processes import ask
 from tests.runs import NIGHTLY, night
@@ -108,3 +109,26 @@ def test_the_command_prints_what_changed_and_fails_by_its_gate(tmp_path, eigenwa
     refused = eigenwave(*words, "--fail-if", "bogus>0")
     assert refused.returncode == 2
     assert refused.stderr.startswith("eigenwave: 'bogus>0' is not a gate")
+
+
+def test_a_night_alarms_only_on_issues_that_are_new_and_undecided(tmp_path):
+    source, gates = smooth_images(tmp_path / "data", count=20), [Gate.parse("new_issues>0")]
+    night(source, tmp_path, "one")
+    shutil.copy(source / "a" / "0000.png", source / "b" / "copy.png")
+    found = night(source, tmp_path, "two")
+    run = open_run(tmp_path / "workspace" / "runs" / "two")
+    kinds = run.tables["issues"]["kind"].to_pylist()
+    assert found.comparison.summary["new_issues"] == kinds.count("conflict") == 2
+    with pytest.raises(GateError, match=r"fails the gate new_issues>0 \(it is 2\) against run one"):
+        found.require(gates)
+    # The next night they are not new; against the first night they are, until somebody decides.
+    night(source, tmp_path, "three").require(gates)
+    again = night(source, tmp_path, "four", against="one")
+    with pytest.raises(GateError, match="new_issues>0"):
+        again.require(gates)
+    path = Workspace(tmp_path / "workspace").folder / "decisions.jsonl"
+    Decisions({issue: Decision("keep", "") for issue in issues_of(run, run.tables["issues"])}).write(path)
+    decided = night(source, tmp_path, "five", against="one")
+    decided.require(gates)
+    assert decided.comparison.summary["new_issues"] == 0
+    assert decided.comparison.tables["compared_runs"]["new_issues"] == [2]

@@ -45,7 +45,7 @@ def test_unusable_workspaces_are_refused(tmp_path):
         Workspace(tmp_path / "file" / "below").prepare()
 
 
-def test_find_tells_what_is_missing(tmp_path):
+def test_find_tells_what_is_missing(tmp_path, monkeypatch):
     workspace = Workspace(tmp_path)
     with pytest.raises(InputError, match="has no finished run"):
         workspace.find("latest")
@@ -58,6 +58,11 @@ def test_find_tells_what_is_missing(tmp_path):
     write_file(workspace.latest, b"r-1")
     for name in ("r-1", "latest", str(workspace.run("r-1").folder)):
         assert workspace.find(name).run_id == "r-1"
+    # A folder in the working directory may have the name of a run.
+    (tmp_path / "here" / "r-1").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("r-1", "latest"):
+        assert workspace.find(name) == workspace.run("r-1")
 
 
 def test_run_ids_sort_by_time():
