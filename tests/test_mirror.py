@@ -39,6 +39,7 @@ COVERED = {
     "flows/workers/local_cluster.py": "tests/flows/workers/test_client.py",
     "flows/workers/logs.py": "tests/flows/test_in_sight.py",
     "flows/workers/open.py": "tests/flows/workers/test_fanout.py",
+    "tasks/issues/bad_images.py": "tests/tasks/quality/test_tabulate.py",
     "tasks/quality/columns.py": "tests/tasks/quality/test_tabulate.py",
     "tasks/quality/usual.py": "tests/tasks/quality/test_tabulate.py",
     "tasks/associate/class_patterns.py": REPORT,

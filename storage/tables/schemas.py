@@ -539,12 +539,16 @@ TABLES: Mapping[str, pa.Schema] = {
     "quality_classes": _of_run(
         [
             _KIND,
-            _field("class_id", pa.int32(), "Number of the class."),
-            _field("class_name", CLASS_NAME, "Name of the class."),
+            _field("class_id", pa.int32(), "Number of the class; -2 for images without a label, if there are any."),
+            _CLASS_NAME,
             _field("images", pa.int64(), "Number of valid images of the class, of all splits."),
             _field("count", pa.int64(), "Number of them that stand out in this way."),
             _field("share", pa.float64(), "Part of the class that this is; null for a class without images."),
-            _field("expected", pa.float64(), "Expected count if the kind does not depend on the class."),
+            _field(
+                "expected",
+                pa.float64(),
+                "Expected count if kind and class are independent; null without a class.",
+            ),
             _field(
                 "p_value",
                 pa.float64(),

@@ -22,6 +22,8 @@ WRONG_LABEL, CONFLICT, LEAK, DUPLICATE, UNREADABLE = (
 # A wrong label and a conflict teach a wrong class. A leak makes every test result better than it is. An unreadable
 # image is lost, but does no harm. A copy in the same split only weighs twice.
 IMPORTANCE: Mapping[str, float] = {WRONG_LABEL: 1.0, CONFLICT: 1.0, LEAK: 0.9, UNREADABLE: 0.6, DUPLICATE: 0.3}
+# An image of bad quality may be right, and teaches little in any case.
+IMPORTANCE_OF_QUALITY = 0.4
 MOST = 100_000  # issues of a kind that are listed
 
 FOUND = pa.schema(

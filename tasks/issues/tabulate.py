@@ -9,6 +9,7 @@ from storage.formats.places import Places
 from storage.stores.files import replacing
 from storage.tables.spreadsheet import write_rows
 from tasks.dtypes import Int64
+from tasks.issues.bad_images import bad_images
 from tasks.issues.copies import copies
 from tasks.issues.found import FOUND, Found
 from tasks.issues.images import look_up
@@ -18,7 +19,7 @@ from tasks.issues.wrong_labels import wrong_labels
 from tasks.run.job import Job
 from tasks.run.tables import ResultTables
 
-SOURCES: tuple[Callable[[Job], Iterable[Found]], ...] = (copies, wrong_labels, unreadable)
+SOURCES: tuple[Callable[[Job], Iterable[Found]], ...] = (copies, wrong_labels, bad_images, unreadable)
 AT_ONCE = 2**14  # rows that exist as Python objects at a time
 
 

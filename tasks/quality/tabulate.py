@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from storage.tables.schemas import UNLABELLED
 from tasks.dtypes import Float64, Int64
 from tasks.quality.by_class import ByClass
 from tasks.quality.columns import Columns, image_columns, mode_names
@@ -15,7 +16,7 @@ from tasks.run.job import Job
 from tasks.run.tables import ResultTables
 from tasks.statistics.fences import severity
 
-KEPT = 100  # images of each kind in the table `quality`; `quality_classes` counts all
+KEPT = 1000  # images of each kind in the table `quality`; `quality_classes` counts all
 SAMPLE = ["row", "key", "split", "class_id"]
 JUDGED = ["kind", "severity", "value", "typical", "evidence"]
 Row = Mapping[str, Any]
@@ -53,18 +54,19 @@ class Outstanding:
     def __init__(self, usual: list[Usual], classes: int) -> None:
         self.worst: list[Row] = []
         self._usual = usual
-        self._images = np.zeros(classes, np.int64)
-        self._counts = np.zeros((len(KINDS), classes), np.int64)
+        # By class, and at the end of images without a label.
+        self._images = np.zeros(classes + 1, np.int64)
+        self._counts = np.zeros((len(KINDS), classes + 1), np.int64)
 
     def add(self, part: pa.Table, columns: Columns) -> None:
         """Add the images of a shard, with their samples and the reasons why some were rejected."""
-        class_ids, classes = np.asarray(part["class_id"], np.int64), len(self._images)
-        labelled = np.asarray(part["reason"].is_null()) & (class_ids >= 0)
-        self._images += np.bincount(class_ids[labelled], minlength=classes)
+        class_ids, places = np.asarray(part["class_id"], np.int64), len(self._images)
+        place, valid = np.where(class_ids < 0, places - 1, class_ids), np.asarray(part["reason"].is_null())
+        self._images += np.bincount(place[valid], minlength=places)
         found = [severity(deviation) for deviation in deviations(columns, class_ids, self._usual)]
         for number, kind in enumerate(KINDS):
             severities, measures = _of_kind(kind, found)
-            self._counts[number] += np.bincount(class_ids[labelled & (severities > 0)], minlength=classes)
+            self._counts[number] += np.bincount(place[valid & (severities > 0)], minlength=places)
             worst = np.argsort(-severities, kind="stable")[: min(KEPT, np.count_nonzero(severities))]
             samples = part.select(SAMPLE).take(worst).to_pylist()
             for sample, at in zip(samples, worst.tolist(), strict=True):
@@ -83,20 +85,20 @@ class Outstanding:
 
     def by_class(self) -> dict[str, Any]:
         """Columns of the table `quality_classes`."""
-        kinds, classes = self._counts.shape
-        found = ByClass.of(self._counts, self._images)
+        classes = len(self._images) - 1
+        found = ByClass.of(self._counts[:, :classes], self._images[:classes])
+        # Images without a label have a row only if there are any.
+        rows = np.arange(classes + (self._images[classes] > 0))
         with np.errstate(invalid="ignore"):
             share = self._counts / self._images
+        columns = {"count": self._counts, "share": share, "images": np.tile(self._images, (len(KINDS), 1))}
+        tests = {name: getattr(found, name) for name in ("expected", "p_value", "q_value")}
+        columns |= {name: np.pad(values, ((0, 0), (0, 1)), constant_values=np.nan) for name, values in tests.items()}
         return {
-            "kind": np.repeat(KINDS, classes).tolist(),
-            "class_id": np.tile(np.arange(classes), kinds),
-            "images": np.tile(self._images, kinds),
-            "count": self._counts.ravel(),
-            "share": share.ravel(),
-            "expected": found.expected.ravel(),
-            "p_value": found.p_value.ravel(),
-            "q_value": found.q_value.ravel(),
-            "cramers_v": np.repeat(found.cramers_v, classes),
+            "kind": np.repeat(KINDS, len(rows)).tolist(),
+            "class_id": np.tile(np.where(rows < classes, rows, UNLABELLED), len(KINDS)),
+            "cramers_v": np.repeat(found.cramers_v, len(rows)),
+            **{name: values[:, rows].ravel() for name, values in columns.items()},
         }
 
 

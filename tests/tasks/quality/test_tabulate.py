@@ -85,6 +85,35 @@ def test_kinds_are_counted_by_class(run):
     assert (counted.q_value > 0.05).all()  # each kind was planted once in each class
 
 
+def test_issues_list_them(run):
+    quality = run.tables["quality"].to_pandas()
+    issues = run.tables["issues"].to_pandas().set_index(["key", "kind"])
+    assert len(quality)
+    for row in quality.itertuples():
+        issue = issues.loc[row.key, row.kind]
+        assert issue.severity == pytest.approx(0.4 * row.severity)
+        assert issue.evidence == row.evidence
+    counted = run.tables["issue_kinds"].to_pandas().set_index("kind")
+    assert counted.loc["dark", ["found", "listed"]].tolist() == [EACH, EACH]
+
+
+def test_images_without_a_label_are_counted_apart(tmp_path):
+    images = photographs(200, seed=4)
+    images[[0, 5]] *= 0.15
+    write_photographs(tmp_path / "source", images)
+    names = sorted(path.relative_to(tmp_path / "source").as_posix() for path in (tmp_path / "source").rglob("*.png"))
+    lines = [f"{name},{'' if name.endswith(('0000.png', '0007.png')) else name[:3]}" for name in names]
+    (tmp_path / "source" / "list.csv").write_text("\n".join(["path,label", *lines]))
+    settings = {"rank": 4, "permutations": 2, "scales": False, "unlabelled": "keep"}
+    run = analyse(tmp_path / "source" / "list.csv", tmp_path / "ws", **settings)
+    counted = run.tables["quality_classes"].to_pandas()
+    dark = counted[counted.kind == "dark"].set_index("class_id")
+    assert dark["count"].sum() == 2
+    assert dark.loc[-2, ["images", "count"]].tolist() == [2, 1]
+    assert dark.loc[-2].isna()[["class_name", "expected", "p_value", "q_value"]].all()
+    assert found(run)["dark"] == {"cat/0000.png", "ship/0005.png"}
+
+
 def test_properties_are_those_of_the_images(run, planted):
     table = run.tables["properties"].to_pandas().set_index("key")
     samples = run.tables["samples"].to_pandas().set_index("key")
