@@ -15,6 +15,7 @@ from storage.runs.manifest import Manifest
 from storage.runs.run import Run
 from storage.runs.workspace import RunPaths
 from storage.stores.store import StorePath
+from tasks.report.quality_words import quality_check, quality_counts
 from tasks.report.verdict import SIGNIFICANT, percent, verdict
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def run_summary(run: Run) -> RenderableType:
         Text(),
         _patterns(run),
         Text(),
+        *_quality(run),
         Text(_short(run.paths.folder), overflow="fold"),
         _places(run.paths),
         Text(f"\n{verdict(manifest.learnability)}", style="bold"),
@@ -165,6 +167,18 @@ def _patterns(run: Run) -> Table:
             row["top_class"] or "-",
         )
     return table
+
+
+def _quality(run: Run) -> list[Text]:
+    """Count the images that stand out by their quality, in a line; none if there are none, or the run did not look."""
+    counted = run.tables["quality_classes"].to_pylist() if "quality_classes" in run.tables else []
+    counts = quality_counts(counted)
+    if not counts:
+        return []
+    named = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+    check = quality_check(counted)
+    warning = "" if check.passed else f". {check.claim}: {check.evidence}"
+    return [Text(printable(f"images that stand out: {named} (table quality){warning}\n"))]
 
 
 def _places(paths: RunPaths) -> Table:

@@ -17,6 +17,7 @@ from tasks.report.drift_words import drift_checks, drift_headline
 from tasks.report.independence import independence
 from tasks.report.learning import curve_rows
 from tasks.report.pixels import energy, natural, reduced, signed
+from tasks.report.quality_words import KindEntry, quality_check, quality_entries
 from tasks.report.reconstruct import space_of
 from tasks.report.shortcuts import no_shortcut, shortcuts
 from tasks.report.thumbnails import in_turn
@@ -147,6 +148,7 @@ class Report:
     thumbnails: dict[int, Thumbnail]
     suspects: Sequence[Row]
     suspect_shares: Sequence[Row]
+    quality: Sequence[KindEntry]
     rejects: Sequence[Row]
     noise: Sequence[Row]
     scales: Sequence[Row]
@@ -169,7 +171,7 @@ def gather_report(run: Run) -> Report:
     manifest, pictures = run.manifest, Pictures.of(run)
     row, noise, patterns = manifest.learnability, rows_of(run, "label_noise"), rows_of(run, "patterns")
     thumbnails = {entry["row"]: entry for entry in rows_of(run, "thumbnails")}
-    ranks = growing(len(pictures.patterns))
+    ranks, counted = growing(len(pictures.patterns)), rows_of(run, "quality_classes")
     examples = [entry for entry in thumbnails.values() if entry["example"] and pictures.linear]
     examples.sort(key=lambda entry: entry["class_id"])
     return Report(
@@ -183,6 +185,7 @@ def gather_report(run: Run) -> Report:
             *checks(row, rows_of(run, "held_out"), noise, patterns),
             *copy_checks(rows_of(run, "duplication")),
             *([found] if (found := no_shortcut(patterns)) else []),
+            quality_check(counted),
             exact(manifest.residual_max, manifest.settings["tolerance"]),
             complete(
                 manifest.rejected,
@@ -207,6 +210,7 @@ def gather_report(run: Run) -> Report:
         },
         suspects=in_turn(rows_of(run, "suspects")),
         suspect_shares=_suspect_shares(run),
+        quality=quality_entries(rows_of(run, "quality"), counted),
         rejects=rows_of(run, "rejects")[:REJECTS],
         noise=noise,
         scales=rows_of(run, "scales"),

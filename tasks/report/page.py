@@ -24,6 +24,7 @@ from tasks.report.figures import draw_figures
 from tasks.report.gather import Report, gather_report
 from tasks.report.learning import more_images
 from tasks.report.picture_files import data_uri
+from tasks.report.quality_words import SHOWN
 from tasks.report.scale_bars import scale_bars
 from tasks.report.verdict import percent
 
@@ -111,6 +112,7 @@ def render(report: Report) -> str:
             shown_classes=SHOWN_CLASSES,
             shown_patterns=SHOWN_PATTERNS,
             shown_suspects=SHOWN_SUSPECTS,
+            shown_of_a_kind=SHOWN,
             scale_bars=scale_bars(report.scales),
             columns=COLUMNS,
             drift_columns=DRIFT_COLUMNS,
@@ -129,7 +131,8 @@ def render(report: Report) -> str:
 def _shown(report: Report) -> list[int]:
     """Choose the rows of the images on the page."""
     sizes = {row: len(thumbnail.image) for row, thumbnail in report.thumbnails.items()}
-    return fitting_rows((entry.exemplars for entry in report.patterns), sizes, (row["row"] for row in report.suspects))
+    listed = [*report.suspects, *(row for entry in report.quality for row in entry.worst)]
+    return fitting_rows((entry.exemplars for entry in report.patterns), sizes, (row["row"] for row in listed))
 
 
 def _data(report: Report, shown: Iterable[int]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from storage.pixels.payloads import decode
 from storage.tables.parquet import read_table
 from tasks.report.picture_files import encoded_small
 from tasks.report.pixels import natural, reduced
+from tasks.report.quality_words import quality_entries
 from tasks.run.job import Job
 from tasks.run.state import load_labels
 from tasks.run.tables import ResultTables
@@ -27,7 +28,7 @@ EXEMPLARS_OF_MANY = 4  # on each side of a pattern if there are many
 
 
 def keep_thumbnails(job: Job) -> None:
-    """Write the table `thumbnails`: exemplars, suspects, and held-out examples of some classes."""
+    """Write the table `thumbnails`: exemplars, suspects, bad images, and held-out examples of some classes."""
     examples = set(_examples(job))
     rows = np.array(sorted(examples | set(_listed(job))), np.int64)
     source = open_source(job.source, job.settings.access, job.format)
@@ -45,12 +46,14 @@ def keep_thumbnails(job: Job) -> None:
 
 
 def _listed(job: Job) -> Iterator[int]:
-    """Yield the rows of exemplars, fewer for each pattern if there are many patterns, and of suspects."""
+    """Yield the rows of exemplars, fewer for each pattern if there are many patterns, suspects and bad images."""
     exemplars = read_table(job.paths.table("exemplars"), ["pattern", "place", "row"])
     if len(pc.unique(exemplars["pattern"])) > MANY_PATTERNS:
         exemplars = exemplars.filter(pc.less(exemplars["place"], EXEMPLARS_OF_MANY))
     yield from exemplars["row"].to_pylist()
     yield from (suspect["row"] for suspect in in_turn(read_table(job.paths.table("suspects")).to_pylist()))
+    quality, counted = (read_table(job.paths.table(name)).to_pylist() for name in ("quality", "quality_classes"))
+    yield from (row["row"] for entry in quality_entries(quality, counted) for row in entry.worst)
 
 
 def in_turn(suspects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
