@@ -217,6 +217,9 @@ def comparison_summary(
         "suspect_fraction", _number(None if isnan(found["suspect_fraction"]) else found["suspect_fraction"]), ""
     )
     table.add_row("new_issues", _count(found["new_issues"]), "")
+    for name in ("leaked_fraction", "duplicate_fraction", "conflicts"):
+        value = found.get(name, float("nan"))  # not in comparisons of earlier versions
+        table.add_row(name, "-" if isnan(value) else f"{value:.4g}", "")
     place = [Text(f"\n{_short(folder)}", overflow="fold")] if folder else []
     return Group(Text(f"\n{first} -> {second}", style="bold"), table, *place)
 

@@ -773,6 +773,23 @@ COMPARISONS: Mapping[str, pa.Schema] = {
                 "Part of the second run's judged images that are listed as wrong labels.",
             ),
             _field("new_issues", pa.int64(), "Number of issues of the second run that the first does not have."),
+            _field(
+                "leaked_fraction",
+                pa.float64(),
+                "Part of the second run's images of other splits that are copies, exact or near, of fitted images. "
+                "Null without another split, or if near-duplicates were not sought.",
+            ),
+            _field(
+                "duplicate_fraction",
+                pa.float64(),
+                "Part of the second run's images that are copies of others; null if near-duplicates were not sought.",
+            ),
+            _field(
+                "conflicts",
+                pa.int64(),
+                "Number of the second run's pairs of copies with different labels; null if near-duplicates were not "
+                "sought.",
+            ),
         ]
     ),
 }

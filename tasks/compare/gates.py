@@ -48,8 +48,8 @@ class Gate:
         return cls(*match.groups())
 
     def passes(self, summary: Mapping[str, float]) -> bool:
-        """Whether a comparison is within the bound. An unknown value (NaN) is not."""
-        value, limit = summary[self.name], float(self.limit)
+        """Whether a comparison is within the bound. An unknown value (NaN, or of an earlier version) is not."""
+        value, limit = summary.get(self.name, math.nan), float(self.limit)
         return value < limit if self.relation == ">=" else value <= limit
 
 
@@ -65,7 +65,7 @@ def gate_failure(gates: Sequence[Gate], summary: Mapping[str, float], before: st
     before, after
         Ids of the two runs.
     """
-    failed = [f"{gate} ({_value(summary[gate.name])})" for gate in gates if not gate.passes(summary)]
+    failed = [f"{gate} ({_value(summary.get(gate.name, math.nan))})" for gate in gates if not gate.passes(summary)]
     return f"Run {after} fails the gate {', '.join(failed)} against run {before}." if failed else None
 
 

@@ -35,6 +35,8 @@ from tasks.statistics.drift import (
 from tasks.statistics.sums import Sums, grouped
 from tasks.svd.products import centred, project
 
+COPIES = ("leaked_fraction", "duplicate_fraction", "conflicts")  # columns of `duplication` that gates bound
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -137,6 +139,7 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
         "vanished_classes": len(vanished),
         **{f"{change}_images": counts[change] for change in CHANGES},
         **issue_changes(before, after),
+        **_copies(after),
     }
     tables = {
         "compared_patterns": by_pattern | {"principal_angle": _padded(angles, len(patterns))},
@@ -145,6 +148,14 @@ def compare_runs(before: Run, after: Run, map_sum: MapSum = in_order) -> Compari
         "compared_runs": {name: [value] for name, value in summary.items()},
     }
     return Comparison(summary, tables, new, vanished)
+
+
+def _copies(run: Run) -> dict[str, float]:
+    """Return numbers of a run's copies, NaN if near-duplicates were not looked for."""
+    row = run.tables["duplication"].to_pylist()[0] if "duplication" in run.tables else {}
+    searched = row.get("near_pairs") is not None
+    found = {name: row.get(name) if searched else None for name in COPIES}
+    return {name: np.nan if value is None else value for name, value in found.items()}
 
 
 def _other_classes(before: Run, after: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -19,9 +19,20 @@ WRONG_LABEL, CONFLICT, LEAK, DUPLICATE, UNREADABLE = (
     "exact duplicate",
     "unreadable",
 )
+NEAR_CONFLICT, NEAR_LEAK, NEAR_DUPLICATE = "near conflict", "near leak", "near-duplicate"
 # A wrong label and a conflict teach a wrong class. A leak makes every test result better than it is. An unreadable
-# image is lost, but does no harm. A copy in the same split only weighs twice.
-IMPORTANCE: Mapping[str, float] = {WRONG_LABEL: 1.0, CONFLICT: 1.0, LEAK: 0.9, UNREADABLE: 0.6, DUPLICATE: 0.3}
+# image is lost, but does no harm. A copy in the same split only weighs twice. Near-duplicates matter less than exact
+# copies, since they may be two good images of one thing.
+IMPORTANCE: Mapping[str, float] = {
+    WRONG_LABEL: 1.0,
+    CONFLICT: 1.0,
+    LEAK: 0.9,
+    NEAR_CONFLICT: 0.8,
+    NEAR_LEAK: 0.8,
+    UNREADABLE: 0.6,
+    DUPLICATE: 0.3,
+    NEAR_DUPLICATE: 0.2,
+}
 # An image of bad quality may be right, and teaches little in any case.
 IMPORTANCE_OF_QUALITY = 0.4
 MOST = 100_000  # issues of a kind that are listed

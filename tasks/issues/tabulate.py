@@ -13,13 +13,14 @@ from tasks.issues.bad_images import bad_images
 from tasks.issues.copies import copies
 from tasks.issues.found import FOUND, Found
 from tasks.issues.images import look_up
+from tasks.issues.near_copies import near_copies
 from tasks.issues.spreadsheet import COLUMNS, cells
 from tasks.issues.unreadable import unreadable
 from tasks.issues.wrong_labels import wrong_labels
 from tasks.run.job import Job
 from tasks.run.tables import ResultTables
 
-SOURCES: tuple[Callable[[Job], Iterable[Found]], ...] = (copies, wrong_labels, bad_images, unreadable)
+SOURCES: tuple[Callable[[Job], Iterable[Found]], ...] = (copies, near_copies, wrong_labels, bad_images, unreadable)
 AT_ONCE = 2**14  # rows that exist as Python objects at a time
 
 

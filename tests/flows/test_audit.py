@@ -14,6 +14,7 @@ from tasks.issues.decisions import Decision, Decisions, issues_of
 from tests.datasets import smooth_images
 from tests.processes import ask
 from tests.runs import NIGHTLY, night
+from tests.tasks.inspect.planted import copy_nearly
 
 
 def test_a_night_is_compared_with_the_last_of_its_source_and_kind(tmp_path):
@@ -45,6 +46,17 @@ def test_an_audit_that_dies_before_its_comparison_is_not_taken_for_done(tmp_path
     with pytest.raises(GateError, match=r"fails the gate new_classes>0 \(it is 1\) against run a-night"):
         found.require([Gate.parse("new_classes>0")])
     assert len(Workspace(tmp_path / "workspace").runs()) == 2
+
+
+def test_gates_bound_leaks_near_duplicates_and_conflicts_of_the_new_run(tmp_path):
+    source = smooth_images(tmp_path / "data" / "train", count=25).parent
+    smooth_images(source / "test", count=10, seed=1, start=500)
+    gates = [Gate.parse(f"{name}>0") for name in ("leaked_fraction", "duplicate_fraction", "conflicts")]
+    night(source, tmp_path, "one")
+    night(source, tmp_path, "two").require(gates)
+    copy_nearly(source, "train/a/0001.png", "test/b/near.png")
+    with pytest.raises(GateError, match=r"leaked_fraction>0 \(it is 0.03226\), duplicate_fraction>0 .* conflicts>0"):
+        night(source, tmp_path, "zzz").require(gates)
 
 
 def shown(server, run_id, source):

@@ -24,6 +24,7 @@ def test_a_gate_that_fails_is_told_with_its_bound_and_the_value():
 
 def test_what_cannot_be_told_passes_no_gate():
     assert failure("largest_psi>1e9") == "Run b fails the gate largest_psi>1e9 (it is unknown) against run a."
+    assert failure("leaked_fraction>0.01") == "Run b fails the gate leaked_fraction>0.01 (it is unknown) against run a."
 
 
 @pytest.mark.parametrize("gate", ["nothing>1", "learnability_drop<1", "learnability_drop", "largest_psi>1e", ""])
