@@ -289,6 +289,15 @@ class Access(Group):
     )
 
 
+class Report(Group):
+    """Settings of what a report shows."""
+
+    thumbnails: bool = Field(
+        default=True,
+        description="Keep and show small pictures of single images; without, no image can be seen in the report.",
+    )
+
+
 class Execution(Group):
     """Settings for the place and speed of a run. They do not change a bit of the result."""
 

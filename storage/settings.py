@@ -27,6 +27,7 @@ from storage.setting_groups import (
     Group,
     Judging,
     Reading,
+    Report,
     Scattering,
 )
 
@@ -46,6 +47,7 @@ class Settings(Group):
     reading: Reading = Field(Reading(), title="Files of the dataset")
     dataset: Dataset = Field(Dataset(), title="Images, rows and shards")
     access: Access = Field(Access(), title="What may be read")
+    report: Report = Field(Report(), title="What the report shows")
     execution: Execution = Field(Execution(), title="Where and how fast")
 
     if TYPE_CHECKING:
@@ -143,7 +145,7 @@ class Settings(Group):
 
     def result_part(self) -> str:
         """Canonical JSON of the settings that a run's numbers depend on; it is the content of settings.json."""
-        later = (self.access, self.reading, self.scattering, self.judging)
+        later = (self.access, self.reading, self.scattering, self.judging, self.report)
         others = (group for _, group in self if not isinstance(group, Coefficients | Execution) and group not in later)
         # These groups were added later. With defaults left out, runs that did not use them have the same JSON.
         chosen = {name: value for group in later for name, value in group.model_dump(exclude_defaults=True).items()}

@@ -32,6 +32,7 @@ Predictions = Annotated[
     ),
 ]
 Format = Literal["table", "csv", "jsonl", "paths"]
+Paths = Annotated[Literal["absolute", "relative"], Parameter(help="How to print paths below the dataset.")]
 
 
 def issues(  # noqa: PLR0913 - each is a word of the command
@@ -45,6 +46,9 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     format: Annotated[Format, Parameter(help="How to print them.")] = "table",  # noqa: A002 - the word of the command
     decisions: DecisionsFile = None,
     predictions: Predictions = None,
+    paths: Annotated[
+        Literal["absolute", "relative"], Parameter(help="How to print paths below the dataset.")
+    ] = "absolute",
     workspace: Folder = DEFAULT_WORKSPACE,
 ) -> None:
     """List what to fix in a run's dataset, the most severe first.
@@ -54,12 +58,14 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     run
         A run id, a path, or: latest.
     """
-    from tasks.issues.choose import Choice  # noqa: PLC0415 - each command imports what it needs
+    from tasks.issues.choose import Choice, relative_to_dataset  # noqa: PLC0415 - each command imports what it needs
 
     every = opened(run, decisions, workspace, predictions)
     shown = SHOWN if top is None and format == "table" else top
     chosen = every.choose(Choice(kind, class_, None, new))
     table = chosen if shown is None else chosen.slice(0, Choice(top=shown).top)
+    if paths == "relative":
+        table = relative_to_dataset(table, every.run.manifest.source)
     if format == "table":
         display(issues_summary(every, table, len(chosen)))
     elif format == "csv":

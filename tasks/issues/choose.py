@@ -140,3 +140,14 @@ def _only(table: pa.Table, column: str, wanted: Collection[str], possible: Seque
     if not wanted:
         return table
     return table.filter(pc.is_in(table[column].cast(pa.string()), value_set=pa.array(list(wanted), pa.string())))
+
+
+def relative_to_dataset(table: pa.Table, source: str) -> pa.Table:
+    """Replace paths below the dataset, or below the folder of a dataset that is a file, by paths relative to it."""
+    bases = [f"{source}/", f"{source.rpartition('/')[0]}/"]
+    short = [_below(path, bases) for path in table["path"].to_pylist()]
+    return table.set_column(table.column_names.index("path"), table.schema.field("path"), pa.array(short, pa.string()))
+
+
+def _below(path: str, bases: Sequence[str]) -> str:
+    return next((path.removeprefix(base) for base in bases if len(base) > 1 and path.startswith(base)), path)

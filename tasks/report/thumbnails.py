@@ -28,9 +28,13 @@ EXEMPLARS_OF_MANY = 4  # on each side of a pattern if there are many
 
 
 def keep_thumbnails(job: Job) -> None:
-    """Write the table `thumbnails`: exemplars, suspects, bad images, and held-out examples of some classes."""
-    examples = set(_examples(job))
-    rows = np.array(sorted(examples | set(_listed(job))), np.int64)
+    """Write the table `thumbnails`: exemplars, suspects, bad images, and held-out examples of some classes.
+
+    It has no rows if the user wants no pictures of single images.
+    """
+    wanted = job.settings.report.thumbnails
+    examples = set(_examples(job)) if wanted else set[int]()
+    rows = np.array(sorted({*examples, *_listed(job)}) if wanted else [], np.int64)
     source = open_source(job.source, job.settings.access, job.format)
     kept: list[dict[str, Any]] = []
     for shard in np.unique(rows // job.plan.rows_per_shard).tolist():

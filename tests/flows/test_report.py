@@ -178,3 +178,17 @@ def test_sections_without_a_table_are_left_out(tmp_path):
     assert "Labels worth a look" not in html
     assert "Images from few patterns" not in html
     assert "The patterns" in html
+
+
+def test_a_report_without_pictures_of_single_images(tmp_path):
+    images = write_images(tmp_path / "data", count=30)
+    run = analyse(images, tmp_path / "workspace", report=True, rank=5, thumbnails=False)
+    assert len(run.tables["thumbnails"]) == 0
+    assert data_of(html_of(run))["thumbnails"] == {}
+    drawn = {path.name for path in run.paths.folder.files() if "figures" in path.key}
+    assert "patterns.svg" in drawn
+    assert not drawn & {"exemplars.svg", "suspects.svg", "rebuilt.svg"}
+    written = html_of(run)
+    rewrite_report(run.paths)
+    assert html_of(run) == written
+    assert list(verify(Workspace(tmp_path / "workspace"), run.paths)) == []

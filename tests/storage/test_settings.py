@@ -110,6 +110,7 @@ OTHERS |= {
     "judge_space": "scattering",
     "judge_side": 64,
     "neighbours": 1000,
+    "thumbnails": False,
 }  # of a group that is written as far as chosen
 
 

@@ -56,6 +56,9 @@ def test_lists_for_programs(run, issues):
     paths = issues("--kind", "conflict", "--format", "paths", "--class", "a").splitlines()
     assert paths == [f"{run.manifest.source}/a/0001.png"]
     assert len(issues("--format", "paths", "--top", "2").splitlines()) == 2
+    relative = issues("--format", "jsonl", "--paths", "relative")
+    assert run.manifest.source not in relative
+    assert all(row["path"] == row["key"] for row in map(json.loads, relative.splitlines()))
 
 
 def test_the_same_spreadsheet_as_that_of_the_run(run, issues):

@@ -2,11 +2,12 @@
 
 import shutil
 
+import pyarrow as pa
 import pytest
 
 from storage.errors import InputError
 from storage.runs.workspace import Workspace
-from tasks.issues.choose import Choice, Issues
+from tasks.issues.choose import Choice, Issues, relative_to_dataset
 from tasks.issues.decisions import Decision, Decisions, Issue, issues_of
 from tests.datasets import smooth_images
 from tests.runs import SMALL, analyse
@@ -73,3 +74,20 @@ def test_a_run_without_the_table_is_refused(runs, tmp_path):
     (tmp_path / "copy" / "runs" / "first" / "tables" / "issues.parquet").unlink()
     shutil.copy(str(runs[1].paths.table("issues")), tmp_path / "copy" / "runs" / "second" / "tables" / "issues.parquet")
     assert opened(type(runs[0])(copy.run("second"))).new == len(runs[1].tables["issues"])
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "short"),
+    [
+        ("/data/x/a/1.png", "/data/x", "a/1.png"),
+        ("/data/x/a/1.png", "/data/x/list.csv", "a/1.png"),
+        ("/data/x.zip::a/1.png", "/data/x.zip", "x.zip::a/1.png"),
+        ("/data/mnist#train/7", "/data/mnist", "mnist#train/7"),
+        ("s3://bucket/data/a/1.png", "s3://bucket/data", "a/1.png"),
+        ("/other/1.png", "/data/x", "/other/1.png"),
+        ("digits#0001", "digits", "digits#0001"),
+    ],
+)
+def test_paths_relative_to_the_dataset(path, source, short):
+    table = pa.table({"key": ["k"], "path": pa.array([path], pa.string())})
+    assert relative_to_dataset(table, source)["path"].to_pylist() == [short]
