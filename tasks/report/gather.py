@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from storage.arrays.zarr import open_array
 from storage.runs.run import Run
@@ -21,6 +22,7 @@ from tasks.report.quality_words import KindEntry, quality_check, quality_entries
 from tasks.report.reconstruct import space_of
 from tasks.report.shortcuts import no_shortcut, shortcuts
 from tasks.report.thumbnails import in_turn
+from tasks.report.to_fix import PROBABLE, WRONG_LABEL, ToFix, to_fix
 from tasks.report.verdict import Row, beyond_chance, headline, word_meaning
 
 TINY = 32  # largest side, in pixels, of pictures whose pixels are shown as squares
@@ -128,8 +130,8 @@ class Drift(NamedTuple):
 class Report:
     """The content of the report.
 
-    `kind` says what pictures of patterns show: colour, gray or energy. `shortcuts` says of patterns that are likely
-    shortcuts where they lie.
+    `to_fix` is None for a run without a list of issues. `kind` says what pictures of patterns show: colour, gray or
+    energy. `shortcuts` says of patterns that are likely shortcuts where they lie.
     """
 
     run: Run
@@ -139,6 +141,7 @@ class Report:
     learnability: Row
     beyond_chance: float | None
     checks: list[Check]
+    to_fix: list[ToFix] | None
     classes: list[ClassEntry]
     patterns: list[PatternEntry]
     shortcuts: dict[int, str]
@@ -199,6 +202,7 @@ def gather_report(run: Run) -> Report:
                 copies_known=run.paths.table("duplication").exists(),
             ),
         ],
+        to_fix=_to_fix(run),
         classes=_classes(run, pictures),
         patterns=_patterns(run, pictures),
         shortcuts={entry["pattern"]: place for entry, place in shortcuts(patterns)},
@@ -223,6 +227,16 @@ def _suspect_shares(run: Run) -> list[dict[str, Any]]:
     """Return the rows of the table `classes` with the largest shares of suspects; none of a run without the table."""
     found = [row for row in rows_of(run, "classes") if row["suspects"]]
     return sorted(found, key=lambda row: (-row["suspect_share"], row["class_id"]))[:SHARES]
+
+
+def _to_fix(run: Run) -> list[ToFix] | None:
+    """List the kinds of issues; None for a run of a version that did not list them."""
+    if not run.paths.table("issues").exists():
+        return None
+    issues = read_table(run.paths.table("issues"), ["kind", "severity"])
+    wrong = np.asarray(issues["kind"].cast(pa.string()).to_numpy(zero_copy_only=False) == WRONG_LABEL)
+    probable = int((wrong & (np.asarray(issues["severity"]) >= PROBABLE)).sum())
+    return to_fix(rows_of(run, "issue_kinds"), probable)
 
 
 def rows_of(run: Run, name: str) -> list[dict[str, Any]]:

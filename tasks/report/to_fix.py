@@ -1,0 +1,58 @@
+"""Words for the issues of a run: what there is to fix, the worst kind first."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tasks.report.verdict import Row
+
+WRONG_LABEL = "wrong label"
+PROBABLE = 0.5  # severity from which a label is called probably wrong
+# Of each kind, for one image and for several: what is wrong, what to do, and the section of the report that shows it.
+KINDS: Mapping[str, tuple[str, str, str, str]] = {
+    "leak": ("image of another split is learned from too", "images of other splits are learned from too",
+             "Remove them from one split.", ""),
+    "conflict": ("image has two labels", "images have two labels", "Correct the wrong ones.", ""),
+    WRONG_LABEL: ("label is probably wrong", "labels are probably wrong", "Look at them, then relabel.", "suspects"),
+    "near-duplicate": ("image looks the same as another", "images look the same as others", "Keep one of each.", ""),
+    "exact duplicate": ("image has the bytes of another", "images have the bytes of others", "Keep one of each.", ""),
+    "unreadable": ("image could not be read", "images could not be read", "Replace or remove them.", "rejects"),
+}  # fmt: skip
+OTHERS = "Look at them; remove what does not belong."
+
+
+class ToFix(NamedTuple):
+    """A kind of issue: how many images have it, what is wrong, what to do, and where the report shows it, if it does.
+
+    `more` is the number of others that may have the issue.
+    """
+
+    kind: str
+    images: int
+    claim: str
+    action: str
+    section: str
+    more: int
+
+
+def to_fix(kinds: Sequence[Row], probable: int) -> list[ToFix]:
+    """List the kinds of issues of a run, the worst first.
+
+    Parameters
+    ----------
+    kinds
+        Rows of the table `issue_kinds`.
+    probable
+        Number of wrong labels whose severity is at least `PROBABLE`.
+    """
+    counts = {row["kind"]: row["found"] for row in kinds if row["found"]}
+    order = [*(kind for kind in KINDS if kind in counts), *sorted(set(counts) - set(KINDS))]
+    return [_described(kind, counts[kind], probable) for kind in order]
+
+
+def _described(kind: str, count: int, probable: int) -> ToFix:
+    if kind not in KINDS:
+        claim = f"image stands out: {kind}" if count == 1 else f"images stand out: {kind}"
+        return ToFix(kind, count, claim, OTHERS, "quality", 0)
+    one, many, action, section = KINDS[kind]
+    shown = probable if kind == WRONG_LABEL else count
+    return ToFix(kind, shown, one if shown == 1 else many, action, section, count - shown)
