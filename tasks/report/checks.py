@@ -38,6 +38,12 @@ class Check(NamedTuple):
     pattern: int | None = None
 
 
+def worst_first(*found: Check) -> list[Check]:
+    """Order checks: those that failed, those that only inform, and those that passed, each in the given order."""
+    places = {False: 0, None: 1, True: 2}
+    return sorted(found, key=lambda check: places[check.passed])
+
+
 def checks(row: Row, held_out: Sequence[Row], noise: Sequence[Row], patterns: Sequence[Row] = ()) -> list[Check]:
     """List the checks of a run; those whose numbers do not exist are left out.
 

@@ -131,7 +131,7 @@ def chart(curves: Sequence[Curve], x_label: str, y_label: str, *, logarithmic: b
     curves = [curve._replace(x=np.log10(curve.x)) for curve in curves] if logarithmic else curves
     right, top = (float(np.nanmax(np.concatenate([getattr(curve, name) for curve in curves]))) for name in "xy")
     left = min(float(curve.x.min()) for curve in curves) if logarithmic else 0.0
-    frame = Frame(width, height, right or 1.0, 1.05 * top or 1.0, left)
+    frame = Frame(width, height, right or 1.0, 1.05 * max(top, 0.0) or 1.0, left)
     marks = frame.marks(x_label, y_label)
     ticks = _powers(left, right) if logarithmic else {value: f"{value:g}" for value in _ticks(frame.right)}
     marks += [Text(frame.place(x, 0)[0], height - BOTTOM + 12, text) for x, text in ticks.items()]

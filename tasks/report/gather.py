@@ -12,7 +12,7 @@ from storage.runs.run import Run
 from storage.tables.parquet import read_table
 from tasks.dtypes import Float32, Float64, UInt8
 from tasks.planning.memory import BLOCK_BYTES, picture_side
-from tasks.report.checks import Check, checks, complete, exact
+from tasks.report.checks import Check, checks, complete, exact, worst_first
 from tasks.report.copies import copy_checks
 from tasks.report.drift_words import drift_checks, drift_headline
 from tasks.report.independence import independence
@@ -184,7 +184,7 @@ def gather_report(run: Run) -> Report:
         word_meaning=word_meaning(row),
         learnability=row,
         beyond_chance=beyond_chance(row),
-        checks=[
+        checks=worst_first(
             *checks(row, rows_of(run, "held_out"), noise, patterns),
             *copy_checks(rows_of(run, "duplication")),
             *([found] if (found := no_shortcut(patterns)) else []),
@@ -201,7 +201,7 @@ def gather_report(run: Run) -> Report:
                 grouped=manifest.settings.get("group") is not None,
                 copies_known=run.paths.table("duplication").exists(),
             ),
-        ],
+        ),
         to_fix=_to_fix(run),
         classes=_classes(run, pictures),
         patterns=_patterns(run, pictures),

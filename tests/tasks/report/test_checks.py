@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.report.checks import checks, complete, exact
+from tasks.report.checks import Check, checks, complete, exact, worst_first
 
 ROW = {
     "learnability": 0.11,
@@ -172,3 +172,8 @@ def test_a_split_shift_is_a_warning_if_it_is_neither_chance_nor_small(changed, m
 def test_without_another_split_there_is_no_shift_to_see():
     unknown = [row | {"held_out_shift_p_value": None} for row in shifted()]
     assert not any("Unseen images" in check.claim for check in checks(ROW, [], [], unknown))
+
+
+def test_checks_that_failed_come_first():
+    found = [Check(passed, str(number), "") for number, passed in enumerate((True, None, False, True, False))]
+    assert [check.claim for check in worst_first(*found)] == ["2", "4", "1", "0", "3"]

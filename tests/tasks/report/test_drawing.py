@@ -69,6 +69,11 @@ def test_a_logarithmic_chart_has_powers_of_ten_at_equal_distances():
     assert points[1:3] == pytest.approx([places["1,000"], places["10,000"]], abs=0.1)
 
 
+def test_a_chart_without_a_positive_value_has_an_axis_too():
+    _, texts, _ = parsed(chart([Curve(np.arange(3.0), np.array([-0.1, -0.2, 0]), OURS, "ours")], "x", "y"))
+    assert {"0", "0.5", "1"} <= set(texts)
+
+
 def test_a_legend_does_not_overlap_itself():
     curves = [Curve(np.arange(3.0), np.arange(3.0), OURS, label) for label in ("accuracy", "R squared, shuffled")]
     root, _, _ = parsed(chart(curves, "x", "y"))
