@@ -185,6 +185,7 @@ def _places(paths: RunPaths) -> Table:
     table = grid("", "", header=False)
     for path, what in (
         (paths.report, "the report to read first: the verdict, and the patterns as pictures"),
+        *([(paths.issues, "what to fix, the most severe first")] if paths.issues.exists() else []),
         (paths.tables, "patterns, class_patterns, exemplars, samples ... (Parquet)"),
         (paths.pattern_images, "the patterns, as images"),
         (paths.scores, "how much of each pattern is in each image"),

@@ -7,16 +7,41 @@ from tasks.report.verdict import Row
 
 WRONG_LABEL = "wrong label"
 PROBABLE = 0.5  # severity from which a label is called probably wrong
-# Of each kind, for one image and for several: what is wrong, what to do, and the section of the report that shows it.
-KINDS: Mapping[str, tuple[str, str, str, str]] = {
-    "leak": ("image of another split is learned from too", "images of other splits are learned from too",
-             "Remove them from one split.", ""),
-    "conflict": ("image has two labels", "images have two labels", "Correct the wrong ones.", ""),
-    WRONG_LABEL: ("label is probably wrong", "labels are probably wrong", "Look at them, then relabel.", "suspects"),
-    "near-duplicate": ("image looks the same as another", "images look the same as others", "Keep one of each.", ""),
-    "exact duplicate": ("image has the bytes of another", "images have the bytes of others", "Keep one of each.", ""),
-    "unreadable": ("image could not be read", "images could not be read", "Replace or remove them.", "rejects"),
-}  # fmt: skip
+
+
+class Words(NamedTuple):
+    """Words for a kind: what is wrong with one image and with several, what to do, and the section that shows it."""
+
+    one: str
+    many: str
+    action: str
+    section: str = ""
+
+
+KINDS: Mapping[str, Words] = {
+    "leak": Words(
+        "image of another split is learned from too",
+        "images of other splits are learned from too",
+        "Remove them from one split.",
+    ),
+    "near leak": Words(
+        "image of another split looks like one learned from",
+        "images of other splits look like ones learned from",
+        "Remove them from one split.",
+    ),
+    "conflict": Words("image has two labels", "images have two labels", "Correct the wrong ones."),
+    "near conflict": Words(
+        "image looks like one with another label",
+        "images look like ones with another label",
+        "Correct the wrong labels.",
+    ),
+    WRONG_LABEL: Words(
+        "label is probably wrong", "labels are probably wrong", "Look at them, then relabel.", "suspects"
+    ),
+    "near-duplicate": Words("image looks like another", "images look like others", "Keep one of each."),
+    "exact duplicate": Words("image has the bytes of another", "images have the bytes of others", "Keep one of each."),
+    "unreadable": Words("image could not be read", "images could not be read", "Replace or remove them.", "rejects"),
+}
 OTHERS = "Look at them; remove what does not belong."
 
 
@@ -53,6 +78,6 @@ def _described(kind: str, count: int, probable: int) -> ToFix:
     if kind not in KINDS:
         claim = f"image stands out: {kind}" if count == 1 else f"images stand out: {kind}"
         return ToFix(kind, count, claim, OTHERS, "quality", 0)
-    one, many, action, section = KINDS[kind]
-    shown = probable if kind == WRONG_LABEL else count
-    return ToFix(kind, shown, one if shown == 1 else many, action, section, count - shown)
+    words, shown = KINDS[kind], probable if kind == WRONG_LABEL else count
+    claim = words.one if shown == 1 else words.many
+    return ToFix(kind, shown, claim, words.action, words.section, count - shown)

@@ -26,4 +26,4 @@ def test_labels_that_are_less_certainly_wrong_are_counted_apart():
 
 
 def test_every_kind_says_what_to_do():
-    assert all(action.endswith(".") for _, _, action, _ in KINDS.values())
+    assert all(words.action.endswith(".") for words in KINDS.values())
