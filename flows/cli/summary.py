@@ -178,7 +178,7 @@ def _quality(run: Run) -> list[Text]:
     named = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
     check = quality_check(counted)
     warning = "" if check.passed else f". {check.claim}: {check.evidence}"
-    return [Text(printable(f"images that stand out: {named} (table quality){warning}\n"))]
+    return [Text(printable(f"images that stand out: {named} (table quality){warning}")), Text()]
 
 
 def _places(paths: RunPaths) -> Table:

@@ -20,7 +20,8 @@ FLAT = 0.05  # deviation of the pixels from their mean: 13 of 256 levels
 EMPTY = 0.9  # part of the pixels in one level of luma
 BLURRED = 1.0  # sharpness of a photograph that is blurred by a Gaussian with a deviation of one pixel
 OTHER_SIZE, OTHER_ASPECT = 4.0, 1.5  # times as many pixels, or as wide for the height
-UNEXPLAINED, FAR = 0.01, 2.0  # part of the energy; times the value of the class's median image
+UNEXPLAINED, MOSTLY = 0.01, 0.5  # part of the energy
+FAR = 2.0  # times the value of the class's median image
 TINY = 1e-4  # added to values of which the logarithm is taken, since they may be 0
 
 Limit = Callable[[Columns, Float64], Mask]  # from all columns and the distance from the median on the measure's scale
@@ -139,6 +140,13 @@ def _residual(value: float, _low: float, median: float, _high: float) -> str:
     return f"Patterns leave {value / median:.2g} times as much of it unexplained as of the median image of its class."
 
 
+def _mostly(value: float, low: float, _median: float, high: float) -> str:
+    return (
+        f"Patterns leave {_percent(value)} of it unexplained; in half of the images of its class it is {_percent(low)} "
+        f"to {_percent(high)}."
+    )
+
+
 def _distance(value: float, _low: float, median: float, _high: float) -> str:
     return f"Its scores are {value / median:.2g} times as far from the mean of its class as those of the median image."
 
@@ -152,6 +160,7 @@ MEASURES = (
     *(Measure("odd size", "pixels", LOGARITHM, side, _other(OTHER_SIZE), _size) for side in (-1, 1)),
     *(Measure("odd size", "aspect", LOGARITHM, side, _other(OTHER_ASPECT), _aspect) for side in (-1, 1)),
     Measure("outlier", "residual_energy", LOGARITHM, 1, _unexplained, _residual, by_class=True),
+    Measure("outlier", "residual_share", LOGIT, 1, lambda c, _: c["residual_share"] >= MOSTLY, _mostly, by_class=True),
     Measure("outlier", "class_distance", LOGARITHM, 1, _other(FAR), _distance, by_class=True),
 )
 KINDS = tuple(dict.fromkeys(measure.kind for measure in MEASURES))

@@ -169,7 +169,8 @@ def load_judging_scores(job: Job, shard: int) -> Float32:
 
 def has_properties(job: Job) -> bool:
     """Whether the transform, which is finished, computed properties of the images; earlier versions did not."""
-    return "property_shards" in shard_keys(read_batch(job.paths.work.part(0)))
+    part = job.paths.work.part(0)
+    return part.exists() and "property_shards" in shard_keys(read_batch(part))
 
 
 def load_properties(job: Job, shard: int) -> Float32:

@@ -154,7 +154,7 @@ def _energy(values: Float32) -> Float32:
 
 def _colourfulness(images: Float32) -> tuple[Float32, Float32]:
     """Colourfulness (n,), and the deviation of opponent colours (n,)."""
-    red, green, blue = (np.ascontiguousarray(images[..., channel]).reshape(len(images), -1) for channel in range(RGB))
+    red, green, blue = (images[..., channel].reshape(len(images), -1) for channel in range(RGB))
     opponents = red - green, (red + green) * np.float32(0.5) - blue
     means = [values.mean(axis=1) for values in opponents]
     spread = [_energy(values - mean[:, None]) for values, mean in zip(opponents, means, strict=True)]
