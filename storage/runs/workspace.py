@@ -223,7 +223,7 @@ class Workspace:
                 raise InputError(f"The workspace {self.folder} has no finished run; eigenwave run SOURCE makes one.")
             name = newest
         # A folder in the working directory may be called like a run.
-        elsewhere = not self.run(name).folder.is_dir() and (name.startswith(SCHEMES) or Path(name).is_dir())
+        elsewhere = name.startswith(SCHEMES) or (not self.run(name).folder.is_dir() and Path(name).is_dir())
         paths = RunPaths(open_path(name)) if elsewhere else self.run(name)
         if not paths.folder.is_dir():
             raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows its runs.")
