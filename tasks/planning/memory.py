@@ -153,6 +153,7 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
     judging = (FLOAT16 + FLOAT32) * plan.rows_per_shard * of_judging + 2 * FLOAT32 * judging_patterns
     stages = {
         "neighbours": _search_bytes(plan),
+        "copies": COUNT * neighbour_shards(plan).step * plan.rows_per_shard * CANDIDATE_BYTES,
         "sample": decoding + sampling,
         "transform": chunk + decoding + 2 * masked + operands + judging + sums["transform"],
         "solve scales": SCALE_COPIES * FLOAT64 * (p * p if plan.solver == "gram" else scale_values)

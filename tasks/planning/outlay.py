@@ -35,7 +35,8 @@ SUMMED = 3  # scores, squares and ranks
 LISTED_BYTES = 300  # held by this process for each image, with a key as long as a path
 TASK_BYTES = 16_000  # held by scheduler and driver for each shard of a stage
 
-DRIVER_STAGES = ("sample", "solve", "solve scales", "associate", "report")  # run in the driver, not on workers
+# Run in the driver, not on workers.
+DRIVER_STAGES = ("sample", "solve", "solve scales", "copies", "associate", "report")
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def phase_of(key):
         return "pass"
     if any(part in key for part in ("scores.zarr", "patterns.zarr", "projection", "thresholds", "image", "loadings")):
         return "scores"
-    if any(part in key for part in ("/tables/", "summary", "judge", "verdicts")):
+    if any(part in key for part in ("/tables/", "search", "neighbours", "copies", "summary", "judge", "verdicts")):
         return "tables"
     return "layout"
 
