@@ -47,6 +47,10 @@ COMMANDS = {
         "flows.cli.fixes:decide",
         "Remember the actions in a list of issues, so that these issues are not new again in any later run.",
     ),
+    "export": (
+        "flows.cli.fixes:export",
+        "Write a run's images, labels and issues for other programs; images are linked, not copied.",
+    ),
     "verify": ("flows.cli.upkeep:verify", "Verify that every file of a run is intact, and list those that are not."),
     "repair": ("flows.cli.upkeep:repair", "Restore damaged files of a run bit for bit, computing only what they need."),
     "gc": (

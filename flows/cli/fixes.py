@@ -1,7 +1,7 @@
-"""Commands that act on a list of issues: apply and decide."""
+"""Commands that act on a list of issues: apply, decide and export."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -41,7 +41,7 @@ def apply(
         write_list(fixed, to, root)
         again += "" if "://" in root else f" --root {root}"
     else:
-        link_folders(fixed, to)
+        link_folders(fixed.images, to)
     for text in fixed.left_out:
         say(f"Left out, since a run does not read it: {text}")
     counts = fixed.counts
@@ -80,3 +80,25 @@ def decide(
     after = before.but(found)
     after.write(path)
     say(f"{path} has {len(after):,} decisions, {len(after) - len(before):,} of them new.")
+
+
+def export(
+    run: str = "latest",
+    /,
+    *,
+    to: Annotated[Literal["csv", "huggingface", "fiftyone"], Parameter(help="The program to write for.")],
+    output: Annotated[Path, Parameter(help="New folder.")],
+    workspace: Folder = DEFAULT_WORKSPACE,
+) -> None:
+    """Write a run's images, labels and issues for other programs; images are linked, not copied.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from storage.runs.run import Run  # noqa: PLC0415
+    from tasks.issues.export import export_run  # noqa: PLC0415
+
+    count = export_run(Run(Workspace(workspace).find(run)), to, output)
+    say(f"{output} has {count:,} images.")

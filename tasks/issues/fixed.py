@@ -5,7 +5,7 @@ The dataset itself is only read.
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -122,39 +122,50 @@ def _below(path: str, root: str) -> str:
     return path.removeprefix(f"{root.rstrip('/')}/")
 
 
-def link_folders(fixed: Fixed, target: Path) -> None:
-    """Make class folders of symbolic links to the images, below folders of splits unless all images are of `train`.
+def link_folders(images: Sequence[Image], target: Path) -> list[Path]:
+    """Make class folders of symbolic links to images, below folders of splits unless all are of `train`.
+
+    Returns
+    -------
+    list of Path
+        Link of each image.
 
     Raises
     ------
     InputError
         If the folder holds something, an image is at a URL, or a class cannot name a folder.
     """
-    folders = {name for image in fixed.images for name in (image.label, image.split)}
+    folders = {name for image in images for name in (image.label, image.split)}
     for name in sorted(str(name) for name in folders if name is None or "/" in name or not visible(name)):
         what = "Images without a label" if name == "None" else f"Images of {name!r}"
         raise InputError(f"{what} cannot be in a folder of that name; write a list instead: --to {target}.csv.")
-    if any("://" in image.path for image in fixed.images):
+    if any("://" in image.path for image in images):
         raise InputError(f"Images at URLs cannot be linked; write a list instead: --to {target}.csv.")
+    places = _places(images, target)
     try:
         if target.exists() and any(target.iterdir()):
             raise InputError(f"The folder {target} is not empty; give a new one.")
-        for image, place in _named(fixed.images, target):
+        for image, place in zip(images, places, strict=True):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(unescaped(image.path))
     except OSError as error:
         raise InputError(f"The folder {target} cannot be written: {error.strerror}.") from None
+    return places
 
 
-def _named(images: Sequence[Image], target: Path) -> Iterator[tuple[Image, Path]]:
+def _places(images: Sequence[Image], target: Path) -> list[Path]:
     """Place of each image; if its name is taken there, a number comes before the ending."""
     split = {image.split for image in images} != {TRAIN}
-    taken: set[Path] = set()
-    for image in sorted(images, key=lambda image: image.label not in PurePosixPath(image.path).parts[:-1]):
+    found: dict[Path, int] = {}
+
+    def moved(number: int) -> bool:
+        return images[number].label not in PurePosixPath(images[number].path).parts[:-1]
+
+    for row in sorted(range(len(images)), key=moved):
+        image, name = images[row], PurePosixPath(images[row].path)
         folder = target / image.split / str(image.label) if split else target / str(image.label)
-        name = PurePosixPath(image.path)
         place, number = folder / name.name, 2
-        while place in taken:
+        while place in found:
             place, number = folder / f"{name.stem}-{number}{name.suffix}", number + 1
-        taken.add(place)
-        yield image, place
+        found[place] = row
+    return sorted(found, key=found.__getitem__)

@@ -83,3 +83,14 @@ def test_what_is_decided_is_not_new_again(run, tmp_path, eigenwave):
     refused = eigenwave("decide", to_do, "two")
     assert refused.returncode == 2
     assert "is no issue of run two; name the run that it comes from." in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"), [("csv", "samples.csv"), ("fiftyone", "data.json"), ("huggingface", "metadata.jsonl")]
+)
+def test_export_writes_for_other_programs(run, tmp_path, eigenwave, kind, file):
+    done = eigenwave("export", run.paths.folder, "--to", kind, "--output", "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "out has 62 images.\n"
+    assert (tmp_path / "out" / file).exists()
+    assert eigenwave("export", "--to", kind, "--output", "out").returncode == 2

@@ -40,7 +40,7 @@ def test_a_folder_of_links_is_the_dataset_with_the_changes(source, tmp_path):
     before = {path: path.read_bytes() for path in source.rglob("*.png")}
     fixed = fix(listed(tmp_path, *ACTIONS), str(source), Settings())
     assert fixed.counts == {"keep": 1, "relabel": 1, "drop": 1}
-    link_folders(fixed, tmp_path / "fixed")
+    link_folders(fixed.images, tmp_path / "fixed")
     expected = {path.relative_to(source).as_posix(): path for path in before}
     del expected["train/a/0000.png"]
     # The name is taken in the other class, whose own image keeps it.
@@ -51,7 +51,7 @@ def test_a_folder_of_links_is_the_dataset_with_the_changes(source, tmp_path):
     assert there == expected
     assert {path: path.read_bytes() for path in source.rglob("*.png")} == before
     with pytest.raises(InputError, match="is not empty; give a new one"):
-        link_folders(fixed, tmp_path / "fixed")
+        link_folders(fixed.images, tmp_path / "fixed")
 
 
 def test_a_list_is_the_same_and_is_read_with_the_root(source, tmp_path):
@@ -74,7 +74,7 @@ def test_a_list_is_the_same_and_is_read_with_the_root(source, tmp_path):
 
 def test_a_comparison_says_what_the_fix_did(source, tmp_path):
     before = analyse(source, tmp_path / "workspace", run_id="before", **SMALL)
-    link_folders(fix(listed(tmp_path, *ACTIONS), str(source), Settings()), tmp_path / "fixed")
+    link_folders(fix(listed(tmp_path, *ACTIONS), str(source), Settings()).images, tmp_path / "fixed")
     after = analyse(tmp_path / "fixed", tmp_path / "workspace", run_id="after", **SMALL)
     found = compare_runs(before, after)
     images = found.tables["compared_images"]
@@ -99,7 +99,7 @@ def test_the_issues_of_a_run_lead_to_a_dataset_without_them(source, tmp_path):
         table = csv.DictWriter(file, rows[0].keys(), delimiter=";")  # as spreadsheets of some countries write it
         table.writeheader()
         table.writerows(rows)
-    link_folders(fix(read_actions(path), str(source), Settings()), tmp_path / "fixed")
+    link_folders(fix(read_actions(path), str(source), Settings()).images, tmp_path / "fixed")
     again = analyse(tmp_path / "fixed", tmp_path / "workspace", **SMALL)
     kinds = {row["kind"]: row["found"] for row in again.tables["issue_kinds"].to_pylist()}
     assert (kinds["leak"], kinds["conflict"]) == (0, 0)
@@ -121,7 +121,7 @@ def test_lists_and_their_repeated_images(tmp_path):
     with address.open("a") as file:
         file.write("train/ant/00000.jpg,bee,train\n")
     fixed = fix(listed(tmp_path, ["train/ant/00000.jpg#2", "drop"]), str(address), Settings())
-    link_folders(fixed, tmp_path / "fixed")
+    link_folders(fixed.images, tmp_path / "fixed")
     assert len(list((tmp_path / "fixed").rglob("*.jpg"))) == 3 * 6 + 3 * 2
 
 
@@ -130,5 +130,5 @@ def test_classes_that_cannot_be_folders_go_into_a_list(tmp_path):
     address.write_text(address.read_text().replace(",bee,", ",b/e,"))
     fixed = fix([], str(address), Settings())
     with pytest.raises(InputError, match=r"Images of 'b/e' cannot be in a folder of that name; write a list instead"):
-        link_folders(fixed, tmp_path / "fixed")
+        link_folders(fixed.images, tmp_path / "fixed")
     assert not (tmp_path / "fixed").exists()
