@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from storage.arrays.scratch import ALLOCATOR
+from storage.pixels.facts import FACTS
 from storage.pixels.images import DECODING_BYTES, MAX_PIXELS
 from tasks.dtypes import FLOAT16, FLOAT32, FLOAT64, MIB
 from tasks.statistics.classifiers import PRODUCT_SIZE
@@ -19,9 +20,11 @@ from tasks.statistics.relabelling import NOISE
 from tasks.statistics.scatter import LABELLINGS, PARTS, patterns_kept
 from tasks.svd.products import GRAM_BLOCK, ROW_BLOCK, TILE
 from tasks.svd.scales import LARGEST
+from tasks.wavelet.properties import PROPERTIES
 
 if TYPE_CHECKING:
     from tasks.planning.plan import Plan
+DESCRIBED = 2 * FLOAT32 * (len(FACTS) + len(PROPERTIES))  # bytes of the properties of an image, and of a copy
 FAMILIES = 3  # largest number of families of scales
 PROCESS = 352 * MIB  # Python with all libraries, Prefect's included
 KEPT_BYTES = 32 * MIB  # of stored images held between their digest and their decoding
@@ -155,7 +158,13 @@ def stage_memory(plan: "Plan", permutations: int, largest: int = 0) -> dict[str,
         "neighbours": _search_bytes(plan),
         "copies": COUNT * neighbour_shards(plan).step * plan.rows_per_shard * CANDIDATE_BYTES,
         "sample": decoding + sampling,
-        "transform": chunk + decoding + 2 * masked + operands + judging + sums["transform"],
+        "transform": chunk
+        + decoding
+        + 2 * masked
+        + operands
+        + judging
+        + DESCRIBED * plan.rows_per_shard
+        + sums["transform"],
         "solve scales": SCALE_COPIES * FLOAT64 * (p * p if plan.solver == "gram" else scale_values)
         + 2 * FLOAT64 * FAMILIES * p * scale_rank
         + sums["transform"] // SUMS,

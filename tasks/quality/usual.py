@@ -10,7 +10,7 @@ from tasks.quality.kinds import MEASURES, Measure
 from tasks.run.job import Job
 from tasks.statistics.fences import Fences
 
-SAMPLED = 2**20  # most images whose values are held to find quartiles; rows are evenly spaced
+SAMPLED = 2**18  # most images whose values are held to find quartiles; rows are evenly spaced
 FEWEST = 20  # sampled images of a class that has a median of its own
 
 
