@@ -1,6 +1,7 @@
 """Drift since the run before, in a run's tables and report, also after that earlier run was removed."""
 
 import json
+import math
 import re
 import shutil
 
@@ -43,7 +44,8 @@ def test_what_changed_is_in_tables_of_the_run_and_in_its_report(drifting):
     assert later.manifest.layout.compared_with == "run-2"
     expected = compare_runs(same, later)
     assert COMPARISONS.keys() <= set(later.tables)
-    assert later.tables["compared_runs"].to_pylist() == [expected.summary]
+    known = {name: None if math.isnan(value) else value for name, value in expected.summary.items()}
+    assert later.tables["compared_runs"].to_pylist() == [known]  # all images are of one split, so none can leak
     for name, columns in expected.tables.items():
         assert later.tables[name].equals(to_table(COMPARISONS[name], columns)), name
     classes = {
