@@ -159,8 +159,8 @@ def test_wrong_labels_of_people_are_ranked_beside_a_regression(tmp_path, monkeyp
     people = ["a" if number % 12 == 0 else name for number, name in enumerate(clean)]
     columns = {"key": keys, "clean": clean, "aggregate": clean, "random_1": people}
     pq.write_table(pa.table(columns), tmp_path / "human_labels.parquet")
-    least = (0.5, 0.1, 0)
-    cases = labels.Case("random_1", "modulus", 8, least), labels.Case("flipped", "modulus", 8, (1.1, 0, 0))
+    settings = {"transform": "modulus", "rank": 8}
+    cases = labels.Case("random_1", settings, (0.5, 0.1, 0)), labels.Case("flipped", settings, (1.1, 0, 0))
     monkeypatch.setattr(labels, "CASES", cases)
     assert labels.main(str(images), str(tmp_path)) == 1
     random_1, flipped = capsys.readouterr().out.splitlines()[2:]

@@ -80,7 +80,8 @@ def _spaces(patterns: Sequence[Row]) -> Check:
 
 
 def _images(found: Row) -> Check:
-    counts = [f"{found[f'{kind}_images']:,} {kind}" for kind in KINDS if found[f"{kind}_images"]]
+    # Earlier versions did not count renamed images.
+    counts = [f"{count:,} {kind}" for kind in KINDS if (count := found.get(f"{kind}_images"))]
     if not counts:
         return Check(passed=True, claim="The images are the same", evidence="Names, bytes and labels of all of them.")
     return Check(None, "Images changed", f"{', '.join(counts)}.")
