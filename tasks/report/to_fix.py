@@ -22,27 +22,27 @@ KINDS: Mapping[str, Words] = {
     "leak": Words(
         "image of another split is learned from too",
         "images of other splits are learned from too",
-        "Remove them from one split.",
+        "Keep copies in one split only.",
     ),
     "near leak": Words(
         "image of another split looks like one learned from",
         "images of other splits look like ones learned from",
-        "Remove them from one split.",
+        "Keep copies in one split only.",
     ),
-    "conflict": Words("image has two labels", "images have two labels", "Correct the wrong ones."),
+    "conflict": Words("image has two labels", "images have two labels", "Correct the wrong label."),
     "near conflict": Words(
         "image looks like one with another label",
         "images look like ones with another label",
-        "Correct the wrong labels.",
+        "Correct the wrong label.",
     ),
-    WRONG_LABEL: Words(
-        "label is probably wrong", "labels are probably wrong", "Look at them, then relabel.", "suspects"
-    ),
+    WRONG_LABEL: Words("label is probably wrong", "labels are probably wrong", "Look before you relabel.", "suspects"),
     "near-duplicate": Words("image looks like another", "images look like others", "Keep one of each."),
     "exact duplicate": Words("image has the bytes of another", "images have the bytes of others", "Keep one of each."),
-    "unreadable": Words("image could not be read", "images could not be read", "Replace or remove them.", "rejects"),
+    "unreadable": Words(
+        "image could not be read", "images could not be read", "Restore the file, or remove it.", "rejects"
+    ),
 }
-OTHERS = "Look at them; remove what does not belong."
+OTHERS = "Look, and remove what does not belong."
 
 
 class ToFix(NamedTuple):
