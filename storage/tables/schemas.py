@@ -322,6 +322,9 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("judged", pa.int64(), "Number of images with this label that were judged."),
             _field("suspects", pa.int64(), "Number of them for which another class is likelier."),
             _field("suspect_share", pa.float64(), "Part of the judged images that this is; null if none was judged."),
+            _field("duplicates", pa.int64(), "Number of images with this label that are copies of earlier ones."),
+            _field("conflicts", pa.int64(), "Number of those that have a copy with another label."),
+            _field("leaked", pa.int64(), "Number of those of other splits that are copies of fitted images."),
         ]
     ),
     "issues": _of_run(

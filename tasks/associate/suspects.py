@@ -12,6 +12,7 @@ from tasks.run.tables import ResultTables
 KEPT = 100  # suspects of all classes
 KEPT_OF_A_CLASS = 10
 KEPT_OF_CLASSES = 1000  # suspects of single classes in all, or one of each class
+COPIED = {"duplicates": "duplicate", "conflicts": "conflict", "leaked": "leaked"}  # columns of `classes`, and of COPIES
 COLUMNS = ["label_suspicion", "likely_class_id", "suggested_probability", "label_logarithm"]
 
 
@@ -19,9 +20,11 @@ def tabulate_suspects(job: Job) -> None:
     """Write the tables `suspects` and `classes`."""
     classes = job.plan.classes
     judged, suspects = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
+    copied = np.zeros((len(COPIED), classes), np.int64)
     worst: pa.Table | None = None
     for shard in range(job.plan.shards):
         found = _judged(job, shard)
+        copied += _copied(job, shard)
         judged += np.bincount(found["class_id"], minlength=classes)
         found = found.filter(pa.compute.not_equal(found["class_id"], found["likely_class_id"]))
         suspects += np.bincount(found["class_id"], minlength=classes)
@@ -32,7 +35,14 @@ def tabulate_suspects(job: Job) -> None:
     with np.errstate(invalid="ignore"):
         share = suspects / judged
     columns = {"class_id": np.arange(classes), "judged": judged, "suspects": suspects, "suspect_share": share}
-    tables.write("classes", columns)
+    tables.write("classes", columns | dict(zip(COPIED, copied, strict=True)))
+
+
+def _copied(job: Job, shard: int) -> Int64:
+    """Number of images of each class (3, C) that are copies, one row for each of `COPIED`."""
+    copies, class_ids = read_batch(job.paths.work.copies, shard), np.asarray(job.part(shard, ["class_id"])["class_id"])
+    masks = (np.asarray(copies[name]) & (class_ids >= 0) for name in COPIED.values())
+    return np.stack([np.bincount(class_ids[mask], minlength=job.plan.classes) for mask in masks])
 
 
 def _judged(job: Job, shard: int) -> pa.Table:

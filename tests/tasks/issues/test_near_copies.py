@@ -46,3 +46,17 @@ def test_exact_copies_are_not_told_twice(run):
     assert not {"train/a/copy.png", "test/c/copy.png"} & {
         key for kind in ("near conflict", "near leak", "near-duplicate") for key in issues(run, kind)
     }
+
+
+def test_copies_are_counted_by_class(run):
+    classes = run.tables["classes"].to_pandas().set_index("class_name")
+    pairs, samples = run.tables["near_duplicates"].to_pandas(), run.tables["samples"].to_pandas().set_index("key")
+    ends = [*zip(pairs.key, pairs.other_key, strict=True), *zip(pairs.other_key, pairs.key, strict=True)]
+    of = samples.class_name.astype(str)
+    conflicts = {one for one, other in ends if of[one] != of[other]}
+    leaked = {one for one, other in ends if samples.split[one] == "test" and samples.split[other] == "train"}
+    for name in "abc":
+        assert classes.conflicts[name] == sum(of[key] == name for key in conflicts)
+        assert classes.leaked[name] == sum(of[key] == name for key in leaked)
+    assert classes.leaked["c"] == 2
+    assert classes.duplicates.sum() == run.tables["duplication"]["duplicates"][0].as_py()
