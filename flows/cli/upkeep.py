@@ -14,8 +14,8 @@ Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for 
 GateFlags = Annotated[
     tuple[str, ...],
     Parameter(
-        help="Fail if, for example, learnability_drop>0.01, suspect_fraction>0.02 or new_issues>0; any column of the "
-        "table compared_runs can be limited."
+        help="Fail if, for example, learnability_drop>0.01, leaked_fraction>0.01, duplicate_fraction>0.1, conflicts>0, "
+        "suspect_fraction>0.02 or new_issues>0; any column of the table compared_runs can be limited."
     ),
 ]
 DecisionsFile = Annotated[

@@ -1,7 +1,10 @@
 import math
+import re
+from typing import get_args
 
 import pytest
 
+from flows.cli.upkeep import GateFlags
 from storage.errors import InputError
 from tasks.compare.gates import Gate, gate_failure
 
@@ -31,3 +34,10 @@ def test_what_cannot_be_told_passes_no_gate():
 def test_other_gates_are_refused(gate):
     with pytest.raises(InputError, match=r"is not a gate: use NAME>NUMBER with one of the names learnability_drop,"):
         Gate.parse(gate)
+
+
+def test_the_gates_that_help_names_exist():
+    (text,) = [part.help for part in get_args(GateFlags) if hasattr(part, "help")]
+    named = re.findall(r"[a-z_]+>[0-9.]*[0-9]", text)
+    assert len(named) == 6
+    assert all(Gate.parse(gate) for gate in named)
