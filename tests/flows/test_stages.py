@@ -275,7 +275,11 @@ def test_a_run_reads_its_coefficients_once(tmp_path):
     read = {stage: cost["read"] for stage, cost in result["costs"].items() if stage != "drift"}
     of_images = read.pop("sample") + read.pop("transform")
     assert of_images < 2.5 * pixels.size
-    assert 4 * pixels.size < sum(read.values()) < 2 * 4 * pixels.size
+    of_coefficients = sum(read[stage] for stage in ("solve scales", "solve", "project"))
+    assert 4 * pixels.size < of_coefficients < 1.25 * 4 * pixels.size
+    # All else reads scores: of 12 patterns, and of 256 that labels are judged and copies sought by.
+    of_scores = sum(read.values()) - of_coefficients
+    assert of_scores < 16 * 4 * (12 + 256) * 8000
 
 
 @pytest.mark.slow
