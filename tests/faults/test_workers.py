@@ -17,6 +17,7 @@ from tests.faults.table import record
 STAGES = {
     "transform_shard": "transform",
     "project_shard": "project",
+    "search_shards": "neighbours",
     "summarise_shards": "summarise",
     "judge_shards": "judge",
 }
