@@ -13,6 +13,7 @@ from storage.stores.files import remove_folder, write_file
 from storage.stores.store import Entry
 from storage.tables.batches import read_batch
 
+PROBES = ".probe"  # folder of files that tell the time
 SHARD = re.compile(r"shards/[^/]+/([^/.]+)(\.json)?")
 
 
@@ -70,7 +71,8 @@ def _shards(paths: RunPaths) -> Iterator[str]:
 
 def _leftovers(workspace: Workspace) -> Iterator[Entry]:
     store = workspace.folder.store
-    yield from store.files("repair")
+    for folder in ("repair", PROBES):
+        yield from store.files(folder)
     seen = {workspace.seen(paths.run_id).key for paths in workspace.runs()}
     yield from (entry for entry in store.files("seen") if entry.key not in seen)
     for paths in workspace.runs():
@@ -80,7 +82,7 @@ def _leftovers(workspace: Workspace) -> Iterator[Entry]:
 
 def _now(workspace: Workspace) -> datetime:
     """Return the time by the clock that dates files, which may differ from this machine's."""
-    probe = workspace.folder / f".probe-{secrets.token_hex(8)}"
+    probe = workspace.folder / PROBES / secrets.token_hex(8)
     write_file(probe / "now")
     try:
         return next(probe.store.files(probe.key)).modified

@@ -51,6 +51,12 @@ def patiently(source, folder):
     return pytest.fail("gc never let go of the workspace")
 
 
+def end_unless_sealing(key):
+    """End a run, but not while it is sealed: then it may be finished, and `latest` names the run before it too."""
+    if not key.endswith(("latest", "manifest.copy.json", "manifest.json")):
+        driver.end_softly(key)
+
+
 @pytest.mark.slow
 def test_gc_in_a_loop_removes_nothing_that_runs_need(tmp_path):
     source, folder = smooth_images(tmp_path / "data", shape=(8, 8), count=40), tmp_path / "workspace"
@@ -62,7 +68,7 @@ def test_gc_in_a_loop_removes_nothing_that_runs_need(tmp_path):
         assert sweeper.stdout.readline() == "ready\n"
         kills = 0
         while not Workspace(folder).latest_exists:
-            with suppress(driver.Ended), driver.changes(driver.ending(STEP, "after", driver.end_softly)):
+            with suppress(driver.Ended), driver.changes(driver.ending(STEP, "after", end_unless_sealing)):
                 patiently(source, folder)
             kills += 1
             assert sweeper.stdout.readline()

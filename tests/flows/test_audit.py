@@ -126,7 +126,7 @@ def test_the_command_prints_what_changed_and_fails_by_its_gate(tmp_path, eigenwa
 def test_a_night_alarms_only_on_issues_that_are_new_and_undecided(tmp_path):
     source, gates = smooth_images(tmp_path / "data", count=20), [Gate.parse("new_issues>0")]
     night(source, tmp_path, "one")
-    shutil.copy(source / "a" / "0000.png", source / "b" / "copy.png")
+    shutil.copy(source / "a" / "0011.png", source / "b" / "copy.png")
     found = night(source, tmp_path, "two")
     run = open_run(tmp_path / "workspace" / "runs" / "two")
     kinds = run.tables["issues"]["kind"].to_pylist()
