@@ -19,6 +19,7 @@ NOT_POSSIBLE = "no association can be measured"
 
 ABOVE_SHUFFLES, NOT_ABOVE_SHUFFLES = "as much as shuffled labels", "Labels explain no more than shuffled labels"
 CLASSIFIED, NOT_CLASSIFIED = "of unseen images are classified right", "classified no better than by chance"
+ALL_COPIES = "No unseen image is left to check the classes"
 TOO_FEW_UNSEEN = "Too few unseen images to check the classes"
 BACK, NOT_BACK = "come back in unseen images", "do not come back in unseen images"
 NOISE, NOT_NOISE = "falls with label noise as it should", "does not fall with label noise as it should"

@@ -389,8 +389,8 @@ TABLES: Mapping[str, pa.Schema] = {
             _field(
                 "clean_accuracy",
                 pa.float64(),
-                "accuracy without held-out images that are copies, exact or near, of images learned from; null if "
-                "near-duplicates were not sought, or no image is left.",
+                "accuracy without held-out images that are copies, exact or near, of images learned from, and without "
+                "those of classes not learned from; null if near-duplicates were not sought, or no image is left.",
             ),
             _field("clean_judged", pa.int64(), "Number of the held-out images that are left."),
         ]
@@ -610,8 +610,8 @@ TABLES: Mapping[str, pa.Schema] = {
             _field(
                 "clean_accuracy",
                 pa.float64(),
-                "accuracy without held-out images that are copies, exact or near, of images learned from; null if "
-                "near-duplicates were not sought, or no image is left.",
+                "accuracy without held-out images that are copies, exact or near, of images learned from, and without "
+                "those of classes not learned from; null if near-duplicates were not sought, or no image is left.",
             ),
             _field("clean_judged", pa.int64(), "Number of the held-out images that are left."),
             _field("clean_p_value", pa.float64(), "p-value of clean_accuracy, as p_value."),

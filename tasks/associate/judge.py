@@ -37,7 +37,8 @@ def judge_shards(job: Job, first: int) -> Verdicts:
         (judges.quadratic.predict(asked), judges.shuffled_quadratic.predict(asked)),
     )
     right = np.stack([_right(likeliest, given, job.plan.classes) for likeliest in predicted])
-    clean = ~images.copied[held_out]
+    # Where copies go together, those that are left may be of classes that nothing was learned about.
+    clean = ~images.copied[held_out] & judges.ridge.learned[given[0]]
     clean_right = np.array([(likeliest[0] == given[0])[clean].sum() for likeliest in predicted])
     of_labels = judge_labels(job, images)
     return Verdicts(len(images.shards), ranks, levels, len(asked), right, int(clean.sum()), clean_right, of_labels)

@@ -72,7 +72,7 @@ def _of_held_out(job: Job, images: Images) -> HeldOutJudgement:
     asked = images.labels.held_out
     classes, scores = images.labels.classes[asked], images.judging[asked]
     right, loss, known = np.zeros((2, len(METHODS)), np.int64), np.zeros(len(METHODS)), 0
-    clean = ~images.copied[asked]
+    clean = ~images.copied[asked] & judge.ridge.learned[classes]
     for block, logs in judge.judge(scores, classes, np.zeros(len(classes), np.bool_)):
         found = logs.argmax(axis=2) == classes[block]
         right += found.sum(axis=1), found[:, clean[block]].sum(axis=1)

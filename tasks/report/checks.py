@@ -131,8 +131,8 @@ def _honest(row: Row) -> Row:
         "judged": judged,
         "judged_units": units,
         "balanced_accuracy": None,
-        "aside": f" Not counted are {row['judged'] - judged:,} copies of images learned from; with them it would be "
-        f"{percent(row['accuracy'])}.",
+        "aside": f" Not counted are {row['judged'] - judged:,} copies of images learned from, or images of classes not "
+        f"learned from; with them it would be {percent(row['accuracy'])}.",
     }
 
 
@@ -141,7 +141,7 @@ def _all_copies(held_out: Sequence[Row]) -> Check | None:
     judged = next((row["judged"] for row in held_out if row["judged"] and row.get("clean_judged") == 0), 0)
     if not judged:
         return None
-    evidence = f"All {judged:,} images held out are copies of others that are learned from."
+    evidence = f"All {judged:,} images held out are copies of others that are learned from, or of classes that are not."
     return Check(passed=None, claim="No unseen image is left to check the classes", evidence=evidence)
 
 

@@ -73,6 +73,12 @@ class Ridge:
         root = vectors / np.sqrt(values + penalty)
         return cls(mean, np.where(counts > 0, frequencies, -np.inf), weights, root, n)
 
+    @property
+    def learned(self) -> Mask:
+        """Whether each class had images to learn from (C,)."""
+        result: Mask = np.isfinite(self.intercepts)
+        return result
+
     def fits(self, scores: Float64, labels: Int64, entered: Mask) -> Float64:
         """Fit the indicators of the classes to images (n, C), as if the classifier had not learned from the image.
 

@@ -14,6 +14,7 @@ from tests import simulator
 from tests.sentences import (
     ABOVE_SHUFFLES,
     ALIKE,
+    ALL_COPIES,
     BACK,
     BY_SPREAD,
     CLASSIFIED,
@@ -77,7 +78,7 @@ MATRIX = {
     "rare": Truth((f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}"), (NOTHING,)),
     "long_tail": Truth((f"+ {ABOVE_SHUFFLES}", f"i {TOO_FEW_UNSEEN}"), (NOTHING, NOT_CLASSIFIED)),
     "many_classes": Truth(
-        ("= The classes are strongly learnable.", f"+ {ABOVE_SHUFFLES}", f"+ {CLASSIFIED}"), (NOTHING,)
+        ("= The classes are strongly learnable.", f"+ {ABOVE_SHUFFLES}", f"i {ALL_COPIES}"), (NOTHING, NOT_CLASSIFIED)
     ),
     "handfuls": Truth((f"= {NOTHING}", f"! {NOT_ABOVE_SHUFFLES}", f"! {NOT_CLASSIFIED}"), LEARNABLE),
     "one_image_a_class": Truth((f"x {NOT_POSSIBLE}",), (*LEARNABLE, NOTHING, CLASSIFIED, BACK)),
