@@ -82,7 +82,7 @@ class ZipSource(ListedSource):
             # Some programs of Windows write backslashes between folders.
             (member.filename.replace("\\", "/"), start, None if _is_link(member) else stop - start)
             for member, start, stop in zip(members, starts, ends, strict=True)
-            if not member.is_dir()
+            if not member.filename.endswith("/")  # `is_dir` fails on a member without a name
         ]
         columns = zip(*rows, strict=True) if rows else ([], [], [])
         arrays = [pa.array(column, field.type) for column, field in zip(columns, COLUMNS, strict=True)]

@@ -88,6 +88,15 @@ def test_members_are_placed_by_their_folders(tmp_path):
     assert [(each.kind, each.count) for each in source.findings.ignored] == [("other files", 1), ("hidden files", 1)]
 
 
+def test_a_member_without_a_name_is_no_image(tmp_path):
+    path = tmp_path / "set.zip"
+    write(path, ["a/1.png", "b/2.png", "b/x"])
+    path.write_bytes(path.read_bytes().replace(b"b/x", b"\0/x"))  # Python ends a name at a zero
+    with zipfile.ZipFile(path) as archive:
+        assert [member.filename for member in archive.infolist()] == ["a/1.png", "b/2.png", ""]
+    assert [key for key, _, _ in rows_of(open_source(str(path)))] == ["set.zip/a/1.png", "set.zip/b/2.png"]
+
+
 def test_several_zip_files_are_one_dataset(tmp_path):
     write(tmp_path / "train.zip", ["cat/1.png", "dog/2.png"])
     write(tmp_path / "test.ZIP", ["test/1.png"], compression=zipfile.ZIP_DEFLATED)
