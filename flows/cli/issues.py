@@ -46,9 +46,7 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     format: Annotated[Format, Parameter(help="How to print them.")] = "table",  # noqa: A002 - the word of the command
     decisions: DecisionsFile = None,
     predictions: Predictions = None,
-    paths: Annotated[
-        Literal["absolute", "relative"], Parameter(help="How to print paths below the dataset.")
-    ] = "absolute",
+    paths: Paths = "absolute",
     workspace: Folder = DEFAULT_WORKSPACE,
 ) -> None:
     """List what to fix in a run's dataset, the most severe first.

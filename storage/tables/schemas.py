@@ -411,7 +411,8 @@ TABLES: Mapping[str, pa.Schema] = {
             _field(
                 "accuracy",
                 pa.float64(),
-                "Predicted part of unseen images whose class it tells: as in judges where images equals learned. Null "
+                "Predicted part of unseen images whose class it tells: as clean_accuracy in judges where images equals "
+                "learned, or accuracy if near-duplicates were not sought. Null "
                 "if that is not above chance.",
             ),
         ]

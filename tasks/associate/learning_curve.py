@@ -4,7 +4,8 @@ import numpy as np
 
 from tasks.dtypes import Float64
 from tasks.run.job import Job
-from tasks.run.results import HeldOutJudgement, Summary
+from tasks.run.results import Summary, Verdicts
+from tasks.run.state import compared_all
 from tasks.statistics.label_judge import METHODS
 from tasks.statistics.learning_curve import Alignment, accuracies, numbers_of_images
 from tasks.statistics.scatter import HELD_OUT
@@ -12,18 +13,21 @@ from tasks.statistics.scatter import HELD_OUT
 RIDGE = METHODS.index("ridge")
 
 
-def learning_curve_table(job: Job, summary: Summary, held_out: HeldOutJudgement) -> dict[str, object]:
+def learning_curve_table(job: Job, summary: Summary, verdicts: Verdicts) -> dict[str, object]:
     """Make the table `learning_curve`, for the scores that labels are judged by.
 
-    Its predictions take images as independent, so they are null if images are grouped.
+    Its predictions take images as independent, so they are null if images are grouped. Accuracy is that without copies
+    of images learned from, if these were sought.
     """
     learned, control = summary.judging.take(0, list(range(HELD_OUT))), summary.judging_control
-    count, judged = int(learned.counts.sum()), int(summary.judging.counts[0, HELD_OUT].sum())
+    count = int(learned.counts.sum())
     images = numbers_of_images(count) if count else []
     grouped = job.settings.reading.group is not None
     true = None if grouped else Alignment.of(learned.counts, learned.sums, learned.cross)
     shuffled = None if grouped else Alignment.of(control.counts[0], control.sums[0], learned.cross)
-    measured = held_out.right[RIDGE] / judged if judged else np.nan
+    every, clean = int(summary.judging.counts[0, HELD_OUT].sum()), int(verdicts.clean_judged)
+    right, judged = (verdicts.labels.clean_right, clean) if compared_all(job) else (verdicts.labels.right, every)
+    measured = right[RIDGE] / judged if judged else np.nan
     chance = max(learned.counts.max() / count, 1 / max((learned.counts > 0).sum(), 1)) if count else np.nan
     unknown = np.full(len(images), np.nan)
     return {

@@ -33,7 +33,7 @@ def associate_patterns(job: Job) -> None:
         "label_noise": _label_noise(found),
         "held_out": _held_out(found, other_split=job.plan.other_split, compared=compared_all(job)),
         "judges": judges_table(job, found.summary.judging, found.verdicts),
-        "learning_curve": learning_curve_table(job, found.summary, found.verdicts.labels),
+        "learning_curve": learning_curve_table(job, found.summary, found.verdicts),
     }
     for name, content in columns.items():
         tables.write(name, content)
