@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Column
 from rich.text import Text
 
-from flows.cli.terminal import display, grid, say
+from flows.cli.terminal import display, grid, note, say
 from flows.cli.upkeep import DecisionsFile, Folder
 from storage.printable import printable
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from tasks.issues.choose import Issues
+    from tasks.issues.second_opinion import SecondOpinion
 
 SHOWN = 20  # issues in a table for people
 Kinds = Annotated[tuple[str, ...], Parameter(name="--kind", help="Only issues of this kind, such as leak.")]
@@ -59,6 +60,8 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     from tasks.issues.choose import Choice, relative_to_dataset  # noqa: PLC0415 - each command imports what it needs
 
     every = opened(run, decisions, workspace, predictions)
+    if every.opinion is not None:
+        note(opinion_sentence(every.opinion))
     shown = SHOWN if top is None and format == "table" else top
     chosen = every.choose(Choice(kind, class_, None, new))
     table = chosen if shown is None else chosen.slice(0, Choice(top=shown).top)
@@ -81,6 +84,14 @@ def opened(run: str, decisions: str | None, workspace: str, predictions: Path | 
 
     space = Workspace(workspace).home(run)
     return Issues.of(Run(space.find(run)), space, Decisions.read(decisions_file(decisions, space)), predictions)
+
+
+def opinion_sentence(found: "SecondOpinion") -> str:
+    """Say how many labels a model's predictions were about, and what they weighed."""
+    return (
+        f"The predictions are about {found.predicted:,} of {len(found.rows):,} judged images; the run alone judged the "
+        f"others. Where there is one, the run weighs {found.share:.3g} and the model {1 - found.share:.3g}."
+    )
 
 
 def issues_summary(every: "Issues", table: "pa.Table", chosen: int) -> "RenderableType":

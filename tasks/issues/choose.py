@@ -15,7 +15,8 @@ from storage.runs.run import Run
 from storage.runs.workspace import Workspace
 from tasks.issues.decisions import Decisions, Issue, issues_of
 from tasks.issues.found import WRONG_LABEL
-from tasks.issues.predicted import with_predictions
+from tasks.issues.predicted import with_opinion
+from tasks.issues.second_opinion import SecondOpinion, second_opinion
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,15 @@ class Issues:
                 "eigenwave run on its dataset makes one."
             )
         table = self.run.tables["issues"]
+        return table if self.opinion is None else with_opinion(self.run, table, self.opinion)
+
+    @cached_property
+    def opinion(self) -> SecondOpinion | None:
+        """What the run and the predictions say of labels together; None without predictions."""
         if self.predictions is None:
-            return table
+            return None
         keys, classes = self.run.tables["samples"]["key"].to_pylist(), self.run.manifest.classes
-        return with_predictions(self.run, table, read_predictions(self.predictions, keys, classes))
+        return second_opinion(self.run, read_predictions(self.predictions, keys, classes))
 
     def choose(self, choice: Choice) -> pa.Table:
         """Return the chosen issues, the most severe first.

@@ -8,13 +8,13 @@ import pyarrow.compute as pc
 
 from storage.formats.places import Places
 from storage.runs.run import Run
-from tasks.dtypes import Float32, Int64
+from tasks.dtypes import Int64
 from tasks.issues.found import WRONG_LABEL, most_severe
-from tasks.issues.second_opinion import SecondOpinion, second_opinion
+from tasks.issues.second_opinion import SecondOpinion
 from tasks.issues.wrong_labels import LEAST_SUSPICION, severity
 
 
-def with_predictions(run: Run, issues: pa.Table, predictions: Float32) -> pa.Table:
+def with_opinion(run: Run, issues: pa.Table, found: SecondOpinion) -> pa.Table:
     """Return the issues with those wrong labels that a run and a model find together, the most severe first.
 
     Parameters
@@ -23,10 +23,9 @@ def with_predictions(run: Run, issues: pa.Table, predictions: Float32) -> pa.Tab
         The run.
     issues
         Its table issues.
-    predictions
-        The model's probabilities (N, C) of the images of the table samples; NaN where there are none.
+    found
+        What both say.
     """
-    found = second_opinion(run, predictions)
     samples = run.tables["samples"].take(found.rows)
     wrong = (found.suspicion >= LEAST_SUSPICION) & (found.likely != np.asarray(samples["class_id"]))
     chosen = np.flatnonzero(wrong)

@@ -1,11 +1,14 @@
 """The table of the learning curve through whole runs, against the scores that the runs have stored."""
 
+import shutil
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
 from tests.datasets import smooth_images
 from tests.runs import analyse
+from tests.tasks.inspect.planted import copy_nearly
 
 SETTINGS = {"rank": 6, "judge_space": "none", "permutations": 2, "scales": False}
 
@@ -39,3 +42,15 @@ def test_the_curve_of_grouped_images_is_unknown(folder, tmp_path):
     curve = run.tables["learning_curve"].to_pandas()
     assert len(curve) > 0
     assert curve[["r_squared", "shuffled_r_squared", "accuracy"]].isna().all(axis=None)
+
+
+def test_copies_of_images_learned_from_do_not_raise_the_curve(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "data")
+    for number in range(40):
+        copy_nearly(tmp_path / "data", f"train/a/{number:04d}.png", f"test/b/near{number}.png")
+    run = analyse(tmp_path / "data", tmp_path / "workspace", **SETTINGS)
+    ridge = run.tables["judges"].to_pandas().set_index("method").loc["ridge"]
+    assert ridge.clean_judged < ridge.judged
+    assert abs(ridge.clean_accuracy - ridge.accuracy) > 0.05
+    curve = run.tables["learning_curve"].to_pandas()
+    assert curve.accuracy[curve.images == 240].item() == pytest.approx(ridge.clean_accuracy, abs=1e-6)

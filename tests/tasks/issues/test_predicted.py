@@ -58,7 +58,9 @@ def test_the_command_prints_the_same(run, predictions, eigenwave):
     lines = eigenwave(*words, "--format", "jsonl", "--kind", "wrong label").stdout.splitlines()
     expected = package.issues(run, kind="wrong label", predictions=predictions).to_pylist()
     assert [json.loads(line)["key"] for line in lines] == [row["key"] for row in expected]
-    assert f"{len(expected)} wrong label" in eigenwave(*words).stdout
+    printed = eigenwave(*words)
+    assert f"{len(expected)} wrong label" in printed.stdout
+    assert "The predictions are about 181 of 181 judged images" in " ".join(printed.stderr.split())
     refused = eigenwave("issues", "--predictions", "none.csv", "--workspace", workspace)
     assert refused.returncode == 2
     assert "There is no file none.csv" in refused.stderr
