@@ -117,7 +117,7 @@ def link_chunk(array: StorePath, index: int, chunk: StorePath) -> None:
 
 def open_array(path: StorePath) -> "zarr.Array[Any]":
     """Open an array for reading."""
-    return zarr.open_array(path.store.zarr(path.key), mode="r")
+    return zarr.open_array(path.store.zarr(path.key), mode="r", zarr_format=3)
 
 
 def read_chunk(path: StorePath, shape: tuple[int, int], dtype: str = "float32") -> npt.NDArray[np.float32]:

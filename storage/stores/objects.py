@@ -9,7 +9,7 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -97,9 +97,12 @@ class ObjectStore:
         """Write the object in one request, or in parts if it is large."""
         parts = list(parts)
         small = sum(len(part) for part in parts) <= WHOLE
-        content = b"".join(parts) if small else iter(parts)
-        with self._translating(key, "written"):
+
+        def put() -> None:
+            content = b"".join(parts) if small else iter(parts)
             obstore.put(self._objects, key, content, use_multipart=not small, chunk_size=WHOLE, max_concurrency=AT_ONCE)
+
+        self._tried(key, "written", put)
 
     @contextmanager
     def replacing(self, key: str) -> Iterator[Path]:
@@ -107,8 +110,11 @@ class ObjectStore:
         with tempfile.TemporaryDirectory(prefix="eigenwave-") as folder:
             path = Path(folder, "partial")
             yield path
-            with self._translating(key, "written"):
-                obstore.put(self._objects, key, path, chunk_size=WHOLE, max_concurrency=AT_ONCE)
+            self._tried(
+                key,
+                "written",
+                lambda: obstore.put(self._objects, key, path, chunk_size=WHOLE, max_concurrency=AT_ONCE),
+            )
 
     def copy(self, key: str, target: str) -> None:
         """Let the store copy the object."""
@@ -143,9 +149,10 @@ class ObjectStore:
 
     def names(self, folder: str) -> list[str]:
         """Names of the files directly in a folder, sorted."""
-        with self._translating(folder, "listed"):
-            found = obstore.list_with_delimiter(self._objects, f"{folder}/" if folder else None)["objects"]
-        return sorted(entry["path"].rsplit("/", 1)[-1] for entry in found)
+        listed = self._tried(
+            folder, "listed", lambda: obstore.list_with_delimiter(self._objects, f"{folder}/" if folder else None)
+        )
+        return sorted(entry["path"].rsplit("/", 1)[-1] for entry in listed["objects"])
 
     def is_dir(self, folder: str) -> bool:
         """Whether there is an object below the folder's prefix."""
@@ -186,7 +193,7 @@ class ObjectStore:
         """Return a store for the array alone, so that zarr writes nothing above it."""
         from storage.stores.zarr import ZarrStore  # noqa: PLC0415 - zarr is slow to import
 
-        return ZarrStore(_client(f"{self.address}/{key}"), partial(self._translating, key, "read"))
+        return ZarrStore(_client(f"{self.address}/{key}"), partial(self._awaited, key, "read"))
 
     def _tried(self, key: str, done: str, operation: Callable[[], T]) -> T:
         """Repeat an operation whose response was cut short; obstore only repeats failed requests."""
@@ -195,6 +202,14 @@ class ObjectStore:
                 return operation()
         with self._translating(key, done):
             return operation()
+
+    async def _awaited(self, key: str, done: str, operation: Callable[[], Awaitable[T]]) -> T:
+        """Do what `_tried` does, for an operation that is awaited."""
+        for _ in range(CUT_SHORT_TRIES):
+            with suppress(CutShortError), self._translating(key, done):
+                return await operation()
+        with self._translating(key, done):
+            return await operation()
 
     @contextmanager
     def _translating(self, key: str, done: str) -> Iterator[None]:

@@ -1,17 +1,25 @@
 """An object store that answers 503, hangs up, sends half an answer, or stalls: the run writes the same files."""
 
 import http.client
+import re
 import threading
 import time
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+import zarr
 
+from storage.arrays.zarr import open_array, write_array
 from storage.errors import EigenwaveError
+from storage.formats.open import open_source
 from storage.runs.run import open_run
 from storage.stores import objects as store_object
+from storage.stores.files import write_file
+from storage.stores.objects import WHOLE
 from storage.stores.open import object_store, open_path
 from tests.datasets import smooth_images
 from tests.faults import driver
@@ -21,16 +29,20 @@ STALL_SECONDS = 1.5
 
 
 class Proxy(BaseHTTPRequestHandler):
-    """Pass requests on, but spoil every so-many-th answer."""
+    """Pass requests on, but spoil every so-many-th answer, or the first one to each request."""
 
     protocol_version = "HTTP/1.1"
 
     def handle_all(self):
         server = self.server
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = self.command, re.sub("uploadId=[^&]*", "uploadId", self.path)  # it is another one at each try
         with server.guard:
             server.seen += 1
             spoil = server.every and server.seen % server.every == 0
+            if server.fault == "first truncated":
+                spoil = asked not in server.asked
+            server.asked.add(asked)
             server.spoilt += bool(spoil)
         if spoil and server.fault == "503":
             self.answer(503, {}, b"")
@@ -47,7 +59,7 @@ class Proxy(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, body, dict(self.headers))
             reply = connection.getresponse()
             content = reply.read()
-        half = spoil and server.fault == "truncated" and len(content) > 1
+        half = spoil and server.fault.endswith("truncated") and len(content) > 1
         self.answer(reply.status, dict(reply.getheaders()), content, half=half)
 
     def answer(self, status, headers, content, *, half=False):
@@ -73,6 +85,7 @@ def proxy(target, fault, every):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     server.target, server.fault, server.every = target, fault, every
     server.seen = server.spoilt = 0
+    server.asked = set()
     server.guard, server.daemon_threads = threading.Lock(), True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -115,6 +128,30 @@ def test_the_same_files_from_a_store_that_fails(source, expected, s3_server, mon
         assert open_run(f"{address}/runs/run").manifest.files == expected
         assert server.spoilt > 3
         record(f"object store: {fault}", tried=server.spoilt, survived=server.spoilt)
+
+
+def test_whatever_is_cut_short_once_is_asked_again(s3_server, monkeypatch, tmp_path):
+    images = np.arange(8 * 6 * 6, dtype=np.uint8).reshape(8, 6, 6)
+    values = np.arange(12, dtype=np.float32).reshape(4, 3)
+    group = zarr.open_group(tmp_path, mode="w")
+    group.create_array("images", data=images, chunks=(3, 6, 6))
+    group.create_array("labels", data=np.arange(8) % 2)
+    target = urlsplit(s3_server[1]["AWS_ENDPOINT_URL"]).netloc
+    with proxy(target, "first truncated", 0) as server:
+        through(server, s3_server, monkeypatch)
+        folder = open_path(f"{s3_server[0]}/cut-short")
+        for path in filter(Path.is_file, tmp_path.rglob("*")):
+            write_file(folder / f"dataset/{path.relative_to(tmp_path)}", path.read_bytes())
+        write_array(folder / "array", values, ("image", "pattern"))
+        write_file(folder / "large", bytes(WHOLE + 1))
+        assert np.array_equal(open_array(folder / "array")[:], values)
+        assert folder.store.names("") == ["large"]
+        source = open_source(f"{folder}/dataset")
+        samples = source.samples()
+        assert list(source.read(samples)) == [image.tobytes() for image in images]
+        # The first answers to: the array's metadata and chunk, two requests of a large object, two listings, two
+        # arrays' metadata and four chunks.
+        assert server.spoilt >= 12
 
 
 def test_a_store_that_never_answers_is_told_in_one_sentence(s3_server, monkeypatch):
