@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
 from tasks.dtypes import Float64, Int64
 from tasks.statistics.means import brown_forsythe, spread_ratio, welch_t
 from tasks.statistics.sums import LabelSums, Sums, grouped
+
+T = TypeVar("T", float, Float64)
 
 SIGNIFICANT = 0.05  # patterns with a q-value below this count as associated
 WELL_CONDITIONED = 1e-6  # smallest over largest pivot of the total scatter, above which it is inverted by Cholesky
@@ -155,7 +157,7 @@ def learnabilities(counts: Int64, sums: Float64, cross: Float64) -> Float64:
         known = (classes > 1) & np.isfinite(scatter).all(axis=(1, 2)) & (cross.shape[1] > 0)
         result = np.full(len(counts), np.nan)
     if known.any():
-        result[known] = (_whitened(scatter[known], columns[known]) ** 2).sum(axis=(1, 2)) / (classes[known] - 1)
+        result[known] = (whitened(scatter[known], columns[known]) ** 2).sum(axis=(1, 2)) / (classes[known] - 1)
     return result
 
 
@@ -166,10 +168,10 @@ def whitened_means(counts: Int64, sums: Float64, cross: Float64) -> tuple[Float6
     """
     present, total = counts > 0, sums.sum(axis=0)
     scatter = cross - np.outer(total, total / counts.sum())
-    return _whitened(scatter, _deviations(counts, sums)[present].T).T, counts[present]
+    return whitened(scatter, _deviations(counts, sums)[present].T).T, counts[present]
 
 
-def _whitened(scatter: Float64, columns: Float64) -> Float64:
+def whitened(scatter: Float64, columns: Float64) -> Float64:
     """Compute R' columns (..., k, C), where R R' is the inverse of the scatter (..., k, k), or its pseudo-inverse."""
     with suppress(np.linalg.LinAlgError):
         lower = np.linalg.cholesky(scatter)
@@ -337,12 +339,12 @@ def expected_null(rank: int, n: int) -> float:
     return min(rank / (n - 1), 1.0)
 
 
-def adjusted(value: float, null: float) -> float:
+def adjusted(value: T, null: float) -> T:
     """Learnability beyond its expectation under no association, scaled so that its maximum is 1.
 
     NaN if the expectation is 1.
     """
-    return (value - null) / (1 - null) if null < 1 else float("nan")
+    return (value - null) / (1 - null) if null < 1 else value * float("nan")
 
 
 def cap(rank: int, classes: int) -> float:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.dtypes import Float64, Int64, Mask
+from tasks.statistics.ridge import best_penalties
 from tasks.statistics.scatter import ClassMoments
 
-PENALTIES = np.logspace(-8, 1, 37)  # relative to the largest eigenvalue of the total scatter
 SINGULAR = 1e-10  # fraction of a pattern's variance added to keep covariances invertible
 FEW = 100  # up to so many classes products are in float64: they take little time
 PRODUCT_SIZE = 2**20  # numbers of a factor or of the result of a product: small enough for a cache
@@ -67,8 +67,8 @@ class Ridge:
         # Cross products of centred scores and centred indicators, in the basis of the scatter.
         targets = vectors.T @ (moments.sums - np.outer(counts, mean)).T
         indicators = float((counts * (1 - frequencies)).sum())
-        penalties = PENALTIES * (values[-1] or 1)
-        penalty = min(penalties, key=lambda one: _cross_validated(one, values, targets, indicators, n))
+        squares = (targets**2).sum(axis=1, keepdims=True)  # of all classes together, since they share one penalty
+        penalty = best_penalties(values, squares, np.array([indicators]), n)
         weights = vectors @ (targets / (values + penalty)[:, None])
         root = vectors / np.sqrt(values + penalty)
         return cls(mean, np.where(counts > 0, frequencies, -np.inf), weights, root, n)
@@ -111,15 +111,6 @@ class Ridge:
             fit += intercepts
             result[rows] = fit.argmax(axis=1)
         return result
-
-
-def _cross_validated(penalty: float, values: Float64, targets: Float64, indicators: float, n: float) -> float:
-    """Score of generalized cross-validation: squared error over the square of the remaining degrees of freedom."""
-    shrunk = values + penalty
-    squares = (targets**2).sum(axis=1)
-    error = indicators - (squares * (2 / shrunk - values / shrunk**2)).sum()
-    freedom = n - 1 - (values / shrunk).sum()
-    return float(error / freedom**2) if freedom > 0 else float("inf")
 
 
 @dataclass(frozen=True)

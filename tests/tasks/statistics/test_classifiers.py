@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.linear_model import Ridge as SklearnRidge
 
-from tasks.statistics import classifiers
-from tasks.statistics.classifiers import PENALTIES, ROUNDED, Quadratic, Ridge
+from tasks.statistics import classifiers, ridge
+from tasks.statistics.classifiers import ROUNDED, Quadratic, Ridge
+from tasks.statistics.ridge import PENALTIES
 from tests import naive
 from tests.scores import moments_of, scatter_of, varying
 from tests.strategies import labelled_scores
@@ -103,7 +104,7 @@ def test_ridge_without_an_image_equals_fitting_without_it(case):
     exact = scores.astype(np.float64)
     everyone = np.ones(len(labels), bool)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifiers, "PENALTIES", np.array([1e-3]))
+        patch.setattr(ridge, "PENALTIES", np.array([1e-3]))
         found = Ridge.of(moments_of(exact, labels, classes)).fits(exact, labels, everyone)
     centred = exact - exact.mean(axis=0)
     penalty = 1e-3 * np.linalg.eigvalsh(centred.T @ centred)[-1]
