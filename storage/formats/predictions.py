@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.errors import InputError
-from storage.formats.list_tables import ENDINGS, read_list
+from storage.formats.keyed_table import read_keyed_table
+from storage.formats.list_tables import ENDINGS
 
-KEY = "key"
 ROUNDING = 0.01  # largest difference of a sum of probabilities from 1
 
 
@@ -63,37 +63,17 @@ def _array(path: Path, images: int, classes: int) -> npt.NDArray[np.float32]:
 
 
 def _by_key(path: Path, keys: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.float32]:
-    with path.open("rb") as file:
-        table = read_list(file, str(path), None)
-    missing = [name for name in (KEY, *classes) if name not in table.column_names]
-    if missing:
-        raise InputError(
-            f"{path} has no column {missing[0]}. It must have a column key with the names of images, as in the table "
-            "samples, and a column for each class."
-        )
-    rows = _rows(table[KEY].cast(pa.string()).to_pylist(), keys, path)
+    given = read_keyed_table(path, classes, ", and a column for each class")
+    rows = given.rows(pa.chunked_array([keys], pa.string()))
     found = np.full((len(keys), len(classes)), np.nan, np.float32)
     known = rows >= 0
     for number, name in enumerate(classes):
         try:
-            values = table[name].cast(pa.float32())
+            values = given.content[name].cast(pa.float32())
         except pa.ArrowInvalid as error:
             raise InputError(f"Column {name} of {path} holds no numbers: {str(error).splitlines()[0]}.") from None
         found[rows[known], number] = np.asarray(values)[known]
     return found
-
-
-def _rows(named: Sequence[str], keys: Sequence[str], path: Path) -> npt.NDArray[np.int64]:
-    """Return the place among the keys of each image that a file names (m,); -1 if it is none of them."""
-    places = {key: row for row, key in enumerate(keys)}
-    rows = np.array([places.get(key, -1) for key in named], np.int64)
-    used = rows[rows >= 0]
-    if not len(used):
-        raise InputError(f"{path} names no image of the run, such as {keys[0]!r}; its first is {named[0]!r}.")
-    twice = np.flatnonzero(np.bincount(used) > 1)
-    if len(twice):
-        raise InputError(f"{path} has more than one row of the image {keys[twice[0]]!r}; leave one.")
-    return rows
 
 
 def _require_probabilities(found: npt.NDArray[np.float32], path: Path, keys: Sequence[str]) -> None:

@@ -20,7 +20,8 @@ SHARD = re.compile(r"shards/[^/]+/([^/.]+)(\.json)?")
 def garbage(workspace: Workspace, grace: timedelta) -> list[Entry]:
     """List the files that no run needs.
 
-    These are partial files of killed writers, shards that no run names, and intermediate state of finished runs.
+    These are partial files of killed writers, shards that no run names, intermediate state of finished runs, and
+    associations of runs that are gone.
 
     Parameters
     ----------
@@ -75,9 +76,13 @@ def _leftovers(workspace: Workspace) -> Iterator[Entry]:
         yield from store.files(folder)
     seen = {workspace.seen(paths.run_id).key for paths in workspace.runs()}
     yield from (entry for entry in store.files("seen") if entry.key not in seen)
-    for paths in workspace.runs():
+    there = workspace.runs()
+    for paths in there:
         if paths.manifest.exists():
             yield from store.files(paths.work.folder.key)
+    gone = set(store.folders(workspace.associations.key)) - {paths.run_id for paths in there}
+    for run_id in sorted(gone):
+        yield from store.files((workspace.associations / run_id).key)
 
 
 def _now(workspace: Workspace) -> datetime:

@@ -1,5 +1,6 @@
 """All paths of a workspace, except those of an unfinished run's state, which work.py has."""
 
+import hashlib
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from storage.stores.open import SCHEMES, open_path
 from storage.stores.store import Lease, StorePath
 
 DEFAULT_WORKSPACE = "eigenwave-workspace"
+SAFE, UNSAFE, SHOWN = re.compile(r"[a-z0-9_]{1,60}"), re.compile(r"[^A-Za-z0-9_]+"), 40  # names of columns in paths
 RUN_ID_PATTERN = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]{0,99}")
 
 
@@ -200,6 +202,19 @@ class Workspace:
     def comparison(self, first: str, second: str) -> StorePath:
         """Folder of the tables that compare two runs."""
         return self.folder / "comparisons" / f"{first}--{second}"
+
+    @property
+    def associations(self) -> StorePath:
+        """Folder of what was asked of finished runs about columns: a folder for each run, in it one for each column."""
+        return self.folder / "associations"
+
+    def association(self, run_id: str, column: str) -> StorePath:
+        """Folder of the tables that associate a run's patterns with a column; its name is safe in any file system."""
+        if SAFE.fullmatch(column):
+            return self.associations / run_id / column
+        shown = UNSAFE.sub("-", column)[:SHOWN].strip(".-")
+        digest = hashlib.sha256(column.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        return self.associations / run_id / f"{shown}-{digest}"
 
     def run(self, run_id: str, folder: str = "runs") -> RunPaths:
         """Paths of the run with this id. It need not exist."""

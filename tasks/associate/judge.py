@@ -11,6 +11,7 @@ from tasks.run.results import Judges, Summary, Verdicts, require_all
 from tasks.run.state import load_state, save_state, score_scale
 from tasks.run.worker import single_threaded
 from tasks.statistics.class_distances import ClassDistances
+from tasks.statistics.held_out import Classifiers, right_of_classes
 from tasks.statistics.ranks import Distribution, LevelCounts, labellings_counted
 from tasks.statistics.scatter import LABELLINGS
 from tasks.statistics.sums import LabelSums
@@ -32,14 +33,11 @@ def judge_shards(job: Job, first: int) -> Verdicts:
     _write_distances(job, images)
     ranks, levels = _ranks(job, judges.distribution, scores[sampled], labellings[:, sampled])
     asked, given = scores[held_out], labellings[:LABELLINGS, held_out]
-    predicted = (
-        (judges.ridge.predict(asked), judges.shuffled_ridge.predict(asked)),
-        (judges.quadratic.predict(asked), judges.shuffled_quadratic.predict(asked)),
-    )
-    right = np.stack([_right(likeliest, given, job.plan.classes) for likeliest in predicted])
+    predicted = judges.predict(asked)
+    right = right_of_classes(predicted, given, job.plan.classes)
     # Where copies go together, those that are left may be of classes that nothing was learned about.
     clean = ~images.copied[held_out] & judges.ridge.learned[given[0]]
-    clean_right = np.array([(likeliest[0] == given[0])[clean].sum() for likeliest in predicted])
+    clean_right = (predicted[:, 0] == given[0])[:, clean].sum(axis=1)
     of_labels = judge_labels(job, images)
     return Verdicts(len(images.shards), ranks, levels, len(asked), right, int(clean.sum()), clean_right, of_labels)
 
@@ -65,12 +63,6 @@ def _ranks(job: Job, distribution: Distribution, scores: Float64, labellings: In
     )
 
 
-def _right(likeliest: tuple[Int64, Int64], labellings: Int64, classes: int) -> Int64:
-    """Number of images of each class whose predicted class is theirs, under each labelling (2, C)."""
-    pairs = zip(likeliest, labellings, strict=True)
-    return np.stack([np.bincount(labels[found == labels], minlength=classes) for found, labels in pairs])
-
-
 @single_threaded
 def finish_summary(job: Job, result: Summary) -> None:
     """Save the sums over all scores, and fit the classifiers and the judges of labels.
@@ -83,7 +75,8 @@ def finish_summary(job: Job, result: Summary) -> None:
     require_all(result.shards, job.plan.shards, "summarised")
     fit_label_judges(job, result)
     save_state(job.paths.work.class_distances, ClassDistances.of(result.sums))
-    save_state(job.paths.work.judges, Judges.of(result.distribution, result.scatter))
+    classifiers = Classifiers.of(result.scatter)
+    save_state(job.paths.work.judges, Judges(**vars(classifiers), distribution=result.distribution))
     save_state(job.paths.work.summary, result)
 
 

@@ -6,74 +6,40 @@ import numpy as np
 
 from storage.arrays.zarr import open_array
 from tasks.associate.findings import Findings
-from tasks.associate.scale_tables import P95
-from tasks.dtypes import Float64, Int64
+from tasks.dtypes import Float64
 from tasks.run.job import Job
 from tasks.run.results import Energy
 from tasks.statistics.association import largest
 from tasks.statistics.concentration import concentration
-from tasks.statistics.means import MeansTest, spread_ratio, welch
 from tasks.statistics.ranks import area_under_curve, kruskal_wallis
 from tasks.statistics.shift import optimism, split_shift
 
 
 def pattern_columns(found: Findings, job: Job) -> dict[str, object]:
     """Return the columns of the table `patterns`."""
-    squares, true = found.projected.squares, found.true
-    ranks = found.verdicts.ranks
+    squares, ranks = found.projected.squares, found.verdicts.ranks
     ties = found.summary.distribution.ties()
     tests = [
         kruskal_wallis(counts, rank_sums, ties) for counts, rank_sums in zip(ranks.counts, ranks.sums, strict=True)
     ]
-    moments = found.sums.counts, found.sums.sums, found.sums.squares
     unknown = np.full((2, found.rank), np.nan)
-    separate = MeansTest(*unknown) if found.by_group else welch(*moments)
     information = found.information if len(found.information) else unknown
-    return {
+    return found.by_pattern() | {
         "pattern": np.arange(found.rank, dtype=np.int32),
         "singular_value": np.sqrt(squares),
         "energy_share": squares / found.totals.energy,
         "cumulative_energy": np.cumsum(squares) / found.totals.energy,
         "residual": found.projected.residuals,
         "psnr": psnr(found.projected.held_out, job.pixels) if job.space.orthonormal else unknown[0],
-        "eta_squared": true.eta_squared,
-        "eta_squared_low": found.intervals.eta_squared[0],
-        "eta_squared_high": found.intervals.eta_squared[1],
-        "omega_squared": true.omega_squared,
-        "f_statistic": true.f_statistic,
-        "p_value": true.p_value,
-        "welch_statistic": separate.statistic,
-        "welch_p_value": separate.p_value,
-        "brown_forsythe_statistic": found.means.statistic,
-        "brown_forsythe_p_value": found.means.p_value,
-        "q_value": found.q_value,
-        "spread_ratio": spread_ratio(*moments),
         "kruskal_wallis": tests[0][0],
         "kruskal_wallis_p_value": unknown[0] if found.by_group else tests[0][1],
         "mutual_information": information[0],
-        "association_rank": _places(true.eta_squared),
         **_concentrations(job),
         **_shift(found, other_split=job.plan.other_split),
-        "null_eta_squared_max": found.shuffled.eta_squared.max(axis=0),
-        "null_eta_squared_p95": np.percentile(found.shuffled.eta_squared, P95, axis=0),
         "null_kruskal_wallis_max": largest(statistic for statistic, _ in tests[1:]),
         "null_mutual_information_max": largest(information[1:]),
-        "null_spread_ratio_max": largest(found.shuffled.spread_ratio),
-        "top_class": _top_classes(found),
+        "top_class": [found.names[top] if top >= 0 else None for top in found.top_classes()],
     }
-
-
-def _top_classes(found: Findings) -> list[str | None]:
-    """Name of the class that stands out most on each pattern; None where no class has a Cohen's d."""
-    effects = np.abs(found.by_pair.cohens_d)
-    known = ~np.isnan(effects)
-    top = np.where(known, effects, -1).argmax(axis=1)
-    return [found.names[best] if row.any() else None for best, row in zip(top, known, strict=True)]
-
-
-def _places(values: Float64) -> Int64:
-    """Place of each value in descending order, from 0; those that are not known come last."""
-    return np.argsort(np.argsort(-np.nan_to_num(values, nan=-1), kind="stable"), kind="stable")
 
 
 def _concentrations(job: Job) -> dict[str, object]:

@@ -5,9 +5,8 @@ import numpy as np
 from tasks.run.job import Job
 from tasks.run.state import load_patterns, load_state, read_totals
 from tasks.run.tables import ResultTables
+from tasks.statistics.first_order import P95
 from tasks.statistics.scales import ScaleResults, statistics
-
-P95 = 95
 
 
 def tabulate_scales(job: Job, tables: ResultTables) -> None:

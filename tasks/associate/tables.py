@@ -8,13 +8,15 @@ from tasks.associate.image_tables import tabulate_exemplars
 from tasks.associate.label_judgement import judges_table
 from tasks.associate.learning_curve import learning_curve_table
 from tasks.associate.pattern_tables import pair_columns, pattern_columns
-from tasks.associate.scale_tables import P95, tabulate_bands, tabulate_scales
+from tasks.associate.scale_tables import tabulate_bands, tabulate_scales
 from tasks.run.job import Job
 from tasks.run.state import compared_all
 from tasks.run.tables import ResultTables
 from tasks.run.worker import single_threaded
-from tasks.statistics.accuracy import balanced, binomial_p_value
+from tasks.statistics.accuracy import binomial_p_value
 from tasks.statistics.association import adjusted, cap, explained, learnability, shuffled_learnability
+from tasks.statistics.first_order import P95
+from tasks.statistics.held_out import accuracies
 from tasks.statistics.hogsvd import expected_heterogeneity
 from tasks.statistics.noise import spread_under_noise
 from tasks.statistics.relabelling import NOISE, expected_under_noise
@@ -107,38 +109,15 @@ def _label_noise(found: Findings) -> dict[str, object]:
 
 def _held_out(found: Findings, *, other_split: bool, compared: bool) -> dict[str, object]:
     """Accuracy of classifiers on held-out images beside what chance gives; null if there are none."""
-    counts, verdicts = found.summary.scatter.counts, found.verdicts
-    learned, held_out = counts[0, :HELD_OUT].sum(axis=0), counts[0, HELD_OUT]
-    judged = int(verdicts.judged)
-    right, known = verdicts.right.sum(axis=-1), judged or np.nan
-    largest, present = learned.argmax(), int((learned > 0).sum())
-    majority = learned[largest] / learned.sum() if learned.sum() else np.nan
-    constant, uniform = held_out[largest] / known, 1 / present if present else np.nan
-    # Held-out images that were drawn at random have classes of the same sizes; those of another split may not.
-    chance = max(majority, uniform, constant if other_split else 0)
-    # Images of a group may be right or wrong together, so the test counts a group as one.
-    units = found.totals.held_out_units
-    tests = np.array([[binomial_p_value(one / known * units, units, chance) for one in method] for method in right])
-    clean = verdicts.clean_judged if compared else 0
+    counts, verdicts, units = found.summary.scatter.counts, found.verdicts, found.totals.held_out_units
+    learned, held_out = counts[0, :HELD_OUT].sum(axis=0), counts[:, HELD_OUT]
+    columns = accuracies(learned, held_out, verdicts.right, units, other_split=other_split)
+    judged, clean = int(verdicts.judged), verdicts.clean_judged if compared else 0
     clean_units = round(units * clean / judged) if judged else 0
     honest = verdicts.clean_right / (clean or np.nan)
-    balance = balanced(verdicts.right, counts[:, HELD_OUT])
-    return {
-        "method": ["ridge", "quadratic"],
-        "accuracy": right[:, 0] / known,
-        "shuffled_accuracy": right[:, 1] / known,
-        "balanced_accuracy": balance[:, 0],
-        "shuffled_balanced_accuracy": balance[:, 1],
-        "chance": [constant] * 2,
-        "majority_rate": [majority] * 2,
-        "uniform_chance": [uniform] * 2,
-        "null_accuracy": [chance] * 2,
-        "p_value": tests[:, 0],
-        "shuffled_p_value": tests[:, 1],
+    chance = columns["null_accuracy"][0]
+    return columns | {
         "patterns": [found.rank, found.summary.scatter.class_cross.shape[-1]],
-        "learned": [learned.sum()] * 2,
-        "judged": [judged] * 2,
-        "judged_units": [found.totals.held_out_units] * 2,
         "clean_accuracy": honest,
         "clean_judged": [clean if compared else None] * 2,
         "clean_p_value": [binomial_p_value(one * clean_units, clean_units, chance) for one in honest],

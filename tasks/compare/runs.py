@@ -22,6 +22,7 @@ from storage.tables.schemas import COMPARISONS
 from tasks.compare.images import CHANGES, changed_images
 from tasks.compare.issues import issue_changes
 from tasks.dtypes import Float32, Float64, Int64, Mask
+from tasks.run.scores import read_scores
 from tasks.run.worker import single_threaded
 from tasks.statistics.association import eta_squared
 from tasks.statistics.drift import (
@@ -230,8 +231,7 @@ def _scores(paths: RunPaths, reference: RunPaths, layout: Layout, shard: int, us
     """
     rows = layout.plan.rows_per_shard
     if str(paths.folder) == str(reference.folder):
-        rank = array_shape(paths.scores)[0][1]
-        return read_chunk(chunk_path(paths.scores, shard), (rows, rank))[: len(used)][used]
+        return read_scores(paths.scores, rows, shard)[: len(used)][used]
     shape, dtype = array_shape(paths.coefficients)
     chunk = read_chunk(chunk_path(paths.coefficients, shard), (rows, shape[1]), str(dtype))[: len(used)]
     basis = np.ascontiguousarray(read_array(reference.patterns).T)

@@ -9,13 +9,13 @@ import numpy as np
 from storage.errors import EigenwaveError
 from tasks.dtypes import Float32, Float64, Int64, Mask
 from tasks.statistics.association import ClassSums
-from tasks.statistics.classifiers import Quadratic, Ridge
 from tasks.statistics.exemplars import Exemplars
 from tasks.statistics.groups import GroupSums
+from tasks.statistics.held_out import Classifiers
 from tasks.statistics.label_judge import Sample
 from tasks.statistics.ranks import Distribution, LevelCounts
 from tasks.statistics.scales import ScaleSums
-from tasks.statistics.scatter import HELD_OUT, ClassScatter
+from tasks.statistics.scatter import ClassScatter
 from tasks.statistics.sums import LabelSums, Sums
 from tasks.svd.products import Moments
 
@@ -161,30 +161,16 @@ class Summary(Sums):
 
 
 @dataclass(frozen=True)
-class Judges:
-    """The distribution of scores, and the classifiers that measure how well patterns predict classes.
+class Judges(Classifiers):
+    """The classifiers that measure how well patterns predict classes, and the distribution of scores.
 
     Attributes
     ----------
     distribution
         Distribution of the fitted images' scores.
-    quadratic, ridge
-        Classifiers fitted without the held-out images.
-    shuffled_quadratic, shuffled_ridge
-        The same, under one permutation of the labels.
     """
 
     distribution: Distribution
-    quadratic: Quadratic
-    ridge: Ridge
-    shuffled_quadratic: Quadratic
-    shuffled_ridge: Ridge
-
-    @classmethod
-    def of(cls, distribution: Distribution, scatter: ClassScatter) -> "Judges":
-        """Fit the classifiers from sums."""
-        true, shuffled = (scatter.take(labelling, list(range(HELD_OUT))) for labelling in (0, 1))
-        return cls(distribution, Quadratic.of(true), Ridge.of(true), Quadratic.of(shuffled), Ridge.of(shuffled))
 
 
 @dataclass(frozen=True)

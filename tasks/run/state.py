@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from storage.arrays.npy import load_npy, load_npz, save_npz
-from storage.arrays.zarr import array_shape, chunk_path, read_array, read_chunk
+from storage.arrays.zarr import chunk_path, read_array, read_chunk
 from storage.errors import EigenwaveError
 from storage.pixels.facts import FACTS
 from storage.runs.shards import shard_keys
@@ -18,6 +18,7 @@ from storage.tables.batches import metadata_of, read_batch
 from tasks.dtypes import Float32, Float64, Int64, Mask, UInt64
 from tasks.run.job import Job
 from tasks.run.results import Projected
+from tasks.run.scores import read_scores
 from tasks.statistics.relabelling import shuffled_labels
 from tasks.statistics.scatter import HELD_OUT, parts
 from tasks.statistics.sums import flattened, unflattened
@@ -155,16 +156,14 @@ def load_shuffled(job: Job, shard: int, labels: Labels) -> Int64:
 
 def load_scores(job: Job, shard: int) -> Float32:
     """Read the scores of a shard's rows (n, k); those of rejected images are NaN."""
-    shape = (job.plan.rows_per_shard, array_shape(job.paths.scores)[0][1])
-    return read_chunk(chunk_path(job.paths.scores, shard), shape)[: len(job.plan.rows(shard))]
+    return read_scores(job.paths.scores, job.plan.rows_per_shard, shard)[: len(job.plan.rows(shard))]
 
 
 def load_judging_scores(job: Job, shard: int) -> Float32:
     """Read the scores of a shard's rows (n, k) that labels are judged by; those of rejected images are NaN."""
     if not job.plan.judging_rank:
         return load_scores(job, shard)
-    shape = (job.plan.rows_per_shard, job.plan.judging_rank)
-    return read_chunk(chunk_path(job.paths.judging_scores, shard), shape)[: len(job.plan.rows(shard))]
+    return read_scores(job.paths.judging_scores, job.plan.rows_per_shard, shard)[: len(job.plan.rows(shard))]
 
 
 def has_properties(job: Job) -> bool:

@@ -66,10 +66,13 @@ class ClassScatter(Sums):
     class_cross: Float64
 
     @classmethod
-    def of(cls, scores: Float64, part: Int64, labellings: Int64, classes: int) -> Self:
-        """Compute the moments of images with scores (n, k), parts (n,) and labellings (L, n)."""
+    def of(cls, scores: Float64, part: Int64, labellings: Int64, classes: int, most: int | None = None) -> Self:
+        """Compute the moments of images with scores (n, k), parts (n,) and labellings (L, n).
+
+        Second moments of classes cover at most the leading `most` patterns, by default as many as the budget allows.
+        """
         rank, number_of = scores.shape[1], len(labellings)
-        kept, cells = patterns_kept(classes, rank, number_of), PARTS * classes
+        kept, cells = patterns_kept(classes, min(rank, most or rank), number_of), PARTS * classes
         counts = np.zeros((number_of, cells), np.int64)
         sums = np.zeros((number_of, cells, rank))
         class_cross = np.zeros((number_of, cells, kept, kept))
