@@ -6,6 +6,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from tasks.statistics.label_ranking import LabelRanks, Ranking
 from tasks.statistics.least import LEAST
+from tasks.statistics.ranks import bins
 from tests.strategies import seeds
 
 
@@ -24,21 +25,29 @@ def ranked(fits, has):
 
 @given(seeds, st.sampled_from([0.0, 1.0, 10.0]))
 @settings(max_examples=20, deadline=None)
-def test_measures_are_scikit_learns(seed, strength):
+def test_measures_are_those_of_the_binned_fits(seed, strength):
     fits, has = drawn(seed, strength=strength)
+    found, binned = ranked(fits, has), bins(fits, fits.std(axis=0))
+    assert found.images.tolist() == has.sum(axis=0).tolist()
+    for label in np.flatnonzero(found.images >= LEAST.interval):
+        own, at = has[:, label], binned[:, label]
+        assert found.area[label] == pytest.approx(roc_auc_score(own, at))
+        assert found.average_precision[label] == pytest.approx(average_precision_score(own, at))
+        orders = [np.lexsort((tie_break, -at))[: own.sum()] for tie_break in (own, ~own)]  # the worst and the best
+        worst, best = (own[order].mean() for order in orders)
+        assert worst - 1e-9 <= found.precision[label] <= best + 1e-9
+        assert found.accuracy[label] == pytest.approx(1 - 2 * own.mean() * (1 - found.precision[label]))
+
+
+def test_bins_hardly_change_the_measures():
+    fits, has = drawn(0, n=20_000)
     found = ranked(fits, has)
-    for label in range(3):
-        own = has[:, label]
-        assert found.images[label] == own.sum()
-        if own.sum() < LEAST.interval:
-            assert np.isnan(found.area[label])
-            continue
-        assert found.area[label] == pytest.approx(roc_auc_score(own, fits[:, label]), abs=0.002)
-        expected = average_precision_score(own, fits[:, label])
-        assert found.average_precision[label] == pytest.approx(expected, abs=0.01)
+    for label, own in enumerate(has.T):
+        assert found.area[label] == pytest.approx(roc_auc_score(own, fits[:, label]), abs=0.001)
+        assert found.average_precision[label] == pytest.approx(average_precision_score(own, fits[:, label]), abs=0.002)
         named = fits[:, label] >= np.sort(fits[:, label])[-own.sum()]
-        assert found.precision[label] == pytest.approx(f1_score(own, named), abs=2 / own.sum())  # of a bin
-        assert found.accuracy[label] == pytest.approx((named == own).mean(), abs=4 / 300)
+        assert found.precision[label] == pytest.approx(f1_score(own, named), abs=0.002)
+        assert found.accuracy[label] == pytest.approx((named == own).mean(), abs=0.002)
 
 
 @given(seeds)
