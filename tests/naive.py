@@ -3,6 +3,7 @@
 import numpy as np
 import pywt
 from scipy import stats
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 
 def dwt_row(image, wavelet, mode, level):
@@ -295,3 +296,16 @@ def _quantile_of_levels(counts, part):
     level = next(number for number in range(32) if cumulative[number + 1] >= part - 1e-9)
     inside = (part - cumulative[level]) / counts[level]
     return borders[level] + inside / 32
+
+
+def discriminants(scores, labels):
+    """Scikit-learn's linear discriminants (k + 1, C) of classes that are all as likely, shrunk as by k more images."""
+    n, rank = scores.shape
+
+    class ToDiagonal:
+        def fit(self, own):
+            covariance = np.cov(own, rowvar=False, bias=True)
+            self.covariance_ = (n * covariance + rank * np.diag(np.diagonal(covariance))) / (n + rank)
+
+    fitted = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=ToDiagonal()).fit(scores, labels)
+    return np.column_stack([fitted.coef_, fitted.intercept_ - np.log(fitted.priors_)]).T

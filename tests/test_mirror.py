@@ -40,6 +40,7 @@ COVERED = {
     "flows/workers/logs.py": "tests/flows/test_in_sight.py",
     "flows/workers/open.py": "tests/flows/workers/test_fanout.py",
     "tasks/issues/bad_images.py": "tests/tasks/quality/test_tabulate.py",
+    "tasks/statistics/rightness.py": "tests/tasks/statistics/test_shortcuts.py",
     "tasks/quality/columns.py": "tests/tasks/quality/test_tabulate.py",
     "tasks/quality/usual.py": "tests/tasks/quality/test_tabulate.py",
     "tasks/associate/class_patterns.py": REPORT,

@@ -1,0 +1,194 @@
+"""Whether a column is a shortcut, by which a classifier may get the class right without seeing the object.
+
+A shortcut needs three things: the column goes with the class, it can be read from the patterns, and a judge of the
+class gets worse when it cannot use it. The verdict says which of them are there.
+"""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from tasks.dtypes import Float64, Int64
+from tasks.statistics.accuracy import balanced
+from tasks.statistics.bootstrap import Estimate, estimates, resampled
+from tasks.statistics.contingency import cramers_v, majority_right
+from tasks.statistics.left_out_value import ValueJudges
+from tasks.statistics.rightness import Rightness
+from tasks.statistics.value_cells import GROUPS, CellSums
+from tasks.statistics.within_class import Partial, Readers, partial_learnability, read_accuracy, read_chance
+
+CONFOUNDED, INFLATED, HARMLESS, CLEAN = "confounded", "inflated", "separable but harmless", "clean"
+UNDECIDED = "cannot say"
+TELLING = 0.1  # Cramer's V from which a column goes with the class at all: small in the terms of Cohen (1988)
+STRONG = 0.3  # and from which it goes with it strongly: medium
+READABLE = 0.05  # least part of the way from chance to 1 at which a column can be read
+LEAST = 0.01  # inflation of the accuracy that counts
+MOST = 0.05  # up to this at the upper end of its interval, inflation does not count
+ENOUGH = 0.5  # least part of the images that must be in cells of enough images
+
+
+class Told(NamedTuple):
+    """How well a column tells the class by itself.
+
+    Attributes
+    ----------
+    cramers_v, largest_shuffled, p_value
+        Cramer's V, the largest of shuffled classes, and the part of these that reach it.
+    accuracy, balanced_accuracy, majority
+        Held-out accuracy of the most frequent class of each value, and of the most frequent class of all.
+    """
+
+    cramers_v: float
+    largest_shuffled: float
+    p_value: float
+    accuracy: float
+    balanced_accuracy: float
+    majority: float
+
+    @classmethod
+    def of(cls, counts: Int64, shuffled: Int64) -> Self:
+        """Compare the counts (F, V, C) of folds, values and classes with tables (R, V, C) of shuffled classes."""
+        table = counts.sum(axis=0)
+        of_class, right = table.sum(axis=0), majority_right(counts)
+        value, null = float(cramers_v(table)), cramers_v(shuffled)
+        n = max(int(table.sum()), 1)
+        return cls(
+            value,
+            float(null.max()),
+            float((1 + (null >= value).sum()) / (1 + len(null))),
+            float(right.sum() / n),
+            float(balanced(right, of_class)),
+            float(of_class.max() / n),
+        )
+
+
+class Read(NamedTuple):
+    """How well a column is read from the patterns within classes.
+
+    Attributes
+    ----------
+    accuracy
+        Held-out accuracy, all values of a class weighing alike.
+    chance, largest_shuffled
+        Accuracy by chance, and the largest with values shuffled within classes.
+    asked
+        Part of the images that are in cells of enough images.
+    """
+
+    accuracy: Estimate
+    chance: float
+    largest_shuffled: float
+    asked: float
+
+
+class Lost(NamedTuple):
+    """What a judge of the class loses.
+
+    Attributes
+    ----------
+    accuracy, without
+        Held-out accuracy of the images that are judged, by all others, and without all images of their value.
+    loss
+        Accuracy without as many images of each class, drawn at random, less that without the value.
+    by_value
+        The same of each value, with its interval (3, V).
+    inflation
+        Accuracy less what it would be if each value had the same proportions of the classes.
+    judged
+        Number of images that are judged, of each value (V,).
+    """
+
+    accuracy: float
+    without: float
+    loss: Estimate
+    by_value: Float64
+    inflation: Estimate
+    judged: Int64
+
+
+class Shortcut(NamedTuple):
+    """All about a column, and the verdict; `class_given_value` is the learnability of the class beside the column."""
+
+    verdict: str
+    told: Told
+    read: Read
+    lost: Lost
+    class_given_value: Partial
+    value_given_class: Partial
+
+
+def examine(sums: CellSums, found: Rightness, judges: ValueJudges, readers: Readers, shuffled: Int64) -> Shortcut:
+    """Examine a column, from sums over the images and tables of shuffled classes (R, V, C)."""
+    weights = resampled(GROUPS)
+    told = Told.of(sums.counts[0], shuffled)
+    read, lost = _read(found, readers, weights), _lost(found, judges, weights)
+    cross, value_sums = sums.cross[0].sum(axis=(0, 1)), sums.value_sums[0].sum(axis=0)
+    class_sums = sums.sums[0].sum(axis=(0, 1))
+    return Shortcut(
+        verdict(told, read, lost),
+        told,
+        read,
+        lost,
+        partial_learnability(sums.table.T, class_sums, value_sums, cross),
+        partial_learnability(sums.table, value_sums, class_sums, cross),
+    )
+
+
+def verdict(told: Told, read: Read, lost: Lost) -> str:
+    """Judge a column by its numbers; `UNDECIDED` if too few images have values and classes that can be compared."""
+    room = (read.accuracy.value - read.chance) / (1 - read.chance)
+    if not read.asked >= ENOUGH or np.isnan([room, told.cramers_v]).any():
+        return UNDECIDED
+    if room < READABLE or read.accuracy.low <= max(read.chance, read.largest_shuffled):
+        return CLEAN
+    if told.cramers_v < TELLING or told.cramers_v <= told.largest_shuffled:
+        return HARMLESS
+    if lost.inflation.low > 0 and lost.inflation.value >= LEAST:
+        return CONFOUNDED if told.cramers_v >= STRONG else INFLATED
+    return HARMLESS if lost.inflation.high <= MOST else UNDECIDED
+
+
+def _read(found: Rightness, readers: Readers, weights: Float64) -> Read:
+    asked, table = readers.asked, found.counts.sum(axis=0)
+    estimate = estimates(weights, lambda right, counts: read_accuracy(right, counts, asked), found.read, found.counts)
+    null = read_accuracy(found.shuffled_read, table, asked)
+    return Read(
+        Estimate(*estimate.tolist()),
+        read_chance(table, asked),
+        float(null.max()),
+        float(table[asked].sum() / max(table.sum(), 1)),
+    )
+
+
+def _lost(found: Rightness, judges: ValueJudges, weights: Float64) -> Lost:
+    counts, right = found.counts * judges.asked, found.right * judges.asked
+    of_value, known = counts.sum(axis=2), right.sum(axis=3)
+    judged, total = of_value.sum(axis=0), max(int(counts.sum()), 1)
+    whole, without, _ = known.sum(axis=(1, 2)) / (total if counts.any() else np.nan)
+    difference = known[2] - known[1]
+    by_value = estimates(weights, _quotient, difference, of_value)
+    loss = estimates(weights, _quotient, difference.sum(axis=1), of_value.sum(axis=1))
+    inflation = estimates(weights, _inflation, right[0], counts)
+    return Lost(float(whole), float(without), Estimate(*loss.tolist()), by_value, Estimate(*inflation.tolist()), judged)
+
+
+def _quotient(part: Float64, whole: Float64) -> Float64:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: Float64 = part / whole
+    return result
+
+
+def _inflation(right: Float64, counts: Float64) -> Float64:
+    """Accuracy less the mean accuracy of cells, each weighing as if value and class were independent (S,).
+
+    Parameters
+    ----------
+    right, counts
+        Number of images judged rightly, and of all, of each value and class (S, V, C).
+    """
+    independent = counts.sum(axis=2, keepdims=True) * counts.sum(axis=1, keepdims=True) * (counts > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        accuracies = np.where(counts > 0, right / counts, 0)
+        alike = (independent * accuracies).sum(axis=(1, 2)) / independent.sum(axis=(1, 2))
+        result: Float64 = right.sum(axis=(1, 2)) / counts.sum(axis=(1, 2)) - alike
+    return result
