@@ -11,7 +11,7 @@ def correlations(sums: TargetSums) -> Float64:
     """Correlation of each pattern's scores and each target (k, T); NaN if either does not vary."""
     if not sums.counts.sum():
         return np.full(sums.products.shape[1:], np.nan)
-    found = sums.varying()
+    found = sums.whole()
     squares = np.diagonal(found.scatter)
     squares = np.where(squares > ROUNDING * np.diagonal(sums.cross.sum(axis=0)), squares, np.nan)
     return np.clip(found.covariation / np.sqrt(squares[:, None] * found.variation), -1, 1)
@@ -43,7 +43,7 @@ def grouped_p_values(sums: TargetSums) -> Float64:
     held = np.flatnonzero(sums.counts)
     if len(held) < FEWEST_GROUPS:
         return np.full(sums.products.shape[1:], np.nan)
-    found = sums.varying()
+    found = sums.whole()
     counts, scores = sums.counts[held, None, None], sums.scores[held, :, None]
     shares = sums.products[held] - found.centre[:, None] * sums.targets[held, None, :] - scores * found.means
     shares += counts * found.centre[:, None] * found.means

@@ -53,8 +53,8 @@ def intervals(groups: GroupSums) -> Intervals:
     found = _Estimates(*(np.concatenate(parts) for parts in zip(*left_out, strict=True)))
     whole = _estimates(groups.counts.sum(axis=0)[None], groups.sums.sum(axis=0)[None], groups.cross.sum(axis=0)[None])
     return Intervals(
-        _interval(whole.learnability[0], found.learnability, rank / n, n * (classes - 1), debias=True)[:, 0],
-        _interval(whole.eta_squared[0], found.eta_squared, (classes - 1) / n, n),
+        interval(whole.learnability[0], found.learnability, rank / n, n * (classes - 1), debias=True)[:, 0],
+        interval(whole.eta_squared[0], found.eta_squared, (classes - 1) / n, n),
     )
 
 
@@ -79,7 +79,7 @@ def _estimates(counts: Int64, sums: Float64, cross: Float64) -> _Estimates:
     return _Estimates(np.where(every, values, np.nan), np.where(every, shares, np.nan))
 
 
-def _interval(estimate: Float64, replicates: Float64, chance: float, weight: int, *, debias: bool = False) -> Float64:
+def interval(estimate: Float64, replicates: Float64, chance: float, weight: int, *, debias: bool = False) -> Float64:
     """Interval (2, m) of estimates (m,) from the estimates without each of the groups (G, m).
 
     Parameters

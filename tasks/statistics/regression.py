@@ -1,104 +1,116 @@
-"""How well scores predict numbers linearly, from sums over random parts of the images."""
+"""How well scores predict numbers linearly, from sums over the images."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from tasks.dtypes import Float64, Mask
+from tasks.dtypes import Float64
 from tasks.statistics.association import adjusted, expected_null, whitened
+from tasks.statistics.groups import FEWEST_GROUPS
+from tasks.statistics.intervals import interval
 from tasks.statistics.ridge import best_penalties
-from tasks.statistics.target_sums import ROUNDING, TargetSums, fold_of
+from tasks.statistics.target_sums import ROUNDING, Moments, TargetSums
 
-LEAST_IMAGES = 50  # for a held-out check: with fewer, R^2 without association is often below -.1
+LEARNED, JUDGED = 0, 1  # parts of the images of a held-out check
+LEAST_IMAGES = 50  # to learn from, and to judge: R^2 of fewer says little
 
 
-class Fold(NamedTuple):
-    """Ridge regression on the images outside of a fold.
+@dataclass(frozen=True)
+class Shares:
+    """Share of the variance of each target that is linear in the scores (T,). NaN unless n > k + 1.
 
     Attributes
     ----------
-    parts
-        Which parts are in the fold (G,).
+    r_squared, adjusted
+        The share as it is, and without its bias: 1 - (1 - R^2) (n - 1) / (n - k - 1) (Ezekiel, 1930).
+    """
+
+    r_squared: Float64
+    adjusted: Float64
+
+    @classmethod
+    def of(cls, moments: Moments) -> Self:
+        """Compute the shares from moments about the means."""
+        n, rank = moments.images, len(moments.scatter)
+        if n <= rank + 1:
+            unknown = np.full(len(moments.variation), np.nan)
+            return cls(unknown, unknown)
+        explained = (whitened(moments.scatter, moments.covariation) ** 2).sum(axis=0)
+        r_squared = np.minimum(explained / moments.variation, 1)
+        return cls(r_squared, adjusted(r_squared, expected_null(rank, n)))
+
+
+def intervals(sums: TargetSums) -> Float64:
+    """95 % intervals (2, T) of `Shares.adjusted`, as of learnability: by a jackknife over the parts, which are random.
+
+    NaN with fewer than `FEWEST_GROUPS` parts that hold images, or with too few images.
+    """
+    unknown = np.full((2, sums.targets.shape[1]), np.nan)
+    if (sums.counts > 0).sum() < FEWEST_GROUPS:
+        return unknown
+    whole, rank = sums.whole(), sums.products.shape[1]
+    left_out = np.array([Shares.of(rest).adjusted for rest in sums.without_each()])
+    estimate = Shares.of(whole).adjusted
+    known = np.isfinite(left_out).all(axis=0) & np.isfinite(estimate)
+    if known.any():
+        found = estimate[known], left_out[:, known]
+        unknown[:, known] = interval(*found, rank / whole.images, whole.images, debias=True)
+    return unknown
+
+
+class RidgeFit(NamedTuple):
+    """Ridge regression of targets on scores. Each target has a penalty of its own.
+
+    Attributes
+    ----------
     centre, means
         Mean scores (k,) and targets (T,) of the images learned from.
     weights
         Weights of the scores (k, T).
+    spread
+        Standard deviation of the fits of the images learned from (T,).
     """
 
-    parts: Mask
     centre: Float64
     means: Float64
     weights: Float64
+    spread: Float64
 
-    def predict(self, scores: Float64) -> Float64:
-        """Predict the targets (n, T) of images with scores (n, k)."""
-        result: Float64 = (scores - self.centre) @ self.weights
-        result += self.means
-        return result
-
-
-def folds(sums: TargetSums) -> Iterator[Fold]:
-    """Yield each fold that holds images, with what ridge regression learns from the others; none of too few images.
-
-    Each target has a penalty of its own, which generalized cross-validation chooses from the images learned from.
-    """
-    held = fold_of(np.arange(len(sums.counts)))
-    numbers = np.unique(held[sums.counts > 0])
-    if sums.counts.sum() < LEAST_IMAGES or len(numbers) == 1:
-        return
-    for number in numbers:
-        learned = sums.centred(held != number)
+    @classmethod
+    def of(cls, learned: Moments) -> Self:
+        """Fit from moments about the means."""
         values, vectors = np.linalg.eigh(learned.scatter)
         values, along = np.maximum(values, 0), vectors.T @ learned.covariation
         penalties = best_penalties(values, along**2, learned.variation, learned.images)
         weights = vectors @ (along / (values[:, None] + penalties))
-        yield Fold(held == number, learned.centre, learned.means, weights)
+        squares = (weights * (learned.scatter @ weights)).sum(axis=0)
+        return cls(learned.centre, learned.means, weights, np.sqrt(np.maximum(squares, 0) / learned.images))
+
+    def predict(self, scores: Float64) -> Float64:
+        """Predict the targets (n, T) of images with scores (n, k), less their means."""
+        result: Float64 = (scores - self.centre) @ self.weights
+        return result
+
+
+def fit_learned(sums: TargetSums) -> RidgeFit | None:
+    """Fit ridge regression on the part `LEARNED`; None unless it and the part `JUDGED` have `LEAST_IMAGES`."""
+    if sums.counts.min() < LEAST_IMAGES:
+        return None
+    return RidgeFit.of(sums.centred(np.array([True, False])))
 
 
 def held_out_r_squared(sums: TargetSums) -> Float64:
-    """R^2 of ridge regression on the images of each fold, learned from the others (T,); NaN of too few images.
+    """R^2 of ridge regression on the part `JUDGED`, learned from the part `LEARNED` (T,); NaN with too few images.
 
-    The squared errors of all folds are added. They are compared with those of naming the mean of the images learned
-    from, so R^2 is below 0 if the scores predict nothing.
+    Squared errors are compared with those of naming the mean of the images learned from. So R^2 is below 0 if scores
+    predict nothing.
     """
-    error, reference = np.zeros(sums.targets.shape[1]), np.zeros(sums.targets.shape[1])
-    for fold in folds(sums):
-        asked = sums.about(fold.parts, fold.centre, fold.means)
-        explained = fold.weights * (2 * asked.covariation - asked.scatter @ fold.weights)
-        error += asked.variation - explained.sum(axis=0)
-        reference += asked.variation
+    fit = fit_learned(sums)
+    if fit is None:
+        return np.full(sums.targets.shape[1], np.nan)
+    asked = sums.about(np.array([False, True]), fit.centre, fit.means)
+    explained = (fit.weights * (2 * asked.covariation - asked.scatter @ fit.weights)).sum(axis=0)
+    varies = asked.variation > ROUNDING * sums.squares[JUDGED]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(reference > ROUNDING * sums.squares.sum(axis=0), 1 - error / reference, np.nan)
-
-
-@dataclass(frozen=True)
-class Regression:
-    """Share of the variance of each target that scores explain (T,). NaN where it is undefined.
-
-    Attributes
-    ----------
-    r_squared, r_squared_adjusted
-        Share that is linear in all scores, as it is and without its bias (Ezekiel, 1930). Images must outnumber the
-        scores by two.
-    held_out
-        Share on images not learned from; see `held_out_r_squared`.
-    """
-
-    r_squared: Float64
-    r_squared_adjusted: Float64
-    held_out: Float64
-
-    @classmethod
-    def of(cls, sums: TargetSums) -> Self:
-        """Compute the shares from sums over the images."""
-        rank, number = sums.products.shape[1:]
-        n = int(sums.counts.sum())
-        r_squared = unbiased = np.full(number, np.nan)
-        if n > rank + 1:
-            found = sums.varying()
-            explained = (whitened(found.scatter, found.covariation) ** 2).sum(axis=0)
-            r_squared = np.minimum(explained / found.variation, 1)
-            unbiased = adjusted(r_squared, expected_null(rank, n))
-        return cls(r_squared, unbiased, held_out_r_squared(sums))
+        return np.where(varies, explained / asked.variation, np.nan)

@@ -61,18 +61,6 @@ def shuffled_labels(ids: UInt64, borders: UInt64, seed: int) -> Int64:
     return np.stack(labels)
 
 
-def shuffled_places(units: UInt64, seed: int, permutations: int) -> Int64:
-    """Choose for each image the place of a value among all values in ascending order, under each permutation (R, n).
-
-    This is `shuffled_labels` for values that may all differ: images with one unit have one place, so one value.
-    """
-    result = np.empty((permutations, len(units)), np.int64)
-    for number in range(permutations):
-        hashes = stream_hashes(units, seed, number)
-        result[number] = np.searchsorted(np.sort(hashes), hashes, side="right") - 1
-    return result
-
-
 def noisy_labels(ids: UInt64, labels: Int64, shuffled: Int64, seed: int) -> Int64:
     """Replace each fraction in `NOISE` of the labels, at random, by shuffled labels; returns (fractions, n).
 

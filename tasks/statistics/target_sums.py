@@ -1,32 +1,28 @@
-"""Sums over random parts of the images of their scores and of numbers, which are called targets here.
+"""Sums over parts of the images of their scores and of numbers, which are called targets here.
 
 A target is a value of a column, or 1 or 0 for an image with or without one of several labels. Shuffled targets are
 targets too. Values of a column must be standardized first: sums of squares of large numbers lose what differs between
 them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from tasks.dtypes import NUMBER, Float64, Int64, Mask
-from tasks.statistics.groups import GROUPS
+from tasks.statistics.groups import FEWEST_GROUPS, GROUPS
 from tasks.statistics.sums import BUDGET, Sums
 
-FOLDS = 5
-ROUNDING = 4 * np.finfo(np.float64).eps  # of the largest value: smaller deviations are rounding errors
+ROUNDING = 1e-12  # variations below this part of a sum of squares are rounding errors
 
 
 def parts_kept(rank: int, targets: int) -> int:
-    """Number of random parts of which sums are kept within the budget, but at least one a fold."""
-    return max(FOLDS, min(GROUPS, BUDGET // (NUMBER * rank * (rank + targets))))
-
-
-def fold_of(part: Int64) -> Int64:
-    """Fold of each part."""
-    return part % FOLDS
+    """Number of random parts of which sums are kept within the budget; one if they would be too few for a test."""
+    fitting = min(GROUPS, BUDGET // (NUMBER * rank * (rank + targets)))
+    return fitting if fitting >= FEWEST_GROUPS else 1
 
 
 def standardized(values: Float64) -> Float64:
@@ -36,12 +32,12 @@ def standardized(values: Float64) -> Float64:
     scaled = values / (np.abs(values).max() or 1)  # so that no square overflows
     centred = scaled - scaled.mean()
     deviation = np.sqrt((centred**2).mean())
-    return centred / deviation if deviation > ROUNDING else np.full(len(values), np.nan)
+    return centred / deviation if deviation > 4 * np.finfo(np.float64).eps else np.full(len(values), np.nan)
 
 
 @dataclass(frozen=True)
 class TargetSums(Sums):
-    """Sums over the images of each of G random parts.
+    """Sums over the images of each of G parts.
 
     Attributes
     ----------
@@ -98,15 +94,26 @@ class TargetSums(Sums):
         )
 
     def centred(self, chosen: Mask) -> "Moments":
-        """Moments of the images of some parts (G,), at least one image, about their means."""
-        n = self.counts[chosen].sum()
-        return self.about(chosen, self.scores[chosen].sum(0) / n, self.targets[chosen].sum(0) / n)
+        """Moments of the images of some parts (G,), at least one, about their means.
 
-    def varying(self) -> "Moments":
-        """Moments of all images, at least one, about their means; NaN is the variation of targets that do not vary."""
-        found = self.centred(np.ones(len(self.counts), np.bool_))
-        varies = found.variation > ROUNDING * self.squares.sum(axis=0)
+        The variation of targets that do not vary is NaN.
+        """
+        n = self.counts[chosen].sum()
+        found = self.about(chosen, self.scores[chosen].sum(0) / n, self.targets[chosen].sum(0) / n)
+        varies = found.variation > ROUNDING * self.squares[chosen].sum(0)
         return found._replace(variation=np.where(varies, found.variation, np.nan))
+
+    def whole(self) -> "Moments":
+        """Moments of all images, as `centred`."""
+        return self.centred(np.ones(len(self.counts), np.bool_))
+
+    def without_each(self) -> Iterator["Moments"]:
+        """Yield the moments of all images without those of each part that holds images, as `centred`."""
+        names = [field.name for field in fields(self)]
+        totals = [getattr(self, name).sum(axis=0) for name in names]
+        for part in np.flatnonzero(self.counts):
+            rest = [total - getattr(self, name)[part] for total, name in zip(totals, names, strict=True)]
+            yield type(self)(*(np.asarray(one)[None] for one in rest)).whole()
 
 
 class Moments(NamedTuple):

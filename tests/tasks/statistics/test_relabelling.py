@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tasks.statistics.relabelling import sample_ids, shuffled_labels, shuffled_places, thresholds
+from tasks.statistics.relabelling import sample_ids, shuffled_labels, thresholds
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(sum), st.integers(0, 2**63 - 1))
@@ -40,15 +40,3 @@ def test_permutations_are_independent_of_each_other_and_of_the_labels():
 def test_ids_follow_from_keys_alone():
     assert sample_ids(["a", "b"]).tolist() == [*sample_ids(["a"]).tolist(), *sample_ids(["b"]).tolist()]
     assert len(set(sample_ids([str(key) for key in range(10_000)]).tolist())) == 10_000
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(sum), st.integers(0, 2**63 - 1), st.booleans())
-@settings(max_examples=80, deadline=None)
-def test_values_are_shuffled_as_labels_are(sizes, seed, copied):
-    sizes = np.array(sizes)
-    ids = sample_ids([f"image {row // 2 if copied else row}" for row in range(sizes.sum())])
-    places = shuffled_places(ids, seed, 3)
-    labels = shuffled_labels(ids, thresholds(ids, sizes, seed, 3), seed)
-    assert np.array_equal(np.repeat(np.arange(len(sizes)), sizes)[places], labels)
-    if not copied:
-        assert np.array_equal(np.sort(places, axis=1), np.tile(np.arange(len(ids)), (3, 1)))
