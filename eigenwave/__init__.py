@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eigenwave.api import check, compare, issues, plan, run
+    from eigenwave.api import associate, check, compare, issues, plan, run
     from storage.errors import EigenwaveError, InputError
     from storage.runs.run import Run, open_run
 
@@ -18,6 +18,7 @@ __all__ = [
     "InputError",
     "Run",
     "__version__",
+    "associate",
     "check",
     "compare",
     "issues",

@@ -11,7 +11,7 @@ from storage.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from eigenwave.results import Check, Comparison, Plan
+    from eigenwave.results import Association, Check, Comparison, Plan
 
 
 def run(
@@ -179,6 +179,50 @@ def compare(
 
     earlier, later = (run if isinstance(run, Run) else open_run(run, workspace=workspace) for run in (before, after))
     return Comparison.of(earlier, later, compare_runs(earlier, later))
+
+
+def associate(
+    run: Run | str | Path = "latest",
+    *,
+    by: str | Sequence[str],
+    table: str | Path | None = None,
+    workspace: str | Path = DEFAULT_WORKSPACE,
+) -> "Association":
+    """Ask what a run's patterns have to do with columns, and keep the answer in the run's workspace.
+
+    Parameters
+    ----------
+    run
+        A run, or an argument of `open_run`.
+    by
+        Columns of the dataset, properties of images, or columns of `table`.
+    table
+        A table (CSV, JSON lines, Parquet, Feather) with a column `key`: names of images as in the table `samples`.
+    workspace
+        Workspace of a run that is given by id.
+
+    Returns
+    -------
+    Association
+        One row, or some, for each column, displayed as `eigenwave associate` prints it.
+
+    Raises
+    ------
+    InputError
+        If there is no such run or column, or the column does not divide the images into groups.
+
+    Examples
+    --------
+    >>> found = eigenwave.associate(by=["site", "camera"], table="visits.csv")
+    >>> found.tables["column_summary"].to_pandas()
+    """
+    from eigenwave.results import Association
+    from tasks.columns.ask import ask_run
+
+    found = run if isinstance(run, Run) else open_run(run, workspace=workspace)
+    space = Workspace(workspace).home(str(found.paths.folder))
+    names = [by] if isinstance(by, str) else list(by)
+    return Association.of(found, ask_run(space, found, names, None if table is None else Path(table)))
 
 
 def issues(  # noqa: PLR0913 - each is a word of the command

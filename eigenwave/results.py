@@ -6,11 +6,12 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    import tasks.columns.ask
     import tasks.compare.runs
     from storage.runs.run import Run
     from tasks.planning.check import SourceCheck
@@ -179,4 +180,38 @@ class Comparison(Shown):
             new_classes=found.new_classes,
             vanished_classes=found.vanished_classes,
             _shown=comparison_summary(*ids, found),
+        )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Association(Shown):
+    """What a run's patterns have to do with columns.
+
+    Attributes
+    ----------
+    run
+        Id of the run.
+    columns
+        Names of the columns.
+    tables
+        Arrow tables `column_summary`, `column_values`, `column_patterns` and `column_held_out`, of all columns.
+    """
+
+    run: str
+    columns: Sequence[str]
+    tables: Mapping[str, "pa.Table"]
+
+    @classmethod
+    def of(cls, run: "Run", found: Sequence["tasks.columns.ask.Association"]) -> Self:
+        """Make the result from the associations of single columns."""
+        import pyarrow as pa
+
+        from flows.cli.associate import association_summary
+
+        names = list(found[0].tables)
+        return cls(
+            run=run.manifest.run_id,
+            columns=[each.column for each in found],
+            tables={name: pa.concat_tables([each.tables[name] for each in found]) for name in names},
+            _shown=Group(*(association_summary(each) for each in found)),
         )

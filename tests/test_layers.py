@@ -35,6 +35,7 @@ ORDER = (
     "tasks.quality",
     "tasks.issues",
     "tasks.compare",
+    "tasks.columns",
     "tasks.report",
     "flows.workers",
     "flows.tracking",
@@ -62,6 +63,7 @@ FORBIDDEN = {
     "tasks.quality": STAGES,
     "tasks.issues": STAGES,
     "tasks.compare": ("tasks.report", *STAGES),
+    "tasks.columns": ("tasks.report", *STAGES),
     "tasks.report": STAGES,
 }
 # Libraries that only some rooms may import.

@@ -13,6 +13,7 @@ FORMATS = "tests/storage/formats/test_formats.py"
 STORES = "tests/storage/stores/test_stores.py"
 ASSOCIATION = "tests/flows/test_association.py"
 STAGES = "tests/flows/test_stages.py"
+COLUMNS = "tests/tasks/columns/test_ask.py"
 ISSUES = "tests/tasks/issues/test_tabulate.py"
 REPORT = "tests/flows/test_report.py"
 # Modules that are tested with others, by the test that would fail.
@@ -52,6 +53,10 @@ COVERED = {
     "tasks/associate/findings.py": ASSOCIATION,
     "tasks/associate/pattern_tables.py": ASSOCIATION,
     "tasks/associate/tables.py": ASSOCIATION,
+    "tasks/columns/categories.py": COLUMNS,
+    "tasks/columns/category_tables.py": COLUMNS,
+    "tasks/columns/images.py": COLUMNS,
+    "tasks/columns/values.py": COLUMNS,
     "tasks/compare/audit.py": "tests/flows/test_audit.py",
     "tasks/compare/runs.py": "tests/flows/test_compare.py",
     "tasks/decompose/exact_solvers.py": STAGES,

@@ -39,6 +39,10 @@ COMMANDS = {
         "Show what a run would do and cost: shards, passes, bytes, memory, time. Computes nothing.",
     ),
     "issues": ("flows.cli.issues:issues", "List what to fix in a run's dataset, the most severe first."),
+    "associate": (
+        "flows.cli.associate:associate",
+        "Ask what a run's patterns have to do with a column, such as a site, a camera or a property.",
+    ),
     "apply": (
         "flows.cli.fixes:apply",
         "Write a fixed dataset, a list or a folder of links, by the actions in a list of issues. Changes no image.",

@@ -714,6 +714,90 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
 }
 
+# Columns that tables of associations share with those of a run.
+_FIRST_ORDER = {
+    *("pattern", "eta_squared", "eta_squared_low", "eta_squared_high", "omega_squared", "f_statistic", "p_value"),
+    *("welch_statistic", "welch_p_value", "brown_forsythe_statistic", "brown_forsythe_p_value", "q_value"),
+    *("spread_ratio", "association_rank", "null_eta_squared_max", "null_eta_squared_p95", "null_spread_ratio_max"),
+}
+_CLEAN = {"clean_accuracy", "clean_judged", "clean_p_value", "run_id"}
+_COLUMN = _field("column", CLASS_NAME, "Name of the column that was asked about.")
+
+
+def _of_column(fields: Iterable[pa.Field]) -> pa.Schema:
+    return _of_run([_COLUMN, *fields])
+
+
+# Tables of what a run's patterns have to do with a column; `eigenwave associate` writes them, beside the runs.
+ASSOCIATIONS: Mapping[str, pa.Schema] = {
+    "column_summary": _of_column(
+        [
+            _field("source", pa.string(), "Where its values come from: dataset, property, or table and a file."),
+            _field("kind", pa.string(), "How it was taken: categorical, number, date, or labels."),
+            _field("images", pa.int64(), "Number of fitted images with a value that count."),
+            _field("missing", pa.int64(), "Number of valid images without a value, of all splits; they are left out."),
+            _field("unknown_keys", pa.int64(), "Number of rows of the file whose key no image of the run has."),
+            _field("values", pa.int64(), "Number of different values among the fitted images that count."),
+            _field(
+                "learnability",
+                pa.float64(),
+                "Share of the separation of the scores: as in the table learnability, with the values as classes.",
+            ),
+            _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
+            _field("learnability_cap", pa.float64(), "Largest possible learnability, as in the table learnability."),
+            _field("ci_low", pa.float64(), "Lower end of the 95 % interval of learnability_adjusted."),
+            _field("ci_high", pa.float64(), "Upper end of that interval."),
+            _field("learnability_shuffled", pa.float64(), "Mean learnability over shuffled values."),
+            _field("learnability_shuffled_max", pa.float64(), "Largest learnability over shuffled values."),
+            _field(
+                "p_value",
+                pa.float64(),
+                "Part of all shuffles, and the true values among them, that have at least this learnability.",
+            ),
+            _field("significant_patterns", pa.int32(), "Number of patterns with q < 0.05; null if none can be tested."),
+            _field("held_out", pa.float64(), "Accuracy of the quadratic classifier: see column_held_out."),
+            _field("held_out_balanced", pa.float64(), "Its balanced accuracy."),
+            _field("held_out_shuffled", pa.float64(), "Its accuracy under shuffled values."),
+            _field("majority", pa.float64(), "Part of the images learned from that have their most frequent value."),
+            _field("chance", pa.float64(), "Accuracy by chance: null_accuracy in column_held_out."),
+            _field("held_out_p_value", pa.float64(), "p-value of held_out against chance."),
+        ]
+    ),
+    "column_values": _of_column(
+        [
+            _field("value", pa.string(), "The value."),
+            _field("images", pa.int64(), "Number of fitted images with it that count."),
+            _field("judged", pa.int64(), "Number of held-out images with it that were judged."),
+            _field("held_out", pa.float64(), "Part of them that the quadratic classifier predicts; null without any."),
+            _field(
+                "patterns",
+                pa.list_(pa.int32()),
+                "Patterns on which the value stands out most from all others, first the largest.",
+            ),
+            _field(
+                "cohens_d", pa.list_(pa.float64()), "On each of them, mean minus mean of all others, in deviations."
+            ),
+        ]
+    ),
+    "column_patterns": _of_column(
+        [
+            *(field for field in TABLES["patterns"] if field.name in _FIRST_ORDER),
+            _field("top_value", CLASS_NAME, "Value with the largest magnitude of Cohen's d; null if none has one."),
+        ]
+    ),
+    "column_held_out": _of_column(
+        [
+            *(field for field in TABLES["held_out"] if field.name not in _CLEAN),
+            _field(
+                "left_out",
+                pa.int64(),
+                "Number of held-out images that were not judged, since they are copies, exact or near, of images "
+                "learned from, or have a value that was not learned from.",
+            ),
+        ]
+    ),
+}
+
 # The columns of the table `columns`, before those of the dataset. Only datasets that have such columns have the table.
 COLUMNS = pa.schema([*_SAMPLE_FIELDS[:2], _RUN_ID])
 

@@ -1,0 +1,107 @@
+"""The command associate: what a run's patterns have to do with a column."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Group
+from rich.table import Column, Table
+from rich.text import Text
+
+from flows.cli.terminal import display, grid, say_json
+from flows.cli.upkeep import Folder
+from storage.printable import printable
+from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
+from tasks.report.column_words import counts, differs, predicted, sentence
+from tasks.report.verdict import percent
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from storage.stores.store import StorePath
+    from tasks.columns.ask import Association
+
+SHOWN = 10  # values, and patterns, in a table for people
+PATTERNS = 5
+Columns = Annotated[
+    tuple[str, ...],
+    Parameter(
+        negative="",
+        help="A column of the dataset, a property such as mode, or a column of --table; several with commas between.",
+    ),
+]
+KeyedFile = Annotated[
+    Path | None,
+    Parameter(help="A table (CSV, JSON lines, Parquet, Feather) with a column key: names of images as in samples."),
+]
+
+
+def associate(
+    run: str = "latest",
+    /,
+    *,
+    by: Columns,
+    table: KeyedFile = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print all tables as JSON.")] = False,
+    workspace: Folder = DEFAULT_WORKSPACE,
+) -> None:
+    """Ask what a run's patterns have to do with a column, such as a site, a camera or a property.
+
+    Parameters
+    ----------
+    run
+        A run id, a path, or: latest.
+    """
+    from storage.runs.run import Run  # noqa: PLC0415 - each command imports what it needs
+    from tasks.columns.ask import ask_run  # noqa: PLC0415
+
+    space = Workspace(workspace).home(run)
+    opened = Run(space.find(run))
+    found = ask_run(space, opened, by, table)
+    run_id = opened.manifest.run_id
+    if json_:
+        say_json({"run": run_id, "columns": [as_json(each) for each in found]})
+        return
+    display(Text(printable(f"\n{run_id}  {opened.manifest.source}", keep="\n"), style="bold"))
+    for each in found:
+        display(association_summary(each, space.association(run_id, each.column)))
+
+
+def as_json(found: "Association") -> dict[str, Any]:
+    """Return the tables of a column as lists of rows; the summary is one row."""
+    tables = {name.removeprefix("column_"): table.to_pylist() for name, table in found.tables.items()}
+    return {"column": found.column, **tables, "summary": tables["summary"][0]}
+
+
+def association_summary(found: "Association", folder: "StorePath | None" = None) -> "RenderableType":
+    """A sentence about a column and, if there is an association, tables of its values and of the leading patterns."""
+    row = found.tables["column_summary"].to_pylist()[0]
+    parts: list[RenderableType] = [Text(), Text(printable(sentence(row)), style="bold"), Text(printable(counts(row)))]
+    if predicted(row) or differs(row):
+        parts += [part for rows in (_values(found), _patterns(found)) if rows.row_count for part in (Text(), rows)]
+    if folder is not None:
+        parts.append(Text(f"\n{folder}", overflow="fold"))
+    return Group(*parts)
+
+
+def _values(found: "Association") -> Table:
+    rows = sorted(found.tables["column_values"].to_pylist(), key=lambda row: -row["images"])
+    table = grid(Column("value", min_width=12), "images", "unseen", "predicted", "patterns that stand out most")
+    for row in rows[:SHOWN]:
+        pairs = zip(row["patterns"], row["cohens_d"], strict=True)
+        standing_out = ", ".join(f"{pattern} ({effect:+.2f})" for pattern, effect in pairs)
+        right = "-" if row["held_out"] is None else percent(row["held_out"])
+        table.add_row(printable(row["value"]), f"{row['images']:,}", f"{row['judged']:,}", right, standing_out)
+    if len(rows) > SHOWN:
+        table.add_row(f"and {len(rows) - SHOWN:,} more")
+    return table
+
+
+def _patterns(found: "Association") -> Table:
+    rows = found.tables["column_patterns"].to_pylist()
+    table = grid("\npattern", "eta\nsquared", "shuffled,\nmost", "\nq", "value that\nstands out")
+    for row in sorted(rows, key=lambda row: row["association_rank"])[:PATTERNS]:
+        numbers = ("-" if row[name] is None else f"{row[name]:.4f}" for name in ("eta_squared", "null_eta_squared_max"))
+        q_value = "-" if row["q_value"] is None else f"{row['q_value']:.1e}"
+        table.add_row(str(row["pattern"]), *numbers, q_value, printable(row["top_value"] or "-"))
+    return table

@@ -1,0 +1,205 @@
+"""Associations of whole runs with columns, against the run's own tables and naive code on its stored scores."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+
+from storage.errors import InputError
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
+from storage.tables.schemas import ASSOCIATIONS
+from tasks.columns.ask import ask_run, associate_columns
+from tests import naive
+from tests.runs import SMALL, analyse, local
+from tests.structure import ROOT
+
+
+def tables(run, name, **options):
+    (found,) = associate_columns(run, [name], **options)
+    return {each: table.to_pandas() for each, table in found.tables.items()}
+
+
+def same(one, other, names=None):
+    for name in names or [each for each in one.columns if each in other.columns and each != "run_id"]:
+        mine, its = (np.asarray(table[name]) for table in (one, other))
+        if mine.dtype.kind in "fiu":
+            np.testing.assert_allclose(mine.astype(float), its.astype(float), rtol=1e-9, atol=1e-12, err_msg=name)
+        else:
+            assert mine.tolist() == its.tolist(), name
+
+
+def equals_the_classes(run, found):
+    """Every number about a copy of the class column is that of the classes."""
+    same(found["column_patterns"], run.tables["patterns"].to_pandas())
+    assert found["column_patterns"].top_value.tolist() == run.tables["patterns"]["top_class"].to_pylist()
+    row, classes = found["column_summary"].iloc[0], run.tables["learnability"].to_pandas().iloc[0]
+    for mine, its in (
+        *((name, name) for name in ("learnability", "learnability_adjusted", "learnability_cap", "ci_low", "ci_high")),
+        *(("learnability_shuffled", "shuffled_mean"), ("learnability_shuffled_max", "shuffled_max")),
+        *(("images", "n"), ("values", "classes"), ("significant_patterns", "significant_patterns")),
+    ):
+        assert row[mine] == pytest.approx(classes[its], rel=1e-9, nan_ok=True), mine
+    by_value = found["column_values"].set_index("value")
+    pairs = run.tables["pattern_class"].to_pandas()
+    for name, its in pairs.groupby("class_name", observed=True):
+        top = its.reindex(its.cohens_d.abs().sort_values(ascending=False, kind="stable").index).iloc[:3]
+        assert by_value.patterns[name].tolist() == top.pattern.tolist()
+        np.testing.assert_allclose(by_value.cohens_d[name], top.cohens_d)
+        assert by_value.images[name] == top.n.iloc[0]
+
+
+@pytest.mark.parametrize("settings", [{}, {"judge_space": "none"}, {"group": r"(.*)\d\.png"}])
+def test_a_copy_of_the_classes_gives_the_numbers_of_the_classes(data, run, tmp_path, settings):
+    if settings:
+        run = analyse(data, tmp_path, **SMALL | {"rank": 6, "permutations": 5, "scales": False} | settings)
+    found = tables(run, "copy")
+    equals_the_classes(run, found)
+    mine, its = found["column_held_out"], run.tables["held_out"].to_pandas()
+    if settings.get("judge_space"):
+        names = [name for name in mine.columns if name in its.columns and name not in {"run_id", "patterns"}]
+        assert (its.clean_judged == its.judged).all()
+        same(mine, its, names)
+    else:
+        ridge = run.tables["judges"].to_pandas().set_index("method").loc["ridge"]
+        assert (mine.accuracy[0], mine.judged[0]) == (
+            pytest.approx(ridge.clean_accuracy, abs=1e-12),
+            ridge.clean_judged,
+        )
+
+
+def test_missing_values_are_counted_and_left_out(run):
+    found = tables(run, "gaps")
+    row = found["column_summary"].iloc[0]
+    columns, samples = run.tables["columns"].to_pandas(), run.tables["samples"].to_pandas()
+    there, train = columns.gaps.notna().to_numpy(), (samples.split == "train").to_numpy()
+    assert (row.kind, row.source, row.missing, row["values"]) == ("categorical", "dataset", (~there).sum(), 3)
+    assert row.images == (there & train).sum()
+    scores = run.scores[:].astype(np.float64)[there & train]
+    labels = columns.gaps[there & train].to_numpy()
+    assert row.learnability == pytest.approx(naive.learnability(scores, labels), rel=1e-9)
+    assert row.learnability > row.learnability_shuffled_max
+    assert row.p_value == pytest.approx(1 / 6)
+    judged = columns.gaps[there & ~train]
+    assert found["column_values"].judged.tolist() == judged.value_counts().sort_index().tolist()
+    judging, codes = run.judging_scores[:].astype(np.float64)[:, :64], np.unique(labels, return_inverse=True)[1]
+    posteriors = naive.quadratic_posteriors(judging[there & train], codes, 3, judging[there & ~train])
+    right = posteriors.argmax(axis=1) == np.searchsorted(np.unique(labels), judged.to_numpy())
+    assert row.held_out == pytest.approx(right.mean(), abs=1e-12)
+
+
+def test_a_column_without_association_is_no_better_than_chance(run):
+    row = tables(run, "coin")["column_summary"].iloc[0]
+    assert row.significant_patterns == 0
+    assert row.p_value > 0.05
+    assert row.held_out_p_value > 0.01
+    assert tables(run, "coin")["column_values"].value.tolist() == ["false", "true"]
+
+
+def test_if_only_the_fitted_split_has_values_a_fifth_is_held_out(run):
+    keys = run.tables["samples"]["key"].to_pylist()
+    from storage.formats.keyed_table import KeyedTable  # noqa: PLC0415 - beside its one use
+
+    train = [key for key in keys if key.startswith("train")]
+    given = KeyedTable("made", pa.table({"key": train, "kind": [key.split("/")[1] for key in train]}))
+    held_out = tables(run, "kind", table=given)["column_held_out"]
+    assert (held_out.learned + held_out.judged + held_out.left_out).tolist() == [180, 180]
+    assert 15 < held_out.judged[0] < 60
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("constant", "The column 'constant' has one value, 'same', in all 180 fitted images that have any;"),
+        ("name", "has 180 different values in 180 fitted images: it names images rather than groups"),
+        ("number", r"The column 'number' \(dataset\) holds values of type double, which are not categories;"),
+        ("copies", r"There is no column 'copies'; there are copy, .* more\."),
+        ("tested", "has no value for the images that patterns are fitted on"),
+    ],
+)
+def test_a_column_that_says_nothing_is_refused(run, name, sentence):
+    with pytest.raises(InputError, match=sentence):
+        associate_columns(run, ["copy", name])
+
+
+def writers(path, table):
+    if path.suffix == ".csv":
+        pyarrow.csv.write_csv(table, path)
+    elif path.suffix == ".parquet":
+        pq.write_table(table, path)
+    elif path.suffix == ".feather":
+        pyarrow.feather.write_feather(table, path)
+    else:
+        table.to_pandas().to_json(path, orient="records", lines=True)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "feather"])
+def test_a_table_by_key_gives_the_same_as_a_column_of_the_dataset(run, tmp_path, ending):
+    columns = run.tables["columns"]
+    order = np.random.default_rng(0).permutation(len(columns))
+    table = pa.table({"key": [*columns["key"].take(order).to_pylist(), "gone/1.png", "gone/2.png"],
+                      "site": [*columns["gaps"].take(order).to_pylist(), "a", "z"]})  # fmt: skip
+    path = tmp_path / f"sites.{ending}"
+    writers(path, table)
+    (found,) = ask_run(Workspace(tmp_path / "w"), run, ["SITE"], path)
+    row = found.tables["column_summary"].to_pylist()[0]
+    assert (row["column"], row["source"], row["unknown_keys"]) == ("site", f"table {path}", 2)
+    for name, its in tables(run, "gaps").items():
+        mine = found.tables[name].to_pandas()
+        different = {"column", "source", "unknown_keys"}
+        same(mine, its, [each for each in mine.columns if each not in different and mine[each].dtype != object])
+
+
+def test_tables_that_do_not_fit_are_refused(run, tmp_path):
+    keys = run.tables["samples"]["key"].to_pylist()
+    for content, sentence in (
+        ({"key": ["x"], "site": ["a"]}, f"names no image of the run, such as '{keys[0]}'; its first is 'x'"),
+        ({"key": [keys[0]] * 2, "site": ["a", "b"]}, f"more than one row of the image '{keys[0]}'"),
+        ({"image": keys, "site": ["a"] * len(keys)}, "has no column key"),
+    ):
+        pyarrow.csv.write_csv(pa.table(content), tmp_path / "t.csv")
+        with pytest.raises(InputError, match=sentence):
+            ask_run(Workspace(tmp_path / "w"), run, ["site"], tmp_path / "t.csv")
+    with pytest.raises(InputError, match="There is no file"):
+        ask_run(Workspace(tmp_path / "w"), run, ["site"], tmp_path / "none.csv")
+    assert not (tmp_path / "w" / "associations").exists()
+
+
+def digests(folder):
+    files = [path for path in local(folder).rglob("*") if path.is_file()]
+    return {path.relative_to(local(folder)).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_tables_are_kept_and_the_same_when_asked_again(run, tmp_path):
+    space = Workspace(tmp_path)
+    ask_run(space, run, ["copy,coin"])
+    before = digests(space.associations)
+    names = {f"{run.manifest.run_id}/{column}/{name}.parquet" for column in ("copy", "coin") for name in ASSOCIATIONS}
+    assert before.keys() == names
+    ask_run(space, run, ["copy", "coin"])
+    assert digests(space.associations) == before
+    for name, schema in ASSOCIATIONS.items():
+        read = pq.read_table(local(space.association(run.manifest.run_id, "copy")) / f"{name}.parquet")
+        assert read.schema.equals(schema)
+        assert set(read["run_id"].to_pylist()) == {run.manifest.run_id}
+        assert set(read["column"].to_pylist()) == {"copy"}
+
+
+@pytest.mark.parametrize("name", ["addressed_by_source", "format_1"])
+def test_a_run_of_an_earlier_version_can_be_asked(tmp_path, name):
+    shutil.copytree(ROOT / "tests" / "earlier" / name, tmp_path / "workspace")
+    run = open_run(tmp_path / "workspace")
+    samples = run.tables["samples"].to_pandas()
+    given = samples[["key"]].assign(digit=[f"is {number}" for number in samples.class_id])
+    given.to_csv(tmp_path / "digits.csv", index=False)
+    (found,) = ask_run(Workspace(tmp_path / "workspace"), run, ["digit"], tmp_path / "digits.csv")
+    row = found.tables["column_summary"].to_pylist()[0]
+    assert row["learnability"] == pytest.approx(run.manifest.learnability["learnability"], rel=1e-6)
+    assert row["held_out"] > row["chance"]
+    with pytest.raises(InputError, match="There is no column 'site'; there are none"):
+        associate_columns(run, ["site"])
