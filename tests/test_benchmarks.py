@@ -18,6 +18,7 @@ from benchmarks import (
     resizing,
     scaling,
     scattering,
+    shortcuts,
     transform,
     whole,
 )
@@ -166,3 +167,13 @@ def test_wrong_labels_of_people_are_ranked_beside_a_regression(tmp_path, monkeyp
     random_1, flipped = capsys.readouterr().out.splitlines()[2:]
     assert "BELOW" not in random_1
     assert "BELOW" in flipped
+
+
+def test_planted_shortcuts_are_counted(tmp_path, capsys):
+    smooth_images(tmp_path / "photographs", count=200, classes=("a", "b"))
+    shortcuts.main(2, tmp_path / "photographs")
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[1] for row in rows] == list(shortcuts.SETTINGS)
+    assert all(row[0] == "| photographs" for row in rows)
+    with_site, without = float(rows[0][4]), float(rows[2][4])
+    assert with_site > without + 0.1

@@ -22,8 +22,8 @@ UNDECIDED = "cannot say"
 TELLING = 0.1  # Cramer's V from which a column goes with the class at all: small in the terms of Cohen (1988)
 STRONG = 0.3  # and from which it goes with it strongly: medium
 READABLE = 0.05  # least part of the way from chance to 1 at which a column can be read
-LEAST = 0.01  # inflation of the accuracy that counts
-MOST = 0.05  # up to this at the upper end of its interval, inflation does not count
+LEAST = 0.01  # accuracy whose loss counts
+MOST = 0.02  # up to this at the upper end of its interval, a loss does not count
 ENOUGH = 0.5  # least part of the images that must be in cells of enough images
 
 
@@ -143,9 +143,12 @@ def verdict(told: Told, read: Read, lost: Lost) -> str:
         return CLEAN
     if told.cramers_v < TELLING or told.cramers_v <= told.largest_shuffled:
         return HARMLESS
-    if lost.inflation.low > 0 and lost.inflation.value >= LEAST:
+    # A value that was not learned from may cost accuracy only because its images look otherwise. Where the column
+    # hardly goes with the class, that is no shortcut.
+    asked = [lost.inflation, lost.loss] if told.cramers_v >= STRONG else [lost.inflation]
+    if any(one.low > 0 and one.value >= LEAST for one in asked):
         return CONFOUNDED if told.cramers_v >= STRONG else INFLATED
-    return HARMLESS if lost.inflation.high <= MOST else UNDECIDED
+    return HARMLESS if all(one.high <= MOST for one in asked) else UNDECIDED
 
 
 def _read(found: Rightness, readers: Readers, weights: Float64) -> Read:

@@ -3,6 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from benchmarks.shortcuts import scores_of, shortcut_of
 from tasks.statistics.bootstrap import Estimate
 from tasks.statistics.shortcuts import (
     CLEAN,
@@ -15,30 +16,25 @@ from tasks.statistics.shortcuts import (
     Told,
     verdict,
 )
-from tests.planted import images_of_sites, scores_of, shortcut_of
+from tests.planted import RANK, images_of_sites, shortcut_of_site
 
 CASES = [(0.8, 0.1, CONFOUNDED), (0.0, 0.1, HARMLESS), (0.8, 0.0, CLEAN), (0.0, 0.0, CLEAN)]
 
 
-def planted(seed, correlation, brighter):
-    images, labels, sites = images_of_sites(seed, correlation, brighter)
-    return shortcut_of(scores_of(images), labels, sites, seed)
-
-
 @pytest.mark.parametrize(("correlation", "brighter", "expected"), CASES)
 def test_a_planted_site_gets_its_verdict(correlation, brighter, expected):
-    assert [planted(seed, correlation, brighter).verdict for seed in range(3)] == [expected] * 3
+    assert [shortcut_of_site(seed, correlation, brighter).verdict for seed in range(3)] == [expected] * 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("correlation", "brighter", "expected"), CASES)
 def test_in_95_of_100_seeds_a_planted_site_gets_its_verdict(correlation, brighter, expected):
-    given = Counter(planted(seed, correlation, brighter).verdict for seed in range(100))
+    given = Counter(shortcut_of_site(seed, correlation, brighter).verdict for seed in range(100))
     assert given[expected] >= 95, given
 
 
 def test_the_numbers_of_a_planted_site_are_what_was_planted():
-    found = planted(1, 0.8, 0.1)
+    found = shortcut_of_site(1, 0.8, 0.1)
     assert found.told.cramers_v == pytest.approx(0.8, abs=0.05)
     assert found.told.accuracy == pytest.approx(0.9, abs=0.03)
     assert found.told.p_value == pytest.approx(1 / 201)
@@ -55,7 +51,7 @@ def test_inflation_is_what_is_lost_on_images_whose_sites_do_not_go_with_the_clas
     """The oracle: the same judge on images that were drawn with independent sites."""
     images, labels, sites = images_of_sites(3, 0.8, 0.1, n=6000)
     others, other_labels, other_sites = images_of_sites(4, 0.0, 0.1, n=6000)
-    scores = scores_of(np.concatenate([images, others]))
+    scores = scores_of(np.concatenate([images, others]), RANK)
     found = shortcut_of(scores[:6000], labels, sites)
     means = np.stack([scores[:6000][labels == label].mean(axis=0) for label in (0, 1)])
     within = np.cov((scores[:6000] - means[labels]).T)
@@ -92,10 +88,17 @@ def test_verdicts_follow_from_the_numbers():
     assert verdict(told._replace(cramers_v=0.2), read, lost) == INFLATED
     assert verdict(told._replace(cramers_v=0.09), read, lost) == HARMLESS
     assert verdict(told._replace(cramers_v=0.2, largest_shuffled=0.2), read, lost) == HARMLESS
-    assert verdict(told, read, lost._replace(inflation=estimate(0.008))) == HARMLESS
-    assert verdict(told, read, lost._replace(inflation=Estimate(0.03, -0.01, 0.07))) == UNDECIDED
-    assert verdict(told, read, lost._replace(inflation=Estimate(0.03, -0.01, 0.04))) == HARMLESS
-    assert verdict(told, read, lost._replace(inflation=estimate(np.nan))) == UNDECIDED
+    weak = told._replace(cramers_v=0.2)
+    for name in ("inflation", "loss"):
+        both = lost._replace(**{"inflation": estimate(0.0), "loss": estimate(0.0), name: estimate(0.1)})
+        assert verdict(told, read, both) == CONFOUNDED
+        assert verdict(weak, read, both) == (INFLATED if name == "inflation" else HARMLESS)
+    small = lost._replace(loss=estimate(0.0), inflation=estimate(0.008))
+    assert verdict(told, read, small) == HARMLESS
+    assert verdict(told, read, small._replace(inflation=Estimate(0.03, -0.01, 0.07))) == UNDECIDED
+    assert verdict(told, read, small._replace(loss=Estimate(0.03, -0.01, 0.07))) == UNDECIDED
+    assert verdict(weak, read, small._replace(inflation=Estimate(0.015, -0.01, 0.02))) == HARMLESS
+    assert verdict(told, read, small._replace(inflation=estimate(np.nan))) == UNDECIDED
     assert verdict(told, read._replace(accuracy=Estimate(0.52, 0.51, 0.53)), lost) == CLEAN
     assert verdict(told, read._replace(accuracy=Estimate(0.8, 0.54, 0.9)), lost) == CLEAN
     assert verdict(told, read._replace(asked=0.4), lost) == UNDECIDED
