@@ -10,12 +10,17 @@ import numpy as np
 
 from tasks.dtypes import Float64, Int64
 from tasks.statistics.accuracy import balanced
-from tasks.statistics.bootstrap import Estimate, estimates, resampled
+from tasks.statistics.bootstrap import resampled
 from tasks.statistics.contingency import cramers_v, majority_right
 from tasks.statistics.left_out_value import ValueJudges
-from tasks.statistics.rightness import Rightness
+from tasks.statistics.rightness import Lost, Read, Rightness, quotient
 from tasks.statistics.value_cells import GROUPS, CellSums
-from tasks.statistics.within_class import Partial, Readers, partial_learnability, read_accuracy, read_chance
+from tasks.statistics.within_class import (
+    Partial,
+    Readers,
+    effects,
+    partial_learnability,
+)
 
 CONFOUNDED, INFLATED, HARMLESS, CLEAN = "confounded", "inflated", "separable but harmless", "clean"
 UNDECIDED = "cannot say"
@@ -62,52 +67,18 @@ class Told(NamedTuple):
         )
 
 
-class Read(NamedTuple):
-    """How well a column is read from the patterns within classes.
-
-    Attributes
-    ----------
-    accuracy
-        Held-out accuracy, all values of a class weighing alike.
-    chance, largest_shuffled
-        Accuracy by chance, and the largest with values shuffled within classes.
-    asked
-        Part of the images that are in cells of enough images.
-    """
-
-    accuracy: Estimate
-    chance: float
-    largest_shuffled: float
-    asked: float
-
-
-class Lost(NamedTuple):
-    """What a judge of the class loses.
-
-    Attributes
-    ----------
-    accuracy, without
-        Held-out accuracy of the images that are judged, by all others, and without all images of their value.
-    loss
-        Accuracy without as many images of each class, drawn at random, less that without the value.
-    by_value
-        The same of each value, with its interval (3, V).
-    inflation
-        Accuracy less what it would be if each value had the same proportions of the classes.
-    judged
-        Number of images that are judged, of each value (V,).
-    """
-
-    accuracy: float
-    without: float
-    loss: Estimate
-    by_value: Float64
-    inflation: Estimate
-    judged: Int64
-
-
 class Shortcut(NamedTuple):
-    """All about a column, and the verdict; `class_given_value` is the learnability of the class beside the column."""
+    """All about a column, and the verdict.
+
+    Attributes
+    ----------
+    verdict, told, read, lost
+        The verdict, and the numbers that it follows from.
+    class_given_value, value_given_class
+        Learnability of the class beside the column, and of the column beside the class.
+    eta_squared
+        Share of the variance within classes that the values explain, of each pattern (k,).
+    """
 
     verdict: str
     told: Told
@@ -115,15 +86,17 @@ class Shortcut(NamedTuple):
     lost: Lost
     class_given_value: Partial
     value_given_class: Partial
+    eta_squared: Float64
 
 
 def examine(sums: CellSums, found: Rightness, judges: ValueJudges, readers: Readers, shuffled: Int64) -> Shortcut:
     """Examine a column, from sums over the images and tables of shuffled classes (R, V, C)."""
     weights = resampled(GROUPS)
     told = Told.of(sums.counts[0], shuffled)
-    read, lost = _read(found, readers, weights), _lost(found, judges, weights)
+    read, lost = Read.of(found, readers, weights), Lost.of(found, judges, weights)
     cross, value_sums = sums.cross[0].sum(axis=(0, 1)), sums.value_sums[0].sum(axis=0)
     class_sums = sums.sums[0].sum(axis=(0, 1))
+    given = effects(sums.table, value_sums, class_sums, cross)
     return Shortcut(
         verdict(told, read, lost),
         told,
@@ -131,6 +104,7 @@ def examine(sums: CellSums, found: Rightness, judges: ValueJudges, readers: Read
         lost,
         partial_learnability(sums.table.T, class_sums, value_sums, cross),
         partial_learnability(sums.table, value_sums, class_sums, cross),
+        quotient(np.diagonal(given.between), np.diagonal(given.within)),
     )
 
 
@@ -149,49 +123,3 @@ def verdict(told: Told, read: Read, lost: Lost) -> str:
     if any(one.low > 0 and one.value >= LEAST for one in asked):
         return CONFOUNDED if told.cramers_v >= STRONG else INFLATED
     return HARMLESS if all(one.high <= MOST for one in asked) else UNDECIDED
-
-
-def _read(found: Rightness, readers: Readers, weights: Float64) -> Read:
-    asked, table = readers.asked, found.counts.sum(axis=0)
-    estimate = estimates(weights, lambda right, counts: read_accuracy(right, counts, asked), found.read, found.counts)
-    null = read_accuracy(found.shuffled_read, table, asked)
-    return Read(
-        Estimate(*estimate.tolist()),
-        read_chance(table, asked),
-        float(null.max()),
-        float(table[asked].sum() / max(table.sum(), 1)),
-    )
-
-
-def _lost(found: Rightness, judges: ValueJudges, weights: Float64) -> Lost:
-    counts, right = found.counts * judges.asked, found.right * judges.asked
-    of_value, known = counts.sum(axis=2), right.sum(axis=3)
-    judged, total = of_value.sum(axis=0), max(int(counts.sum()), 1)
-    whole, without, _ = known.sum(axis=(1, 2)) / (total if counts.any() else np.nan)
-    difference = known[2] - known[1]
-    by_value = estimates(weights, _quotient, difference, of_value)
-    loss = estimates(weights, _quotient, difference.sum(axis=1), of_value.sum(axis=1))
-    inflation = estimates(weights, _inflation, right[0], counts)
-    return Lost(float(whole), float(without), Estimate(*loss.tolist()), by_value, Estimate(*inflation.tolist()), judged)
-
-
-def _quotient(part: Float64, whole: Float64) -> Float64:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        result: Float64 = part / whole
-    return result
-
-
-def _inflation(right: Float64, counts: Float64) -> Float64:
-    """Accuracy less the mean accuracy of cells, each weighing as if value and class were independent (S,).
-
-    Parameters
-    ----------
-    right, counts
-        Number of images judged rightly, and of all, of each value and class (S, V, C).
-    """
-    independent = counts.sum(axis=2, keepdims=True) * counts.sum(axis=1, keepdims=True) * (counts > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        accuracies = np.where(counts > 0, right / counts, 0)
-        alike = (independent * accuracies).sum(axis=(1, 2)) / independent.sum(axis=(1, 2))
-        result: Float64 = right.sum(axis=(1, 2)) / counts.sum(axis=(1, 2)) - alike
-    return result

@@ -5,14 +5,13 @@ import pytest
 
 from benchmarks.shortcuts import scores_of, shortcut_of
 from tasks.statistics.bootstrap import Estimate
+from tasks.statistics.rightness import Lost, Read
 from tasks.statistics.shortcuts import (
     CLEAN,
     CONFOUNDED,
     HARMLESS,
     INFLATED,
     UNDECIDED,
-    Lost,
-    Read,
     Told,
     verdict,
 )
@@ -43,6 +42,7 @@ def test_the_numbers_of_a_planted_site_are_what_was_planted():
     assert found.lost.inflation.value > 0.1
     assert found.class_given_value.learnability < found.value_given_class.learnability
     assert found.value_given_class.learnability > 20 * found.value_given_class.expected
+    assert 0.2 < found.eta_squared.max() < found.value_given_class.learnability
     for one in (found.read.accuracy, found.lost.loss, found.lost.inflation):
         assert one.low <= one.value <= one.high
 
