@@ -490,6 +490,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("class_name", CLASS_NAME, "Name of that class."),
             _field("example", pa.bool_(), "True for the few images that the report shows as growing sums of patterns."),
             _field("image", pa.binary(), "Thumbnail of the image, a WebP file."),
+            _field("path", pa.string(), "Where to find the image, as in issues."),
         ]
     ),
     "properties": _of_run(

@@ -17,6 +17,8 @@ from tasks.report.copies import copy_checks
 from tasks.report.drift_words import drift_checks, drift_headline
 from tasks.report.independence import independence
 from tasks.report.learning import curve_rows
+from tasks.report.listed import listed_by_kind
+from tasks.report.pairs import pairs_by_kind
 from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.quality_words import KindEntry, quality_check, quality_entries
 from tasks.report.reconstruct import space_of
@@ -30,6 +32,7 @@ ALL_OF_A_CLASS = 32  # most classes of which more than one pattern is shown
 LISTED = 12  # patterns listed for a class, and classes for a pattern
 GENERALIZED = 20
 REJECTS = 200
+MIXED_UP = 5  # classes listed that a class is mixed up with
 SHARES = 5  # classes with the largest shares of suspects
 
 
@@ -78,7 +81,11 @@ class Pictures:
 
 
 class ClassEntry(NamedTuple):
-    """A class: pictures of its own patterns, the ratios of its variance along them, and its most distinct patterns."""
+    """A class: pictures of its own patterns, the ratios of its variance along them, and its most distinct patterns.
+
+    `mixed_up` are the classes that its images look more like, with the part of its judged images for each, and `issues`
+    the number of its issues by kind.
+    """
 
     class_id: int
     name: str
@@ -89,6 +96,8 @@ class ClassEntry(NamedTuple):
     angle: float | None
     null_angle: float | None
     patterns: list[tuple[int, float]]
+    mixed_up: list[tuple[int, float]]
+    issues: dict[str, int]
 
 
 class PatternEntry(NamedTuple):
@@ -110,11 +119,12 @@ class Rebuilt(NamedTuple):
 
 
 class Thumbnail(NamedTuple):
-    """A thumbnail as a WebP file, with the image's name and class."""
+    """A thumbnail as a WebP file, with the image's name, its class, and where to find it if that is known."""
 
     image: bytes
     key: str
     class_id: int
+    path: str | None
 
 
 class Drift(NamedTuple):
@@ -130,8 +140,9 @@ class Drift(NamedTuple):
 class Report:
     """The content of the report.
 
-    `to_fix` is None for a run without a list of issues. `kind` says what pictures of patterns show: colour, gray or
-    energy. `shortcuts` says of patterns that are likely shortcuts where they lie.
+    `to_fix` is None for a run without a list of issues. `pairs` of copies and the images `listed` are by kind of issue.
+    `kind` says what pictures of patterns show: colour, gray or energy. `shortcuts` says of patterns that are likely
+    shortcuts where they lie.
     """
 
     run: Run
@@ -149,6 +160,8 @@ class Report:
     ranks: list[int]
     rebuilt: list[Rebuilt]
     thumbnails: dict[int, Thumbnail]
+    pairs: Mapping[str, Sequence[Row]]
+    listed: Mapping[str, Mapping[str, Any]]
     suspects: Sequence[Row]
     suspect_shares: Sequence[Row]
     quality: Sequence[KindEntry]
@@ -210,8 +223,11 @@ def gather_report(run: Run) -> Report:
         ranks=ranks,
         rebuilt=[_rebuilt(run, pictures, entry, ranks) for entry in examples],
         thumbnails={
-            number: Thumbnail(entry["image"], entry["key"], entry["class_id"]) for number, entry in thumbnails.items()
+            number: Thumbnail(entry["image"], entry["key"], entry["class_id"], entry.get("path"))
+            for number, entry in thumbnails.items()
         },
+        pairs=_pairs(run),
+        listed=_listed(run),
         suspects=in_turn(rows_of(run, "suspects")),
         suspect_shares=_suspect_shares(run),
         quality=quality_entries(rows_of(run, "quality"), counted),
@@ -227,6 +243,16 @@ def _suspect_shares(run: Run) -> list[dict[str, Any]]:
     """Return the rows of the table `classes` with the largest shares of suspects; none of a run without the table."""
     found = [row for row in rows_of(run, "classes") if row["suspects"]]
     return sorted(found, key=lambda row: (-row["suspect_share"], row["class_id"]))[:SHARES]
+
+
+def _pairs(run: Run) -> dict[str, Sequence[Mapping[str, Any]]]:
+    table = run.paths.table("near_duplicates")
+    return pairs_by_kind(read_table(table)) if table.exists() else {}
+
+
+def _listed(run: Run) -> dict[str, Mapping[str, Any]]:
+    table = run.paths.table("issues")
+    return listed_by_kind(read_table(table)) if table.exists() else {}
 
 
 def _to_fix(run: Run) -> list[ToFix] | None:
@@ -270,6 +296,7 @@ def _classes(run: Run, pictures: Pictures) -> list[ClassEntry]:
     counts = by_pair(run, "n")[0]
     loadings = np.asarray(open_array(run.paths.class_loadings)[:])
     shown = loadings.shape[1] if len(names) <= ALL_OF_A_CLASS else 1
+    mixed_up, issues = _mixed_up(run), _issues_by_class(run)
     by_class: dict[int, list[Row]] = {}
     for row in rows_of(run, "class_patterns"):
         by_class.setdefault(row["class_id"], []).append(row)
@@ -287,9 +314,38 @@ def _classes(run: Run, pictures: Pictures) -> list[ClassEntry]:
                 angle=own[0]["angular_distance"] if own else None,
                 null_angle=own[0]["null_angular_distance"] if own else None,
                 patterns=[(j, float(effects[j, class_id])) for j in _leading(effects[:, class_id])],
+                mixed_up=mixed_up.get(class_id, []),
+                issues=issues.get(class_id, {}),
             )
         )
     return entries
+
+
+def _mixed_up(run: Run) -> dict[int, list[tuple[int, float]]]:
+    """Find the classes that the judged images of each class look more like, and for what part of them."""
+    judged = read_table(run.paths.table("samples"), ["class_id", "likely_class_id"]).drop_null()
+    counts = judged.group_by(["class_id", "likely_class_id"]).aggregate([([], "count_all")]).to_pylist()
+    judged_of: dict[int, int] = {}
+    for row in counts:
+        judged_of[row["class_id"]] = judged_of.get(row["class_id"], 0) + row["count_all"]
+    found: dict[int, list[tuple[int, float]]] = {}
+    for row in sorted(counts, key=lambda row: (-row["count_all"], row["likely_class_id"])):
+        mine, other = row["class_id"], row["likely_class_id"]
+        if mine != other and len(found.setdefault(mine, [])) < MIXED_UP:
+            found[mine].append((other, row["count_all"] / judged_of[mine]))
+    return found
+
+
+def _issues_by_class(run: Run) -> dict[int, dict[str, int]]:
+    """Count the listed issues of each class by kind, in the order of the kinds."""
+    if not run.paths.table("issues").exists():
+        return {}
+    issues = read_table(run.paths.table("issues"), ["class_id", "kind"])
+    issues = issues.set_column(1, "kind", issues["kind"].cast(pa.string()))
+    found: dict[int, dict[str, int]] = {}
+    for row in issues.group_by(["class_id", "kind"], use_threads=False).aggregate([([], "count_all")]).to_pylist():
+        found.setdefault(row["class_id"], {})[row["kind"]] = row["count_all"]
+    return found
 
 
 def variance_ratio(angle: float | None) -> float | None:

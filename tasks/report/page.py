@@ -1,7 +1,9 @@
 """The report of a run: one HTML file that works offline, and figures for papers."""
 
 import base64
+import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import PurePath
@@ -12,6 +14,7 @@ from bokeh.plotting import figure
 from bokeh.resources import Resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from storage.formats.places import FILES
 from storage.printable import printable
 from storage.runs.manifest import write_manifest
 from storage.runs.run import Run
@@ -23,6 +26,7 @@ from tasks.report.encode import fitting_rows, fitting_uris, small_uri
 from tasks.report.figures import draw_figures
 from tasks.report.gather import Report, gather_report
 from tasks.report.learning import more_images
+from tasks.report.listed import COLUMNS as LISTED_COLUMNS
 from tasks.report.picture_files import data_uri
 from tasks.report.quality_words import SHOWN
 from tasks.report.scale_bars import scale_bars
@@ -97,6 +101,7 @@ def render(report: Report) -> str:
     of_classes = {entry.class_id: entry.pictures[0] for entry in report.classes if entry.pictures}
     uris = fitting_uris([*of_patterns, *of_classes.values()])
     shown = _shown(report)
+    scripts = [*_bokeh(), _source("report.js")]
     return (
         _environment()
         .get_template("report.html")
@@ -121,7 +126,8 @@ def render(report: Report) -> str:
             judged_by=_judged_by(report),
             more_images=more_images(report.learning),
             psnr=_psnr(report),
-            bokeh=_bokeh(),
+            scripts=scripts,
+            policy=_policy(scripts),
             plots=_json({name: _item(plot) for name, plot in plots.items()}),
             data=_json(_data(report, shown)),
         )
@@ -131,8 +137,9 @@ def render(report: Report) -> str:
 def _shown(report: Report) -> list[int]:
     """Choose the rows of the images on the page."""
     sizes = {row: len(thumbnail.image) for row, thumbnail in report.thumbnails.items()}
-    listed = [*report.suspects, *(row for entry in report.quality for row in entry.worst)]
-    return fitting_rows((entry.exemplars for entry in report.patterns), sizes, (row["row"] for row in listed))
+    listed = [row["row"] for row in [*report.suspects, *(row for entry in report.quality for row in entry.worst)]]
+    listed += [pair[side] for pairs in report.pairs.values() for pair in pairs for side in ("row", "other_row")]
+    return fitting_rows((entry.exemplars for entry in report.patterns), sizes, listed)
 
 
 def _data(report: Report, shown: Iterable[int]) -> dict[str, Any]:
@@ -145,10 +152,13 @@ def _data(report: Report, shown: Iterable[int]) -> dict[str, Any]:
         ],
         "patterns": [entry._asdict() | {"picture": None} for entry in report.patterns],
         "thumbnails": {
-            row: (base64.b64encode(image).decode(), key, class_id)
+            row: (base64.b64encode(image).decode(), key, class_id, path)
             for row in shown
-            for image, key, class_id in [report.thumbnails[row]]
+            for image, key, class_id, path in [report.thumbnails[row]]
         },
+        "listed": report.listed,
+        "columns": LISTED_COLUMNS,
+        "files": report.run.manifest.source_format in FILES,
     }
 
 
@@ -174,10 +184,29 @@ def _item(plot: figure) -> Any:  # noqa: ANN401 - JSON
 
 
 @cache
-def _bokeh() -> str:
-    """Return Bokeh's script, which becomes part of the page."""
-    script: str = Resources(mode="inline", components=["bokeh"]).render_js()
-    return script
+def _bokeh() -> list[str]:
+    """Return Bokeh's scripts, which become part of the page."""
+    return re.findall(r"<script>(.*?)</script>", Resources(mode="inline", components=["bokeh"]).render_js(), re.DOTALL)
+
+
+@cache
+def _source(name: str) -> str:
+    """Return the text of a file of the template."""
+    source, _, _ = PackageLoader("tasks.report").get_source(_environment(), name)
+    return source
+
+
+def _policy(scripts: Iterable[str]) -> str:
+    """Let the page run its own scripts, and neither load nor send anything.
+
+    Bokeh makes functions of text that the page holds, for which it needs unsafe-eval.
+    """
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    own = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {own} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def _map_text(report: Report) -> str:

@@ -9,9 +9,11 @@ import pyarrow.compute as pc
 from storage.datasets.source import Source, intact
 from storage.errors import BadImageError
 from storage.formats.open import open_source
+from storage.formats.places import Places
 from storage.pixels.layout import to_unit_range
 from storage.pixels.payloads import decode
 from storage.tables.parquet import read_table
+from tasks.report.pairs import pairs_by_kind
 from tasks.report.picture_files import encoded_small
 from tasks.report.pixels import natural, reduced
 from tasks.report.quality_words import quality_entries
@@ -24,11 +26,12 @@ SIDE = 64  # largest side, in pixels
 EXAMPLES = 6
 SUSPECTS = 100
 MANY_PATTERNS = 64
+COLUMNS = ("row", "key", "class_id", "example", "image", "path")
 EXEMPLARS_OF_MANY = 4  # on each side of a pattern if there are many
 
 
 def keep_thumbnails(job: Job) -> None:
-    """Write the table `thumbnails`: exemplars, suspects, bad images, and held-out examples of some classes.
+    """Write the table `thumbnails`: exemplars, suspects, bad images, pairs of copies, and held-out examples.
 
     It has no rows if the user wants no pictures of single images.
     """
@@ -36,21 +39,23 @@ def keep_thumbnails(job: Job) -> None:
     examples = set(_examples(job)) if wanted else set[int]()
     rows = np.array(sorted({*examples, *_listed(job)}) if wanted else [], np.int64)
     source = open_source(job.source, job.settings.access, job.format)
+    places = Places(job.source, job.format, job.settings.access)
     kept: list[dict[str, Any]] = []
     for shard in np.unique(rows // job.plan.rows_per_shard).tolist():
         mine = job.plan.rows(shard)
         positions = rows[(rows >= mine.start) & (rows < mine.stop)] - mine.start
         samples = job.listed(shard).take(positions)
-        described = samples.select(["row", "key", "class_id"]).to_pylist()
+        described = samples.select(["row", "key", "class_id", "length"]).to_pylist()
         for sample, image in zip(described, _small(job, source, samples), strict=True):
             if image is not None:
-                kept.append({**sample, "example": sample["row"] in examples, "image": image})
-    columns = {name: [entry[name] for entry in kept] for name in ("row", "key", "class_id", "example", "image")}
+                path = places.of(sample["key"], sample["length"])
+                kept.append({**sample, "example": sample["row"] in examples, "image": image, "path": path})
+    columns = {name: [entry[name] for entry in kept] for name in COLUMNS}
     ResultTables(job).write("thumbnails", columns)
 
 
 def _listed(job: Job) -> Iterator[int]:
-    """Yield the rows of exemplars, fewer for each pattern if there are many patterns, suspects and bad images."""
+    """Yield the rows of exemplars, suspects, bad images and copies; with many patterns, of fewer exemplars of each."""
     exemplars = read_table(job.paths.table("exemplars"), ["pattern", "place", "row"])
     if len(pc.unique(exemplars["pattern"])) > MANY_PATTERNS:
         exemplars = exemplars.filter(pc.less(exemplars["place"], EXEMPLARS_OF_MANY))
@@ -58,6 +63,8 @@ def _listed(job: Job) -> Iterator[int]:
     yield from (suspect["row"] for suspect in in_turn(read_table(job.paths.table("suspects")).to_pylist()))
     quality, counted = (read_table(job.paths.table(name)).to_pylist() for name in ("quality", "quality_classes"))
     yield from (row["row"] for entry in quality_entries(quality, counted) for row in entry.worst)
+    for pairs in pairs_by_kind(read_table(job.paths.table("near_duplicates"))).values():
+        yield from (pair[side] for pair in pairs for side in ("row", "other_row"))
 
 
 def in_turn(suspects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

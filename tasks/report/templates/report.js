@@ -99,14 +99,85 @@
     });
     return make("table", { className: "effects" }, make("tbody", {}, ...rows));
   };
+  // Files: what is copied or downloaded are rows of issues.csv, of a kind or of the chosen images.
+  const chosen = new Set();
+  const place = (row) => [data.thumbnails[row][1], data.thumbnails[row][3]];
+  const rowsOf = (kind) => (kind ? data.listed[kind].rows
+    : [...chosen].map((row) => [...place(row), null, data.names[data.thumbnails[row][2]] ?? null, null, null]));
+  const saying = (button, words) => {
+    const before = (button.dataset.words ??= button.textContent);
+    button.textContent = words;
+    setTimeout(() => { button.textContent = before; }, 2000);
+  };
+  const copy = async (text, button) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // A page opened from a file may not have this clipboard; a selected field can be copied everywhere.
+      const field = make("textarea", { value: text });
+      (dialog.open ? dialog : document.body).append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+    saying(button, "Copied");
+  };
+  const cell = (value) => {
+    if (value === null || typeof value === "number") return value ?? "";
+    const harmless = /^[=+\-@'\x00-\x1f]/.test(value) ? `'${value}` : value; // no spreadsheet takes it for a formula
+    return `"${harmless.replaceAll('"', '""')}"`;
+  };
+  const download = (kind) => {
+    const rows = rowsOf(kind).map((row) => [...row, kind || null, null]);
+    const lines = [[...data.columns, "kind", "action"], ...rows].map((row) => row.map(cell).join(","));
+    const url = URL.createObjectURL(new Blob(["\ufeff", lines.join("\r\n"), "\r\n"], { type: "text/csv" }));
+    make("a", { href: url, download: `${(kind || "chosen").replaceAll(" ", "-")}.csv` }).click();
+    URL.revokeObjectURL(url);
+  };
+  const choose = (row, yes) => {
+    chosen[yes ? "add" : "delete"](row);
+    for (const box of $$(`.choose[data-row="${row}"]`)) box.checked = yes;
+    const bar = document.getElementById("chosen");
+    bar.hidden = !chosen.size;
+    $("b", bar).textContent = chosen.size === 1 ? "1 image chosen" : `${chosen.size} images chosen`;
+  };
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches(".choose")) choose(Number(target.dataset.row), target.checked);
+  });
+  const address = (path) => {
+    if (/^https?:/.test(path)) return path;
+    return data.files && path.startsWith("/") ? `file://${path.split("/").map(encodeURIComponent).join("/")}` : null;
+  };
+  const showImage = (row) => {
+    const [, name, c] = data.thumbnails[row];
+    const path = place(row)[1];
+    const found = Object.entries(data.listed).flatMap(([kind, { rows }]) =>
+      rows.filter(([key]) => key === name).map((mine) => [kind, mine[5]]));
+    const button = make("button", { type: "button" }, "Copy path");
+    button.addEventListener("click", () => copy(path, button));
+    const link = path && address(path);
+    show(
+      title(name),
+      make("div", { className: "hero" }, make("img", { src: thumbnail(row), alt: name, className: tiny() }),
+        make("div", {}, make("p", {}, data.names[c] ? `Label: ${data.names[c]}.` : "It has no label."),
+          ...found.map(([kind, advice]) => make("p", {}, `Issue: ${kind}. ${advice ? `Suggestion: ${advice}.` : ""}`)),
+          ...(path ? [make("p", {}, make("code", {}, path)),
+            make("p", { className: "tools" }, button, ...(link ? [make("a", { href: link, target: "_blank", rel: "noreferrer" }, "Open the file")] : []))]
+            : []))),
+    );
+  };
+  const tiny = () => (patternCard(0)?.classList.contains("tiny") ? "tiny" : "");
+  const pictures = (rows, caption = (row) => data.names[data.thumbnails[row][2]] ?? "") => rows.map((row) => {
+    const [, name] = data.thumbnails[row];
+    const image = make("img", { src: thumbnail(row), alt: name, title: name, className: tiny() });
+    const button = make("button", { type: "button", className: "open" }, figure(image, caption(row)));
+    button.dataset.row = row;
+    return button;
+  });
   const exemplars = (rows) => {
     const known = rows.filter((row) => row in data.thumbnails);
     const missing = known.length ? [] : [make("p", { className: "quiet" }, "The images could not be read when the report was made.")];
-    const tiny = patternCard(0)?.classList.contains("tiny") ? "tiny" : "";
-    return make("div", { className: "row" }, ...missing, ...known.map((row) => {
-      const [, name, c] = data.thumbnails[row];
-      return figure(make("img", { src: thumbnail(row), alt: name, title: name, className: tiny }), data.names[c]);
-    }));
+    return make("div", { className: "row" }, ...missing, ...pictures(known));
   };
   const showPattern = (j) => {
     const { row, classes, exemplars: sides } = data.patterns[j] ?? {};
@@ -132,12 +203,19 @@
       : "This class has no pattern of its own.";
     const others = entry.pictures.map((source, i) =>
       figure(make("img", { src: source, alt: `Another pattern of ${entry.name}`, className: first.className }), times(entry.ratios[i + 1])));
+    const issues = Object.entries(entry.issues);
+    const rather = new Map($$(`#suspect-cards li[data-class="${c}"] button.open`).map((button) =>
+      [Number(button.dataset.row), $(".quiet", button.parentElement).textContent]));
+    const doubtful = [...rather.keys()];
     const hero = first ? [picture(first, `Pattern that is most ${entry.name}'s own`)] : [];
     show(
       title(entry.name),
       make("div", { className: "hero" }, ...hero,
         make("div", {}, make("p", {}, `${entry.images.toLocaleString("en")} images. ${words}`),
+          ...(entry.mixed_up.length ? [make("p", {}, `Images that look more like another class: ${entry.mixed_up.map(([other, part]) => `${data.names[other]} ${percent(part)}`).join(", ")}.`)] : []),
+          ...(issues.length ? [make("p", {}, `To fix: ${issues.map(([kind, count]) => `${count.toLocaleString("en")} ${kind}`).join(", ")}.`)] : []),
           ...(others.length ? [make("h3", {}, "More of its own"), make("div", { className: "row" }, ...others)] : []))),
+      ...(doubtful.length ? [make("h3", {}, "Its labels worth a look"), make("div", { className: "row" }, ...pictures(doubtful, (row) => rather.get(row)))] : []),
       make("h3", {}, "Patterns it has more of than other classes, or less (Cohen’s d)"),
       make("div", { className: "row" }, ...entry.patterns.slice(0, 6).map(([j, d]) => {
         const button = make("button", { type: "button" }, figure(picture(patternCard(j), `Pattern ${j}`), `${j}: d ${number(d)}`));
@@ -148,9 +226,15 @@
     );
   };
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("button.card");
-    if (button?.dataset.pattern) showPattern(Number(button.dataset.pattern));
-    if (button?.dataset.class) showClass(Number(button.dataset.class));
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.matches(".open")) showImage(Number(button.dataset.row));
+    if ("copy" in button.dataset) copy(rowsOf(button.dataset.copy).map((row) => row[1] ?? row[0]).join("\n"), button);
+    if ("download" in button.dataset) download(button.dataset.download);
+    if ("clear" in button.dataset) for (const row of [...chosen]) choose(row, false);
+    if (!button.matches(".card")) return;
+    if (button.dataset.pattern) showPattern(Number(button.dataset.pattern));
+    if (button.dataset.class) showClass(Number(button.dataset.class));
   });
   window.eigenwave = { showPattern, showClass };
 
