@@ -62,6 +62,9 @@ def test_every_command_of_the_docs_works(eigenwave, tmp_path):
     assert len(found) >= 8
     images = write_images(tmp_path / "dataset", count=30)
     meant = {"path/to/dataset": str(images), "SOURCE": str(images), "KEY": "cat/000.png", "A": "latest", "B": "latest"}
+    keys = [path.relative_to(images).as_posix() for path in sorted(images.rglob("*.png"))]
+    (tmp_path / "sites.csv").write_text("key,site\n" + "".join(f"{key},{key[-5]}\n" for key in keys))
+    meant |= {"RUN": "latest", "COLUMN": "site", "FILE": str(tmp_path / "sites.csv")}
     for line in found:
         words = [meant.get(word, word) for word in shlex.split(line)]
         words += ["--cluster", "inline", "--rank", "40"] if words[0] in {"run", "audit"} else []

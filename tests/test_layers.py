@@ -43,6 +43,7 @@ ORDER = (
     "flows.repair",
     "flows.analysis",
     "flows.audit",
+    "flows.associate",
     "flows.monitor",
     "flows.cli",
     "eigenwave",

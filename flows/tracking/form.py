@@ -39,3 +39,12 @@ AgainstField = Annotated[
     str,
     _says("Run to compare with: an id, a path, or latest, the last one of this source before this one.", pattern=PLAIN),
 ]
+RunField = Annotated[str, _says("The finished run: an id, a path, or latest.", pattern=PLAIN)]
+ColumnsField = Annotated[
+    tuple[str, ...],
+    _says("Columns of the dataset, properties of its images such as mode, or columns of the table below."),
+]
+TableField = Annotated[
+    str | None,
+    _says("A table with a column key (CSV, JSON lines, Parquet, Feather), where the run can read it.", pattern=PLAIN),
+]

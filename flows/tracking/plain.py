@@ -37,3 +37,8 @@ def run_name() -> str:
 def audit_name() -> str:
     """Name of an audit in Prefect."""
     return f"audit of {run_name()}"
+
+
+def association_name() -> str:
+    """Name of an association in Prefect: its columns."""
+    return printable(f"associate {', '.join(runtime.flow_run.parameters['by'])}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import eigenwave
-from eigenwave import check, compare, issues, plan, run
+from eigenwave import associate, check, compare, issues, plan, run
 from storage.errors import InputError
 from tests.datasets import write_images
 from tests.processes import EIGENWAVE
@@ -19,7 +19,7 @@ from tests.runs import contents
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "python-api.md"
-FUNCTIONS = ("check", "compare", "issues", "open_run", "plan", "run")
+FUNCTIONS = ("associate", "check", "compare", "issues", "open_run", "plan", "run")
 HEAVY = {"bokeh", "dask", "distributed", "jinja2", "prefect"}
 
 
@@ -146,3 +146,22 @@ def test_issues_takes_a_run_an_id_or_a_folder(drifting):
     assert issues(str(after.paths.folder), kind=["leak"], class_name="a", top=1, new=True).num_rows == 0
     with pytest.raises(InputError, match="There is no kind of issue 'odd'; choose from conflict, leak, "):
         issues(after, kind="odd")
+
+
+def test_associate_shows_what_the_command_shows(drifting, tmp_path):
+    workspace, _, _, after = drifting
+    table = tmp_path / "sites.csv"
+    keys = after.tables["samples"]["key"].to_pylist()
+    table.write_text("key,site,side\n" + "".join(f"{key},{key[0]},{number % 2}\n" for number, key in enumerate(keys)))
+    found = associate(after, by=["site", "side"], table=table, workspace=workspace.address)
+    words = ("associate", "run-3", "--by", "site,side", "--table", table, "--workspace", workspace.address)
+    assert set(repr(found).split()) <= set(command(*words).split())
+    assert (found.run, found.columns) == ("run-3", ["site", "side"])
+    assert found.tables["column_summary"]["column"].to_pylist() == ["site", "side"]
+    assert found.tables["column_patterns"].num_rows == 2 * after.scores.shape[1]
+    again = associate("run-3", by="site", table=str(table), workspace=Path(workspace.address))
+    assert again.tables["column_values"].equals(
+        found.tables["column_values"].slice(0, again.tables["column_values"].num_rows)
+    )
+    with pytest.raises(InputError, match="There is no column 'odd'"):
+        associate(after, by="odd", workspace=workspace.address)
