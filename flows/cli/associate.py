@@ -1,5 +1,6 @@
 """The command associate: what a run's patterns have to do with a column."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from flows.cli.upkeep import Folder
 from storage.printable import printable
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from tasks.report.column_words import counts, differs, predicted, sentence
+from tasks.report.shortcut_words import VERDICTS, shortcut_sentence
 from tasks.report.verdict import percent
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ Columns = Annotated[
     tuple[str, ...],
     Parameter(
         negative="",
-        help="A column of the dataset, a property such as mode, or a column of --table; several with commas between.",
+        help="A column of the dataset, a property such as mode, or a column of --table; several with commas between. "
+        "properties asks about all properties.",
     ),
 ]
 KeyedFile = Annotated[
@@ -63,7 +66,11 @@ def associate(
         say_json({"run": run_id, "columns": [as_json(each) for each in found]})
         return
     display(Text(printable(f"\n{run_id}  {opened.manifest.source}", keep="\n"), style="bold"))
-    for each in found:
+    shortcuts = sorted((row for each in found for row in shortcut_rows(each)), key=_seriousness)
+    if len(shortcuts) > 1:
+        display(Group(Text(), _shortcuts(shortcuts)))
+    places = {row["column"]: place for place, row in enumerate(shortcuts)}
+    for each in sorted(found, key=lambda each: places.get(each.column, -1)):
         display(association_summary(each, space.association(run_id, each.column)))
 
 
@@ -77,11 +84,33 @@ def association_summary(found: "Association", folder: "StorePath | None" = None)
     """A sentence about a column and, if there is an association, tables of its values and of the leading patterns."""
     row = found.tables["column_summary"].to_pylist()[0]
     parts: list[RenderableType] = [Text(), Text(printable(sentence(row)), style="bold"), Text(printable(counts(row)))]
+    parts += [Text(printable(shortcut_sentence(shortcut))) for shortcut in shortcut_rows(found)]
     if predicted(row) or differs(row):
         parts += [part for rows in (_values(found), _patterns(found)) if rows.row_count for part in (Text(), rows)]
     if folder is not None:
         parts.append(Text(f"\n{folder}", overflow="fold"))
     return Group(*parts)
+
+
+def shortcut_rows(found: "Association") -> list[dict[str, Any]]:
+    """Return the row that says whether a column is a shortcut; none if that was not asked."""
+    rows: list[dict[str, Any]] = found.tables["column_shortcuts"].to_pylist()
+    return rows
+
+
+def _seriousness(row: Mapping[str, Any]) -> tuple[int, float]:
+    return VERDICTS.index(row["verdict"]), -(row["cramers_v"] or 0.0)
+
+
+def _shortcuts(rows: list[dict[str, Any]]) -> Table:
+    names = ("\ncolumn", "goes with\nclass, V", "read within\nclasses", "adds to\naccuracy")
+    table = grid(Column("\nshortcut?", min_width=12), *names)
+    for row in rows:
+        goes = "-" if row["cramers_v"] is None else f"{row['cramers_v']:.2f}"
+        read = "-" if row["readable"] is None else percent(row["readable"])
+        added = percent(row["inflation"]) if (row["inflation_low"] or 0) > 0 else "-"
+        table.add_row(row["verdict"], printable(row["column"]), goes, read, added)
+    return table
 
 
 def _values(found: "Association") -> Table:

@@ -797,6 +797,81 @@ ASSOCIATIONS: Mapping[str, pa.Schema] = {
             ),
         ]
     ),
+    "column_shortcuts": _of_column(
+        [
+            _field(
+                "verdict",
+                pa.string(),
+                "Whether the column is a shortcut to the class: confounded, inflated, separable but harmless, clean, "
+                "or cannot say. docs/algorithms.md has the rules.",
+            ),
+            _field("images", pa.int64(), "Number of fitted images with a value and a class that count."),
+            _field(
+                "values", pa.int32(), "Number of values that were compared; numbers and dates are cut at quintiles."
+            ),
+            _field("joined", pa.int32(), "Number of rarer values that were joined into one of them."),
+            _field("cramers_v", pa.float64(), "Cramer's V of value and class, corrected for bias (Bergsma, 2013)."),
+            _field("cramers_v_shuffled", pa.float64(), "Largest of shuffled classes."),
+            _field(
+                "p_value", pa.float64(), "Part of all shuffles, and the true classes among them, with at least this V."
+            ),
+            _field("told", pa.float64(), "Accuracy of the most frequent class of a value in the other four fifths."),
+            _field("told_balanced", pa.float64(), "Its balanced accuracy."),
+            _field("majority", pa.float64(), "Part of the images that have the most frequent class."),
+            _field(
+                "auc",
+                pa.float64(),
+                "Of numbers and dates: chance that an image of a class has a larger one than another, for the class "
+                "for which it is farthest from a half.",
+            ),
+            _field("auc_class", CLASS_NAME, "That class."),
+            _field("auc_shuffled", pa.float64(), "Largest of shuffled classes, above or below a half."),
+            _field(
+                "readable",
+                pa.float64(),
+                "Held-out balanced accuracy at which the value is read from the patterns within each class.",
+            ),
+            _field("readable_low", pa.float64(), "Lower end of its 95 % interval."),
+            _field("readable_high", pa.float64(), "Upper end."),
+            _field("readable_chance", pa.float64(), "The same by chance."),
+            _field("readable_shuffled", pa.float64(), "Largest with values shuffled within classes."),
+            _field("separable", pa.float64(), "Part of the images with a value and a class that can be told apart."),
+            _field("accuracy", pa.float64(), "Held-out accuracy at which the patterns predict the class."),
+            _field("accuracy_without", pa.float64(), "The same if no image of the same value was learned from."),
+            _field(
+                "loss", pa.float64(), "Accuracy without as many random images of each class, less accuracy_without."
+            ),
+            _field("loss_low", pa.float64(), "Lower end of its 95 % interval."),
+            _field("loss_high", pa.float64(), "Upper end."),
+            _field("worst_value", pa.string(), "The value with the largest loss."),
+            _field("worst_loss", pa.float64(), "Its loss."),
+            _field(
+                "inflation", pa.float64(), "Accuracy less what it would be if each value had the same parts of classes."
+            ),
+            _field("inflation_low", pa.float64(), "Lower end of its 95 % interval."),
+            _field("inflation_high", pa.float64(), "Upper end."),
+            _field("class_given_column", pa.float64(), "Learnability of the class beside the column."),
+            _field("class_given_column_expected", pa.float64(), "Its expectation under no association."),
+            _field("column_given_class", pa.float64(), "Learnability of the column beside the class."),
+            _field("column_given_class_expected", pa.float64(), "Its expectation under no association."),
+            _field("patterns", pa.list_(pa.int32()), "Patterns that show the column most within classes."),
+            _field(
+                "eta_squared", pa.list_(pa.float64()), "Part of the variance within classes that it explains there."
+            ),
+        ]
+    ),
+    "column_losses": _of_column(
+        [
+            _field("value", pa.string(), "The value."),
+            _field("images", pa.int64(), "Number of fitted images with it and a class that count."),
+            _field("judged", pa.int64(), "Number of them whose class enough images of other values have."),
+            _field(
+                "loss", pa.float64(), "What judges of the class lose on them if the value is left out; null without."
+            ),
+            _field("loss_low", pa.float64(), "Lower end of its 95 % interval."),
+            _field("loss_high", pa.float64(), "Upper end."),
+        ]
+    ),
 }
 
 # The columns of the table `columns`, before those of the dataset. Only datasets that have such columns have the table.

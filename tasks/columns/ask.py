@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import InputError
 from storage.formats.keyed_table import KeyedTable, read_keyed_table
@@ -17,10 +18,13 @@ from tasks.columns.categories import associate_categories
 from tasks.columns.category_tables import Tables
 from tasks.columns.images import RunImages
 from tasks.columns.kinds import FEW, Kind
-from tasks.columns.values import Column, find_column
+from tasks.columns.shortcuts import examine_column
+from tasks.columns.values import Column, column_names, find_column
 from tasks.dtypes import Mask
 
 SUMMARY = "column_summary"  # written last: a folder without it is unfinished
+EVERY = "properties"  # the word for all of these
+PROPERTIES = ("width", "height", "bytes", "mode", "brightness", "contrast", "colourfulness", "sharpness")
 # What returns the columns of the tables of each kind of column.
 KINDS: Mapping[Kind, Callable[[RunImages, Column], Tables]] = {"categorical": associate_categories}
 
@@ -48,7 +52,7 @@ def ask_run(workspace: Workspace, run: Run, names: Sequence[str], table: Path | 
     workspace, run
         Where to keep them, and the run.
     names
-        Names of columns; one may hold several, separated by commas.
+        Names of columns; one may hold several, separated by commas. `properties` stands for those of `PROPERTIES`.
     table
         File of a table with a column `key`, where columns are looked for first.
 
@@ -58,7 +62,8 @@ def ask_run(workspace: Workspace, run: Run, names: Sequence[str], table: Path | 
         If there is no such column, or nothing can be said about it.
     """
     given = None if table is None else read_keyed_table(table)
-    found = associate_columns(run, [one.strip() for name in names for one in name.split(",")], given)
+    asked = [one.strip() for name in names for one in name.split(",")]
+    found = associate_columns(run, asked_columns(run, asked, given), given)
     keep_associations(workspace, run, found)
     return found
 
@@ -80,6 +85,28 @@ def associate_columns(run: Run, names: Sequence[str], table: KeyedTable | None =
     return [_associated(images, column) for column in columns]
 
 
+def asked_columns(run: Run, names: Sequence[str], table: KeyedTable | None = None) -> list[str]:
+    """Put the properties that differ between images in the place of the word `properties`.
+
+    Raises
+    ------
+    InputError
+        If there is no such property.
+    """
+    if EVERY not in names or EVERY in column_names(run, table):
+        return list(names)
+    there = set(column_names(run, table))
+    properties = [name for name in PROPERTIES if name in there and _differs(run, name, table)]
+    if not properties:
+        raise InputError(f"The images of the run do not differ in any of {', '.join(PROPERTIES)}.")
+    return [one for name in names for one in (properties if name == EVERY else [name])]
+
+
+def _differs(run: Run, name: str, table: KeyedTable | None) -> bool:
+    column = find_column(run, name, table)
+    return column.kind in KINDS and pc.count_distinct(column.values).as_py() > 1
+
+
 def _require_kind(column: Column) -> None:
     if column.kind not in KINDS:
         raise InputError(
@@ -89,7 +116,7 @@ def _require_kind(column: Column) -> None:
 
 
 def _associated(images: RunImages, column: Column) -> Association:
-    found = KINDS[column.kind](images, column)
+    found = KINDS[column.kind](images, column) | examine_column(images, column)
     found[SUMMARY] |= {
         "source": [column.source],
         "kind": [column.kind],

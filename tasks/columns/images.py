@@ -47,6 +47,8 @@ class RunImages:
         Whether each row holds a valid image, one that patterns are fitted on, and a valid one of another split (N,).
     digests
         Digest of each image (N, 16).
+    classes
+        Class of each image (N,); -1 without one.
     keys, groups
         Id of each image's key, and of its group (N,); None if the dataset names no groups.
     copies
@@ -59,6 +61,7 @@ class RunImages:
     fitted: Mask
     other: Mask
     digests: np.ndarray
+    classes: Int64
     keys: UInt64 | None
     groups: UInt64 | None
     copies: Pairs
@@ -79,6 +82,7 @@ class RunImages:
             fitted=valid & here & np.asarray(pc.greater_equal(samples["class_id"], 0)),
             other=valid & ~here,
             digests=from_text(samples["digest"]),
+            classes=np.asarray(samples["class_id"]).astype(np.int64),
             keys=sample_ids(samples["key"].to_pylist()) if grouped else None,
             groups=_groups(run, settings, samples) if grouped else None,
             copies=_copies(run, len(samples)),

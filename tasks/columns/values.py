@@ -66,10 +66,15 @@ def find_column(run: Run, name: str, table: KeyedTable | None = None) -> Column:
             for there in place.names:
                 if same(there, name):
                     return _read(run, there, place.source, table)
-    every = [each for place in places for each in place.names]
+    every = column_names(run, table)
     nearest = sorted(every, key=lambda each: -SequenceMatcher(None, plain(each), plain(name)).ratio())
     more = f" and {len(every) - LISTED:,} more" if len(every) > LISTED else ""
     raise InputError(f"There is no column {name!r}; there are {shown(nearest[:LISTED])}{more}.")
+
+
+def column_names(run: Run, table: KeyedTable | None = None) -> list[str]:
+    """List the names of all columns that `find_column` finds."""
+    return [name for place in _places(run, table) for name in place.names]
 
 
 def _places(run: Run, table: KeyedTable | None) -> Iterator[Place]:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from tests.datasets import smooth_images
@@ -51,10 +52,23 @@ def test_tables_for_programs(run, associate, table):
     assert found["run"] == "one"
     site, odd = found["columns"]
     assert odd["summary"]["unknown_keys"] == 1
-    assert site.keys() == {"column", "summary", "values", "patterns", "held_out"}
+    assert site.keys() == {"column", "summary", "values", "patterns", "held_out", "shortcuts", "losses"}
     assert [row["value"] for row in site["values"]] == ["site a", "site b", "site c"]
     learnability = run.manifest.learnability["learnability"]
     assert site["summary"]["learnability"] == pytest.approx(learnability)
+
+
+def test_shortcuts_are_listed_the_most_serious_first(run, associate, tmp_path):
+    samples = run.tables["samples"].to_pylist()
+    coins = np.random.default_rng(2).choice(["x", "y"], len(samples))
+    rows = [f"{row['key']},{coin},{row['class_name']}" for row, coin in zip(samples, coins, strict=True)]
+    (tmp_path / "table.csv").write_text("\n".join(["key,chance,alias", *rows]) + "\n")
+    done = associate("--by", "chance,alias", "--table", tmp_path / "table.csv", COLUMNS="80")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    text = " ".join(done.stdout.split())
+    assert text.index("cannot say alias 1.00") < text.index("chance 0.", text.index("shortcut?"))
+    assert text.index("`alias` says what the class says") < text.index("Shortcut: CLEAN")
 
 
 def test_wrong_words_are_refused(associate, table, tmp_path):

@@ -1,0 +1,58 @@
+import pytest
+
+from tasks.report.shortcut_words import VERDICTS, shortcut_sentence
+from tasks.statistics import shortcuts
+
+ROW = {
+    "column": "site",
+    "verdict": "confounded",
+    "cramers_v": 0.801,
+    "cramers_v_shuffled": 0.05,
+    "readable": 0.95,
+    "readable_chance": 0.5,
+    "separable": 1.0,
+    "accuracy": 0.933,
+    "inflation": 0.144,
+    "inflation_low": 0.12,
+    "loss": 0.087,
+    "loss_low": 0.06,
+    "worst_value": "north",
+}
+GOES = "Cramer's V 0.80, shuffled at most 0.05"
+READ = "95 % right within classes, 50 % by chance"
+COSTS = " An unseen value costs 8.7 % of accuracy, most 'north'."
+
+
+def test_every_verdict_has_its_place():
+    given = {shortcuts.CONFOUNDED, shortcuts.INFLATED, shortcuts.HARMLESS, shortcuts.CLEAN, shortcuts.UNDECIDED}
+    assert set(VERDICTS) == given
+
+
+@pytest.mark.parametrize("verdict", ["confounded", "inflated"])
+def test_a_shortcut_says_what_it_costs_and_what_to_do(verdict):
+    advice = "Add images until each value has the same mix of classes, or test on values that are not trained on."
+    assert shortcut_sentence(ROW | {"verdict": verdict}) == (
+        f"Shortcut: {verdict.upper()}. `site` goes with the class ({GOES}), and the patterns show it ({READ}). "
+        f"The class is predicted for 93.3 %; it would be 78.9 % if they did not go together.{COSTS} {advice}"
+    )
+    uncertain = shortcut_sentence(ROW | {"verdict": verdict, "inflation_low": -0.01, "loss_low": None})
+    assert "93.3" not in uncertain
+    assert "costs" not in uncertain
+
+
+def test_what_is_no_shortcut():
+    harmless = f"The patterns show `site` ({READ}), but predicting the class gains nothing from it ({GOES})."
+    row = ROW | {"verdict": "separable but harmless"}
+    assert shortcut_sentence(row) == f"Shortcut: SEPARABLE BUT HARMLESS. {harmless}{COSTS}"
+    assert shortcut_sentence(row | {"loss_low": -0.01}) == f"Shortcut: SEPARABLE BUT HARMLESS. {harmless}"
+    assert (
+        shortcut_sentence(ROW | {"verdict": "clean"}) == f"Shortcut: CLEAN. The patterns do not show `site` ({READ})."
+    )
+
+
+def test_what_cannot_be_said_says_why():
+    row = ROW | {"verdict": "cannot say", "readable": None, "readable_chance": None}
+    assert "too few images say what the class gains (Cramer's V 0.80)" in shortcut_sentence(row)
+    assert "Only 40 % of the images are in classes" in shortcut_sentence(row | {"separable": 0.4})
+    assert "(Cramer's V unknown)" in shortcut_sentence(row | {"separable": 0.0, "cramers_v": None})
+    assert "`site` says what the class says" in shortcut_sentence(row | {"separable": 0.0, "cramers_v": 1.0})
