@@ -13,6 +13,7 @@ from storage.runs.run import Run
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from tasks.columns.ask import ask_run
 from tasks.report.column_words import counts, sentence
+from tasks.report.shortcut_words import shortcut_sentence
 
 plain_logs()
 
@@ -50,9 +51,9 @@ def ask(by: tuple[str, ...], run: str, workspace: str, table: str | None) -> lis
     opened = Run(space.find(run))
     found = ask_run(space, opened, by, None if table is None else Path(table))
     rows = [each.tables["column_summary"].to_pylist()[0] for each in found]
-    for row in rows:
-        get_run_logger().info(sentence(row))
-    show_text(
-        "columns", "\n\n".join([f"### {opened.manifest.run_id}", *(f"{sentence(row)} {counts(row)}" for row in rows)])
-    )
+    said = [[shortcut_sentence(row) for row in each.tables["column_shortcuts"].to_pylist()] for each in found]
+    for row, shortcuts in zip(rows, said, strict=True):
+        get_run_logger().info(" ".join([sentence(row), *shortcuts]))
+    texts = [" ".join([sentence(row), counts(row), *more]) for row, more in zip(rows, said, strict=True)]
+    show_text("columns", "\n\n".join([f"### {opened.manifest.run_id}", *texts]))
     return [str(space.association(opened.manifest.run_id, each.column)) for each in found]

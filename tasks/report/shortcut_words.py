@@ -23,12 +23,12 @@ def shortcut_sentence(row: Row) -> str:
         return f"Shortcut: CLEAN. The patterns do not show {name} ({read})."
     goes = f"Cramer's V {row['cramers_v']:.2f}, shuffled at most {row['cramers_v_shuffled']:.2f}"
     if verdict == "separable but harmless":
-        why = f"The patterns show {name} ({read}), but predicting the class gains nothing from it ({goes})."
+        why = f"The patterns show {name} ({read}), but predicting the class gains little or nothing from it ({goes})."
         return f"Shortcut: SEPARABLE BUT HARMLESS. {why}{_loss(row)}"
     return (
-        f"Shortcut: {verdict.upper()}. {name} goes with the class ({goes}), and the patterns show it ({read})."
-        f"{_inflation(row)}{_loss(row)} Add images until each value has the same mix of classes, or test on values "
-        "that are not trained on."
+        f"Shortcut: {verdict.upper()}. {name} goes with the class ({goes}), and the patterns show it ({read}), "
+        f"most pattern {row['patterns'][0]}.{_inflation(row)}{_loss(row)} Add images until each value has the same mix of "
+        "classes, or test on values that are not trained on."
     )
 
 

@@ -17,6 +17,7 @@ ROW = {
     "loss": 0.087,
     "loss_low": 0.06,
     "worst_value": "north",
+    "patterns": [3, 1],
 }
 GOES = "Cramer's V 0.80, shuffled at most 0.05"
 READ = "95 % right within classes, 50 % by chance"
@@ -32,8 +33,9 @@ def test_every_verdict_has_its_place():
 def test_a_shortcut_says_what_it_costs_and_what_to_do(verdict):
     advice = "Add images until each value has the same mix of classes, or test on values that are not trained on."
     assert shortcut_sentence(ROW | {"verdict": verdict}) == (
-        f"Shortcut: {verdict.upper()}. `site` goes with the class ({GOES}), and the patterns show it ({READ}). "
-        f"The class is predicted for 93.3 %; it would be 78.9 % if they did not go together.{COSTS} {advice}"
+        f"Shortcut: {verdict.upper()}. `site` goes with the class ({GOES}), and the patterns show it ({READ}), "
+        f"most pattern 3. The class is predicted for 93.3 %; it would be 78.9 % if they did not go together.{COSTS} "
+        f"{advice}"
     )
     uncertain = shortcut_sentence(ROW | {"verdict": verdict, "inflation_low": -0.01, "loss_low": None})
     assert "93.3" not in uncertain
@@ -41,7 +43,7 @@ def test_a_shortcut_says_what_it_costs_and_what_to_do(verdict):
 
 
 def test_what_is_no_shortcut():
-    harmless = f"The patterns show `site` ({READ}), but predicting the class gains nothing from it ({GOES})."
+    harmless = f"The patterns show `site` ({READ}), but predicting the class gains little or nothing from it ({GOES})."
     row = ROW | {"verdict": "separable but harmless"}
     assert shortcut_sentence(row) == f"Shortcut: SEPARABLE BUT HARMLESS. {harmless}{COSTS}"
     assert shortcut_sentence(row | {"loss_low": -0.01}) == f"Shortcut: SEPARABLE BUT HARMLESS. {harmless}"
