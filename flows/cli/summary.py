@@ -32,8 +32,7 @@ def run_summary(run: Run) -> RenderableType:
         Text(printable(f"\n{manifest.run_id}  {manifest.source}", keep="\n"), style="bold"),
         Text(_counts(manifest)),
         *_copies(run),
-        _learnability(run),
-        Text(),
+        *_learnability(run),
         _patterns(run),
         Text(),
         *_quality(run),
@@ -89,9 +88,10 @@ def _counts(manifest: Manifest) -> str:
     rejected = f", {manifest.rejected:,} rejected (table rejects says why)" if manifest.rejected else ""
     if manifest.repeated:
         rejected += f", {manifest.repeated:,} repeated, {manifest.conflicting:,} of them under several classes"
+    classes = "no labels" if row["classes"] == 1 else f"{row['classes']} classes"
     return (
         f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {fitted:,} fitted "
-        f"(split {manifest.fitted_split}), {row['classes']} classes{rejected}; {_found(manifest)} hold "
+        f"(split {manifest.fitted_split}), {classes}{rejected}; {_found(manifest)} hold "
         f"{percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e} "
         f"({_decomposition(manifest)})\n"
     )
@@ -125,7 +125,10 @@ def _decomposition(manifest: Manifest) -> str:
     return f"{manifest.solver}, {passes}{warm}"
 
 
-def _learnability(run: Run) -> Table:
+def _learnability(run: Run) -> list[RenderableType]:
+    """Measures of the classes beside their controls; nothing if images have no labels."""
+    if run.manifest.learnability["classes"] == 1:
+        return []
     row, quadratic = run.manifest.learnability, run.tables["held_out"].to_pylist()[1]
     table = grid("", "\nlabels", "expected\nby chance", "shuffled,\nmean", "shuffled,\nmost")
     table.add_row(
@@ -151,7 +154,7 @@ def _learnability(run: Run) -> Table:
         table.add_row("held-out accuracy", *map(_number, accuracies))
         if quadratic.get("clean_judged") not in {None, quadratic["judged"]}:
             table.add_row("- without copies", _number(quadratic["clean_accuracy"]))
-    return table
+    return [table, Text()]
 
 
 def _patterns(run: Run) -> Table:

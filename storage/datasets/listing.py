@@ -19,6 +19,7 @@ from storage.settings import Settings
 from storage.tables.schemas import UNLABELLED
 
 NONE = "-1"  # what Hugging Face, among others, writes where there is no label
+NO_LABEL = "no label"  # the one class of a dataset without labels
 WHOLE = re.compile(r"-?\d+")
 NAMED = 5  # groups of classes that a warning names
 
@@ -48,6 +49,11 @@ class Listing:
     findings: Findings
     columns: KeptColumns | None = None
 
+    @property
+    def labelled(self) -> bool:
+        """Whether images have labels; without any, all are of one class."""
+        return self.classes != (NO_LABEL,)
+
 
 def list_dataset(source: Source, address: str, settings: Settings) -> Listing:
     """All samples of a dataset that a run uses.
@@ -63,6 +69,8 @@ def list_dataset(source: Source, address: str, settings: Settings) -> Listing:
         skipped = " ".join(finding.text for finding in found.ignored) or "Nothing was skipped."
         raise InputError(f"{address} holds no images. {skipped}")
     classes, samples = _without_none(source.classes, samples, settings.reading.unlabelled, found)
+    if settings.reading.unlabelled == "keep" and samples["class_id"].null_count == len(samples):
+        classes, samples = _in_one_class(samples, address, found)
     classes, samples = _one_spelling(classes, samples, settings, found)
     split, why = fitted_split(_images_by_split(samples), address, settings.reading.split)
     found.notes += [why] if why else []
@@ -140,11 +148,24 @@ def _without_none(
     return [name for name in classes if name != NONE], samples.set_column(place, "class_id", ids)
 
 
+def _in_one_class(samples: pa.Table, address: str, found: Findings) -> tuple[tuple[str, ...], pa.Table]:
+    """Put all samples of a dataset without any label into one class, so that it has patterns, copies and quality."""
+    text = f"No image of {address} has a label, so all are taken as one class and nothing is measured about classes."
+    found.warnings.append(Finding("no labels", text, len(samples)))
+    ids = pa.array([0] * len(samples), pa.int32())
+    return (NO_LABEL,), samples.set_column(SAMPLES.get_field_index("class_id"), "class_id", ids)
+
+
 def _labelled(samples: pa.Table, split: str, address: str, unlabelled: str | None, found: Findings) -> pa.Table:
     """Samples with a label; those without are counted, or refused, by default if they are in the fitted split."""
     missing = pc.is_null(samples["class_id"])
     if not pc.any(missing).as_py():
         return samples
+    if samples["class_id"].null_count == len(samples):
+        raise InputError(
+            f"No image of {address} has a label. Give labels, or pass --unlabelled keep to find patterns, copies and "
+            "bad images without them."
+        )
     without = samples.filter(missing)
     splits = without["split"].cast(pa.string())
     for name, count in Counter(splits.to_pylist()).items():
@@ -163,10 +184,7 @@ def _labelled(samples: pa.Table, split: str, address: str, unlabelled: str | Non
         tally = Tally()
         tally.add(first, count)
         found.ignore("unlabelled images", tally, f"image of the split {name} without a label")
-    samples = samples.filter(pc.invert(missing))
-    if not len(samples):
-        raise InputError(f"No image of {address} has a label.")
-    return samples
+    return samples.filter(pc.invert(missing))
 
 
 def _unlabelled(samples: pa.Table) -> pa.Table:

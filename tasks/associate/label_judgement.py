@@ -108,7 +108,9 @@ def judges_table(job: Job, judging: ClassScatter, verdicts: Verdicts) -> dict[st
     held_out, compared = verdicts.labels, compared_all(job)
     judge = load_state(job.paths.work.label_judge(HELD_OUT), LabelJudge)
     counts, kept, share = judging.counts[0], len(judge.quadratic.centre), float(judge.share)
-    judged, known = int(counts[HELD_OUT].sum()) or np.nan, int(held_out.known) or np.nan
+    several = (counts[:HELD_OUT].sum(axis=0) > 0).sum() > 1  # one class needs no judge
+    numbers = counts[HELD_OUT].sum(), held_out.known, verdicts.clean_judged if compared else 0
+    judged, known, clean = (several * number or np.nan for number in numbers)
     return {
         "method": list(METHODS),
         "accuracy": held_out.right / judged,
@@ -119,6 +121,6 @@ def judges_table(job: Job, judging: ClassScatter, verdicts: Verdicts) -> dict[st
         "patterns": [judging.sums.shape[-1], kept, judging.sums.shape[-1]],
         "learned": [counts[:HELD_OUT].sum()] * len(METHODS),
         "judged": [counts[HELD_OUT].sum()] * len(METHODS),
-        "clean_accuracy": held_out.clean_right / ((verdicts.clean_judged if compared else 0) or np.nan),
+        "clean_accuracy": held_out.clean_right / clean,
         "clean_judged": [verdicts.clean_judged if compared else None] * len(METHODS),
     }

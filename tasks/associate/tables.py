@@ -22,6 +22,12 @@ from tasks.statistics.noise import spread_under_noise
 from tasks.statistics.relabelling import NOISE, expected_under_noise
 from tasks.statistics.scatter import HELD_OUT
 
+# Columns of the table `learnability` that compare classes, so that there are none with one class.
+OF_CLASSES = (
+    *("explained_variance", "expected_null", "heterogeneity", "heterogeneity_expected", "heterogeneity_shuffled"),
+    *("largest_share", "largest_share_shuffled"),
+)
+
 
 @single_threaded
 def associate_patterns(job: Job) -> None:
@@ -89,6 +95,8 @@ def _learnability(found: Findings, compared: Compared) -> dict[str, object]:
         "rank": found.rank,
         "compared_patterns": found.summary.scatter.class_cross.shape[-1],
     }
+    if classes < 2:  # noqa: PLR2004
+        row |= dict.fromkeys(OF_CLASSES, np.nan)
     return {name: [entry] for name, entry in row.items()}
 
 
@@ -112,7 +120,8 @@ def _held_out(found: Findings, *, other_split: bool, compared: bool) -> dict[str
     counts, verdicts, units = found.summary.scatter.counts, found.verdicts, found.totals.held_out_units
     learned, held_out = counts[0, :HELD_OUT].sum(axis=0), counts[:, HELD_OUT]
     columns = accuracies(learned, held_out, verdicts.right, units, other_split=other_split)
-    judged, clean = int(verdicts.judged), verdicts.clean_judged if compared else 0
+    judged = int(columns["judged"][0])
+    clean = verdicts.clean_judged if compared and judged else 0
     clean_units = round(units * clean / judged) if judged else 0
     honest = verdicts.clean_right / (clean or np.nan)
     chance = columns["null_accuracy"][0]

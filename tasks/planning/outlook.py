@@ -146,9 +146,9 @@ def plan_listed(source: str, settings: Settings, format_name: str, listing: List
 
 
 def _require_classes(source: str, listing: Listing) -> int:
-    """Count the images of the fitted split, and refuse it if they are of one class."""
+    """Count the images of the fitted split, and refuse it if their labels are of one class."""
     labels = _fitted_labels(listing)
-    if pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
+    if listing.labelled and pc.count_distinct(labels).as_py() < 2:  # noqa: PLR2004
         raise InputError(
             f"{source} has images of only one class ({listing.classes[labels[0].as_py()]}, split "
             f"{listing.fitted_split}); association needs two or more."

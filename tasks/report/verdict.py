@@ -10,6 +10,7 @@ SIGNIFICANT = 0.05
 # handwritten digits have 0.56, CIFAR-10's photographs 0.11.
 WORDS = ((0.3, "strongly"), (0.05, "clearly"), (0.01, "weakly"), (0.0, "barely"))
 NO_ASSOCIATION = "We found no association between labels and images."
+NO_LABELS = "There are no labels to compare: this is about patterns, copies and image quality alone."
 BY_SPREAD = "The classes differ in their spreads, not in their means."
 YARDSTICK = "handwritten digits have 56 %, the photographs of CIFAR-10 11 %"
 
@@ -17,6 +18,8 @@ YARDSTICK = "handwritten digits have 56 %, the photographs of CIFAR-10 11 %"
 def headline(row: Row) -> str:
     """Return the verdict in one short sentence, from the single row of the table `learnability`."""
     value, shuffled = row["learnability"], row["shuffled_max"]
+    if row.get("classes") == 1:
+        return "The images have no labels to compare."
     if value is None:
         return "Nothing can be said about the classes."
     if _by_spread(row):
@@ -59,6 +62,8 @@ def beyond_chance(row: Row) -> float | None:
 
 def verdict(row: Row) -> str:
     """Explain the numbers in two plain sentences."""
+    if row.get("classes") == 1:
+        return NO_LABELS
     value, shuffled = (row[name] or 0.0 for name in ("learnability", "shuffled_max"))
     found = (
         f"Labels account for {percent(value / cap(row))} of the separation that {row['rank']} patterns allow"

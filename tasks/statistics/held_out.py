@@ -65,7 +65,9 @@ def right_of_classes(predicted: Int64, labellings: Int64, classes: int) -> Int64
 
 
 def accuracies(learned: Int64, held_out: Int64, right: Int64, units: int, *, other_split: bool) -> dict[str, Any]:
-    """Return the accuracy of each of `METHODS` beside what chance gives, by name; NaN without held-out images.
+    """Return the accuracy of each of `METHODS` beside what chance gives, by name.
+
+    NaN without held-out images, or if images of fewer than two classes were learned from.
 
     Parameters
     ----------
@@ -80,16 +82,16 @@ def accuracies(learned: Int64, held_out: Int64, right: Int64, units: int, *, oth
     other_split
         Whether they are another split than the images learned from, so that classes may have other sizes.
     """
-    judged = int(held_out[0].sum())
-    whole, known = right.sum(axis=-1), judged or np.nan
     largest, present = learned.argmax(), int((learned > 0).sum())
+    judged = int(held_out[0].sum()) if present > 1 else 0
+    whole, known = right.sum(axis=-1), judged or np.nan
     majority = learned[largest] / learned.sum() if learned.sum() else np.nan
     constant, uniform = held_out[0, largest] / known, 1 / present if present else np.nan
     # Held-out images that were drawn at random have classes of the same sizes; those of another split may not.
     chance = max(majority, uniform, constant if other_split else 0)
     # Images of a group may be right or wrong together, so the test counts a group as one.
     tests = np.array([[binomial_p_value(one / known * units, units, chance) for one in method] for method in whole])
-    balance = balanced(right, held_out)
+    balance = balanced(right, held_out) if judged else np.full((len(METHODS), 2), np.nan)
     each = np.ones(len(METHODS), np.int64)
     return {
         "method": list(METHODS),

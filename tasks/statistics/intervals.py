@@ -40,12 +40,13 @@ class _Estimates(NamedTuple):
 def intervals(groups: GroupSums) -> Intervals:
     """Compute 95 % intervals, which contain their estimates.
 
-    NaN without groups, if a class has fewer than `LEAST` images, or if all images of a class are in one group.
+    NaN without groups, with fewer than two classes, if a class has fewer than `LEAST` images, or if all images of a
+    class are in one group.
     """
     counts, rank = groups.counts.sum(axis=0), groups.sums.shape[2]
     n, classes = int(counts.sum()), int((counts > 0).sum())
     unknown = Intervals(np.full(2, np.nan), np.full((2, rank), np.nan))
-    if not n or counts[counts > 0].min() < LEAST.interval:
+    if classes < 2 or counts[counts > 0].min() < LEAST.interval:  # noqa: PLR2004
         return unknown
     if not counts.all():
         groups = GroupSums(groups.counts[:, counts > 0], groups.sums[:, counts > 0], groups.cross)

@@ -1,14 +1,24 @@
-"""Images without a label that are kept get scores and nothing else: every number of association is as without them."""
+"""Images without a label that are kept get scores and nothing else: every number of association is as without them.
+
+A dataset without any label has patterns, copies and quality, and can be asked about columns.
+"""
 
 import csv
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from PIL import Image
 
 from flows.cli.check_summary import check_json, write_check_csv
+from flows.cli.summary import run_summary
+from storage.errors import InputError
+from storage.formats.keyed_table import KeyedTable
 from storage.settings import Settings
+from tasks.columns.ask import associate_columns
 from tasks.planning.check import check_source
+from tests import naive
 from tests.datasets import smooth_images
 from tests.runs import SMALL, analyse
 
@@ -82,3 +92,51 @@ def test_check_counts_kept_images_apart_from_the_classes(listed):
     write_check_csv(found, listed.with_name("all.csv"))
     rows = list(csv.reader(listed.with_name("all.csv").read_text().splitlines()))
     assert sorted(row[2] for row in rows if row[0] == "repeated image") == ["", "a"]
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory):
+    """A folder of 90 images without labels, one of them twice and one of a single color."""
+    folder = tmp_path_factory.mktemp("flat")
+    made = smooth_images(folder / "made", count=30)
+    (folder / "data").mkdir()
+    for number, path in enumerate(sorted(made.rglob("*.png"))):
+        (folder / "data" / f"{number:02d}.png").write_bytes(path.read_bytes())
+    (folder / "data" / "copy.png").write_bytes((folder / "data" / "00.png").read_bytes())
+    Image.new("L", (16, 16), 128).save(folder / "data" / "flat.png")
+    return folder / "data"
+
+
+def test_a_dataset_without_any_label_is_refused_unless_they_are_kept(flat, tmp_path):
+    for chosen in (None, "skip"):
+        with pytest.raises(
+            InputError, match=r"No image of .* has a label\. Give labels, or pass --unlabelled keep to "
+        ):
+            analyse(flat, tmp_path, unlabelled=chosen, **SMALL)
+
+
+def test_a_dataset_without_any_label_has_patterns_copies_quality_and_columns(flat, tmp_path):
+    run = analyse(flat, tmp_path / "w", report=True, unlabelled="keep", **SMALL)
+    pixels = np.stack([np.asarray(Image.open(path), np.float64).ravel() / 255 for path in sorted(flat.iterdir())])
+    _, values, _, _ = naive.svd(pixels, SMALL["rank"])
+    np.testing.assert_allclose(run.tables["patterns"]["singular_value"], values, rtol=1e-4)
+    assert run.manifest.classes == ("no label",)
+    row = run.tables["learnability"].to_pylist()[0]
+    assert (row["classes"], row["learnability"], row["expected_null"], row["explained_variance"]) == (1, *[None] * 3)
+    for name in ("held_out", "judges"):
+        assert run.tables[name]["accuracy"].null_count == len(run.tables[name])
+    found = {(row["kind"], row["key"]) for row in run.tables["issues"].to_pylist()}
+    assert {kind for kind, _ in found} >= {"exact duplicate", "flat"}
+    assert ("flat", "flat.png") in found
+    summary = " ".join(str(part) for part in run_summary(run).renderables)
+    assert "no labels" in summary
+    assert "There are no labels to compare" in summary
+    text = run.paths.report.read_bytes().decode()
+    assert "The images have no labels to compare." in text
+    assert 'id="patterns"' in text
+    assert not any(f'id="{section}"' in text for section in ("classes", "map", "noise", "generalized", "learning"))
+    table = pa.table({"key": [f"{n:02d}.png" for n in range(90)], "kind": ["abc"[n // 30] for n in range(90)]})
+    (found,) = associate_columns(run, ["kind"], KeyedTable("made", table))
+    summary = found.tables["column_summary"].to_pylist()[0]
+    assert summary["missing"] == 2
+    assert summary["learnability"] > summary["learnability_shuffled_max"]

@@ -71,6 +71,14 @@ def test_a_dataset_without_any_label_is_refused():
         listed((), [(None, "train")], unlabelled="skip")
 
 
+def test_a_dataset_without_any_label_is_one_class_by_choice():
+    listing = listed(("a",), [(None, "train"), (None, "test")], unlabelled="keep")
+    assert (listing.classes, listing.labelled) == (("no label",), False)
+    assert listing.samples["class_id"].to_pylist() == [0, 0]
+    (warning,) = listing.findings.warnings
+    assert (warning.kind, warning.count) == ("no labels", 2)
+
+
 def test_kept_images_come_last_and_are_counted():
     listing = listed(("a", "b"), NONE_IN_TRAIN + NONE_IN_TEST[2:], unlabelled="keep")
     assert listing.samples["class_id"].to_pylist() == [0, 1, 0, UNLABELLED, UNLABELLED, UNLABELLED]
