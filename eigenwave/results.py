@@ -194,7 +194,8 @@ class Association(Shown):
     columns
         Names of the columns.
     tables
-        Arrow tables `column_summary`, `column_values`, `column_patterns` and `column_held_out`, of all columns.
+        Arrow tables of all columns: `column_summary`, `column_values`, `column_averages`, `column_patterns` and
+        `column_held_out`.
     """
 
     run: str

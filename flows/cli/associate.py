@@ -86,7 +86,8 @@ def association_summary(found: "Association", folder: "StorePath | None" = None)
     parts: list[RenderableType] = [Text(), Text(printable(sentence(row)), style="bold"), Text(printable(counts(row)))]
     parts += [Text(printable(shortcut_sentence(shortcut))) for shortcut in shortcut_rows(found)]
     if predicted(row) or differs(row):
-        parts += [part for rows in (_values(found), _patterns(found)) if rows.row_count for part in (Text(), rows)]
+        shown = SHOWN_TABLES[row["kind"]]
+        parts += [part for rows in (make(found) for make in shown) if rows.row_count for part in (Text(), rows)]
     if folder is not None:
         parts.append(Text(f"\n{folder}", overflow="fold"))
     return Group(*parts)
@@ -134,3 +135,40 @@ def _patterns(found: "Association") -> Table:
         q_value = "-" if row["q_value"] is None else f"{row['q_value']:.1e}"
         table.add_row(str(row["pattern"]), *numbers, q_value, printable(row["top_value"] or "-"))
     return table
+
+
+def _labels(found: "Association") -> Table:
+    rows = sorted(found.tables["column_values"].to_pylist(), key=lambda row: -row["images"])
+    heads = "\nimages", "\nunseen", "area under\nthe curve", "shuffled,\nmost", "average\nprecision", "\nprecision"
+    table = grid(Column("\nlabel", min_width=12), *heads)
+    names = ("area", "shuffled_area", "average_precision", "precision")
+    for row in rows[:SHOWN]:
+        counted = f"{row['images']:,}", f"{row['judged']:,}"
+        table.add_row(printable(row["value"]), *counted, *(_three(row[name]) for name in names))
+    if len(rows) > SHOWN:
+        table.add_row(f"and {len(rows) - SHOWN:,} more")
+    for row in found.tables["column_averages"].to_pylist():
+        table.add_row(f"all, {row['average']}", "", "", *(_three(row[name]) for name in names))
+    return table
+
+
+def _correlations(found: "Association") -> Table:
+    rows = sorted(found.tables["column_patterns"].to_pylist(), key=lambda row: row["association_rank"])
+    table = grid("\npattern", "\ncorrelation", "shuffled,\nmost", "\nq")
+    for row in rows[:PATTERNS]:
+        q_value = "-" if row["q_value"] is None else f"{row['q_value']:.1e}"
+        correlation = "-" if row["correlation"] is None else f"{row['correlation']:+.3f}"
+        table.add_row(str(row["pattern"]), correlation, _three(row["null_correlation_max"]), q_value)
+    return table
+
+
+def _three(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+SHOWN_TABLES = {
+    "categorical": (_values, _patterns),
+    "number": (_correlations,),
+    "date": (_correlations,),
+    "labels": (_labels,),
+}

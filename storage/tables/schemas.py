@@ -729,6 +729,22 @@ def _of_column(fields: Iterable[pa.Field]) -> pa.Schema:
     return _of_run([_COLUMN, *fields])
 
 
+_RANKED = {
+    "area": "Area under the receiver operating characteristic on judged images, by ridge regression.",
+    "average_precision": "Average precision on them.",
+    "precision": "Precision where as many images are named as have the label; so it is recall and F1, too.",
+    "accuracy": "Part of all judged images that are right then.",
+}
+_RANKING = [
+    field
+    for name, text in _RANKED.items()
+    for field in (
+        _field(name, pa.float64(), text),
+        _field(f"shuffled_{name}", pa.float64(), f"Largest {name.replace('_', ' ')} over shuffled values."),
+    )
+]
+
+
 # Tables of what a run's patterns have to do with a column; `eigenwave associate` writes them, beside the runs.
 ASSOCIATIONS: Mapping[str, pa.Schema] = {
     "column_summary": _of_column(
@@ -738,11 +754,16 @@ ASSOCIATIONS: Mapping[str, pa.Schema] = {
             _field("images", pa.int64(), "Number of fitted images with a value that count."),
             _field("missing", pa.int64(), "Number of valid images without a value, of all splits; they are left out."),
             _field("unknown_keys", pa.int64(), "Number of rows of the file whose key no image of the run has."),
-            _field("values", pa.int64(), "Number of different values among the fitted images that count."),
+            _field(
+                "values",
+                pa.int64(),
+                "Number of different values among the fitted images that count; of labels, among all images.",
+            ),
             _field(
                 "learnability",
                 pa.float64(),
-                "Share of the separation of the scores: as in the table learnability, with the values as classes.",
+                "Share of the separation of the scores: as in the table learnability, with the values as classes. Of "
+                "numbers and dates R^2 of the linear fit to all scores; of labels its mean over labels.",
             ),
             _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
             _field("learnability_cap", pa.float64(), "Largest possible learnability, as in the table learnability."),
@@ -756,12 +777,30 @@ ASSOCIATIONS: Mapping[str, pa.Schema] = {
                 "Part of all shuffles, and the true values among them, that have at least this learnability.",
             ),
             _field("significant_patterns", pa.int32(), "Number of patterns with q < 0.05; null if none can be tested."),
-            _field("held_out", pa.float64(), "Accuracy of the quadratic classifier: see column_held_out."),
+            _field(
+                "held_out",
+                pa.float64(),
+                "Accuracy of the quadratic classifier: see column_held_out. Of numbers and dates R^2 of ridge "
+                "regression; of labels the mean area under the curve: see column_averages.",
+            ),
             _field("held_out_balanced", pa.float64(), "Its balanced accuracy."),
-            _field("held_out_shuffled", pa.float64(), "Its accuracy under shuffled values."),
+            _field(
+                "held_out_shuffled",
+                pa.float64(),
+                "Its accuracy under shuffled values; of other kinds than categories, the largest of all shuffles.",
+            ),
             _field("majority", pa.float64(), "Part of the images learned from that have their most frequent value."),
-            _field("chance", pa.float64(), "Accuracy by chance: null_accuracy in column_held_out."),
-            _field("held_out_p_value", pa.float64(), "p-value of held_out against chance."),
+            _field(
+                "chance",
+                pa.float64(),
+                "Accuracy by chance: null_accuracy in column_held_out. Of numbers and dates 0, of labels 0.5.",
+            ),
+            _field(
+                "held_out_p_value",
+                pa.float64(),
+                "p-value of held_out against chance; of other kinds than categories, part of all shuffles, and the "
+                "true values among them, that have at least this value.",
+            ),
         ]
     ),
     "column_values": _of_column(
@@ -769,7 +808,11 @@ ASSOCIATIONS: Mapping[str, pa.Schema] = {
             _field("value", pa.string(), "The value."),
             _field("images", pa.int64(), "Number of fitted images with it that count."),
             _field("judged", pa.int64(), "Number of held-out images with it that were judged."),
-            _field("held_out", pa.float64(), "Part of them that the quadratic classifier predicts; null without any."),
+            _field(
+                "held_out",
+                pa.float64(),
+                "Part of them that the quadratic classifier predicts; null without any. Of labels: precision.",
+            ),
             _field(
                 "patterns",
                 pa.list_(pa.int32()),
@@ -778,12 +821,50 @@ ASSOCIATIONS: Mapping[str, pa.Schema] = {
             _field(
                 "cohens_d", pa.list_(pa.float64()), "On each of them, mean minus mean of all others, in deviations."
             ),
+            _field(
+                "r_squared",
+                pa.float64(),
+                "R^2 of the linear fit of a label, as 1 or 0, to all scores; null with fewer than 10 images with or "
+                "without the label, and for other kinds than labels, as all columns below.",
+            ),
+            _field("shuffled_r_squared", pa.float64(), "Largest R^2 over shuffled values."),
+            *_RANKING,
+        ]
+    ),
+    "column_averages": _of_column(
+        [
+            _field("average", CLASS_NAME, "macro: mean over labels; micro: all pairs of image and label together."),
+            _field(
+                "labels",
+                pa.int32(),
+                "Number of labels that at least 10 judged images have, and 10 lack; only these count.",
+            ),
+            *_RANKING,
+            *(
+                _field(f"{name}_p_value", pa.float64(), f"Part of all shuffles, and the true labels, with this {name}.")
+                for name in _RANKED
+            ),
         ]
     ),
     "column_patterns": _of_column(
         [
             *(field for field in TABLES["patterns"] if field.name in _FIRST_ORDER),
-            _field("top_value", CLASS_NAME, "Value with the largest magnitude of Cohen's d; null if none has one."),
+            _field(
+                "top_value",
+                CLASS_NAME,
+                "Value with the largest magnitude of Cohen's d, or label with the largest correlation; null if none.",
+            ),
+            _field(
+                "correlation",
+                pa.float64(),
+                "Pearson's correlation of scores with a number, or with the label top_value as 1 or 0. p_value and "
+                "q_value then belong to it, and association_rank goes by it. Null for categories.",
+            ),
+            _field(
+                "null_correlation_max",
+                pa.float64(),
+                "Largest magnitude of correlation over shuffled values, and over labels.",
+            ),
         ]
     ),
     "column_held_out": _of_column(
@@ -795,6 +876,12 @@ ASSOCIATIONS: Mapping[str, pa.Schema] = {
                 "Number of held-out images that were not judged, since they are copies, exact or near, of images "
                 "learned from, or have a value that was not learned from.",
             ),
+            _field(
+                "r_squared",
+                pa.float64(),
+                "R^2 of ridge regression of numbers on judged images; of labels its mean. Null for categories.",
+            ),
+            _field("shuffled_r_squared", pa.float64(), "Largest R^2 over shuffled values."),
         ]
     ),
     "column_shortcuts": _of_column(

@@ -17,7 +17,9 @@ from storage.tables.schemas import ASSOCIATIONS
 from tasks.columns.categories import associate_categories
 from tasks.columns.category_tables import Tables
 from tasks.columns.images import RunImages
-from tasks.columns.kinds import FEW, Kind
+from tasks.columns.kinds import Kind
+from tasks.columns.labels import associate_labels
+from tasks.columns.numbers import associate_numbers
 from tasks.columns.shortcuts import examine_column
 from tasks.columns.values import Column, column_names, find_column
 from tasks.dtypes import Mask
@@ -26,7 +28,12 @@ SUMMARY = "column_summary"  # written last: a folder without it is unfinished
 EVERY = "properties"  # the word for all of these
 PROPERTIES = ("width", "height", "bytes", "mode", "brightness", "contrast", "colourfulness", "sharpness")
 # What returns the columns of the tables of each kind of column.
-KINDS: Mapping[Kind, Callable[[RunImages, Column], Tables]] = {"categorical": associate_categories}
+KINDS: Mapping[Kind, Callable[[RunImages, Column], Tables]] = {
+    "categorical": associate_categories,
+    "number": associate_numbers,
+    "date": associate_numbers,
+    "labels": associate_labels,
+}
 
 
 class Association(NamedTuple):
@@ -111,7 +118,7 @@ def _require_kind(column: Column) -> None:
     if column.kind not in KINDS:
         raise InputError(
             f"The column {column.name!r} ({column.source}) holds values of type {column.values.type}, which are not "
-            f"categories; choose a column of text, truth values, or at most {FEW} different whole numbers."
+            "asked about; choose a column of text, truth values, numbers, dates, or lists of labels."
         )
 
 

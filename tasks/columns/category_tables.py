@@ -6,7 +6,7 @@ import numpy as np
 
 from tasks.columns.images import Sides
 from tasks.dtypes import Float64, Int64
-from tasks.statistics.association import adjusted, cap, learnability
+from tasks.statistics.association import adjusted, cap, learnability, permutation_p_value
 from tasks.statistics.first_order import FirstOrder
 from tasks.statistics.held_out import METHODS, accuracies
 from tasks.statistics.scatter import ClassScatter
@@ -92,7 +92,7 @@ def _summary(order: FirstOrder) -> dict[str, Any]:
         "ci_high": order.intervals.learnability[1],
         "learnability_shuffled": shuffled.mean(),
         "learnability_shuffled_max": shuffled.max(),
-        "p_value": (1 + (shuffled >= value).sum()) / (1 + len(shuffled)),
+        "p_value": permutation_p_value(value, shuffled),
         "significant_patterns": order.significant[0],
     }
     return {name: [entry] for name, entry in row.items()}
@@ -103,7 +103,7 @@ def _values(names: list[str], order: FirstOrder, held_out: HeldOut) -> dict[str,
     with np.errstate(invalid="ignore"):
         accuracy = held_out.right / held_out.judged
     effects = order.by_pair.cohens_d.T
-    tops = [_top(row) for row in effects]
+    tops = [top_patterns(row) for row in effects]
     return {
         "value": names,
         "images": order.sums.counts,
@@ -114,7 +114,7 @@ def _values(names: list[str], order: FirstOrder, held_out: HeldOut) -> dict[str,
     }
 
 
-def _top(effects: Float64) -> Int64:
+def top_patterns(effects: Float64) -> Int64:
     """Numbers of the patterns with the largest magnitudes of Cohen's d (k,), without those that have none."""
     known = np.flatnonzero(~np.isnan(effects))
     return known[np.argsort(-np.abs(effects[known]), kind="stable")[:TOP]]

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.arrays.zarr import array_shape
 from storage.datasets.kept_columns import columns_of_table
 from storage.runs.run import Run
 from storage.settings import Settings
@@ -88,6 +89,11 @@ class RunImages:
             copies=_copies(run, len(samples)),
         )
 
+    @property
+    def rank(self) -> int:
+        """Number of patterns."""
+        return int(array_shape(self.run.paths.scores)[0][1])
+
     def shards(self) -> Iterator[tuple[int, slice]]:
         """Yield the number and the rows of each shard."""
         plan = self.run.manifest.layout.plan
@@ -164,16 +170,21 @@ class Sides:
     other_split: bool
 
     @classmethod
-    def of(cls, images: RunImages, codes: Int64) -> Self:
-        """Find them from the number of each row's value (N,), equal for equal values; -1 without one."""
+    def of(cls, images: RunImages, codes: Int64, *, seen: bool = True) -> Self:
+        """Find them from the number of each row's value (N,), equal for equal values; -1 without one.
+
+        `seen` judges only images whose value one of those learned from has: a class that was not learned from cannot
+        be predicted, but a number can.
+        """
         there = codes >= 0
         fitted, other = images.fitted & there, images.other & there
         units = find_units(images.digests, codes, fitted, other, images.groups)
         other_split = bool(other.any())
         part = parts(units.ids, units.learned, images.settings.association.seed, other_split=other_split)
         learned, held_out = units.counted & (part != HELD_OUT), units.counted & (part == HELD_OUT)
-        known = np.isin(codes, np.unique(codes[learned]))
-        judged = held_out & known & ~copied(*images.copies, learned)
+        judged = held_out & ~copied(*images.copies, learned)
+        if seen:
+            judged &= np.isin(codes, np.unique(codes[learned]))
         sampled = fitted & units.counted
         return cls(codes, units.ids, sampled, learned, held_out, judged, part, other_split)
 

@@ -11,10 +11,11 @@ WHOLE = r"^-?(0|[1-9][0-9]*)$"  # not 007, which is a name
 DECIMAL = r"^-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?$"
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 DIGIT = "[0-9]"
+LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
 def plain_values(values: pa.ChunkedArray) -> pa.Array:
-    """Return the values of a column without dictionaries, null where they are empty, blank or NaN.
+    """Return the values of a column without dictionaries, null where they are empty, blank or not finite.
 
     Text whose values are all numbers, or all dates of ISO 8601, becomes numbers or times: lists in text files have
     nothing else.
@@ -23,7 +24,7 @@ def plain_values(values: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_dictionary(plain.type):
         plain = plain.cast(plain.type.value_type)
     if pa.types.is_floating(plain.type):
-        return pc.if_else(pc.is_nan(plain), pa.scalar(None, plain.type), plain)
+        return pc.if_else(pc.is_finite(plain), plain, pa.scalar(None, plain.type))
     return _read(plain.cast(pa.string())) if _is_text(plain.type) else plain
 
 
@@ -62,7 +63,7 @@ def kind_of(values: pa.Array) -> Kind:
         return "number"
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return "date"
-    return "labels" if pa.types.is_list(kind) or pa.types.is_large_list(kind) else "other"
+    return "labels" if any(is_it(kind) for is_it in LISTS) and not pa.types.is_nested(kind.value_type) else "other"
 
 
 def _is_text(kind: pa.DataType) -> bool:

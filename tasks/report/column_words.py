@@ -11,28 +11,42 @@ Row = Mapping[str, Any]
 def sentence(row: Row) -> str:
     """Say in one sentence what the patterns have to do with a column, from its row of the table `column_summary`."""
     name, differ = f"`{row['column']}`", differs(row)
-    numbers = percent(row["learnability"] or 0.0), percent(row["learnability_shuffled_max"] or 0.0)
-    association = "learnability {}, shuffled at most {}".format(*numbers)
     if row["held_out"] is None:
-        found = f"The patterns differ between the values of {name} ({association})" if differ else _no_sign(name)
-        return f"{found}; there are no unseen images to predict it for."
-    right, chance = percent(row["held_out"]), percent(row["chance"])
+        found = _association(name, row) if differ else _no_sign(name)
+        return f"{found}; there are too few unseen images to predict it for."
+    unseen, chance, shuffled = _unseen(row)
     if predicted(row):
-        return (
-            f"The patterns predict {name}: {right} of unseen images get their right value (by chance {chance}, "
-            f"shuffled {percent(row['held_out_shuffled'])})."
-        )
-    unseen = f"{right} of unseen images get their right value, {chance} by chance"
+        return f"The patterns predict {name}: {unseen} ({', '.join(part for part in (chance, shuffled) if part)})."
     if differ:
-        return f"The patterns differ between the values of {name} ({association}), but do not predict it: {unseen}."
-    return f"{_no_sign(name)}: {unseen}."
+        return f"{_association(name, row)}, but do not predict it: {unseen}{chance and f', {chance}'}."
+    return f"{_no_sign(name)}: {unseen}{chance and f', {chance}'}."
+
+
+def _association(name: str, row: Row) -> str:
+    found, most = percent(row["learnability"]), percent(row["learnability_shuffled_max"])
+    if row["kind"] == "categorical":
+        return f"The patterns differ between the values of {name} (learnability {found}, shuffled at most {most})"
+    return f"The patterns go with {name} (they explain {found} of its variance, shuffled at most {most})"
+
+
+def _unseen(row: Row) -> tuple[str, str, str]:
+    """How well unseen images are predicted, by chance, and after shuffling; nothing where that needs no words."""
+    found, chance, shuffled = row["held_out"], row["chance"], row["held_out_shuffled"]
+    if row["kind"] == "labels":
+        area = f"the area under the curve of unseen images is {found:.3f}, a mean over labels"
+        return area, f"by chance {chance:.1f}", f"shuffled at most {shuffled:.3f}"
+    if row["kind"] != "categorical":
+        return f"R² on unseen images is {found:.3f}", "", f"shuffled at most {shuffled:.3f}"
+    right = f"{percent(found)} of unseen images get their right value"
+    return right, f"by chance {percent(chance)}", f"shuffled {percent(shuffled)}"
 
 
 def predicted(row: Row) -> bool:
-    """Whether the values of unseen images are predicted more often than by chance, and than after shuffling."""
-    p_value, right, shuffled = (row[name] for name in ("held_out_p_value", "held_out", "held_out_shuffled"))
-    known = p_value is not None and right is not None
-    return bool(known and p_value < SIGNIFICANT and right > (shuffled or 0.0))
+    """Whether the values of unseen images are predicted better than by chance, and than after shuffling."""
+    found = row["held_out"]
+    if found is None or found <= max(row["chance"], row["held_out_shuffled"] or 0.0):
+        return False
+    return row["kind"] != "categorical" or bool(row["held_out_p_value"] < SIGNIFICANT)
 
 
 def differs(row: Row) -> bool:

@@ -205,6 +205,14 @@ def q_values(p_values: Float64) -> Float64:
     return result
 
 
+def permutation_p_value(value: float, shuffled: Float64) -> float:
+    """Part of all shuffles (R,), and the true value among them, that are at least the value; NaN if it is NaN.
+
+    This is never 0, as the probability of so large a value by chance is not (Phipson and Smyth, 2010).
+    """
+    return (1 + float((shuffled >= value).sum())) / (1 + len(shuffled)) if np.isfinite(value) else float("nan")
+
+
 @dataclass(frozen=True)
 class PairStatistics:
     """One class against all others on each pattern; arrays (k, C). NaN where a class has no images.

@@ -24,6 +24,11 @@ class Ranking(Sums):
     counts: Int64
 
     @classmethod
+    def none(cls, number: int) -> Self:
+        """Count no image of some number of labels."""
+        return cls(np.zeros((number, 2, BINS), np.int64))
+
+    @classmethod
     def of(cls, fits: Float64, given: Mask, scale: Float64) -> Self:
         """Count some images.
 

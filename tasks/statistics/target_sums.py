@@ -6,7 +6,7 @@ them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import NamedTuple, Self
 
@@ -106,6 +106,11 @@ class TargetSums(Sums):
     def whole(self) -> "Moments":
         """Moments of all images, as `centred`."""
         return self.centred(np.ones(len(self.counts), np.bool_))
+
+    def first(self, number: int) -> Self:
+        """Sums of the first targets alone."""
+        targets, squares = self.targets[:, :number], self.squares[:, :number]
+        return replace(self, targets=targets, squares=squares, products=self.products[..., :number])
 
     def without_each(self) -> Iterator["Moments"]:
         """Yield the moments of all images without those of each part that holds images, as `centred`."""

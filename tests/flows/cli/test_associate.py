@@ -52,7 +52,8 @@ def test_tables_for_programs(run, associate, table):
     assert found["run"] == "one"
     site, odd = found["columns"]
     assert odd["summary"]["unknown_keys"] == 1
-    assert site.keys() == {"column", "summary", "values", "patterns", "held_out", "shortcuts", "losses"}
+    names = {"column", "summary", "values", "patterns", "averages", "held_out", "shortcuts", "losses"}
+    assert site.keys() == names
     assert [row["value"] for row in site["values"]] == ["site a", "site b", "site c"]
     learnability = run.manifest.learnability["learnability"]
     assert site["summary"]["learnability"] == pytest.approx(learnability)

@@ -30,19 +30,19 @@ NO_SIGN = {"learnability": 0.009, "held_out": 0.26, "held_out_p_value": 0.4}
         ),
         (
             NO_SIGN,
-            "We found no sign of `site` in the patterns: 26 % of unseen images get their right value, 25 % by chance.",
+            "We found no sign of `site` in the patterns: 26 % of unseen images get their right value, by chance 25 %.",
         ),
         (
             NO_SIGN | {"learnability": 0.02},
-            f"{DIFFER.format(2)}, but do not predict it: 26 % of unseen images get their right value, 25 % by chance.",
+            f"{DIFFER.format(2)}, but do not predict it: 26 % of unseen images get their right value, by chance 25 %.",
         ),
         (
             {"held_out": None, "held_out_p_value": None},
-            f"{DIFFER.format(30)}; there are no unseen images to predict it for.",
+            f"{DIFFER.format(30)}; there are too few unseen images to predict it for.",
         ),
         (
             {"learnability": None, "held_out": None, "held_out_p_value": None},
-            "We found no sign of `site` in the patterns; there are no unseen images to predict it for.",
+            "We found no sign of `site` in the patterns; there are too few unseen images to predict it for.",
         ),
     ],
 )
