@@ -9,7 +9,7 @@ from tasks.dtypes import Float64, Int64, Mask
 from tasks.statistics.bootstrap import Estimate, estimates
 from tasks.statistics.left_out_value import ValueJudges
 from tasks.statistics.sums import Sums
-from tasks.statistics.value_cells import GROUPS, SHUFFLES, Cells
+from tasks.statistics.value_cells import GROUPS, Cells
 from tasks.statistics.within_class import Readers, read_accuracy, read_chance
 
 
@@ -50,8 +50,11 @@ class Rightness(Sums):
             right=np.stack([count(some, place, shape) for some in judges.right(scores, cells)]),
             read=count(read[0], place, shape),
             shuffled_read=np.stack(
-                [count(some, own * shape[2] + cells.classes, shape[1:]) for some, own in shuffled]
-            ).reshape(SHUFFLES, *shape[1:]),
+                [
+                    count(some, np.ravel_multi_index((own, cells.classes), shape[1:]), shape[1:])
+                    for some, own in shuffled
+                ]
+            ),
         )
 
 

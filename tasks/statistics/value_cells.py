@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from tasks.dtypes import NUMBER, Float64, Int64, UInt64
+from tasks.dtypes import NUMBER, Float64, Int64, UInt8, UInt64
 from tasks.statistics.relabelling import stream_hashes, uniform
 from tasks.statistics.sums import BUDGET, Sums, grouped
 
@@ -18,7 +18,7 @@ GROUPS = 64  # of images, for intervals
 SHUFFLES = 10
 LABELLINGS = 1 + SHUFFLES
 LEFT_OUT = 2  # labellings by which images are left out: that of the values, and the first of the shuffled ones
-MOST_VALUES = 32
+MOST_VALUES = 32  # less than 256, since values of images are kept in a byte each
 
 
 def most_values(classes: int, rank: int) -> int:
@@ -39,7 +39,7 @@ class Cells(NamedTuple):
         Class, fold and group of each image (n,).
     """
 
-    values: Int64
+    values: UInt8
     classes: Int64
     folds: Int64
     groups: Int64
@@ -48,7 +48,7 @@ class Cells(NamedTuple):
     def of(cls, values: Int64, classes: Int64, units: UInt64, images: UInt64, seed: int) -> Self:
         """Place all images by their values, classes, units and ids, each (n,). Images of a unit stay together."""
         return cls(
-            np.concatenate([values[None], shuffled_within(values, classes, images, seed)]),
+            np.concatenate([values[None].astype(np.uint8), shuffled_within(values, classes, images, seed)]),
             classes,
             (uniform(units, seed, "fold") * FOLDS).astype(np.int64),
             (uniform(units, seed, "group") * GROUPS).astype(np.int64),
@@ -59,10 +59,10 @@ class Cells(NamedTuple):
         return Cells(self.values[:, rows], self.classes[rows], self.folds[rows], self.groups[rows])
 
 
-def shuffled_within(values: Int64, classes: Int64, images: UInt64, seed: int) -> Int64:
+def shuffled_within(values: Int64, classes: Int64, images: UInt64, seed: int) -> UInt8:
     """Shuffle values (n,) among the images of each class; returns (SHUFFLES, n)."""
     given = values[np.argsort(classes, kind="stable")]
-    result = np.empty((SHUFFLES, len(values)), np.int64)
+    result = np.empty((SHUFFLES, len(values)), np.uint8)
     for number in range(SHUFFLES):
         result[number, np.lexsort((stream_hashes(images, seed, f"within {number}"), classes))] = given
     return result

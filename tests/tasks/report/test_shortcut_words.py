@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.report.shortcut_words import VERDICTS, shortcut_sentence
+from tasks.report.shortcut_words import MOST, VERDICTS, shortcut_sentence
 from tasks.statistics import shortcuts
 
 ROW = {
@@ -27,6 +27,7 @@ COSTS = " An unseen value costs 8.7 % of accuracy, most 'north'."
 def test_every_verdict_has_its_place():
     given = {shortcuts.CONFOUNDED, shortcuts.INFLATED, shortcuts.HARMLESS, shortcuts.CLEAN, shortcuts.UNDECIDED}
     assert set(VERDICTS) == given
+    assert MOST == shortcuts.ENOUGH
 
 
 @pytest.mark.parametrize("verdict", ["confounded", "inflated"])

@@ -38,9 +38,9 @@ def test_sums_are_those_of_the_images_and_add_up(seed):
 @settings(max_examples=20, deadline=None)
 def test_shuffles_keep_the_table_and_move_values(seed):
     _, cells = drawn(seed)
-    table = np.bincount(cells.values[0] * 4 + cells.classes, minlength=12)
+    table = np.bincount(cells.classes * 3 + cells.values[0], minlength=12)
     for shuffled in cells.values[1:]:
-        np.testing.assert_array_equal(np.bincount(shuffled * 4 + cells.classes, minlength=12), table)
+        np.testing.assert_array_equal(np.bincount(cells.classes * 3 + shuffled, minlength=12), table)
         assert (shuffled != cells.values[0]).any()
     assert len({tuple(own) for own in cells.values}) == 1 + SHUFFLES
 
@@ -52,7 +52,7 @@ def test_a_shuffled_value_follows_from_the_image_not_from_its_row():
     one, other = shuffled_within(values, classes, ids, 1), shuffled_within(values[order], classes[order], ids[order], 1)
     # Images of one class exchange values, so those that have a given value change with the rows of the givers only.
     counts = [
-        np.bincount(part[0] * 2 + given, minlength=6) for part, given in ((one, classes), (other, classes[order]))
+        np.bincount(given * 3 + part[0], minlength=6) for part, given in ((one, classes), (other, classes[order]))
     ]
     np.testing.assert_array_equal(*counts)
 
@@ -72,3 +72,15 @@ def test_the_sums_of_most_values_fit_the_budget(classes, rank):
     cross_and_sums = 8 * 2 * 5 * values * rank * (classes + rank)
     assert cross_and_sums <= BUDGET
     assert values >= 2 or classes * rank > 1_000_000
+
+
+def test_many_values_of_many_classes_are_counted_right():
+    """Values are kept in a byte each, and places of cells are larger."""
+    rng = np.random.default_rng(6)
+    values, classes = rng.integers(0, 32, 20_000), rng.integers(0, 40, 20_000)
+    ids = rng.integers(0, 2**63, 20_000).astype(np.uint64)
+    sums = CellSums.of(rng.standard_normal((20_000, 1)), Cells.of(values, classes, ids, ids, 1), 32, 40)
+    table = np.zeros((32, 40), np.int64)
+    np.add.at(table, (values, classes), 1)
+    for labelling in sums.counts:
+        np.testing.assert_array_equal(labelling.sum(axis=0), table)
