@@ -69,7 +69,8 @@ def ask_run(workspace: Workspace, run: Run, names: Sequence[str], table: Path | 
         If there is no such column, or nothing can be said about it.
     """
     given = None if table is None else read_keyed_table(table)
-    asked = [one.strip() for name in names for one in name.split(",")]
+    known = set(column_names(run, given))
+    asked = [one.strip() for name in names for one in ([name] if name in known else name.split(","))]
     found = associate_columns(run, asked_columns(run, asked, given), given)
     keep_associations(workspace, run, found)
     return found
@@ -85,7 +86,8 @@ def associate_columns(run: Run, names: Sequence[str], table: KeyedTable | None =
     EigenwaveError
         If files of the run are missing or damaged.
     """
-    columns = [find_column(run, name, table) for name in dict.fromkeys(names)]
+    found = (find_column(run, name, table) for name in dict.fromkeys(names))
+    columns = list({column.name: column for column in found}.values())
     for column in columns:
         _require_kind(column)
     images = RunImages.of(run)

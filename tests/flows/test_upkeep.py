@@ -4,17 +4,22 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from flows.repair import repair
 from flows.workers.fanout import InlineFanout
 from storage.errors import EigenwaveError, InputError
+from storage.formats.keyed_table import KeyedTable
 from storage.runs.garbage import collect, garbage
 from storage.runs.manifest import write_manifest
+from storage.runs.run import Run
 from storage.runs.verify import Fault, sound_manifest, verify
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from storage.stores.files import remove_folder, write_file
+from storage.tables.schemas import ASSOCIATIONS
+from tasks.columns.ask import associate_columns, keep_associations
 from tasks.run.begin import begin_run
 from tasks.transform.shard import bring_shard
 from tests.datasets import smooth_images
@@ -139,6 +144,22 @@ def test_garbage_is_what_no_run_needs_and_is_old_enough(source, tmp_path):
     }
     assert set(left) == set(kept)
     assert list(verify(workspace, workspace.run("older"))) == [Fault(workspace.latest, "damaged")]
+
+
+def test_associations_of_a_run_are_kept_as_long_as_the_run_is(source, address, eigenwave):
+    workspace, paths = analyse(source, address)
+    table = pa.table({"key": (run := Run(paths)).tables["samples"]["key"], "half": ["ab"[n % 2] for n in range(120)]})
+    found = associate_columns(run, ["half"], KeyedTable("made", table))
+    keep_associations(workspace, run, found)
+    assert eigenwave("list", "--workspace", address).returncode == 0
+    assert list(verify(workspace, paths)) == []
+    assert garbage(workspace, timedelta(0)) == []
+    remove_folder(paths.folder)
+    gone = {key for key in keys(garbage(workspace, timedelta(0))) if key.startswith("associations/")}
+    assert gone == {f"associations/run/half/{name}.parquet" for name in ASSOCIATIONS}
+    assert not {key for key in keys(garbage(workspace, timedelta(hours=1))) if key.startswith("associations/")}
+    collect(workspace, garbage(workspace, timedelta(0)))
+    assert not workspace.associations.is_dir() or not workspace.associations.files()
 
 
 def test_nothing_is_garbage_as_long_as_it_is_not_known_what_a_run_needs(source, tmp_path):

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import time
@@ -78,3 +79,13 @@ def test_impossible_run_ids_are_refused():
     for bad in ("", "latest", "../r", "2026-01-01", "a b"):
         with pytest.raises(InputError, match="is not allowed"):
             checked_run_id(bad)
+
+
+def test_folders_of_columns_have_names_that_every_file_system_takes(tmp_path):
+    workspace = Workspace(tmp_path)
+    names = ["site", "Site", "SITE", "a b", "a/b", "../x", "", ".", "é" * 300, "line\nbreak", "\0", "con|<>:", "a" * 61]
+    folders = [workspace.association("run", name).key for name in names]
+    assert folders[0] == "associations/run/site"
+    assert len({folder.lower() for folder in folders}) == len(names)
+    for folder in folders:
+        assert re.fullmatch(r"associations/run/[A-Za-z0-9_-]{1,60}", folder), folder

@@ -1,6 +1,5 @@
 """Associations of whole runs with columns, against the run's own tables and naive code on its stored scores."""
 
-import hashlib
 import shutil
 
 import numpy as np
@@ -13,10 +12,11 @@ import pytest
 from storage.errors import InputError
 from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
+from storage.tables.parquet import read_table, table_writer
 from storage.tables.schemas import ASSOCIATIONS
 from tasks.columns.ask import ask_run, associate_columns
 from tests import naive
-from tests.runs import SMALL, analyse, local
+from tests.runs import SMALL, analyse, contents
 from tests.structure import ROOT
 
 
@@ -176,25 +176,45 @@ def test_values_of_another_type_are_refused(run, tmp_path):
         ask_run(Workspace(tmp_path), run, ["mask"], tmp_path / "masks.parquet")
 
 
-def digests(folder):
-    files = [path for path in local(folder).rglob("*") if path.is_file()]
-    return {path.relative_to(local(folder)).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def test_tables_are_kept_and_the_same_when_asked_again(run, tmp_path):
-    space = Workspace(tmp_path)
+def test_tables_are_kept_and_the_same_when_asked_again(run, address):
+    space = Workspace(address)
     ask_run(space, run, ["copy,coin"])
-    before = digests(space.associations)
-    names = {f"{run.manifest.run_id}/{column}/{name}.parquet" for column in ("copy", "coin") for name in ASSOCIATIONS}
-    assert before.keys() == names
-    ask_run(space, run, ["copy", "coin"])
-    assert digests(space.associations) == before
+    before = contents(space)
+    folders = {f"associations/{run.manifest.run_id}/{column}" for column in ("copy", "coin")}
+    assert before.keys() == {f"{folder}/{name}.parquet" for folder in folders for name in ASSOCIATIONS}
+    ask_run(space, run, ["copy", "coin", "COPY"])
+    assert contents(space) == before
     for name, schema in ASSOCIATIONS.items():
-        read = pq.read_table(local(space.association(run.manifest.run_id, "copy")) / f"{name}.parquet")
+        read = read_table(space.association(run.manifest.run_id, "copy") / f"{name}.parquet")
         assert read.schema.equals(schema)
         assert (len(read) == 0) == (name == "column_averages")  # which labels have
-        assert set(read["run_id"].to_pylist()) <= {run.manifest.run_id}
-        assert set(read["column"].to_pylist()) <= {"copy"}
+        assert {*read["run_id"].to_pylist()} <= {run.manifest.run_id}
+        assert {*read["column"].to_pylist()} <= {"copy"}
+
+
+def test_tables_that_were_not_all_written_have_no_summary(run, tmp_path, monkeypatch):
+    space, wrote = Workspace(tmp_path), []
+    ask_run(space, run, ["coin"])
+
+    def ended(path, *words):
+        if len(wrote) == 2:
+            raise KeyboardInterrupt
+        wrote.append(path)
+        return table_writer(path, *words)
+
+    monkeypatch.setattr("tasks.columns.ask.table_writer", ended)
+    with pytest.raises(KeyboardInterrupt):
+        ask_run(space, run, ["coin"])
+    assert not (space.association(run.manifest.run_id, "coin") / "column_summary.parquet").exists()
+
+
+def test_a_comma_in_a_name_is_part_of_it_if_there_is_such_a_column(run, tmp_path):
+    keys = run.tables["samples"]["key"].to_pylist()
+    table = pa.table({"key": keys, "a, b": [key[-5] for key in keys]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    (found,) = ask_run(Workspace(tmp_path / "w"), run, ["a, b"], tmp_path / "t.parquet")
+    assert found.column == "a, b"
+    assert [column.column for column in ask_run(Workspace(tmp_path / "w"), run, [" copy , coin"])] == ["copy", "coin"]
 
 
 @pytest.mark.parametrize("name", ["addressed_by_source", "format_1"])
