@@ -28,14 +28,17 @@ def cramers_v(tables: Int64) -> Float64:
 def random_tables(table: Int64, number: int, seed: int) -> Int64:
     """Draw tables (number, V, C) as permutations of the classes of all images would give them.
 
-    The margins of the table (V, C) stay (Patefield, 1981), so no image is needed.
+    The margins of the table (V, C) stay: the images of a value are drawn from those that are left, so no image is
+    needed. SciPy has this too, but its import takes a second.
     """
-    from scipy.stats import random_table  # noqa: PLC0415 - slow to import
-
-    if not table.sum():
-        return np.zeros((number, *table.shape), np.int64)
-    drawn = random_table(table.sum(axis=1), table.sum(axis=0)).rvs(number, random_state=np.random.default_rng(seed))
-    return np.asarray(drawn, np.int64).reshape(number, *table.shape)
+    random = np.random.default_rng(seed)
+    result = np.zeros((number, *table.shape), np.int64)
+    for drawn in result:
+        left = table.sum(axis=0)
+        for value, images in enumerate(table.sum(axis=1).tolist()):
+            drawn[value] = random.multivariate_hypergeometric(left, images, method="marginals")
+            left -= drawn[value]
+    return result
 
 
 def majority_right(counts: Int64) -> Int64:
