@@ -1,6 +1,7 @@
 """Associate the patterns of a finished run with columns, each by its kind, and keep the tables beside the run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ def ask_run(workspace: Workspace, run: Run, names: Sequence[str], table: Path | 
     given = None if table is None else read_keyed_table(table)
     known = set(column_names(run, given))
     asked = [one.strip() for name in names for one in ([name] if name in known else name.split(","))]
-    found = associate_columns(run, asked_columns(run, asked, given), given)
+    found = associate_columns(run, asked, given)
     keep_associations(workspace, run, found)
     return found
 
@@ -86,34 +87,38 @@ def associate_columns(run: Run, names: Sequence[str], table: KeyedTable | None =
     EigenwaveError
         If files of the run are missing or damaged.
     """
-    found = (find_column(run, name, table) for name in dict.fromkeys(names))
-    columns = list({column.name: column for column in found}.values())
+    images = RunImages.of(run)
+    columns = asked_columns(images, names, table)
     for column in columns:
         _require_kind(column)
-    images = RunImages.of(run)
     return [_associated(images, column) for column in columns]
 
 
-def asked_columns(run: Run, names: Sequence[str], table: KeyedTable | None = None) -> list[str]:
-    """Put the properties that differ between images in the place of the word `properties`.
+def asked_columns(images: RunImages, names: Sequence[str], table: KeyedTable | None = None) -> list[Column]:
+    """Find columns by their names; the word `properties` stands for the properties that differ between fitted images.
 
     Raises
     ------
     InputError
-        If there is no such property.
+        If there is no such column, or no such property.
     """
-    if EVERY not in names or EVERY in column_names(run, table):
-        return list(names)
-    there = set(column_names(run, table))
-    properties = [name for name in PROPERTIES if name in there and _differs(run, name, table)]
-    if not properties:
+    there, found = column_names(images.run, table), list[Column]()
+    for name in names:
+        every = name == EVERY and EVERY not in there
+        found += _properties(images, set(there), table) if every else [find_column(images.run, name, table)]
+    return list({column.name: column for column in found}.values())
+
+
+def _properties(images: RunImages, there: set[str], table: KeyedTable | None) -> list[Column]:
+    found = []
+    for name in PROPERTIES:
+        with suppress(InputError):  # no image has it, as arrays have no bytes
+            column = find_column(images.run, name, table) if name in there else None
+            if column and pc.count_distinct(column.values.filter(pa.array(images.fitted))).as_py() > 1:
+                found.append(column)
+    if not found:
         raise InputError(f"The images of the run do not differ in any of {', '.join(PROPERTIES)}.")
-    return [one for name in names for one in (properties if name == EVERY else [name])]
-
-
-def _differs(run: Run, name: str, table: KeyedTable | None) -> bool:
-    column = find_column(run, name, table)
-    return column.kind in KINDS and pc.count_distinct(column.values).as_py() > 1
+    return found
 
 
 def _require_kind(column: Column) -> None:

@@ -1,5 +1,7 @@
 """Shortcuts of whole runs: a site that was planted in their images."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,8 +10,6 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.shortcuts import shortcut_of
 from storage.arrays.zarr import open_array
 from storage.errors import InputError
-from storage.formats.keyed_table import KeyedTable
-from storage.runs.run import open_run
 from tasks.columns import shortcuts as rooms
 from tasks.columns.ask import asked_columns, associate_columns
 from tasks.columns.images import RunImages
@@ -17,7 +17,6 @@ from tasks.columns.shortcuts import examine_column
 from tasks.columns.values import Column
 from tests.datasets import smooth_images
 from tests.runs import SMALL, analyse
-from tests.structure import ROOT
 
 N = 300
 
@@ -125,22 +124,22 @@ def test_nothing_is_asked_without_two_classes_or_of_other_kinds(images):
     assert examine_column(images, column([None] * N)) == {}
 
 
-def test_properties_are_asked_if_they_differ(run, tmp_path):
-    asked = asked_columns(run, ["properties"], KeyedTable(tmp_path, pa.table({"key": ["x"]})))
-    assert asked == ["bytes", "brightness", "contrast", "sharpness"]  # the images are gray
-    with pytest.raises(InputError, match="do not differ in any of width, height"):
-        asked_columns(open_run(ROOT / "tests" / "earlier" / "format_1"), ["properties"])
+def test_properties_are_asked_if_they_differ(tmp_path):
     for side, seed in ((16, 0), (24, 1)):
         smooth_images(tmp_path / f"data{side}", (side, side), count=30, seed=seed)
         for path in sorted((tmp_path / f"data{side}").rglob("*.png")):
             to = tmp_path / "data" / path.parent.name / f"{side}-{path.name}"
             to.parent.mkdir(parents=True, exist_ok=True)
             path.rename(to)
-    sizes = analyse(tmp_path / "data", tmp_path / "workspace", **SMALL | {"rank": 4, "size": 16})
-    asked = asked_columns(sizes, ["properties", "other"])
-    assert asked[:2] == ["width", "height"]
-    assert asked[-1] == "other"
-    assert "mode" not in asked
-    (width,) = associate_columns(sizes, ["width"])
-    assert len(width.tables["column_shortcuts"]) == 1
-    assert width.tables["column_losses"]["value"].to_pylist() == ["16", "24"]
+    run = analyse(tmp_path / "data", tmp_path / "workspace", **SMALL | {"rank": 4, "size": 16})
+    images = RunImages.of(run)
+    asked = [column.name for column in asked_columns(images, ["properties", "class_distance", "width"])]
+    assert asked == ["width", "height", "bytes", "brightness", "contrast", "sharpness", "class_distance"]
+    alike = dataclasses.replace(images, fitted=np.arange(len(images.fitted)) == 0)
+    with pytest.raises(InputError, match="do not differ in any of width, height"):
+        asked_columns(alike, ["properties"])
+    found = {each.column: each.tables for each in associate_columns(run, ["properties"])}
+    assert list(found) == asked[:-1]
+    assert all(len(tables["column_shortcuts"]) == 1 for tables in found.values())
+    assert found["width"]["column_losses"]["value"].to_pylist() == ["16", "24"]
+    assert len(found["brightness"]["column_losses"]) == 5
