@@ -14,9 +14,11 @@ from tasks.statistics.target_sums import TargetSums
 
 
 def mean_of(values: Float64, known: Mask) -> Float64:
-    """Mean over the known numbers or labels of values (..., L); NaN if none is known."""
-    chosen = values[..., known]
-    return chosen.mean(axis=-1) if chosen.shape[-1] else np.full(values.shape[:-1], np.nan)
+    """Mean over the known numbers or labels of values (..., L), those that are NaN left out; NaN if there are none."""
+    chosen = np.where(known, values, np.nan)
+    with np.errstate(invalid="ignore"):
+        result: Float64 = np.nansum(chosen, axis=-1) / np.isfinite(chosen).sum(axis=-1)
+    return result
 
 
 def summary_of_shares(targets: Targets, sums: TargetSums, known: Mask) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def _unseen(row: Row) -> tuple[str, str, str]:
         area = f"the area under the curve of unseen images is {found:.3f}, a mean over labels"
         return area, f"by chance {chance:.1f}", f"shuffled at most {shuffled:.3f}"
     if row["kind"] != "categorical":
-        return f"R² on unseen images is {found:.3f}", "", f"shuffled at most {shuffled:.3f}"
+        return f"R² on unseen images is {found:z.3f}", "", f"shuffled at most {shuffled:z.3f}"
     right = f"{percent(found)} of unseen images get their right value"
     return right, f"by chance {percent(chance)}", f"shuffled {percent(shuffled)}"
 
@@ -61,7 +61,8 @@ def _no_sign(name: str) -> str:
 
 def counts(row: Row) -> str:
     """Say how many images a column was asked about, and what was left out."""
-    text = f"{row['kind']}, {row['source']}: {row['images']:,} fitted images with {row['values']:,} values"
+    different = "labels" if row["kind"] == "labels" else "values"
+    text = f"{row['kind']}, {row['source']}: {row['images']:,} fitted images with {row['values']:,} {different}"
     if row["missing"]:
         text += f"; {row['missing']:,} images without a value were left out"
     if row["unknown_keys"]:

@@ -12,6 +12,7 @@ from storage.formats.keyed_table import read_keyed_table
 from tasks.columns.ask import associate_columns
 from tasks.columns.images import RunImages, Sides
 from tasks.columns.label_lists import LabelLists
+from tasks.columns.target_tables import mean_of
 from tasks.statistics.ridge import PENALTIES
 
 NAMES = ("edge", "blob", "coin", "rare")
@@ -106,6 +107,11 @@ def test_lists_of_zeros_and_ones_are_the_same_question(run, has, lists, tmp_path
     mine, its = (table["column_values"].set_index("value") for table in (first, second))
     np.testing.assert_allclose(mine.area[list(NAMES)], its.area[["0", "1", "2", "3"]])
     assert first["column_summary"].held_out[0] == pytest.approx(second["column_summary"].held_out[0])
+
+
+def test_a_label_that_is_too_rare_in_a_shuffle_is_left_out_of_its_mean():
+    values = np.array([[0.2, 0.4, 9.0], [np.nan, 0.6, 9.0], [np.nan, np.nan, 9.0]])
+    np.testing.assert_allclose(mean_of(values, np.array([True, True, False])), [0.3, 0.6, np.nan])
 
 
 def test_lists_without_a_label_are_refused(run, tmp_path):
