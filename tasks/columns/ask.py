@@ -22,12 +22,15 @@ from tasks.columns.kinds import Kind
 from tasks.columns.labels import associate_labels
 from tasks.columns.numbers import associate_numbers
 from tasks.columns.shortcuts import examine_column
-from tasks.columns.values import Column, column_names, find_column
+from tasks.columns.values import PER_PIXEL, Column, column_names, find_column
 from tasks.dtypes import Mask
 
 SUMMARY = "column_summary"  # written last: a folder without it is unfinished
 EVERY = "properties"  # the word for all of these
-PROPERTIES = ("width", "height", "bytes", "mode", "brightness", "contrast", "colourfulness", "sharpness")
+PROPERTIES = (
+    *("width", "height", "bytes", PER_PIXEL, "mode"),
+    *("brightness", "contrast", "colourfulness", "sharpness"),
+)
 # What returns the columns of the tables of each kind of column.
 KINDS: Mapping[Kind, Callable[[RunImages, Column], Tables]] = {
     "categorical": associate_categories,

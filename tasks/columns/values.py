@@ -21,6 +21,7 @@ from tasks.dtypes import Int64
 
 # Columns of the table `properties` that are not properties.
 NAMES = {"row", "key", "split", "class_id", "class_name", "run_id"}
+PER_PIXEL = "bytes_per_pixel"  # of the stored image: how far it is compressed
 LISTED = 12  # names of columns in a message
 
 
@@ -85,7 +86,7 @@ def _places(run: Run, table: KeyedTable | None) -> Iterator[Place]:
             names = pa.parquet.read_schema(file).names
         yield Place("dataset", [name for name in names if name not in COLUMNS.names])
     if "properties" in run.tables:
-        yield Place("property", [name for name in TABLES["properties"].names if name not in NAMES])
+        yield Place("property", [*(name for name in TABLES["properties"].names if name not in NAMES), PER_PIXEL])
 
 
 def _read(run: Run, name: str, source: str, table: KeyedTable | None) -> Column:
@@ -93,6 +94,10 @@ def _read(run: Run, name: str, source: str, table: KeyedTable | None) -> Column:
     if table is not None and source.startswith("table"):
         found, rows = table.content[name], table.rows(keys)
         unknown = int((rows < 0).sum())
+    elif source == "property" and name == PER_PIXEL:
+        read = read_table(run.paths.table("properties"), ["row", "bytes", "width", "height"])
+        pixels = pc.multiply(read["width"].cast(pa.float64()), read["height"].cast(pa.float64()))
+        found, rows = pc.divide(read["bytes"].cast(pa.float64()), pixels), np.asarray(read["row"])
     else:
         read = read_table(run.paths.table("columns" if source == "dataset" else "properties"), ["row", name])
         found, rows = read[name], np.asarray(read["row"])

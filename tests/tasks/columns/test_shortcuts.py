@@ -14,7 +14,7 @@ from tasks.columns import shortcuts as rooms
 from tasks.columns.ask import asked_columns, associate_columns
 from tasks.columns.images import RunImages
 from tasks.columns.shortcuts import examine_column
-from tasks.columns.values import Column
+from tasks.columns.values import Column, find_column
 from tests.datasets import smooth_images
 from tests.runs import SMALL, analyse
 
@@ -134,7 +134,12 @@ def test_properties_are_asked_if_they_differ(tmp_path):
     run = analyse(tmp_path / "data", tmp_path / "workspace", **SMALL | {"rank": 4, "size": 16})
     images = RunImages.of(run)
     asked = [column.name for column in asked_columns(images, ["properties", "class_distance", "width"])]
-    assert asked == ["width", "height", "bytes", "brightness", "contrast", "sharpness", "class_distance"]
+    seen = ["brightness", "contrast", "sharpness"]
+    assert asked == ["width", "height", "bytes", "bytes_per_pixel", *seen, "class_distance"]
+    stored = {path.relative_to(tmp_path / "data").as_posix(): path for path in (tmp_path / "data").rglob("*.png")}
+    per_pixel = find_column(run, "bytes per pixel").values.to_pylist()
+    for key, value in zip(run.tables["samples"]["key"].to_pylist(), per_pixel, strict=True):
+        assert value == stored[key].stat().st_size / int(stored[key].name[:2]) ** 2
     alike = dataclasses.replace(images, fitted=np.arange(len(images.fitted)) == 0)
     with pytest.raises(InputError, match="do not differ in any of width, height"):
         asked_columns(alike, ["properties"])
