@@ -59,6 +59,7 @@ COVERED = {
     "tasks/columns/label_tables.py": "tests/tasks/columns/test_labels.py",
     "tasks/columns/target_tables.py": "tests/tasks/columns/test_numbers.py",
     "tasks/columns/targets.py": "tests/tasks/columns/test_numbers.py",
+    "tasks/columns/shuffles.py": COLUMNS,
     "tasks/columns/values.py": COLUMNS,
     "tasks/compare/audit.py": "tests/flows/test_audit.py",
     "tasks/compare/runs.py": "tests/flows/test_compare.py",

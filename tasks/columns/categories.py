@@ -7,7 +7,8 @@ import numpy as np
 
 from storage.errors import InputError
 from tasks.columns.category_tables import HeldOut, Tables, category_tables
-from tasks.columns.images import RunImages, Shuffles, Sides
+from tasks.columns.images import RunImages, Sides
+from tasks.columns.shuffles import Shuffles
 from tasks.columns.values import Column, categories
 from tasks.dtypes import Int64
 from tasks.run.worker import single_threaded

@@ -19,9 +19,9 @@ from tasks.dtypes import Float64, Int64, Mask, UInt64
 from tasks.planning.groups import Groups
 from tasks.run.scores import read_scores
 from tasks.statistics.near_duplicates import copied
-from tasks.statistics.relabelling import sample_ids, shuffled_labels, thresholds
+from tasks.statistics.relabelling import sample_ids
 from tasks.statistics.scatter import HELD_OUT, parts
-from tasks.statistics.units import find_units, shuffled_by_group
+from tasks.statistics.units import find_units
 
 SAMPLES = ["key", "class_id", "split", "valid", "digest"]
 
@@ -71,19 +71,17 @@ class RunImages:
     def of(cls, run: Run) -> Self:
         """Read what is known of the images of a run."""
         settings, samples = Settings.recorded(run.manifest.settings), read_table(run.paths.table("samples"), SAMPLES)
-        valid, here = (
-            np.asarray(samples["valid"]),
-            np.asarray(pc.equal(samples["split"].cast(pa.string()), run.manifest.fitted_split)),
-        )
+        valid, classes = np.asarray(samples["valid"]), np.asarray(samples["class_id"]).astype(np.int64)
+        here = np.asarray(pc.equal(samples["split"].cast(pa.string()), run.manifest.fitted_split))
         grouped = settings.reading.group is not None
         return cls(
             run=run,
             settings=settings,
             valid=valid,
-            fitted=valid & here & np.asarray(pc.greater_equal(samples["class_id"], 0)),
+            fitted=valid & here & (classes >= 0),
             other=valid & ~here,
             digests=from_text(samples["digest"]),
-            classes=np.asarray(samples["class_id"]).astype(np.int64),
+            classes=classes,
             keys=sample_ids(samples["key"].to_pylist()) if grouped else None,
             groups=_groups(run, settings, samples) if grouped else None,
             copies=_copies(run, len(samples)),
@@ -192,34 +190,3 @@ class Sides:
     def judged_units(self) -> int:
         """Number of independent units among the judged images."""
         return len(np.unique(self.units[self.judged]))
-
-
-class Shuffles:
-    """The values of images under each permutation, as classes are shuffled.
-
-    Parameters
-    ----------
-    images, sides
-        The images, and which of them have a value.
-    values
-        Number of different values.
-    """
-
-    def __init__(self, images: RunImages, sides: Sides, values: int) -> None:
-        chosen = images.settings.association
-        self._seed, self._units, self._shuffled = chosen.seed, sides.units, None
-        if images.groups is None or images.keys is None:
-            sampled = sides.sampled
-            sizes = np.bincount(sides.codes[sampled], minlength=values)
-            self._borders = thresholds(sides.units[sampled], sizes, chosen.seed, chosen.permutations)
-            return
-        self._shuffled = np.full((chosen.permutations, len(sides.codes)), -1, np.int32)
-        for some in (sides.sampled, (sides.codes >= 0) & ~sides.sampled):
-            given = sides.units[some], images.keys[some], sides.codes[some]
-            self._shuffled[:, some] = shuffled_by_group(*given, chosen.seed, chosen.permutations)
-
-    def of(self, rows: Int64, first: int | None = None) -> Int64:
-        """Values of some rows (m,) under each permutation, or under the first few (R, m)."""
-        if self._shuffled is None:
-            return shuffled_labels(self._units[rows], self._borders[:first], self._seed)
-        return self._shuffled[:first, rows].astype(np.int64)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from tasks.columns.images import RunImages, Shuffles, Sides
+from tasks.columns.images import RunImages, Sides
+from tasks.columns.shuffles import Shuffles
 from tasks.dtypes import NUMBER, Float64, Int64, Mask
 from tasks.statistics.groups import group_of
 from tasks.statistics.regression import JUDGED, LEARNED
