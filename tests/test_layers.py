@@ -37,6 +37,7 @@ ORDER = (
     "tasks.compare",
     "tasks.columns",
     "tasks.report",
+    "tasks.explore",
     "flows.workers",
     "flows.tracking",
     "flows.stages",
@@ -45,6 +46,7 @@ ORDER = (
     "flows.audit",
     "flows.associate",
     "flows.monitor",
+    "flows.explorer",
     "flows.cli",
     "eigenwave",
 )
@@ -66,6 +68,7 @@ FORBIDDEN = {
     "tasks.compare": ("tasks.report", *STAGES),
     "tasks.columns": ("tasks.report", *STAGES),
     "tasks.report": STAGES,
+    "tasks.explore": STAGES,
 }
 # Libraries that only some rooms may import.
 ONLY = {

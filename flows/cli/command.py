@@ -67,6 +67,10 @@ COMMANDS = {
     ),
     "list": ("flows.cli.finished:list_runs", "Show the runs in a workspace."),
     "show": ("flows.cli.finished:show", "Show the summary of a finished run again."),
+    "open": (
+        "flows.cli.explorer:open_run",
+        "Look at the images of a run in a browser: filter, sort, find neighbors, choose. Ctrl-C ends it.",
+    ),
     "report": ("flows.cli.finished:report", "Write report.html and the figures of a finished run again."),
     "reconstruct": ("flows.cli.finished:reconstruct", "Write an image as the sum of its first patterns, as PNG."),
 }

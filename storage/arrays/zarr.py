@@ -138,6 +138,25 @@ def read_chunk(path: StorePath, shape: tuple[int, int], dtype: str = "float32") 
     return values
 
 
+def read_row(array: StorePath, row: int) -> npt.NDArray[np.float32]:
+    """Read one row of an array with two dimensions by a range of bytes, as float32; NaN if it was never written.
+
+    The checksum of the chunk is not checked, since that would read the whole chunk. So this is for looking at an image,
+    not for computing.
+    """
+    metadata = json.loads((array / "zarr.json").read_bytes())
+    rows, columns = metadata["chunk_grid"]["configuration"]["chunk_shape"]
+    dtype = np.dtype(metadata["data_type"]).newbyteorder("<")
+    length = columns * dtype.itemsize
+    try:
+        with chunk_path(array, row // rows).open() as file:
+            file.seek(row % rows * length)
+            content = file.read(length)
+    except FileNotFoundError:
+        return np.full(columns, np.nan, np.float32)
+    return np.frombuffer(content, dtype).astype(np.float32)
+
+
 def read_array(path: StorePath) -> npt.NDArray[Any]:
     """Read a whole array that `write_array` wrote, and retry if an object store cuts its answer short.
 

@@ -59,6 +59,13 @@ def encoded_small(pixels: UInt8, lossless_side: int = TINY) -> bytes:
     return content.getvalue()
 
 
+def encoded_quickly(pixels: UInt8) -> bytes:
+    """Encode a small picture (height, width, 1 or 3) as PNG, in a tenth of the time that WebP takes without loss."""
+    content = io.BytesIO()
+    _picture(pixels).save(content, format="PNG", compress_level=1)
+    return content.getvalue()
+
+
 def decoded(encoded: bytes) -> UInt8:
     """Decode the result of `encoded_small` to pixels (height, width, 3)."""
     with Image.open(io.BytesIO(encoded)) as image:
