@@ -67,6 +67,8 @@ def test_every_command_of_the_docs_works(eigenwave, tmp_path):
     meant |= {"RUN": "latest", "COLUMN": "site", "FILE": str(tmp_path / "sites.csv")}
     for line in found:
         words = [meant.get(word, word) for word in shlex.split(line)]
+        if words[0] == "open":
+            continue  # it serves a page until it is ended: tests/flows/cli/test_explorer.py
         words += ["--cluster", "inline", "--rank", "40"] if words[0] in {"run", "audit"} else []
         done = eigenwave(*words)
         assert done.returncode == 0, f"{line}: {done.stderr}"

@@ -1,6 +1,5 @@
 """The report in a browser, from a file and without a network: nothing breaks, overlaps, or needs a mouse."""
 
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,17 +9,12 @@ import pytest
 from PIL import Image
 
 from tasks.issues.actions import read_actions
+from tests.chromium import NEEDED, launch
 from tests.datasets import write_images
 from tests.runs import analyse, local
 from tests.tasks.inspect.planted import planted
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:playwright"),
-]
+pytestmark = NEEDED
 
 # Pairs of neighbours that lie over each other, and whatever stands out to the right.
 OVERLAPS = """() => {
@@ -61,7 +55,7 @@ def browser():
     from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS.split(), "--no-first-run"])
+        browser = launch(playwright)
         yield browser
         browser.close()
 

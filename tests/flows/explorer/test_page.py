@@ -1,21 +1,15 @@
 """The explorer in a browser: look, filter, sort, find neighbors, choose."""
 
-import shutil
 import time
 
 import pytest
 
-from tests.flows.explorer.test_server import serving
+from tests.chromium import NEEDED, launch
+from tests.flows.explorer.serving import serving
 from tests.runs import analyse
 from tests.tasks.inspect.planted import planted
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:playwright"),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +25,7 @@ def page(run):
 
     wrong = []
     with serving(run) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS.split(), "--no-first-run"])
+        browser = launch(playwright)
         page = browser.new_page()
         page.on("console", lambda message: message.type in {"error", "warning"} and wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))

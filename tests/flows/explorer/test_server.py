@@ -2,13 +2,11 @@
 
 import http.client
 import json
-import threading
-from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import pytest
 
-from flows.explorer.server import PAGE, Explorer, serve
+from flows.explorer.server import PAGE
+from tests.flows.explorer.serving import serving
 from tests.runs import analyse
 from tests.tasks.inspect.planted import planted
 
@@ -18,19 +16,6 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     planted(folder / "data")
     return analyse(folder / "data", folder / "workspace", report=True, scales=False, permutations=1, rank=4)
-
-
-@contextmanager
-def serving(run):
-    server, address = serve(Explorer(run))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield urlsplit(address)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
