@@ -1,5 +1,6 @@
 """Summaries of runs and comparisons, as tables for people."""
 
+import shlex
 from collections.abc import Iterable
 from math import isnan
 from pathlib import Path
@@ -38,6 +39,7 @@ def run_summary(run: Run) -> RenderableType:
         *_quality(run),
         Text(_short(run.paths.folder), overflow="fold"),
         _places(run.paths),
+        Text(f"\nAll images in a browser: eigenwave open {shlex.quote(_short(run.paths.folder))}", overflow="fold"),
         Text(f"\n{verdict(manifest.learnability)}", style="bold"),
     )
 

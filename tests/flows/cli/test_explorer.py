@@ -47,3 +47,8 @@ def test_a_port_in_use_is_named(workspace, eigenwave):
         finished = eigenwave("open", "one", "--workspace", workspace, "--port", port, "--no-browser")
     assert finished.returncode == 2
     assert f"Port {port} cannot be used" in finished.stderr
+
+
+def test_the_summary_names_the_command_for_this_run(workspace, eigenwave):
+    shown = eigenwave("show", "one", "--workspace", workspace).stdout
+    assert f"eigenwaveopen{workspace}/runs/one" in "".join(shown.split())
