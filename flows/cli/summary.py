@@ -211,8 +211,8 @@ def comparison_summary(
     """A table of what changed between two runs, and the folder of the tables if they were written."""
     found = comparison.summary
     table = grid("", "", "95 % interval")
-    interval = f"{found['learnability_drop_low']:.4f} to {found['learnability_drop_high']:.4f}"
-    table.add_row("learnability_drop", f"{found['learnability_drop']:.4f}", interval)
+    drop, low, high = (f"{found[f'learnability_drop{end}']:.4f}".replace("nan", "-") for end in ("", "_low", "_high"))
+    table.add_row("learnability_drop", drop, f"{low} to {high}")
     for name in ("largest_angle", "largest_psi", "largest_eta_squared_drop"):
         table.add_row(name, f"{found[name]:.4f}", "")
     for kind, names in (("new", comparison.new_classes), ("vanished", comparison.vanished_classes)):

@@ -43,6 +43,8 @@ def _association(patterns: Sequence[Row]) -> Check:
     known = [row for row in patterns if row["change_high"] is not None]
     if not known:
         return Check(None, "Association cannot be compared", "No pattern has η² in both runs.")
+    if all(row.get(f"eta_squared_{side}") == 0 for row in known for side in ("before", "after")):
+        return Check(None, "Association cannot be compared", "No pattern has any: there is one class.")
     fell = sum(row["change_high"] < 0 for row in known)
     worst = min(known, key=lambda row: row["eta_squared_change"])
     few = fell <= max(1.0, FALSE_ALARMS * len(known))

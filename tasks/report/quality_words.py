@@ -51,7 +51,8 @@ def quality_check(counted: Sequence[Row]) -> Check:
         return Check(passed=True, claim="No image stands out by its quality", evidence="All images are like most.")
     named = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
     if len({row["class_name"] for row in counted}) == 1:
-        return Check(None, "Whether quality goes with class is unknown", f"There is one class. {named} stand out.")
+        claim = "Some images stand out by their quality"
+        return Check(None, claim, f"{named}. There is one class, so quality cannot go with class.")
     return Check(passed=True, claim="Image quality does not go with class", evidence=f"Images that stand out: {named}.")
 
 

@@ -78,3 +78,8 @@ def test_classes_that_came_and_went_are_named():
         ("1 class is gone", "old."),
     ]
     assert drift_headline(found) == "7 classes are new, 1 class is gone"
+
+
+def test_without_labels_association_is_not_compared():
+    found = drift_checks(SAME, [PATTERN | {"eta_squared_before": 0.0, "eta_squared_after": 0.0}], [KEPT])
+    assert [check.claim for check in found if check.passed is None] == ["Association cannot be compared"]

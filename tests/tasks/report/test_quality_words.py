@@ -61,3 +61,10 @@ def test_entries_have_the_worst_and_all_are_counted():
     assert [entry["row"] for entry in blurred.worst] == list(range(SHOWN))
     assert blurred.by_class.startswith("18 of 20 images that are blurred")
     assert quality_counts(SPREAD + ABSENT + TELLING) == {"dark": 5, "blurred": 20}
+
+
+def test_without_labels_quality_is_not_compared_with_them():
+    rows = [row("blurred", "no label", 18, q_value=None, v=None), row("dark", "no label", 0, q_value=None, v=None)]
+    found = quality_check(rows)
+    assert found.passed is None
+    assert "18 blurred" in found.evidence

@@ -88,3 +88,10 @@ def test_a_difference_in_spread_is_not_taken_for_one_in_means(changed):
     assert (
         headline(ROW | {"significant_patterns": None, "replicated_classes": 3}) == "The classes are clearly learnable."
     )
+
+
+def test_without_labels_nothing_is_said_of_classes():
+    row = dict.fromkeys(ROW) | {"rank": 64, "classes": 1}
+    assert headline(row) == "The images have no labels to compare."
+    assert verdict(row) == "There are no labels to compare: this is about patterns, copies and image quality alone."
+    assert word_meaning(row) is None
