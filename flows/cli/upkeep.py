@@ -10,7 +10,9 @@ from storage.errors import EigenwaveError
 from storage.runs.workspace import DEFAULT_WORKSPACE, RunPaths, Workspace
 from tasks.dtypes import MIB
 
-Folder = Annotated[str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.")]
+Folder = Annotated[
+    str, Parameter(help="Folder or URL (s3://, gs://, az://) for runs and shards.", env_var="EIGENWAVE_WORKSPACE")
+]
 GateFlags = Annotated[
     tuple[str, ...],
     Parameter(

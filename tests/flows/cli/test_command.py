@@ -64,6 +64,12 @@ def test_list_and_show(workspace, eigenwave):
         assert eigenwave(*words, cwd=folder).stdout == finished.stdout
 
 
+def test_the_environment_names_the_workspace(tmp_path, workspace, eigenwave):
+    environment = {"EIGENWAVE_WORKSPACE": str(workspace[0] / "eigenwave-workspace")}
+    assert " first " in eigenwave("list", **environment).stdout
+    assert "has no runs" in eigenwave("list", "--workspace", tmp_path / "other", **environment).stdout
+
+
 def test_list_names_unfinished_runs(tmp_path, eigenwave):
     assert "has no runs" in eigenwave("list").stdout
     (tmp_path / "eigenwave-workspace" / "runs" / "r-1").mkdir(parents=True)
