@@ -195,7 +195,8 @@ def associate(
     run
         A run, or an argument of `open_run`.
     by
-        Columns of the dataset, properties of images, or columns of `table`.
+        Columns of the dataset, properties of images, or columns of `table`. `properties` stands for all properties
+        that decoding gives and that differ between images.
     table
         A table (CSV, JSON lines, Parquet, Feather) with a column `key`: names of images as in the table `samples`.
     workspace

@@ -42,7 +42,10 @@ AgainstField = Annotated[
 RunField = Annotated[str, _says("The finished run: an id, a path, or latest.", pattern=PLAIN)]
 ColumnsField = Annotated[
     tuple[str, ...],
-    _says("Columns of the dataset, properties of its images such as mode, or columns of the table below."),
+    _says(
+        "Columns of the dataset, properties of its images such as mode, or columns of the table below. The word "
+        "properties stands for all properties."
+    ),
 ]
 TableField = Annotated[
     str | None,

@@ -113,15 +113,17 @@ def asked_columns(images: RunImages, names: Sequence[str], table: KeyedTable | N
 
 
 def _properties(images: RunImages, there: set[str], table: KeyedTable | None) -> list[Column]:
-    found = []
+    found: dict[str, Column] = {}
     for name in PROPERTIES:
+        if name == PER_PIXEL and not found.keys() & {"width", "height"}:
+            continue  # it says what the bytes say
         with suppress(InputError):  # no image has it, as arrays have no bytes
             column = find_column(images.run, name, table) if name in there else None
             if column and pc.count_distinct(column.values.filter(pa.array(images.fitted))).as_py() > 1:
-                found.append(column)
+                found[name] = column
     if not found:
         raise InputError(f"The images of the run do not differ in any of {', '.join(PROPERTIES)}.")
-    return found
+    return list(found.values())
 
 
 def _require_kind(column: Column) -> None:

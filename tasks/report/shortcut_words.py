@@ -27,8 +27,8 @@ def shortcut_sentence(row: Row) -> str:
         return f"Shortcut: SEPARABLE BUT HARMLESS. {why}{_loss(row)}"
     return (
         f"Shortcut: {verdict.upper()}. {name} goes with the class ({goes}), and the patterns show it ({read}), "
-        f"most pattern {row['patterns'][0]}.{_inflation(row)}{_loss(row)} Add images until each value has the same mix "
-        "of classes, or test on values that are not trained on."
+        f"most pattern {row['patterns'][0]}.{_inflation(row)}{_loss(row)} If {name} should not matter, add images "
+        "until each value has the same mix of classes, or test on values that are not trained on."
     )
 
 

@@ -32,7 +32,10 @@ def test_every_verdict_has_its_place():
 
 @pytest.mark.parametrize("verdict", ["confounded", "inflated"])
 def test_a_shortcut_says_what_it_costs_and_what_to_do(verdict):
-    advice = "Add images until each value has the same mix of classes, or test on values that are not trained on."
+    advice = (
+        "If `site` should not matter, add images until each value has the same mix of classes, or test on values that "
+        "are not trained on."
+    )
     assert shortcut_sentence(ROW | {"verdict": verdict}) == (
         f"Shortcut: {verdict.upper()}. `site` goes with the class ({GOES}), and the patterns show it ({READ}), "
         f"most pattern 3. The class is predicted for 93.3 %; it would be 78.9 % if they did not go together.{COSTS} "
