@@ -12,6 +12,8 @@ from storage.errors import InputError
 Naming = Callable[[int], str]
 MOST = 2.0**53  # float64 represents every whole number up to this one
 NONE = -1  # what Hugging Face, among others, writes where there is no label
+LABELS = "labels"  # column of several labels an image
+SEVERAL = "several labels"  # what is found then
 TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
@@ -125,6 +127,40 @@ def _classes(names: Sequence[str]) -> str:
     return f"{len(names)} classes {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"  # noqa: PLR2004
 
 
+def several_a_sample(arrays: Sequence[np.ndarray], names: Sequence[str] | None) -> pa.Array | None:
+    """Labels of each image (n,), as lists, from arrays (n_i, L) of 1 for a label that it has and 0 for others, L > 1.
+
+    Labels without names are called by their numbers, from 0. None for other arrays, and for those that give each image
+    exactly one label: they are written for one class an image.
+    """
+    for array in arrays:
+        if array.ndim != 2 or not 1 < array.shape[1] == arrays[0].shape[1]:  # noqa: PLR2004
+            return None
+        if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+            return None
+    has = np.concatenate([array.astype(np.bool_) for array in arrays])
+    counts = has.sum(axis=1)
+    if (counts == 1).all():
+        return None
+    found = pa.array(np.flatnonzero(has) % has.shape[1], pa.int32())
+    named = pa.array(names, pa.string()).take(found) if names and len(names) == has.shape[1] else found
+    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32()), named)
+
+
+def require_as_many(labels: int, images: int, where: str) -> None:
+    """Require a label for each image.
+
+    Raises
+    ------
+    InputError
+        If the numbers differ.
+    """
+    if labels != images:
+        raise InputError(
+            f"There are {images} images but {labels} labels in {where}; one of the two is not the right one."
+        )
+
+
 def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:
     """Labels of an array as an Arrow array.
 
@@ -138,12 +174,9 @@ def one_a_sample(labels: np.ndarray, images: int, where: str) -> pa.Array:
     if labels.ndim != 1:
         raise InputError(
             f"The labels of {where} have the shape {labels.shape}: several for each image. Give one number or name an "
-            "image."
+            "image, or 0 or 1 for each of several labels."
         )
-    if len(labels) != images:
-        raise InputError(
-            f"There are {images} images but {len(labels)} labels in {where}; one of the two is not the right one."
-        )
+    require_as_many(len(labels), images, where)
     if labels.dtype.kind in "SU":
         return _names(labels, where)
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.tolist()):

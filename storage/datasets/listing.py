@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from storage.datasets.findings import Finding, Findings, Tally, counted
 from storage.datasets.kept_columns import KeptColumns
+from storage.datasets.labels import LABELS, SEVERAL
 from storage.datasets.names import alike, composed, joined
 from storage.datasets.source import SAMPLES, Source, split_first
 from storage.datasets.splits import fitted_split
@@ -150,7 +151,9 @@ def _without_none(
 
 def _in_one_class(samples: pa.Table, address: str, found: Findings) -> tuple[tuple[str, ...], pa.Table]:
     """Put all samples of a dataset without any label into one class, so that it has patterns, copies and quality."""
-    text = f"No image of {address} has a label, so all are taken as one class and nothing is measured about classes."
+    several = any(note.kind == SEVERAL for note in found.notes)
+    why = f"The images of {address} have several labels each" if several else f"No image of {address} has a label"
+    text = f"{why}, so all are taken as one class and nothing is measured about classes."
     found.warnings.append(Finding("no labels", text, len(samples)))
     ids = pa.array([0] * len(samples), pa.int32())
     return (NO_LABEL,), samples.set_column(SAMPLES.get_field_index("class_id"), "class_id", ids)
@@ -162,6 +165,11 @@ def _labelled(samples: pa.Table, split: str, address: str, unlabelled: str | Non
     if not pc.any(missing).as_py():
         return samples
     if samples["class_id"].null_count == len(samples):
+        if any(note.kind == SEVERAL for note in found.notes):
+            raise InputError(
+                f"The images of {address} have several labels each, so no single class. Pass --unlabelled keep to run "
+                f"without classes; then eigenwave associate --by {LABELS} tells how well the labels are predicted."
+            )
         raise InputError(
             f"No image of {address} has a label. Give labels, or pass --unlabelled keep to find patterns, copies and "
             "bad images without them."

@@ -10,8 +10,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.datasets.files import Files, unreadable
-from storage.datasets.findings import Findings
-from storage.datasets.labels import class_ids, in_one_type, one_a_sample
+from storage.datasets.findings import Finding, Findings
+from storage.datasets.kept_columns import KeptColumns, columns_of_table
+from storage.datasets.labels import (
+    LABELS,
+    SEVERAL,
+    class_ids,
+    in_one_type,
+    one_a_sample,
+    require_as_many,
+    several_a_sample,
+)
 from storage.datasets.source import LISTED_AT_ONCE, Reporting, to_samples
 from storage.datasets.splits import TRAIN, in_order, split_word, words_of
 from storage.errors import BadImageError, InputError
@@ -89,13 +98,40 @@ class ArraySource(Reporting):
         """The dataset's own class names, or the different labels."""
         return self._labelled[0]
 
+    @property
+    def columns(self) -> KeptColumns | None:
+        """The column `labels` of arrays with several labels an image, as lists."""
+        if self._several is None:
+            return None
+        return columns_of_table(self.samples()["key"], pa.table({LABELS: self._several}))
+
     @cached_property
-    def _labelled(self) -> tuple[tuple[str, ...], pa.ChunkedArray]:
-        chunks, where = [], [f"the split {name} of {self._address}" for name in self._splits]
-        for split, name in zip(self._splits.values(), where, strict=True):
+    def _several(self) -> pa.Array | None:
+        return several_a_sample(self._arrays, self._names)
+
+    @cached_property
+    def _where(self) -> list[str]:
+        return [f"the split {name} of {self._address}" for name in self._splits]
+
+    @cached_property
+    def _arrays(self) -> list[npt.NDArray[Any]]:
+        """The labels of each split."""
+        for split, name in zip(self._splits.values(), self._where, strict=True):
             if not len(split.rows):
                 raise InputError(f"There are no images in {name}; give a file that has some.")
-            chunks.append(pa.chunked_array([one_a_sample(split.labels(), len(split.rows), name)]))
+        return [split.labels() for split in self._splits.values()]
+
+    @cached_property
+    def _labelled(self) -> tuple[tuple[str, ...], pa.ChunkedArray]:
+        where, sizes = self._where, [len(split.rows) for split in self._splits.values()]
+        if self._several is not None:
+            for array, size, name in zip(self._arrays, sizes, where, strict=True):
+                require_as_many(len(array), size, name)
+            text = f"Images may have several of {self._arrays[0].shape[1]} labels; they are in the column {LABELS}."
+            self.findings.notes.append(Finding(SEVERAL, text, sum(sizes)))
+            return (), pa.chunked_array([pa.nulls(sum(sizes), pa.int32())])
+        each_split = zip(self._arrays, sizes, where, strict=True)
+        chunks = [pa.chunked_array([one_a_sample(array, size, name)]) for array, size, name in each_split]
         keys = [key for name, split in self._splits.items() for key in (name, len(split.rows))]
         alike = len({each.type for each in chunks}) == 1
         labels = (

@@ -140,3 +140,23 @@ def test_a_dataset_without_any_label_has_patterns_copies_quality_and_columns(fla
     summary = found.tables["column_summary"].to_pylist()[0]
     assert summary["missing"] == 2
     assert summary["learnability"] > summary["learnability_shuffled_max"]
+
+
+def test_an_array_of_several_labels_an_image_is_asked_about_its_labels(tmp_path):
+    random = np.random.default_rng(0)
+    bright, noisy = random.random(400) < 0.5, random.random(400) < 0.4
+    images = random.integers(0, 60, (400, 16, 16)) + 150 * bright[:, None, None]
+    labels = np.stack([bright, noisy, bright & noisy], axis=1).astype(np.uint8)
+    np.savez(tmp_path / "chest.npz", train_images=images.astype(np.uint8), train_labels=labels)
+    with pytest.raises(InputError, match=r"several labels each, so no single class\. Pass --unlabelled keep to"):
+        analyse(tmp_path / "chest.npz", tmp_path, **SMALL)
+    run = analyse(tmp_path / "chest.npz", tmp_path, unlabelled="keep", **SMALL)
+    assert run.tables["columns"]["labels"].to_pylist() == [np.flatnonzero(row).tolist() for row in labels]
+    noted = check_source(str(tmp_path / "chest.npz"), Settings(unlabelled="keep", rank=4)).findings.notes
+    assert [(note.kind, note.count) for note in noted] == [("several labels", 400)]
+    (found,) = associate_columns(run, ["labels"])
+    area = dict(zip(*(found.tables["column_values"][name].to_pylist() for name in ("value", "area")), strict=True))
+    assert area["0"] == pytest.approx(1, abs=0.02)
+    assert 0.2 < (area["1"] or 0.5) < 0.8
+    row = found.tables["column_summary"].to_pylist()[0]
+    assert (row["kind"], row["source"], row["missing"]) == ("labels", "dataset", 0)

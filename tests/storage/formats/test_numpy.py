@@ -41,8 +41,41 @@ def test_labels_of_other_width_in_another_split_are_the_same(tmp_path):
     assert [label for _, label, _ in rows_of(open_source(str(tmp_path)))] == ["0", "1", "1", "0"]
 
 
+CHEST = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]], np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.bool_, np.float32])
+def test_several_labels_an_image_are_a_column_of_lists(tmp_path, dtype):
+    labels = {"train_labels": CHEST.astype(dtype), "test_labels": CHEST[:1].astype(dtype)}
+    np.savez(tmp_path / "chest.npz", train_images=pixels(3), test_images=pixels(1), **labels)
+    source = open_source(str(tmp_path / "chest.npz"))
+    samples = source.samples()
+    assert samples["class_id"].null_count == 4
+    (kept,) = source.columns.pieces(samples.take([3, 0, 1, 2]))
+    assert kept["labels"].to_pylist() == [[0, 2], [0, 2], [], [1]]
+    assert [note.kind for note in source.findings.notes] == ["several labels"]
+    (tmp_path / "classes.txt").write_text("edema\nmass\nhernia\n")
+    (kept,) = open_source(str(tmp_path)).columns.pieces(samples)
+    assert kept["labels"].to_pylist() == [["edema", "hernia"], [], ["mass"], ["edema", "hernia"]]
+
+
+@pytest.mark.parametrize("labels", [np.eye(3)[[0, 2]], [[0, 1, 2], [0, 0, 0]], [["a", "b"], ["c", "d"]]])
+def test_labels_that_are_not_several_of_yes_or_no_are_refused(tmp_path, labels):
+    np.savez(tmp_path / "chest.npz", train_images=pixels(2), train_labels=labels)
+    source = open_source(str(tmp_path / "chest.npz"))
+    with pytest.raises(InputError, match=r"several for each image\. Give one number or name an image, or 0 or 1 for"):
+        source.samples()
+    assert source.columns is None
+
+
+def test_several_labels_of_too_few_images_are_refused(tmp_path):
+    np.savez(tmp_path / "chest.npz", train_images=pixels(2), train_labels=CHEST)
+    with pytest.raises(InputError, match="There are 2 images but 3 labels in"):
+        open_source(str(tmp_path / "chest.npz")).samples()
+
+
 def test_several_labels_an_image_and_labels_of_two_kinds_are_refused(tmp_path):
-    np.savez(tmp_path / "chest.npz", train_images=pixels(2), train_labels=np.zeros((2, 14)))
+    np.savez(tmp_path / "chest.npz", train_images=pixels(2), train_labels=np.full((2, 14), 2))
     with pytest.raises(InputError, match=r"the split train of .* have the shape \(2, 14\): several for each image"):
         open_source(str(tmp_path / "chest.npz")).samples()
     names = {"train_labels": np.array(["a", "b"]), "test_labels": np.array([0, 1])}
