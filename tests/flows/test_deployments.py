@@ -97,6 +97,7 @@ def test_every_deployment_of_the_file_is_there(deployed):
     found = {entry["name"]: entry for entry in ask(server, "deployments/filter", {})}
     assert found.keys() == {entry["name"] for entry in declared}
     assert found["on-cluster"]["parameters"]["settings"]["execution"]["cluster"] == "tls://scheduler:8786"
+    assert found.pop("columns")["parameters"]["by"] == ["properties"]
     assert {entry["parameters"]["source"] for entry in found.values()} == {"digits"}
 
 
