@@ -3,11 +3,13 @@
 import errno
 import logging
 import os
+import select
 import sys
 import tempfile
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -135,12 +137,16 @@ def _folder() -> Path:
 
 
 def _nobody_reads() -> bool:
-    """Whether the broken pipe is standard output, rather than another connection."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        drop_output()
-        return True
+    """Whether the broken pipe is standard output, rather than another connection.
+
+    A flush alone does not tell: what could not be written may have been discarded already.
+    """
+    with suppress(OSError, ValueError):  # standard output is closed, or no file
+        pipe = select.poll()
+        pipe.register(sys.stdout.fileno(), select.POLLOUT)
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in pipe.poll(0)):
+            drop_output()
+            return True
     return False
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.boundary import KEPT, keep_text, sentence, status_of
+from flows.cli.boundary import KEPT, PIPE_CLOSED, keep_text, sentence, status_of
 from flows.cli.ending import INTERRUPTED
 from storage.errors import EigenwaveError, InputError, UnexpectedError
 from tasks.wavelet.filters import analysis_filters
@@ -149,6 +149,37 @@ def test_threads_destructors_and_logs_print_nothing(capsys):
 
     assert status_of(command, debug=False) == 0
     assert capsys.readouterr().err == ""
+
+
+LONG = """
+import sys
+sys.path.insert(0, {root!r})
+from rich.text import Text
+from flows.cli.boundary import status_of
+from flows.cli.terminal import display
+def show():
+    for _ in range(3):
+        display(Text("a line\\n" * {lines}))
+sys.exit(status_of(show, debug=False))
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 2_000, 200_000])
+def test_a_reader_that_leaves_is_no_error(lines):
+    code = LONG.format(root=os.getcwd(), lines=lines)  # noqa: PTH109
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (PIPE_CLOSED, b"")
+
+
+def test_another_broken_pipe_is_an_error(capsys):
+    def command():
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    assert status_of(command, debug=False) == 1
+    assert "Broken pipe" in capsys.readouterr().err
 
 
 BROKEN = """
