@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from storage.tables.schemas import ASSOCIATIONS, COMPARISONS, TABLES
+from storage.tables.schemas import ASSOCIATIONS, COMPARISONS, EXPLANATIONS, TABLES
 from tests.datasets import write_images
 from tests.structure import ROOT, files
 
@@ -14,7 +14,7 @@ PATH = r"(?<![\w/.-])(?:eigenwave|flows|tasks|storage|tests|benchmarks)/[\w/.-]*
 
 def test_every_column_is_in_the_data_schema():
     text = (ROOT / "docs" / "data-schema.md").read_text()
-    for name, schema in {**TABLES, **COMPARISONS, **ASSOCIATIONS}.items():
+    for name, schema in {**TABLES, **COMPARISONS, **ASSOCIATIONS, **EXPLANATIONS}.items():
         section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
         rows = re.findall(r"^\| (\w+) \| (.+?) \| (.+?) \|$", section, flags=re.MULTILINE)
         described = [(field.name, str(field.type), field.metadata[b"description"].decode()) for field in schema]
@@ -64,7 +64,9 @@ def test_every_command_of_the_docs_works(eigenwave, tmp_path):
     meant = {"path/to/dataset": str(images), "SOURCE": str(images), "KEY": "cat/000.png", "A": "latest", "B": "latest"}
     keys = [path.relative_to(images).as_posix() for path in sorted(images.rglob("*.png"))]
     (tmp_path / "sites.csv").write_text("key,site\n" + "".join(f"{key},{key[-5]}\n" for key in keys))
+    (tmp_path / "features.csv").write_text("key,first\n" + "".join(f"{key},{key[-5]}\n" for key in keys))
     meant |= {"RUN": "latest", "COLUMN": "site", "FILE": str(tmp_path / "sites.csv")}
+    meant["FEATURES"] = str(tmp_path / "features.csv")
     for line in found:
         words = [meant.get(word, word) for word in shlex.split(line)]
         if words[0] == "open":

@@ -36,6 +36,7 @@ ORDER = (
     "tasks.issues",
     "tasks.compare",
     "tasks.columns",
+    "tasks.explain",
     "tasks.report",
     "tasks.explore",
     "flows.workers",
@@ -68,6 +69,7 @@ FORBIDDEN = {
     "tasks.compare": ("tasks.report", *STAGES),
     "tasks.columns": ("tasks.report", *STAGES),
     "tasks.report": STAGES,
+    "tasks.explain": ("tasks.report", *STAGES),
     "tasks.explore": STAGES,
 }
 # Libraries that only some rooms may import.

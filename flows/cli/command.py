@@ -43,6 +43,10 @@ COMMANDS = {
         "flows.cli.associate:associate",
         "Ask what a run's patterns have to do with a column, such as a site, a camera or a property.",
     ),
+    "explain": (
+        "flows.cli.explain:explain",
+        "Compare a network's features or logits with a run's patterns: what each predicts of the other.",
+    ),
     "apply": (
         "flows.cli.fixes:apply",
         "Write a fixed dataset, a list or a folder of links, by the actions in a list of issues. Changes no image.",

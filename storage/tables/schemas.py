@@ -745,6 +745,57 @@ _RANKING = [
 ]
 
 
+# Tables of what a run's patterns have to do with a network's features; `eigenwave explain` writes them.
+_LAYER = _field("layer", CLASS_NAME, "Name of the layer.")
+EXPLANATIONS: Mapping[str, pa.Schema] = {
+    "explained_layers": _of_run(
+        [
+            _LAYER,
+            _field("features", pa.int32(), "Number of its features."),
+            _field("learned", pa.int64(), "Number of images that predictions learn from."),
+            _field("judged", pa.int64(), "Number of unseen images that they are judged by."),
+            _field("missing", pa.int64(), "Number of valid images without features."),
+            _field(
+                "r_squared",
+                pa.float64(),
+                "Part of the variance of all features together, on unseen images, that ridge regression predicts from "
+                "the scores that labels are judged by. Null with fewer than 50 images to learn from or to judge.",
+            ),
+            _field("shuffled_r_squared", pa.float64(), "The same with the features of other images."),
+            _field("control_r_squared", pa.float64(), "The same of the control network; null without."),
+            _field(
+                "alignment",
+                pa.float64(),
+                "Linear centered kernel alignment of features and these scores on unseen images.",
+            ),
+            _field("shuffled_alignment", pa.float64(), "The same with the features of other images."),
+            _field("control_alignment", pa.float64(), "The same of the control network; null without."),
+            _field(
+                "agreement",
+                pa.float64(),
+                "Part of the unseen images for which the class with the largest feature is the one that is predicted "
+                "from the scores. Null unless there is a feature for each class.",
+            ),
+            _field("agreement_by_chance", pa.float64(), "Agreement by chance, with as many images of each class."),
+            _field("accuracy", pa.float64(), "Part of the unseen images whose class has the largest feature."),
+            _field("predicted_accuracy", pa.float64(), "The same of the features predicted from the scores."),
+        ]
+    ),
+    "explained_patterns": _of_run(
+        [
+            _LAYER,
+            _field("pattern", pa.int32(), "Number of the pattern."),
+            _field(
+                "r_squared",
+                pa.float64(),
+                "R^2 of the pattern's score, on unseen images, by ridge regression on the features.",
+            ),
+            _field("shuffled_r_squared", pa.float64(), "The same with the features of other images."),
+            _field("control_r_squared", pa.float64(), "The same of the control network; null without."),
+        ]
+    ),
+}
+
 # Tables of what a run's patterns have to do with a column; `eigenwave associate` writes them, beside the runs.
 ASSOCIATIONS: Mapping[str, pa.Schema] = {
     "column_summary": _of_column(

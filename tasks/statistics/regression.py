@@ -106,11 +106,22 @@ def held_out_r_squared(sums: TargetSums) -> Float64:
     Squared errors are compared with those of naming the mean of the images learned from. So R^2 is below 0 if scores
     predict nothing.
     """
+    explained, variation = held_out_share(sums)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: Float64 = explained / variation
+    return result
+
+
+def held_out_share(sums: TargetSums) -> tuple[Float64, Float64]:
+    """How much less the squared errors of `held_out_r_squared` are than those of naming the mean, and these (T,).
+
+    Both are NaN with too few images, and the second also for a target that does not vary among the judged images.
+    """
     fit = fit_learned(sums)
     if fit is None:
-        return np.full(sums.targets.shape[1], np.nan)
+        unknown = np.full(sums.targets.shape[1], np.nan)
+        return unknown, unknown
     asked = sums.about(np.array([False, True]), fit.centre, fit.means)
     explained = (fit.weights * (2 * asked.covariation - asked.scatter @ fit.weights)).sum(axis=0)
     varies = asked.variation > ROUNDING * sums.squares[JUDGED]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(varies, explained / asked.variation, np.nan)
+    return explained, np.where(varies, asked.variation, np.nan)

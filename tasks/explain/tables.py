@@ -1,0 +1,102 @@
+"""Compare the layers of a file with the patterns of a finished run, and keep the tables beside the run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from storage.errors import InputError
+from storage.formats.features import read_layers
+from storage.runs.run import Run
+from storage.runs.workspace import Workspace
+from storage.tables.parquet import read_table, table_writer, to_table
+from storage.tables.schemas import EXPLANATIONS
+from tasks.columns.images import RunImages
+from tasks.explain.compare import Comparison, compare_layer
+
+MOST_FEATURES = 4096  # whose products take 512 MB
+BY_LAYER = tuple(name for name in Comparison._fields if name not in {"patterns", "shuffled_patterns"})
+
+
+class Explanation(NamedTuple):
+    """What the patterns and a layer of a network have to do with each other.
+
+    Attributes
+    ----------
+    layer
+        Name of the layer.
+    tables
+        Tables by name, as in `storage.tables.schemas.EXPLANATIONS`.
+    """
+
+    layer: str
+    tables: Mapping[str, pa.Table]
+
+
+def explain_run(workspace: Workspace, run: Run, path: Path, control: Path | None = None) -> list[Explanation]:
+    """Compare the layers of a file with the patterns of a run, and keep the tables in the workspace.
+
+    Parameters
+    ----------
+    workspace, run
+        Where to keep them, and the run.
+    path
+        File of features, as for `storage.formats.features.read_layers`.
+    control
+        File of the same layers of a network that did not learn, or of another one.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, has too many features, or lacks a layer of the other.
+    EigenwaveError
+        If files of the run are missing or damaged.
+    """
+    keys = read_table(run.paths.table("samples"), ["key"])["key"]
+    layers = read_layers(path, keys)
+    controls = read_layers(control, keys) if control else {}
+    if control and len(layers) == len(controls) == 1:  # two files of one array each, which have their files' names
+        controls = dict(zip(layers, controls.values(), strict=True))
+    for name, values in layers.items():
+        if control and name not in controls:
+            raise InputError(f"{control} has no layer {name}; it has {', '.join(controls)}.")
+        if values.shape[1] > MOST_FEATURES:
+            raise InputError(
+                f"The layer {name} has {values.shape[1]:,} features; at most {MOST_FEATURES:,} can be compared. "
+                "Project them on their principal components first."
+            )
+    images = RunImages.of(run)
+    found = []
+    for name, values in layers.items():
+        other = compare_layer(images, controls[name]) if control else None
+        found.append(_explanation(run, name, compare_layer(images, values), other))
+        _keep(workspace, run, found[-1])
+    return found
+
+
+def _explanation(run: Run, layer: str, found: Comparison, control: Comparison | None) -> Explanation:
+    same = {"run_id": run.manifest.run_id, "layer": layer}
+    row = {name: getattr(found, name) for name in BY_LAYER}
+    row |= {f"control_{name}": getattr(control, name) if control else np.nan for name in ("r_squared", "alignment")}
+    count = len(found.patterns)
+    patterns = {
+        "pattern": np.arange(count),
+        "r_squared": found.patterns,
+        "shuffled_r_squared": found.shuffled_patterns,
+        "control_r_squared": control.patterns if control else np.full(count, np.nan),
+    }
+    columns: dict[str, dict[str, Any]] = {
+        "explained_layers": {name: [value] for name, value in (same | row).items()},
+        "explained_patterns": {name: [value] * count for name, value in same.items()} | patterns,
+    }
+    return Explanation(layer, {name: to_table(schema, columns[name]) for name, schema in EXPLANATIONS.items()})
+
+
+def _keep(workspace: Workspace, run: Run, found: Explanation) -> None:
+    run_id = run.manifest.run_id
+    folder = workspace.association(run_id, found.layer)
+    for name in sorted(EXPLANATIONS, reverse=True):  # the summary is written last
+        with table_writer(folder / f"{name}.parquet", EXPLANATIONS[name], {"run_id": run_id}) as writer:
+            writer.write(found.tables[name])
