@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import InputError
 from storage.formats.keyed_table import KEY, KeyedTable, read_keyed_table
@@ -76,6 +78,7 @@ def _of_table(table: KeyedTable, keys: pa.ChunkedArray) -> Layers:
     columns = {
         name: _parsed(table.content[name].combine_chunks()) for name in table.content.column_names if name != KEY
     }
+    columns = {name: values for name, values in columns.items() if values.null_count < len(values)}
     single = [values for values in columns.values() if _is_number(values.type)]
     found = {name: _stacked(table.path, name, values) for name, values in columns.items() if _is_list(values.type)}
     if single:
@@ -86,14 +89,16 @@ def _of_table(table: KeyedTable, keys: pa.ChunkedArray) -> Layers:
 
 
 def _parsed(values: pa.Array) -> pa.Array:
-    """Lists of numbers that are written as text, as in CSV and JSON lines; other values as they are."""
+    """Numbers and lists of numbers that are written as text, as in CSV; other values as they are."""
     if not pa.types.is_string(values.type):
         return values
-    try:
-        found = [None if text is None else json.loads(text) for text in values.to_pylist()]
+    text = pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, pa.string()), values)
+    with suppress(pa.ArrowException):
+        return text.cast(pa.float64())
+    with suppress(ValueError, pa.ArrowException):
+        found = [None if one is None else json.loads(one) for one in text.to_pylist()]
         return pa.array(found, pa.list_(pa.float64()))
-    except (ValueError, pa.ArrowException):
-        return values
+    return values
 
 
 def _stacked(path: Path, name: str, values: pa.Array) -> npt.NDArray[np.float64]:

@@ -30,6 +30,13 @@ def test_a_table_by_key_in_any_order(tmp_path):
     assert np.array_equal(layers["table"], [[1], [np.nan], [5]], equal_nan=True)
 
 
+def test_a_spreadsheet_has_only_text(tmp_path):
+    (tmp_path / "all.csv").write_text('key,one,two,text,deep,empty\nb.png,3.5,,x,"[1, 2]",\na.png,1e3,4,y,,\n')
+    layers = read_layers(tmp_path / "all.csv", KEYS)
+    assert np.array_equal(layers["all"], [[1000, 4], [3.5, np.nan], [np.nan, np.nan]], equal_nan=True)
+    assert np.array_equal(layers["deep"], [[np.nan, np.nan], [1, 2], [np.nan, np.nan]], equal_nan=True)
+
+
 def test_lines_of_json(tmp_path):
     rows = [{"key": key, "logits": values} for key, values in zip(KEYS.to_pylist(), VALUES.tolist(), strict=True)]
     (tmp_path / "logits.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
