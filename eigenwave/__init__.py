@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eigenwave.api import associate, check, compare, issues, plan, run
+    from eigenwave.api import associate, check, compare, explain, issues, plan, run
     from storage.errors import EigenwaveError, InputError
     from storage.runs.run import Run, open_run
 
@@ -21,6 +21,7 @@ __all__ = [
     "associate",
     "check",
     "compare",
+    "explain",
     "issues",
     "open_run",
     "plan",

@@ -1,6 +1,6 @@
 """The functions of the Python API. Each imports what it needs when called: opening a run does not import Prefect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,9 +9,10 @@ from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace, checked_run_id
 from storage.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-    from eigenwave.results import Association, Check, Comparison, Plan
+    from eigenwave.results import Association, Check, Comparison, Explanation, Plan
 
 
 def run(
@@ -224,6 +225,52 @@ def associate(
     space = Workspace(workspace).home(str(found.paths.folder))
     names = [by] if isinstance(by, str) else list(by)
     return Association.of(found, ask_run(space, found, names, None if table is None else Path(table)))
+
+
+def explain(
+    run: Run | str | Path = "latest",
+    *,
+    features: "str | Path | Mapping[str, np.ndarray]",
+    control: "str | Path | Mapping[str, np.ndarray] | None" = None,
+    workspace: str | Path = DEFAULT_WORKSPACE,
+) -> "Explanation":
+    """Compare a network's features or logits with a run's patterns, and keep the answer in the run's workspace.
+
+    Parameters
+    ----------
+    run
+        A run, or an argument of `open_run`.
+    features
+        Features (n, d) of each layer by its name, the images in the order of the table `samples`; or a file of them:
+        see docs/columns.md.
+    control
+        The same layers of another network, such as one that is not trained.
+    workspace
+        Workspace of a run that is given by id.
+
+    Returns
+    -------
+    Explanation
+        One row, or some, for each layer, displayed as `eigenwave explain` prints it.
+
+    Raises
+    ------
+    InputError
+        If there is no such run or file, or an array has another shape.
+
+    Examples
+    --------
+    >>> found = eigenwave.explain(features={"logits": logits}, control={"logits": untrained})
+    >>> found.tables["explained_patterns"].to_pandas()
+    """
+    from eigenwave.results import Explanation
+    from tasks.explain.tables import explain_run
+
+    found = run if isinstance(run, Run) else open_run(run, workspace=workspace)
+    space = Workspace(workspace).home(str(found.paths.folder))
+    given = Path(features) if isinstance(features, str) else features
+    other = Path(control) if isinstance(control, str) else control
+    return Explanation.of(found, explain_run(space, found, given, other))
 
 
 def issues(  # noqa: PLR0913 - each is a word of the command

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import tasks.columns.ask
     import tasks.compare.runs
+    import tasks.explain.tables
     from storage.runs.run import Run
     from tasks.planning.check import SourceCheck
     from tasks.planning.outlook import Estimate
@@ -215,4 +216,38 @@ class Association(Shown):
             columns=[each.column for each in found],
             tables={name: pa.concat_tables([each.tables[name] for each in found]) for name in names},
             _shown=Group(*(association_summary(each) for each in found)),
+        )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Explanation(Shown):
+    """What a run's patterns and a network have to do with each other.
+
+    Attributes
+    ----------
+    run
+        Id of the run.
+    layers
+        Names of the network's layers.
+    tables
+        Arrow tables of all layers: `explained_layers` and `explained_patterns`.
+    """
+
+    run: str
+    layers: Sequence[str]
+    tables: Mapping[str, "pa.Table"]
+
+    @classmethod
+    def of(cls, run: "Run", found: Sequence["tasks.explain.tables.Explanation"]) -> Self:
+        """Make the result from the explanations of single layers."""
+        import pyarrow as pa
+
+        from flows.cli.explain import layer_summary
+
+        names = list(found[0].tables)
+        return cls(
+            run=run.manifest.run_id,
+            layers=[each.layer for each in found],
+            tables={name: pa.concat_tables([each.tables[name] for each in found]) for name in names},
+            _shown=Group(*(layer_summary(each) for each in found)),
         )

@@ -59,14 +59,16 @@ def explain(
         display(layer_summary(each, space.association(run_id, each.layer)))
 
 
-def layer_summary(found: "Explanation", folder: "StorePath") -> "RenderableType":
+def layer_summary(found: "Explanation", folder: "StorePath | None" = None) -> "RenderableType":
     """A sentence about a layer, and the patterns that it keeps best and worst."""
     row = found.tables["explained_layers"].to_pylist()[0]
     parts: list[RenderableType] = [Text(), Text(printable(layer_sentence(row)), style="bold")]
     parts.append(Text(printable(layer_counts(row))))
     if row["r_squared"] is not None:
         parts += [Text(), _patterns(found)]
-    return Group(*parts, Text(f"\n{folder}", overflow="fold"))
+    if folder is not None:
+        parts.append(Text(f"\n{folder}", overflow="fold"))
+    return Group(*parts)
 
 
 def _patterns(found: "Explanation") -> Table:

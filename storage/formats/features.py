@@ -48,7 +48,7 @@ def read_layers(path: Path, keys: pa.ChunkedArray) -> Layers:
         raise InputError(f"There is no file {path}; pass the file of a network's features.")
     ending = path.suffix.lower()
     if ending in ARRAYS:
-        return {name: _required(path, name, values, len(keys)) for name, values in _arrays(path).items()}
+        return required_layers(_arrays(path), len(keys), f" in {path}")
     if ending in ENDINGS:
         return _of_table(read_keyed_table(path), keys)
     raise InputError(f"{path} is none of {', '.join((*ARRAYS, *ENDINGS))}; save the features as one of them.")
@@ -64,12 +64,23 @@ def _arrays(path: Path) -> Layers:
         raise InputError(f"{path} cannot be read as arrays: {error}. Save them by numpy.save or numpy.savez.") from None
 
 
-def _required(path: Path, name: str, values: npt.NDArray[Any], images: int) -> npt.NDArray[Any]:
+def required_layers(layers: Layers, images: int, where: str = "") -> Layers:
+    """Return layers of so many images whose place is called `where`.
+
+    Raises
+    ------
+    InputError
+        If one is no array (images, features) of numbers.
+    """
+    return {name: _required(name, values, images, where) for name, values in layers.items()}
+
+
+def _required(name: str, values: npt.NDArray[Any], images: int, where: str) -> npt.NDArray[Any]:
     if values.ndim == 2 and len(values) == images and values.shape[1] and values.dtype.kind in "fiu":  # noqa: PLR2004
         return values
     advice = "; average each channel over its places" if values.ndim == 4 else ""  # noqa: PLR2004 - a convolution's
     raise InputError(
-        f"{name} in {path} is {values.dtype} of shape {values.shape}. {SHAPE}; the run has {images:,}{advice}."
+        f"{name}{where} is {values.dtype} of shape {values.shape}. {SHAPE}; the run has {images:,}{advice}."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.errors import InputError
-from storage.formats.features import read_layers
+from storage.formats.features import Layers, read_layers, required_layers
 from storage.runs.run import Run
 from storage.runs.workspace import Workspace
 from storage.tables.parquet import read_table, table_writer, to_table
@@ -35,17 +35,19 @@ class Explanation(NamedTuple):
     tables: Mapping[str, pa.Table]
 
 
-def explain_run(workspace: Workspace, run: Run, path: Path, control: Path | None = None) -> list[Explanation]:
-    """Compare the layers of a file with the patterns of a run, and keep the tables in the workspace.
+def explain_run(
+    workspace: Workspace, run: Run, features: Path | Layers, control: Path | Layers | None = None
+) -> list[Explanation]:
+    """Compare the layers of a network with the patterns of a run, and keep the tables in the workspace.
 
     Parameters
     ----------
     workspace, run
         Where to keep them, and the run.
-    path
-        File of features, as for `storage.formats.features.read_layers`.
+    features
+        File of features, as for `storage.formats.features.read_layers`, or features (N, d) of each layer.
     control
-        File of the same layers of a network that did not learn, or of another one.
+        The same layers of a network that did not learn, or of another one.
 
     Raises
     ------
@@ -55,25 +57,34 @@ def explain_run(workspace: Workspace, run: Run, path: Path, control: Path | None
         If files of the run are missing or damaged.
     """
     keys = read_table(run.paths.table("samples"), ["key"])["key"]
-    layers = read_layers(path, keys)
-    controls = read_layers(control, keys) if control else {}
-    if control and len(layers) == len(controls) == 1:  # two files of one array each, which have their files' names
-        controls = dict(zip(layers, controls.values(), strict=True))
-    for name, values in layers.items():
-        if control and name not in controls:
-            raise InputError(f"{control} has no layer {name}; it has {', '.join(controls)}.")
+    layers = _layers(features, keys)
+    controls = None if control is None else _controls(layers, _layers(control, keys))
+    for name, values in [*layers.items(), *(controls or {}).items()]:
         if values.shape[1] > MOST_FEATURES:
             raise InputError(
                 f"The layer {name} has {values.shape[1]:,} features; at most {MOST_FEATURES:,} can be compared. "
                 "Project them on their principal components first."
             )
-    images = RunImages.of(run)
-    found = []
+    images, found = RunImages.of(run), []
     for name, values in layers.items():
-        other = compare_layer(images, controls[name]) if control else None
+        other = None if controls is None else compare_layer(images, controls[name])
         found.append(_explanation(run, name, compare_layer(images, values), other))
         _keep(workspace, run, found[-1])
     return found
+
+
+def _controls(layers: Layers, controls: Layers) -> Layers:
+    """The control of each layer, by its name; files of one array each may have other names."""
+    if len(layers) == len(controls) == 1:
+        return dict(zip(layers, controls.values(), strict=True))
+    missing = [name for name in layers if name not in controls]
+    if missing:
+        raise InputError(f"The control has no layer {missing[0]}; it has {', '.join(controls)}.")
+    return controls
+
+
+def _layers(given: Path | Layers, keys: pa.ChunkedArray) -> Layers:
+    return read_layers(given, keys) if isinstance(given, Path) else required_layers(given, len(keys))
 
 
 def _explanation(run: Run, layer: str, found: Comparison, control: Comparison | None) -> Explanation:

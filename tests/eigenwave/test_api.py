@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import eigenwave
-from eigenwave import associate, check, compare, issues, plan, run
+from eigenwave import associate, check, compare, explain, issues, plan, run
 from storage.errors import InputError
 from tests.datasets import write_images
 from tests.processes import EIGENWAVE
@@ -19,7 +20,7 @@ from tests.runs import contents
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "python-api.md"
-FUNCTIONS = ("associate", "check", "compare", "issues", "open_run", "plan", "run")
+FUNCTIONS = ("associate", "check", "compare", "explain", "issues", "open_run", "plan", "run")
 HEAVY = {"bokeh", "dask", "distributed", "jinja2", "prefect"}
 
 
@@ -165,3 +166,17 @@ def test_associate_shows_what_the_command_shows(drifting, tmp_path):
     )
     with pytest.raises(InputError, match="There is no column 'odd'"):
         associate(after, by="odd", workspace=workspace.address)
+
+
+def test_explain_shows_what_the_command_shows(drifting, tmp_path):
+    workspace, _, _, after = drifting
+    features = np.random.default_rng(0).standard_normal((len(after.tables["samples"]), 3))
+    np.savez(tmp_path / "layers.npz", first=features, second=features[:, :1])
+    found = explain(after, features=tmp_path / "layers.npz", workspace=workspace.address)
+    shown = command("explain", "run-3", tmp_path / "layers.npz", "--workspace", workspace.address)
+    assert set(repr(found).split()) <= set(shown.split())
+    assert (found.run, found.layers) == ("run-3", ["first", "second"])
+    again = explain("run-3", features={"first": features}, control={"first": features}, workspace=workspace.address)
+    assert again.tables["explained_layers"]["features"].to_pylist() == [3]
+    with pytest.raises(InputError, match=r"first is float64 of shape \(1, 3\). It must hold numbers"):
+        explain(after, features={"first": features[:1]}, workspace=workspace.address)

@@ -59,7 +59,7 @@ def as_script(blocks):
 def test_the_python_of_readme_and_page_works(checkout, tmp_path, prefect_server):
     python = checkout / ".venv" / "bin" / "python"
     blocks = python_of(checkout / "docs" / "python-api.md")
-    assert len(blocks) == 11
+    assert len(blocks) == 12
     call(python, "-c", as_script(blocks), cwd=tmp_path, PREFECT_API_URL=prefect_server)
     (block,) = [block for block in python_of(checkout / "README.md") if "import eigenwave" in block]
     call(python, "-c", as_script([block.replace("train/cat/7.png", "0010")]), cwd=tmp_path)

@@ -57,7 +57,7 @@ def test_a_control_is_compared_layer_by_layer(space):
 
 def test_what_cannot_be_compared_is_refused(space, monkeypatch):
     folder, workspace = space
-    with pytest.raises(InputError, match="has no layer deep/last; it has first"):
+    with pytest.raises(InputError, match="control has no layer deep/last; it has first"):
         explain_run(workspace, open_one(space), folder / "layers.npz", folder / "one.npz")
     monkeypatch.setattr(tables, "MOST_FEATURES", 3)
     with pytest.raises(InputError, match="first has 4 features; at most 3 can be compared"):
