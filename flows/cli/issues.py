@@ -88,9 +88,10 @@ def opened(run: str, decisions: str | None, workspace: str, predictions: Path | 
 
 def opinion_sentence(found: "SecondOpinion") -> str:
     """Say how many labels a model's predictions were about, and what they weighed."""
+    unknown = f" {found.unknown:,} rows of the file name no image of the run." if found.unknown else ""
     return (
         f"The predictions are about {found.predicted:,} of {len(found.rows):,} judged images; the run alone judged the "
-        f"others. Where there is one, the run weighs {found.share:.3g} and the model {1 - found.share:.3g}."
+        f"others. Where there is one, the run weighs {found.share:.3g} and the model {1 - found.share:.3g}.{unknown}"
     )
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,23 @@ SHAPE = "It must hold numbers of shape (images, features), the images in the ord
 Layers = Mapping[str, npt.NDArray[Any]]
 
 
-def read_layers(path: Path, keys: pa.ChunkedArray) -> Layers:
+class Features(NamedTuple):
+    """What a network makes of the images of a run.
+
+    Attributes
+    ----------
+    layers
+        Features (n, d) of each layer by its name; NaN in the rows of images that the file does not have. A .npy array
+        is mapped into memory.
+    unknown
+        Number of rows of the file that name no image of the run.
+    """
+
+    layers: Layers
+    unknown: int = 0
+
+
+def read_layers(path: Path, keys: pa.ChunkedArray) -> Features:
     """Read the features of a run's images, layer by layer.
 
     Parameters
@@ -35,9 +51,8 @@ def read_layers(path: Path, keys: pa.ChunkedArray) -> Layers:
 
     Returns
     -------
-    Mapping[str, numpy.ndarray]
-        Features (n, d) of each layer by its name; NaN in the rows of images that a table does not have. A .npy array
-        is mapped into memory.
+    Features
+        The layers, and how many rows of the file were not used.
 
     Raises
     ------
@@ -48,7 +63,7 @@ def read_layers(path: Path, keys: pa.ChunkedArray) -> Layers:
         raise InputError(f"There is no file {path}; pass the file of a network's features.")
     ending = path.suffix.lower()
     if ending in ARRAYS:
-        return required_layers(_arrays(path), len(keys), f" in {path}")
+        return Features(required_layers(_arrays(path), len(keys), f" in {path}"))
     if ending in ENDINGS:
         return _of_table(read_keyed_table(path), keys)
     raise InputError(f"{path} is none of {', '.join((*ARRAYS, *ENDINGS))}; save the features as one of them.")
@@ -84,7 +99,7 @@ def _required(name: str, values: npt.NDArray[Any], images: int, where: str) -> n
     )
 
 
-def _of_table(table: KeyedTable, keys: pa.ChunkedArray) -> Layers:
+def _of_table(table: KeyedTable, keys: pa.ChunkedArray) -> Features:
     rows = table.rows(keys)
     columns = {
         name: _parsed(table.content[name].combine_chunks()) for name in table.content.column_names if name != KEY
@@ -96,7 +111,8 @@ def _of_table(table: KeyedTable, keys: pa.ChunkedArray) -> Layers:
         found[table.path.stem] = np.stack([_numbers(values) for values in single], axis=1)
     if not found:
         raise InputError(f"{table.path} has no column of numbers or of lists of numbers beside key.")
-    return {name: _in_order(values, rows, len(keys)) for name, values in found.items()}
+    layers = {name: _in_order(values, rows, len(keys)) for name, values in found.items()}
+    return Features(layers, int((rows < 0).sum()))
 
 
 def _parsed(values: pa.Array) -> pa.Array:

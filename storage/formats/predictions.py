@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,22 @@ from storage.formats.list_tables import ENDINGS
 ROUNDING = 0.01  # largest difference of a sum of probabilities from 1
 
 
-def read_predictions(path: Path, keys: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.float32]:
+class Predictions(NamedTuple):
+    """What a model says of the images of a run.
+
+    Attributes
+    ----------
+    values
+        Probabilities (n, C) float32; NaN in the rows of images that the file does not have.
+    unknown
+        Number of rows of the file that name no image of the run.
+    """
+
+    values: npt.NDArray[np.float32]
+    unknown: int
+
+
+def read_predictions(path: Path, keys: Sequence[str], classes: Sequence[str]) -> Predictions:
     """Read the probability of each class for each image of a run.
 
     Parameters
@@ -27,8 +43,8 @@ def read_predictions(path: Path, keys: Sequence[str], classes: Sequence[str]) ->
 
     Returns
     -------
-    numpy.ndarray
-        Probabilities (n, C) float32; NaN in the rows of images that the table does not have.
+    Predictions
+        The probabilities, and how many rows of the file were not used.
 
     Raises
     ------
@@ -39,12 +55,12 @@ def read_predictions(path: Path, keys: Sequence[str], classes: Sequence[str]) ->
         raise InputError(f"There is no file {path}; pass the file of a model's predictions.")
     ending = path.suffix.lower()
     if ending == ".npy":
-        found = _array(path, len(keys), len(classes))
+        found = Predictions(_array(path, len(keys), len(classes)), 0)
     elif ending in ENDINGS:
         found = _by_key(path, keys, classes)
     else:
         raise InputError(f"{path} is none of {', '.join((*ENDINGS, '.npy'))}; save the predictions as one of them.")
-    _require_probabilities(found, path, keys)
+    _require_probabilities(found.values, path, keys)
     return found
 
 
@@ -62,7 +78,7 @@ def _array(path: Path, images: int, classes: int) -> npt.NDArray[np.float32]:
     return found.astype(np.float32)
 
 
-def _by_key(path: Path, keys: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.float32]:
+def _by_key(path: Path, keys: Sequence[str], classes: Sequence[str]) -> Predictions:
     given = read_keyed_table(path, classes, ", and a column for each class")
     rows = given.rows(pa.chunked_array([keys], pa.string()))
     found = np.full((len(keys), len(classes)), np.nan, np.float32)
@@ -73,7 +89,7 @@ def _by_key(path: Path, keys: Sequence[str], classes: Sequence[str]) -> npt.NDAr
         except pa.ArrowInvalid as error:
             raise InputError(f"Column {name} of {path} holds no numbers: {str(error).splitlines()[0]}.") from None
         found[rows[known], number] = np.asarray(values)[known]
-    return found
+    return Predictions(found, int((~known).sum()))
 
 
 def _require_probabilities(found: npt.NDArray[np.float32], path: Path, keys: Sequence[str]) -> None:

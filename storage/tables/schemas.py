@@ -755,6 +755,7 @@ EXPLANATIONS: Mapping[str, pa.Schema] = {
             _field("learned", pa.int64(), "Number of images that predictions learn from."),
             _field("judged", pa.int64(), "Number of unseen images that they are judged by."),
             _field("missing", pa.int64(), "Number of valid images without features."),
+            _field("unknown_keys", pa.int64(), "Number of rows of the file that name no image of the run."),
             _field(
                 "r_squared",
                 pa.float64(),

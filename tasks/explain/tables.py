@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.errors import InputError
-from storage.formats.features import Layers, read_layers, required_layers
+from storage.formats.features import Features, Layers, read_layers, required_layers
 from storage.runs.run import Run
 from storage.runs.workspace import Workspace
 from storage.tables.parquet import read_table, table_writer, to_table
@@ -57,8 +57,8 @@ def explain_run(
         If files of the run are missing or damaged.
     """
     keys = read_table(run.paths.table("samples"), ["key"])["key"]
-    layers = _layers(features, keys)
-    controls = None if control is None else _controls(layers, _layers(control, keys))
+    layers, unknown = _layers(features, keys)
+    controls = None if control is None else _controls(layers, _layers(control, keys).layers)
     for name, values in [*layers.items(), *(controls or {}).items()]:
         if values.shape[1] > MOST_FEATURES:
             raise InputError(
@@ -68,7 +68,7 @@ def explain_run(
     images, found = RunImages.of(run), []
     for name, values in layers.items():
         other = None if controls is None else compare_layer(images, controls[name])
-        found.append(_explanation(run, name, compare_layer(images, values), other))
+        found.append(_explanation(run, name, compare_layer(images, values), other, unknown))
         _keep(workspace, run, found[-1])
     return found
 
@@ -83,13 +83,13 @@ def _controls(layers: Layers, controls: Layers) -> Layers:
     return controls
 
 
-def _layers(given: Path | Layers, keys: pa.ChunkedArray) -> Layers:
-    return read_layers(given, keys) if isinstance(given, Path) else required_layers(given, len(keys))
+def _layers(given: Path | Layers, keys: pa.ChunkedArray) -> Features:
+    return read_layers(given, keys) if isinstance(given, Path) else Features(required_layers(given, len(keys)))
 
 
-def _explanation(run: Run, layer: str, found: Comparison, control: Comparison | None) -> Explanation:
+def _explanation(run: Run, layer: str, found: Comparison, control: Comparison | None, unknown: int) -> Explanation:
     same = {"run_id": run.manifest.run_id, "layer": layer}
-    row = {name: getattr(found, name) for name in BY_LAYER}
+    row = {name: getattr(found, name) for name in BY_LAYER} | {"unknown_keys": unknown}
     row |= {f"control_{name}": getattr(control, name) if control else np.nan for name in ("r_squared", "alignment")}
     count = len(found.patterns)
     patterns = {

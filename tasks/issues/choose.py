@@ -94,7 +94,8 @@ class Issues:
         if self.predictions is None:
             return None
         keys, classes = self.run.tables["samples"]["key"].to_pylist(), self.run.manifest.classes
-        return second_opinion(self.run, read_predictions(self.predictions, keys, classes))
+        given = read_predictions(self.predictions, keys, classes)
+        return second_opinion(self.run, given.values)._replace(unknown=given.unknown)
 
     def choose(self, choice: Choice) -> pa.Table:
         """Return the chosen issues, the most severe first.

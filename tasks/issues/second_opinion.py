@@ -31,6 +31,8 @@ class SecondOpinion(NamedTuple):
         Weight of the run's own judgement, from 0 to 1; the model has the rest.
     predicted
         Number of these images that the model predicted. The run alone judges the others.
+    unknown
+        Number of predictions that are about no image of the run.
     """
 
     rows: Int64
@@ -40,6 +42,7 @@ class SecondOpinion(NamedTuple):
     logarithm: Float64
     share: float
     predicted: int
+    unknown: int = 0
 
 
 @dataclass(frozen=True)

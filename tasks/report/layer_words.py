@@ -31,6 +31,7 @@ def layer_sentence(row: Row) -> str:
 def layer_counts(row: Row) -> str:
     """Say of how many features and images this is."""
     missing = f"; {row['missing']:,} images have none" if row["missing"] else ""
+    missing += f"; {row['unknown_keys']:,} rows name no image of the run" if row["unknown_keys"] else ""
     return (
         f"{row['features']:,} features, {row['learned']:,} images to learn from, {row['judged']:,} unseen{missing}. "
         f"Centered kernel alignment {_three(row['alignment'])}, shuffled {_three(row['shuffled_alignment'])}."

@@ -15,24 +15,26 @@ VALUES = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 def test_arrays_in_order(tmp_path):
     np.save(tmp_path / "last.npy", VALUES.astype(np.float16))
     np.savez(tmp_path / "all.npz", first=VALUES[:, :1], second=VALUES.astype(int))
-    (alone,) = read_layers(tmp_path / "last.npy", KEYS).items()
+    (alone,) = read_layers(tmp_path / "last.npy", KEYS).layers.items()
     assert alone[0] == "last"
     assert np.array_equal(alone[1], VALUES)
-    both = read_layers(tmp_path / "all.npz", KEYS)
+    both = read_layers(tmp_path / "all.npz", KEYS).layers
     assert {name: values.shape for name, values in both.items()} == {"first": (3, 1), "second": (3, 2)}
 
 
 def test_a_table_by_key_in_any_order(tmp_path):
     table = pa.table({"key": ["c.png", "x.png", "a.png"], "one": [5, 9, 1], "deep": [[5.0, 6.0], None, [1.0, 2.0]]})
     pq.write_table(table, tmp_path / "table.parquet")
-    layers = read_layers(tmp_path / "table.parquet", KEYS)
+    layers, unknown = read_layers(tmp_path / "table.parquet", KEYS)
+    assert unknown == 1
     assert np.array_equal(layers["deep"], [[1, 2], [np.nan, np.nan], [5, 6]], equal_nan=True)
     assert np.array_equal(layers["table"], [[1], [np.nan], [5]], equal_nan=True)
 
 
 def test_a_spreadsheet_has_only_text(tmp_path):
     (tmp_path / "all.csv").write_text('key,one,two,text,deep,empty\nb.png,3.5,,x,"[1, 2]",\na.png,1e3,4,y,,\n')
-    layers = read_layers(tmp_path / "all.csv", KEYS)
+    layers, unknown = read_layers(tmp_path / "all.csv", KEYS)
+    assert unknown == 0
     assert np.array_equal(layers["all"], [[1000, 4], [3.5, np.nan], [np.nan, np.nan]], equal_nan=True)
     assert np.array_equal(layers["deep"], [[np.nan, np.nan], [1, 2], [np.nan, np.nan]], equal_nan=True)
 
@@ -40,7 +42,7 @@ def test_a_spreadsheet_has_only_text(tmp_path):
 def test_lines_of_json(tmp_path):
     rows = [{"key": key, "logits": values} for key, values in zip(KEYS.to_pylist(), VALUES.tolist(), strict=True)]
     (tmp_path / "logits.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert np.array_equal(read_layers(tmp_path / "logits.jsonl", KEYS)["logits"], VALUES)
+    assert np.array_equal(read_layers(tmp_path / "logits.jsonl", KEYS).layers["logits"], VALUES)
 
 
 @pytest.mark.parametrize(

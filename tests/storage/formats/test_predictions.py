@@ -27,7 +27,9 @@ def test_predictions_come_from_tables_by_key_and_arrays_in_order(ending, tmp_pat
         pq.write_table(table(), path)
     else:
         np.save(path, VALUES)
-    np.testing.assert_allclose(read_predictions(path, KEYS, CLASSES), VALUES, atol=1e-6)
+    found = read_predictions(path, KEYS, CLASSES)
+    np.testing.assert_allclose(found.values, VALUES, atol=1e-6)
+    assert found.unknown == 0
 
 
 @pytest.mark.parametrize("chosen", [[2, 0], [1], [1, 2, 0]])
@@ -36,8 +38,9 @@ def test_images_without_a_row_are_unknown_and_other_rows_are_left_out(chosen, tm
     keys = [*(KEYS[row] for row in chosen), "other"]
     pq.write_table(table(keys, np.vstack([VALUES[chosen], [[0.1, 0.9]]])), path)
     found = read_predictions(path, KEYS, CLASSES)
-    np.testing.assert_array_equal(found[chosen], VALUES[chosen])
-    assert np.isnan(np.delete(found, chosen, axis=0)).all()
+    np.testing.assert_array_equal(found.values[chosen], VALUES[chosen])
+    assert np.isnan(np.delete(found.values, chosen, axis=0)).all()
+    assert found.unknown == 1
 
 
 @pytest.mark.parametrize(

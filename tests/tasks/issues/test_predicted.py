@@ -64,3 +64,12 @@ def test_the_command_prints_the_same(run, predictions, eigenwave):
     refused = eigenwave("issues", "--predictions", "none.csv", "--workspace", workspace)
     assert refused.returncode == 2
     assert "There is no file none.csv" in refused.stderr
+
+
+def test_rows_about_other_images_are_counted(run, predictions, eigenwave, tmp_path):
+    table = pq.read_table(predictions)
+    others = table.slice(0, 2).set_column(0, "key", pa.array(["x.png", "y.png"], table["key"].type))
+    pq.write_table(pa.concat_tables([table, others]), tmp_path / "more.parquet")
+    workspace = str(run.paths.folder).removesuffix("/runs/one")
+    printed = eigenwave("issues", "--predictions", tmp_path / "more.parquet", "--workspace", workspace)
+    assert "2 rows of the file name no image of the run." in " ".join(printed.stderr.split())

@@ -8,6 +8,7 @@ ROW = {
     "learned": 4_000,
     "judged": 1_000,
     "missing": 0,
+    "unknown_keys": 0,
     "r_squared": 0.765,
     "shuffled_r_squared": -0.001,
     "control_r_squared": None,
@@ -47,4 +48,5 @@ def test_what_is_said_of_a_layer(changed, expected):
 
 def test_images_without_features_are_counted():
     assert "1,000 unseen. Centered kernel alignment 0.410, shuffled 0.020." in layer_counts(ROW)
-    assert "1,000 unseen; 7 images have none." in layer_counts(ROW | {"missing": 7})
+    counted = layer_counts(ROW | {"missing": 7, "unknown_keys": 2})
+    assert "1,000 unseen; 7 images have none; 2 rows name no image of the run." in counted
