@@ -27,6 +27,7 @@ from tasks.report.figures import draw_figures
 from tasks.report.gather import Report, gather_report
 from tasks.report.learning import more_images
 from tasks.report.listed import COLUMNS as LISTED_COLUMNS
+from tasks.report.pairs import SIDES
 from tasks.report.picture_files import data_uri
 from tasks.report.quality_words import SHOWN
 from tasks.report.scale_bars import scale_bars
@@ -138,7 +139,7 @@ def _shown(report: Report) -> list[int]:
     """Choose the rows of the images on the page."""
     sizes = {row: len(thumbnail.image) for row, thumbnail in report.thumbnails.items()}
     listed = [row["row"] for row in [*report.suspects, *(row for entry in report.quality for row in entry.worst)]]
-    listed += [pair[side] for pairs in report.pairs.values() for pair in pairs for side in ("row", "other_row")]
+    listed += [pair[side] for pairs in report.pairs.values() for pair in pairs for side in SIDES]
     return fitting_rows((entry.exemplars for entry in report.patterns), sizes, listed)
 
 

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 from tasks.dtypes import Mask
 
 SHOWN = 12  # pairs of a kind in the report
+SIDES = ("row", "other_row")
+COMPARED = [*SIDES, "split", "other_split", "class_id", "other_class_id", "exact"]  # what the kinds follow from
 KINDS = ("leak", "near leak", "conflict", "near conflict", "exact duplicate", "near-duplicate")
 
 
@@ -21,7 +23,7 @@ def pairs_by_kind(pairs: pa.Table) -> dict[str, Sequence[Mapping[str, Any]]]:
     Parameters
     ----------
     pairs
-        The table `near_duplicates`, which has the nearest pairs first.
+        The table `near_duplicates`, which has the nearest pairs first, or at least its columns `COMPARED`.
     """
     exact = np.asarray(pairs["exact"])
     elsewhere = _differ(pairs, "split")

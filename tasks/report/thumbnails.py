@@ -13,7 +13,7 @@ from storage.formats.places import Places
 from storage.pixels.layout import to_unit_range
 from storage.pixels.payloads import decode
 from storage.tables.parquet import read_table
-from tasks.report.pairs import pairs_by_kind
+from tasks.report.pairs import COMPARED, SIDES, pairs_by_kind
 from tasks.report.picture_files import encoded_small
 from tasks.report.pixels import natural, reduced
 from tasks.report.quality_words import quality_entries
@@ -63,8 +63,8 @@ def _listed(job: Job) -> Iterator[int]:
     yield from (suspect["row"] for suspect in in_turn(read_table(job.paths.table("suspects")).to_pylist()))
     quality, counted = (read_table(job.paths.table(name)).to_pylist() for name in ("quality", "quality_classes"))
     yield from (row["row"] for entry in quality_entries(quality, counted) for row in entry.worst)
-    for pairs in pairs_by_kind(read_table(job.paths.table("near_duplicates"))).values():
-        yield from (pair[side] for pair in pairs for side in ("row", "other_row"))
+    for pairs in pairs_by_kind(read_table(job.paths.table("near_duplicates"), COMPARED)).values():
+        yield from (pair[side] for pair in pairs for side in SIDES)
 
 
 def in_turn(suspects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
