@@ -55,6 +55,8 @@
     const mine = ++asked;
     $("#value").hidden = !form.column.value;
     $("#pattern").hidden = form.order.value !== "pattern";
+    // Pictures that are still on their way would keep the answer waiting, and are not wanted any more.
+    for (const image of list.querySelectorAll("img")) if (!image.complete) image.removeAttribute("src");
     try {
       const answer = await ask("images", query());
       if (mine !== asked) return;
