@@ -16,7 +16,7 @@ from storage.tables.schemas import EXPLANATIONS
 from tasks.columns.images import RunImages
 from tasks.explain.compare import Comparison, compare_layer
 
-MOST_FEATURES = 4096  # whose products take 512 MB
+MOST_FEATURES = 4096  # whose products, of two parts, take 256 MiB; three such sums are in memory at a time
 BY_LAYER = tuple(name for name in Comparison._fields if name not in {"patterns", "shuffled_patterns"})
 
 

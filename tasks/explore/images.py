@@ -95,10 +95,12 @@ class Images:
         return found
 
     def neighbours(self, row: int) -> Int64:
-        """Positions (n,) of the images nearest to one, by the distance that near-duplicates are found with."""
-        position = int(np.searchsorted(self.rows, row))
+        """Positions (n,) of the images nearest to one, by the distance that near-duplicates are found with.
+
+        There are none of an image that could not be read, or that the run does not have.
+        """
         rows, scores = self._comparable
-        at = np.flatnonzero(rows == position)
+        at = np.flatnonzero(self.rows[rows] == row)
         if not len(at):
             return np.empty(0, np.int64)
         found = nearest((rows[at], scores[at]), [(rows, scores)], NEIGHBOURS).rows[0]

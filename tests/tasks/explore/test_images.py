@@ -91,6 +91,7 @@ def test_a_copy_is_the_nearest_neighbour_and_an_unreadable_image_has_none(run, i
     assert nearest[0]["key"] == "train/c/0006.png"
     assert len(nearest) == explored.NEIGHBOURS
     assert len(images.neighbours(rows["train/a/bad.png"])) == 0
+    assert len(images.neighbours(max(rows.values()) + 1)) == 0
 
 
 def test_too_many_images_are_refused(run, monkeypatch):
