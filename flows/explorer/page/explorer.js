@@ -45,8 +45,9 @@
   };
   const more = async () => {
     const mine = asked;
-    const answer = await ask("images", { ...query(), start: list.children.length });
-    if (mine !== asked) return;
+    const start = list.children.length;
+    const answer = await ask("images", { ...query(), start });
+    if (mine !== asked || start !== list.children.length) return; // the list is another one now
     list.append(...answer.images.map(card));
     found = answer.found;
     $("#more").hidden = list.children.length >= found;
@@ -65,19 +66,27 @@
       $("#count").textContent = found === 1 ? "1 image" : `${count(found)} images`;
       list.replaceChildren(...answer.images.map(card));
       $("#more").hidden = list.children.length >= found;
+      fill();
     } catch (error) {
       if (mine === asked) fail(error);
     }
   };
   form.addEventListener("input", refresh);
   form.addEventListener("submit", (event) => event.preventDefault());
-  let waiting = false;
-  new IntersectionObserver(async ([entry]) => {
-    if (!entry.isIntersecting || waiting || list.children.length >= found) return;
-    waiting = true;
-    await more().catch(fail);
-    waiting = false;
-  }, { rootMargin: "1200px" }).observe($("#more"));
+  // More images, until the window and what lies close below it are full, however large the window is.
+  let filling = false;
+  const fill = async () => {
+    if (filling) return;
+    filling = true;
+    try {
+      while (list.children.length < found && $("#more").getBoundingClientRect().top < innerHeight + 1200) await more();
+    } catch (error) {
+      fail(error);
+    }
+    filling = false;
+  };
+  addEventListener("scroll", fill);
+  addEventListener("resize", fill);
 
   // One image.
   const show = async (image) => {
@@ -114,8 +123,12 @@
     setTimeout(() => { button.textContent = before; }, 2000);
   };
   const copy = async (text, button) => {
-    await navigator.clipboard.writeText(text);
-    saying(button, "Copied");
+    try {
+      await navigator.clipboard.writeText(text);
+      saying(button, "Copied");
+    } catch {
+      saying(button, "The browser does not allow it");
+    }
   };
   const choose = (image, yes) => {
     if (yes) chosen.set(image.row, image); else chosen.delete(image.row);

@@ -110,6 +110,7 @@
     setTimeout(() => { button.textContent = before; }, 2000);
   };
   const copy = async (text, button) => {
+    let done = true;
     try {
       await navigator.clipboard.writeText(text);
     } catch {
@@ -117,10 +118,10 @@
       const field = make("textarea", { value: text });
       (dialog.open ? dialog : document.body).append(field);
       field.select();
-      document.execCommand("copy");
+      done = document.execCommand("copy");
       field.remove();
     }
-    saying(button, "Copied");
+    saying(button, done ? "Copied" : "The browser does not allow it");
   };
   const cell = (value) => {
     if (value === null || typeof value === "number") return value ?? "";

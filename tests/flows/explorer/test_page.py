@@ -62,6 +62,11 @@ def test_images_are_filtered_sorted_and_loaded_as_one_scrolls(page, run):
     assert page.inner_text("#count") == "1 image"
 
 
+def test_a_large_window_is_filled_without_scrolling(page, run):
+    page.set_viewport_size({"width": 3840, "height": 2160})
+    until(lambda: len(shown(page)) == len(run.tables["samples"]))
+
+
 def test_an_image_leads_to_its_file_and_to_its_neighbours(page):
     page.fill("[name=text]", "test/c/near")
     until(lambda: len(shown(page)) == 1)
