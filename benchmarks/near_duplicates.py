@@ -18,9 +18,10 @@ from threadpoolctl import threadpool_limits
 from storage.arrays.zarr import open_array, read_array
 from storage.runs.run import Run, open_run
 from storage.settings import Settings
-from tasks.dtypes import Float32, Float64
+from tasks.dtypes import Float32, Float64, Int64
 from tasks.planning.space import judging_space
-from tasks.statistics.near_duplicates import LEAST_YARDSTICK, yardsticks_of
+from tasks.statistics.mirror import PREDICTORS, SAMPLED, fit_mirror, mirror
+from tasks.statistics.near_duplicates import LARGEST_MIRRORED, LEAST_YARDSTICK, yardsticks_of
 from tasks.statistics.neighbours import PATTERNS, Neighbours, nearest, scales_of
 from tasks.svd.products import project
 
@@ -70,12 +71,15 @@ def listed_pairs(run: Run, path: str) -> None:
 
 def altered_copies(run: Run, folder: Path) -> None:
     """Print which part of the altered copies of some images the rule finds among all, and the time of a query."""
-    scores = np.asarray(open_array(run.paths.judging_scores)[:, :PATTERNS], np.float32)
+    every = np.asarray(open_array(run.paths.judging_scores)[:, :PREDICTORS], np.float32)
+    scores = every[:, :PATTERNS]
     scales = scales_of(scores.std(axis=0, dtype=np.float64)).astype(np.float32)
     limit = run.tables["duplication"]["largest_ratio"][0].as_py()
-    rows = np.sort(np.random.default_rng(0).choice(len(scores), ALTERED, replace=False))
-    keys = run.tables["samples"]["key"].take(rows).to_pylist()
-    images = [Image.open(folder / key).convert("RGB") for key in keys]
+    chosen = np.random.default_rng(0).choice(len(scores), ALTERED + SAMPLED, replace=False)
+    rows, others = np.sort(chosen[:ALTERED]), np.sort(chosen[ALTERED:])
+    images = _images(run, folder, rows)
+    mirrored = _projected(run, [ImageOps.mirror(image) for image in _images(run, folder, others)])
+    fitted = fit_mirror(every[others].astype(np.float64), mirrored.astype(np.float64))
     own = _searched(rows, scores[rows] * scales, scores * scales)
     least = LEAST_YARDSTICK * float(np.median(yardsticks_of(own.distances)))
     for name, alter in ALTERATIONS.items():
@@ -83,10 +87,19 @@ def altered_copies(run: Run, folder: Path) -> None:
         copies = _projected(run, [alter(image) for image in images]) * scales
         found = _searched(len(scores) + np.arange(ALTERED), copies, scores * scales)
         yardsticks = np.maximum(yardsticks_of(found.distances), yardsticks_of(own.distances))
-        distances: Float64 = np.sqrt(((copies - scores[rows] * scales) ** 2).sum(axis=1))
-        recall = (distances < limit * np.maximum(yardsticks, least)).mean()
+        # A mirrored copy is looked for at the scores that the mirror image of an image should have.
+        looked = mirror(every[rows].astype(np.float64), fitted) if name == "mirrored" else scores[rows]
+        distances: Float64 = np.sqrt(((copies - looked * scales) ** 2).sum(axis=1))
+        largest = min(limit, LARGEST_MIRRORED) if name == "mirrored" else limit
+        recall = (distances < largest * np.maximum(yardsticks, least)).mean()
         each = (time.process_time() - start) / ALTERED
         print(f"{name}: {recall:.3f} of {ALTERED} are found; {1e6 * each:.0f} microseconds of CPU each")
+
+
+def _images(run: Run, folder: Path, rows: Int64) -> list[Image.Image]:
+    """Open the images of some rows."""
+    keys = run.tables["samples"]["key"].take(rows).to_pylist()
+    return [Image.open(folder / key).convert("RGB") for key in keys]
 
 
 def _projected(run: Run, images: list[Image.Image]) -> Float32:

@@ -16,7 +16,16 @@ from tasks.planning.memory import neighbour_shards
 from tasks.run.job import Job
 from tasks.run.state import load_labels
 from tasks.statistics.dimension import inverse_dimensions, likeliest_dimension, two_neighbor_dimension
-from tasks.statistics.near_duplicates import Pairs, Rule, copied, distinct, groups_of, near_pairs, yardsticks_of
+from tasks.statistics.near_duplicates import (
+    Pairs,
+    Rule,
+    copied,
+    distinct,
+    groups_of,
+    mirrored_pairs,
+    near_pairs,
+    yardsticks_of,
+)
 from tasks.statistics.neighbours import Neighbours
 from tasks.statistics.scatter import HELD_OUT
 
@@ -106,8 +115,8 @@ class Copies(NamedTuple):
         repeats = np.flatnonzero(ids != rows)
         zeros = np.zeros(len(repeats))
         none = repeats[:0]
-        found = Pairs(none, none, zeros[:0], zeros[:0]) if near is None else near.pairs
-        exact = Pairs(ids[repeats], repeats, zeros, zeros)
+        exact = Pairs(ids[repeats], repeats, zeros, zeros, np.zeros(len(repeats), np.bool_))
+        found = exact.take(none) if near is None else near.pairs.take(~_other_way_round(images.class_ids, near.pairs))
         pairs = Pairs.joined([exact, found])
         conflicts = _conflicting(images.class_ids, pairs)
         group = groups_of(len(ids), pairs.first, pairs.second)
@@ -129,8 +138,18 @@ class Copies(NamedTuple):
 
 def _conflicting(class_ids: Int64, pairs: Pairs) -> Pairs:
     """Return the pairs of images with different labels."""
+    return pairs.take(_labelled_differently(class_ids, pairs))
+
+
+def _other_way_round(class_ids: Int64, pairs: Pairs) -> Mask:
+    """Whether images of different labels mirror each other (m,): these may be b and d, or an arrow left and right."""
+    return pairs.mirrored & _labelled_differently(class_ids, pairs)
+
+
+def _labelled_differently(class_ids: Int64, pairs: Pairs) -> Mask:
     first, second = class_ids[pairs.first], class_ids[pairs.second]
-    return pairs.take((first != second) & (first >= 0) & (second >= 0))
+    result: Mask = (first != second) & (first >= 0) & (second >= 0)
+    return result
 
 
 def _has_pair(images: int, pairs: Pairs) -> Mask:
@@ -154,21 +173,26 @@ def find_copies(job: Job, *, searched: bool) -> Copies:
 def _near(job: Job) -> Nearest:
     """Find near-duplicates in two readings of the neighbors: for the rule, and for the pairs."""
     measured = [
-        (yardsticks_of(found.distances), inverse_dimensions(found.distances), found.distances[:, :2])
-        for _, found in _neighbours(job)
+        (rows, yardsticks_of(found.distances), inverse_dimensions(found.distances), found.distances[:, :2])
+        for rows, found, _ in _neighbours(job)
     ]
-    yardsticks, inverse, nearest = map(np.concatenate, zip(*measured, strict=True))
+    rows, yardsticks, inverse, nearest = map(np.concatenate, zip(*measured, strict=True))
     dimension = likeliest_dimension(inverse)
     rule = Rule.of(yardsticks, dimension)
-    pairs = [near_pairs(rows, found, rule) for rows, found in _neighbours(job)]
+    by_row = np.full(job.plan.row_count, np.nan)
+    by_row[rows] = yardsticks
+    pairs = []
+    for own, found, mirrored in _neighbours(job):
+        pairs += [near_pairs(own, found, rule), mirrored_pairs(own, mirrored, by_row, rule)]
     return Nearest(distinct(Pairs.joined(pairs)), rule, dimension, two_neighbor_dimension(nearest))
 
 
-def _neighbours(job: Job) -> Iterator[tuple[Int64, Neighbours]]:
-    """Yield the rows of the images of each task, and their neighbors."""
+def _neighbours(job: Job) -> Iterator[tuple[Int64, Neighbours, Neighbours]]:
+    """Yield the rows of the images of each task, their neighbors, and those of their mirror images."""
     for first in neighbour_shards(job.plan):
         state = load_npz(job.paths.work.neighbours(first))
-        yield state["own"], Neighbours(state["rows"], state["distances"])
+        mirrored = Neighbours(state["mirrored_rows"], state["mirrored_distances"])
+        yield state["own"], Neighbours(state["rows"], state["distances"]), mirrored
 
 
 def write_copies(job: Job, copies: Copies) -> None:

@@ -37,6 +37,7 @@ def _pairs(job: Job, copies: Copies) -> dict[str, object]:
         "distance": pairs.distance[order],
         "relative_distance": pairs.relative[order],
         "exact": exact[order],
+        "mirrored": pairs.mirrored[order] if copies.near is not None and job.space.pictured else [None] * len(order),
         "group": copies.group[first],
     }
 
@@ -58,7 +59,8 @@ def _numbers(job: Job, copies: Copies) -> dict[str, object]:
     row = {
         "images": copies.images,
         "exact_pairs": copies.exact,
-        "near_pairs": None if near is None else len(near.pairs.first),
+        "near_pairs": None if near is None else int((~copies.pairs.mirrored).sum()) - copies.exact,
+        "mirrored_pairs": int(copies.pairs.mirrored.sum()) if near is not None and job.space.pictured else None,
         "groups": len(sizes),
         "largest_group": int(sizes.max(initial=0)),
         "duplicates": duplicates,

@@ -52,7 +52,7 @@ class Issues:
     run
         The run.
     before
-        The run that it was compared with, or None.
+        The run that it was compared with, which may be gone, or None if there was none.
     decisions
         What was decided about issues.
     predictions
@@ -66,10 +66,9 @@ class Issues:
 
     @classmethod
     def of(cls, run: Run, workspace: Workspace, decisions: Decisions, predictions: Path | None = None) -> "Issues":
-        """Return the issues of a run, to compare with those of the run that its plan names, if that still exists."""
+        """Return the issues of a run, to compare with those of the run that its plan names."""
         name = run.manifest.layout.compared_with
-        there = name is not None and workspace.run(name).finished
-        return cls(run, Run(workspace.run(str(name))) if there else None, decisions, predictions)
+        return cls(run, None if name is None else Run(workspace.run(name)), decisions, predictions)
 
     @cached_property
     def every(self) -> pa.Table:
@@ -103,7 +102,7 @@ class Issues:
         Raises
         ------
         InputError
-            If no such kind or class exists, or the run has no list of issues.
+            If no such kind or class exists, the run has no list of issues, or it is not known which are new.
         """
         table = self.every
         kinds = self.run.tables["issue_kinds"]["kind"].to_pylist()
@@ -124,7 +123,13 @@ class Issues:
 
     @cached_property
     def new(self) -> int:
-        """Number of issues that are neither decided nor in the run before."""
+        """Number of issues that are neither decided nor in the run before.
+
+        Raises
+        ------
+        InputError
+            If it is not known which issues the run before has.
+        """
         return int(np.sum(self._new(self.every)))
 
     def _new(self, table: pa.Table) -> list[bool]:
@@ -133,9 +138,18 @@ class Issues:
     @cached_property
     def _known(self) -> frozenset[Issue]:
         """Issues of the run before."""
-        if self.before is None or "issues" not in self.before.tables:
+        if self.before is None:
             return frozenset()
+        if "issues" not in self.before.tables:
+            earlier = "has no list of issues, since an earlier version wrote it"
+            raise self._unknown(self.before, earlier if self.before.paths.finished else "is gone")
         return frozenset(issues_of(self.before, self.before.tables["issues"]))
+
+    def _unknown(self, before: Run, why: str) -> InputError:
+        return InputError(
+            f"It is not known which issues of the run {self.run.paths.run_id} are new, because the run before, "
+            f"{before.paths.run_id}, {why}; list all of them, without --new."
+        )
 
 
 def _only(table: pa.Table, column: str, wanted: Collection[str], possible: Sequence[str]) -> pa.Table:

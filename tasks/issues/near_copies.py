@@ -1,4 +1,4 @@
-"""Images that show the same as another, though their bytes differ: also in other splits and under other labels."""
+"""Images that show the same as another, also mirrored, though their bytes differ: in any split, under any label."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.tables.parquet import read_table
+from storage.tables.parquet import as_today, read_table
+from storage.tables.schemas import TABLES
 from tasks.dtypes import Mask
 from tasks.issues.found import IMPORTANCE, NEAR_CONFLICT, NEAR_DUPLICATE, NEAR_LEAK, Found, most_severe
 from tasks.run.job import Job
@@ -21,7 +22,7 @@ def near_copies(job: Job) -> Iterator[Found]:
     Of a pair, the image of the fitted split is the one to keep, or else the first. An image counts once, with the
     nearest of its pairs.
     """
-    table = read_table(job.paths.table("near_duplicates"))
+    table = as_today(read_table(job.paths.table("near_duplicates")), TABLES["near_duplicates"])
     pairs = _kept_first(table.filter(pc.invert(table["exact"])), job.fitted_split)
     elsewhere = np.asarray(pc.not_equal(*_sides(pairs, "split")))
     labelled = pc.and_(*(pc.greater_equal(side, 0) for side in _sides(pairs, "class_id")))
@@ -47,7 +48,7 @@ def _kept_first(pairs: pa.Table, fitted_split: str) -> pa.Table:
         first, second = (side.cast(pa.string()) if "class_name" in name else side for side in _sides(pairs, name))
         columns[name] = pc.if_else(exchanged, second, first)
         columns[f"other_{name}"] = pc.if_else(exchanged, first, second)
-    return pa.table(columns | {"relative": pairs["relative_distance"]})
+    return pa.table(columns | {"relative": pairs["relative_distance"], "mirrored": pairs["mirrored"]})
 
 
 def _found(pairs: pa.Table, chosen: Mask, kind: str) -> Found:
@@ -70,7 +71,8 @@ def _found(pairs: pa.Table, chosen: Mask, kind: str) -> Found:
 
 def _sentence(pair: dict[str, object]) -> str:
     label = f", labelled {pair['class_name']}" if pair["class_name"] else ""
+    same = "the mirror image of" if pair["mirrored"] else "the same as"
     return (
-        f"It shows the same as {pair['key']} in the split {pair['split']}{label}: they are {pair['relative']:.2g} "
+        f"It shows {same} {pair['key']} in the split {pair['split']}{label}: they are {pair['relative']:.2g} "
         "times as far apart as from other images."
     )

@@ -14,6 +14,9 @@ FIRST, LAST = 6, 20  # neighbors whose median distance is the yardstick of an im
 # Largest distance of near-duplicates over that median. Measured on CIFAR-10 with the pairs of Barz and Denzler (2020):
 # docs/algorithms.md has how many of them it finds, and how many others.
 LARGEST_RATIO = 0.6
+# The same for mirror images. On CIFAR-10 nearly all pairs below 0.5 show one picture; a third of those above do not,
+# but for example planes of one type against the sky.
+LARGEST_MIRRORED = 0.5
 BY_CHANCE = 1e-4  # images of no near-duplicate that may have a neighbor so near, as a part of all
 # Least yardstick, over the median of all: that of an image with twenty near-copies would be their distance. On CIFAR-10
 # the smallest yardstick is 0.41 of the median, so that nothing changes there.
@@ -35,6 +38,11 @@ class Rule(NamedTuple):
 
     ratio: float
     least: float
+
+    @property
+    def mirrored(self) -> float:
+        """Largest relative distance of an image from the mirror image of another."""
+        return min(self.ratio, LARGEST_MIRRORED)
 
     @classmethod
     def of(cls, yardsticks: Float64, dimension: float) -> Self:
@@ -60,22 +68,26 @@ class Pairs(NamedTuple):
         Distance of their scaled scores (m,).
     relative
         The same over the larger of both yardsticks (m,).
+    mirrored
+        Whether the distance is from one image to the mirror image of the other (m,).
     """
 
     first: Int64
     second: Int64
     distance: Float64
     relative: Float64
+    mirrored: Mask
 
     def take(self, chosen: Int64 | Mask) -> Self:
         """Return some of the pairs, by number or by mask."""
-        return type(self)(self.first[chosen], self.second[chosen], self.distance[chosen], self.relative[chosen])
+        first, second, distance, relative, mirrored = self
+        return type(self)(first[chosen], second[chosen], distance[chosen], relative[chosen], mirrored[chosen])
 
     @classmethod
     def joined(cls, parts: "Sequence[Self]") -> Self:
         """Join several sets of pairs, one after the other."""
-        first, second, distance, relative = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return cls(first, second, distance, relative)
+        first, second, distance, relative, mirrored = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return cls(first, second, distance, relative, mirrored)
 
 
 def yardsticks_of(distances: Float64) -> Float64:
@@ -93,12 +105,33 @@ def near_pairs(rows: Int64, neighbours: Neighbours, rule: Rule) -> Pairs:
     query, place = np.nonzero((relative < rule.ratio) & (neighbours.rows >= 0))
     own, other = rows[query], neighbours.rows[query, place]
     found = np.minimum(own, other), np.maximum(own, other), distances[query, place], relative[query, place]
-    return distinct(Pairs(*found))
+    return distinct(Pairs(*found, np.zeros(len(own), np.bool_)))
+
+
+def mirrored_pairs(rows: Int64, neighbours: Neighbours, yardsticks: Float64, rule: Rule) -> Pairs:
+    """Find the images that show the mirror image of others in later rows.
+
+    Parameters
+    ----------
+    rows
+        Rows of the images (q,).
+    neighbours
+        Images in later rows that are nearest to their mirror images (q, m).
+    yardsticks
+        Yardsticks of all images (n,), by row.
+    rule
+        The rule, with its own largest ratio for mirror images.
+    """
+    query, place = np.nonzero(neighbours.rows >= 0)
+    first, second, distance = rows[query], neighbours.rows[query, place], neighbours.distances[query, place]
+    relative = distance / np.maximum(np.maximum(yardsticks[first], yardsticks[second]), rule.least)
+    pairs = Pairs(first, second, distance, relative, np.ones(len(query), np.bool_))
+    return pairs.take(relative < rule.mirrored)
 
 
 def distinct(pairs: Pairs) -> Pairs:
-    """Keep each pair once, with its smallest relative distance, in the order of its rows."""
-    order = np.lexsort((pairs.relative, pairs.second, pairs.first))
+    """Keep each pair once, in the order of its rows: if possible not mirrored, with its smallest relative distance."""
+    order = np.lexsort((pairs.relative, pairs.mirrored, pairs.second, pairs.first))
     first, second = pairs.first[order], pairs.second[order]
     new = np.ones(len(order), np.bool_)
     new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])

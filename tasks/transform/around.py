@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from storage.arrays.npy import load_npy, save_npy
 from storage.arrays.zarr import write_array
+from storage.datasets.findings import counted
 from storage.errors import EigenwaveError
 from storage.stores.files import write_file
 from storage.tables.digests import from_column, to_text
@@ -24,6 +25,7 @@ from tasks.transform.judging import begin_judging
 from tasks.transform.sample import sampled_coefficients
 from tasks.transform.units import write_units
 
+LEAST_FEATURE = 1e-18  # deviation; squares of smaller ones are lost in float32
 ROUNDINGS = 2  # errors of a coefficient, relative to the rounding of stored numbers, that are no difference of images
 
 
@@ -55,7 +57,7 @@ def finish_transform(job: Job, result: FirstPass) -> None:
     Raises
     ------
     EigenwaveError
-        If shards are missing, too many images were rejected, or the remaining images cannot be analysed.
+        If shards are missing, too many images were rejected, or the remaining images cannot be analyzed.
     """
     require_all(result.shards, job.plan.shards, "transformed")
     rejected, duplicates, digest = _checked_samples(job)
@@ -72,6 +74,11 @@ def finish_transform(job: Job, result: FirstPass) -> None:
     if energy <= rounding**2 * (energy + moments.rows * float(mean @ mean)):
         raise EigenwaveError(
             f"All images of {job.source} are the same but for rounding: there are no patterns to find."
+        )
+    if not job.space.pictured and energy < LEAST_FEATURE**2 * moments.rows * len(mean):
+        raise EigenwaveError(
+            f"The features of {job.source} vary by less than {LEAST_FEATURE:g}, whose squares are lost in "
+            "float32: multiply them all by one number."
         )
     write_array(job.paths.mean, mean, ("coefficient",))
     repeats = duplicates.images, duplicates.conflicting
@@ -101,8 +108,9 @@ def _checked_samples(job: Job) -> tuple[int, Duplicates, str]:
     count = require_few(bad, job.plan.images, job.settings)
     duplicates = find_duplicates(bytes(digests), np.concatenate(class_ids))
     if duplicates.images and job.settings.dataset.duplicates == "refuse":
+        repeats = counted(duplicates.images, f"image of {job.source}", "repeats another", "repeat others")
         raise EigenwaveError(
-            f"{duplicates.images} images of {job.source} repeat others, {duplicates.conflicting} of them under another "
+            f"{repeats}, {duplicates.conflicting} of them under another "
             "class; list them with eigenwave check and remove them, or set --duplicates report."
         )
     return count, duplicates, digest.hexdigest()

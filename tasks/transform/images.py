@@ -18,6 +18,7 @@ from storage.tables.digests import Digests, has_digest, image_digest
 from tasks.dtypes import FLOAT32, Float32
 from tasks.planning.memory import KEPT_BYTES
 from tasks.run.job import Job
+from tasks.wavelet.mirrored import MirroredSpace
 from tasks.wavelet.properties import PropertySpace
 from tasks.wavelet.reduced import ReducedSpace
 from tasks.wavelet.space import CoefficientSpace
@@ -87,7 +88,7 @@ class Reading(NamedTuple):
     describe: Callable[[bytes], Sequence[float]] = _nothing
 
 
-Space = CoefficientSpace | ReducedSpace | PropertySpace
+Space = CoefficientSpace | ReducedSpace | MirroredSpace | PropertySpace
 
 
 def transformed_blocks(
@@ -149,7 +150,7 @@ def _forward(space: Space, images: Float32, facts: Float32, out: Float32 | None,
 
 
 def only_gray(decode: Callable[[bytes], Pixels]) -> Callable[[bytes], Pixels]:
-    """A decoder of image files for a run on gray ones. It refuses colour images, which would lose their colour."""
+    """A decoder of image files for a run on gray ones. It refuses color images, which would lose their color."""
 
     def decode_gray(payload: bytes) -> Pixels:
         pixels = decode(payload)

@@ -70,6 +70,8 @@ class Recipe(NamedTuple):
 def recipes(job: Job, layout: PixelLayout | None) -> list[Recipe]:
     """Return the recipes of the space that labels are judged in, if there is one, of properties, and of coefficients.
 
+    Features have no properties of images.
+
     Parameters
     ----------
     job
@@ -81,7 +83,7 @@ def recipes(job: Job, layout: PixelLayout | None) -> list[Recipe]:
     if layout is None:  # plain pixels cannot be refused as damaged
         decoded += f" strictness {STRICTNESS}"
         if job.plan.channels == 1:
-            decoded += ", no colour"  # earlier versions took colour images for gray ones
+            decoded += ", no colour"  # earlier versions took color images for gray ones
         if job.form.fit is not None and not job.form.exact:
             decoded += ", scaled JPEG"  # earlier versions decoded every pixel
     rows, chosen = job.plan.rows_per_shard, job.settings
@@ -93,6 +95,8 @@ def recipes(job: Job, layout: PixelLayout | None) -> list[Recipe]:
         address_of_version(TRANSFORM_VERSIONS[chosen.coefficients.transform]),
         "shards",
     )
+    if not job.space.pictured:
+        return [own]
     space = PropertySpace(len(FACTS))
     version = address_of_version(PROPERTIES_VERSION)
     shape = (rows, space.coefficients)

@@ -7,7 +7,7 @@ not change a version.
 """
 
 # Since version 2 of modulus its windows overlap, and the approximation keeps its sign.
-TRANSFORM_VERSIONS = {"dwt": 1, "modulus": 2, "scattering": 1}
+TRANSFORM_VERSIONS = {"dwt": 1, "modulus": 2, "scattering": 1, "none": 1}
 # The same of the properties of images (`tasks.wavelet.properties` and `storage.pixels.facts`).
 PROPERTIES_VERSION = 1
 

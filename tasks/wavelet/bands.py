@@ -9,6 +9,7 @@ from tasks.dtypes import Float32
 
 DETAILS = ("LH", "HL", "HH")
 ORDERS = ("S1", "S2")  # of scattering
+FEATURES = "features"  # the one band of rows that are no images
 
 # Bands by orientation and level, each (n, channels, rows, columns) float32.
 Planes = Mapping[tuple[str, int], Float32]
@@ -45,7 +46,8 @@ class Band:
     ----------
     orientation
         Horizontal, then vertical filter: LL is the approximation; LH, HL and HH are details. Of scattering, LL is the
-        mean, and the others are named by their waves without the last scale, such as `45°` or `45° at 1 > 90°`.
+        mean, and the others are named by their waves without the last scale, such as `45°` or `45° at 1 > 90°`. The
+        one band of rows of features, which are no images, is called `features`.
     level
         Level, 1 the finest; of scattering, the scale of the last wave.
     rows, columns
@@ -169,11 +171,13 @@ class Scale:
 def families(bands: Sequence[Band], channels: int) -> list[list[Scale]]:
     """List all scales in families: the details of each level, each band, and each channel of each band.
 
-    Of scattering, the families are orders, the levels of each order, and bands. A family that would repeat another is
-    left out.
+    Rows of features have none. Of scattering, the families are orders, the levels of each order, and bands. A family
+    that would repeat another is left out.
     """
     if bands[0].path is not None:
         return _families_of_scattering(bands)
+    if bands[0].orientation == FEATURES:
+        return []
     details = [band for band in bands if band.orientation in DETAILS]
     by_level = [(level, list(group)) for level, group in groupby(details, key=lambda band: band.level)]
     levels = [Scale(level, None, None, group[0].start, group[-1].stop) for level, group in by_level if len(group) > 1]

@@ -77,8 +77,8 @@ def properties(images: Float32) -> Float32:
         independent in each pixel, about 2 for photographs, towards 0 the more an image is blurred. Neither contrast nor
         the number of edges changes it. NaN for an image of one luma, or of fewer than 3 pixels a side.
     colourfulness, colour_contrast
-        Colourfulness (Hasler and Suesstrunk, Measuring colourfulness in natural images, 2003) for channels in [0, 1],
-        and its first term, the standard deviation of the opponent colours; 0 if gray.
+        Colorfulness (Hasler and Suesstrunk, Measuring colorfulness in natural images, 2003) for channels in [0, 1],
+        and its first term, the standard deviation of the opponent colors; 0 if gray.
     flatness
         Part of the pixels in the most frequent of 32 levels of luma.
     """
@@ -153,7 +153,7 @@ def _energy(values: Float32) -> Float32:
 
 
 def _colourfulness(images: Float32) -> tuple[Float32, Float32]:
-    """Colourfulness (n,), and the deviation of opponent colours (n,)."""
+    """Colorfulness (n,), and the deviation of opponent colors (n,)."""
     red, green, blue = (images[..., channel].reshape(len(images), -1) for channel in range(RGB))
     opponents = red - green, (red + green) * np.float32(0.5) - blue
     means = [values.mean(axis=1) for values in opponents]

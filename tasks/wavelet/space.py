@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from tasks.dtypes import Float32, Float64, Mask
 from tasks.wavelet.bands import Band, Planes, select
+from tasks.wavelet.identity import IdentityTransform
 from tasks.wavelet.modulus import ModulusTransform
 from tasks.wavelet.scattering import ScatteringTransform
 from tasks.wavelet.transform import WaveletTransform
 
-Transform = WaveletTransform | ModulusTransform | ScatteringTransform
+Transform = WaveletTransform | ModulusTransform | ScatteringTransform | IdentityTransform
 Colour = Literal["rgb", "gray", "ycbcr"]
 RGB = 3
 FINEST = ("HH", 1)
@@ -37,7 +38,7 @@ class CoefficientSpace:
     image_channels
         Number of channels of an image: 1 (gray) or 3 (RGB).
     colour
-        Colour space that RGB images are converted to; gray images stay gray.
+        Color space that RGB images are converted to; gray images stay gray.
     chosen, weights
         Bands that are kept, and the factors of their coefficients: see `tasks.wavelet.bands.select`.
     threshold
@@ -75,6 +76,11 @@ class CoefficientSpace:
         return self.bands[-1].stop
 
     @property
+    def pictured(self) -> bool:
+        """Whether rows come from images, so that patterns have pictures."""
+        return not isinstance(self.transform, IdentityTransform)
+
+    @property
     def invertible(self) -> bool:
         """Whether coefficients can be turned into images."""
         return isinstance(self.transform, WaveletTransform)
@@ -87,7 +93,7 @@ class CoefficientSpace:
 
     @cached_property
     def _mix(self) -> Float64 | None:
-        """Matrix that colours are multiplied by (channels, 3), or None."""
+        """Matrix that colors are multiplied by (channels, 3), or None."""
         if self.image_channels != RGB or self.colour == "rgb":
             return None
         return LUMA[None] if self.colour == "gray" else YCBCR

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from storage.errors import InputError
+from storage.runs.removal import remove_runs
 from storage.runs.workspace import Workspace
 from tasks.issues.choose import Choice, Issues, relative_to_dataset
 from tasks.issues.decisions import Decision, Decisions, Issue, issues_of
@@ -73,7 +74,18 @@ def test_a_run_without_the_table_is_refused(runs, tmp_path):
         opened(type(runs[0])(copy.run("second"))).choose(Choice())
     (tmp_path / "copy" / "runs" / "first" / "tables" / "issues.parquet").unlink()
     shutil.copy(str(runs[1].paths.table("issues")), tmp_path / "copy" / "runs" / "second" / "tables" / "issues.parquet")
-    assert opened(type(runs[0])(copy.run("second"))).new == len(runs[1].tables["issues"])
+    with pytest.raises(InputError, match="run before, first, has no list of issues, since an earlier version"):
+        opened(type(runs[0])(copy.run("second"))).choose(Choice(new=True))
+
+
+def test_after_the_run_before_was_removed_no_issue_is_called_new(runs, tmp_path):
+    copy = Workspace(shutil.copytree(str(runs[0].paths.folder).rpartition("/runs/")[0], tmp_path / "copy"))
+    remove_runs(copy, ["first"])
+    every = opened(type(runs[0])(copy.run("second")))
+    sentence = "not known which issues of the run second are new, because the run before, first, is gone; list all"
+    with pytest.raises(InputError, match=sentence):
+        every.choose(Choice(new=True))
+    assert every.choose(Choice()).equals(runs[1].tables["issues"])
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from tasks.statistics.near_duplicates import (
     copied,
     distinct,
     groups_of,
+    mirrored_pairs,
     near_pairs,
     yardsticks_of,
 )
 from tasks.statistics.neighbours import nearest
-from tests.naive import near_duplicates
+from tests.naive import all_distances, near_duplicates
 from tests.strategies import seeds
 
 
@@ -82,8 +83,38 @@ def test_groups_are_what_pairs_connect(images, pairs):
 
 
 def test_each_pair_is_kept_once_with_its_smaller_relative_distance():
-    pairs = Pairs(np.array([3, 1, 1]), np.array([4, 2, 2]), np.array([1.0, 2, 2]), np.array([0.5, 0.4, 0.3]))
-    assert [column.tolist() for column in distinct(pairs)] == [[1, 3], [2, 4], [2, 1], [0.3, 0.5]]
+    plain = np.zeros(3, np.bool_)
+    pairs = Pairs(np.array([3, 1, 1]), np.array([4, 2, 2]), np.array([1.0, 2, 2]), np.array([0.5, 0.4, 0.3]), plain)
+    assert [column.tolist() for column in distinct(pairs)] == [[1, 3], [2, 4], [2, 1], [0.3, 0.5], [False] * 2]
+
+
+def test_a_pair_that_is_near_either_way_counts_as_it_is():
+    mirrored = np.array([True, False, True])
+    pairs = Pairs(np.array([1, 1, 3]), np.array([2, 2, 4]), np.ones(3), np.array([0.1, 0.4, 0.2]), mirrored)
+    assert [column.tolist() for column in distinct(pairs)] == [[1, 3], [2, 4], [1, 1], [0.4, 0.2], [False, True]]
+
+
+@pytest.mark.parametrize("ratio", [0.3, 0.6])
+def test_mirrored_pairs_are_those_of_all_distances(ratio):
+    random = np.random.default_rng(3)
+    scores = random.standard_normal((60, 5)).astype(np.float32)
+    scores[40:] = -scores[:20] + np.float32(0.2) * random.standard_normal((20, 5)).astype(np.float32)
+    rows = np.arange(60)
+    found = nearest((rows, -scores), [(rows, scores)], 4, later=True)  # as if scores changed their sign
+    yardsticks = yardsticks_of(searched(scores).distances)
+    rule = Rule(ratio, 0.25 * float(np.median(yardsticks)))
+    pairs = mirrored_pairs(rows, found, yardsticks, rule)
+    distances = all_distances(scores, -scores)
+    expected = {
+        (i, j): distances[i, j] / max(yardsticks[i], yardsticks[j], rule.least)
+        for i in range(60)
+        for j in range(i + 1, 60)
+        if distances[i, j] / max(yardsticks[i], yardsticks[j], rule.least) < min(ratio, 0.5)
+    }
+    assert 10 < len(expected) < 200
+    relative = dict(zip(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True), pairs.relative, strict=True))
+    assert relative == pytest.approx(expected)
+    assert pairs.mirrored.all()
 
 
 @given(st.data())
