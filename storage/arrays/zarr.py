@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 from blake3 import blake3
-from zarr.codecs import BytesCodec, Crc32cCodec
+from zarr.codecs import BytesCodec, Crc32cCodec, VLenUTF8Codec
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
@@ -21,6 +21,7 @@ from storage.stores.files import write_file, write_parts
 from storage.stores.store import PART_BYTES, StorePath
 
 CHECKSUM_BYTES = 4
+STRING = "string"  # Zarr's type of texts of any length
 REPAIR_HINT = "eigenwave repair with the name of its run brings it back."
 
 
@@ -35,7 +36,7 @@ class ArraySpec:
     dimensions
         Names of the dimensions.
     dtype
-        Name of a floating-point type.
+        Name of a number's type, or `string`.
     attributes
         JSON attributes that describe the array to readers.
     """
@@ -50,7 +51,7 @@ class ArraySpec:
 def create_array(path: StorePath, spec: ArraySpec) -> None:
     """Write the metadata of an array without chunks; do nothing if the metadata exists.
 
-    Chunks that were never written read as NaN. Each chunk ends in a CRC-32C, which readers check.
+    Chunks that were never written read as NaN, 0 or an empty text. Each chunk ends in a CRC-32C, which readers check.
     """
     if (path / "zarr.json").exists():
         return
@@ -61,9 +62,9 @@ def create_array(path: StorePath, spec: ArraySpec) -> None:
         shape=spec.shape,
         chunks=spec.chunks,
         dtype=spec.dtype,
-        fill_value=float("nan"),
+        fill_value=float("nan") if spec.dtype.startswith("float") else "" if spec.dtype == STRING else 0,
         filters=None,
-        serializer=BytesCodec(endian="little"),
+        serializer=VLenUTF8Codec() if spec.dtype == STRING else BytesCodec(endian="little"),
         compressors=[Crc32cCodec()],
         dimension_names=spec.dimensions,
         attributes=dict(spec.attributes),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 EXAMPLES = 3  # names in a text
-PLURALS = {"class": "classes", "entry": "entries"}
+PLURALS = {"class": "classes", "entry": "entries", "pass": "passes"}
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,15 @@ class Tally:
         return f" (such as {', '.join(self._names)})" if self._names else ""
 
 
-def counted(number: int, what: str) -> str:
-    """A number with a noun, such as ``1 file`` or ``2 files``; the first word of `what` takes the plural."""
+def counted(number: int, what: str, one: str = "", many: str = "") -> str:
+    """A number with a noun, such as ``1 file`` or ``2 files``; the first word of `what` takes the plural.
+
+    What follows for one thing and for many, such as ``has`` and ``have``, is put behind it.
+    """
     noun, *rest = what.split(" ", 1)
     word = noun if number == 1 else PLURALS.get(noun, f"{noun}s")
-    return " ".join([f"{number:,}", word, *rest])
+    follows = one if number == 1 else many
+    return " ".join([f"{number:,}", word, *rest, *([follows] if follows else [])])
 
 
 def named(names: Sequence[str], most: int = EXAMPLES) -> str:

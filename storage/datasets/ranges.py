@@ -1,4 +1,4 @@
-"""Read samples that are ranges of bytes in larger files; neighbours are read together."""
+"""Read samples that are ranges of bytes in larger files; neighbors are read together."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -64,7 +64,7 @@ def read_ranges(
 
 
 def _runs(numbers: npt.NDArray[np.int32], offsets: Int64, ends: Int64, most: int) -> Iterator[tuple[int, int]]:
-    """Groups of neighbours in a file to read together: up to `most` bytes, or one larger sample."""
+    """Groups of neighbors in a file to read together: up to `most` bytes, or one larger sample."""
     gaps = offsets[1:] - ends[:-1]
     apart = (numbers[1:] != numbers[:-1]) | (gaps < 0) | (gaps > GAP_BYTES)
     for start, stop in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(offsets)]):

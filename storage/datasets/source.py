@@ -18,8 +18,8 @@ from storage.pixels.layout import PixelLayout
 from storage.pixels.payloads import is_gray, look
 from storage.tables.schemas import SPLIT, STAMP
 
-PROBED = 5000  # images whose headers decide colour and size; smaller datasets are probed whole
-PROBED_GRAY = 100_000  # if all of those are gray, since a run sets images with colour aside then
+PROBED = 5000  # images whose headers decide color and size; smaller datasets are probed whole
+PROBED_GRAY = 100_000  # if all of those are gray, since a run sets images with color aside then
 AT_ONCE = 1000
 LISTED_AT_ONCE = 2**16  # samples that exist as Python objects at a time while a dataset is listed
 
@@ -80,7 +80,7 @@ class Source(Protocol):
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
         """Read the stored bytes of samples, in their order, or the reason why they cannot be read.
 
-        Neighbours in the dataset's order are read together if that saves time.
+        Neighbors in the dataset's order are read together if that saves time.
         """
         ...
 
@@ -119,7 +119,7 @@ class ListedSource(Reporting):
 
 @dataclass(frozen=True)
 class Probe:
-    """Result of reading some images' headers: sizes as (width, height), and 3 channels if any image has colour."""
+    """Result of reading some images' headers: sizes as (width, height), and 3 channels if any image has color."""
 
     sizes: Counter[tuple[int, int]]
     channels: int

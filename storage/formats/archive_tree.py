@@ -44,7 +44,7 @@ class ArchiveTree(TreeSource):
         Reads the bytes of a member, given the name of its archive, its offset and its length.
     """
 
-    in_order = True  # neighbours in an archive are read together
+    in_order = True  # neighbors in an archive are read together
 
     def __init__(
         self,

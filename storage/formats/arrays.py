@@ -26,8 +26,9 @@ from storage.datasets.splits import TRAIN, in_order, split_word, words_of
 from storage.errors import BadImageError, InputError
 from storage.pixels.layout import PixelLayout
 
-READ_BYTES = 4 * 2**20  # size of neighbouring rows that are read together
+READ_BYTES = 4 * 2**20  # size of neighboring rows that are read together
 IMAGE_WORDS = frozenset({"images", "image", "imgs", "img", "x", "data", "pixels"})
+FEATURE_WORDS = frozenset({"features", "feature", "embeddings", "embedding"})  # where there are no images
 LABEL_WORDS = frozenset({"labels", "label", "y", "targets", "target", "classes"})
 CLASSES_FILE = "classes.txt"
 MOST_NAMED = 10
@@ -153,7 +154,7 @@ class ArraySource(Reporting):
             before += len(split.rows)
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
-        """The pixels of each image, neighbouring rows in one read."""
+        """The pixels of each image, neighboring rows in one read."""
         places = ((split, int(row)) for split, row in (key.rsplit("/", 1) for key in samples["key"].to_pylist()))
         most = max(1, READ_BYTES // self.layout.nbytes)
         # Read whole chunks, each once, since reading a part of a chunk takes as long.
@@ -177,7 +178,7 @@ def _place(counts: Sequence[Any], row: int) -> str:
 
 
 def _runs(places: Iterable[tuple[str, int]], steps: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
-    """Runs of neighbours in a split, as (split, start, stop); none crosses a multiple of the split's step."""
+    """Runs of neighbors in a split, as (split, start, stop); none crosses a multiple of the split's step."""
     split, start, stop = "", 0, 0
     for name, row in places:
         if name == split and row == stop and row % steps[name]:
@@ -202,15 +203,22 @@ def find_arrays(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     for name, words in words_by_name.items():
         splits = {split for split in map(split_word, words) if split}
         others = {word for word in words if not split_word(word)}
-        others -= everywhere - IMAGE_WORDS - LABEL_WORDS
-        kind = "images" if others <= IMAGE_WORDS else "labels" if others <= LABEL_WORDS else None
+        others -= everywhere - IMAGE_WORDS - FEATURE_WORDS - LABEL_WORDS
+        kinds_of = {"images": IMAGE_WORDS, "features": FEATURE_WORDS, "labels": LABEL_WORDS}
+        kind = next((kind for kind, known in kinds_of.items() if others <= known), None)
         if kind and others and len(splits) <= 1:
             found.setdefault(splits.pop() if splits else TRAIN, {}).setdefault(kind, name)
-    return {split: (kinds["images"], kinds["labels"]) for split, kinds in found.items() if len(kinds) == 2}  # noqa: PLR2004
+    return {
+        split: (kinds.get("images", kinds.get("features", "")), kinds["labels"])
+        for split, kinds in found.items()
+        if "labels" in kinds and len(kinds) > 1
+    }
 
 
 def layout_of(shape: Sequence[int], dtype: npt.DTypeLike, where: str) -> PixelLayout:
     """The layout of each image in an array (images, height, width[, channels]) or (images, channels, height, width).
+
+    Rows of an array (n, features) are features, with height 1.
 
     Raises
     ------
@@ -222,8 +230,12 @@ def layout_of(shape: Sequence[int], dtype: npt.DTypeLike, where: str) -> PixelLa
         raise InputError(f"{where} holds values of type {dtype}, not pixels; only plain numbers are read.")
     white = 1 if dtype.kind == "b" else None
     match [int(side) for side in shape[1:]]:
+        case [0]:
+            raise InputError(f"{where} has the shape {tuple(shape)}: its rows have no features.")
         case [*sides] if 0 in sides:
             raise InputError(f"{where} has the shape {tuple(shape)}: its images have no pixels.")
+        case [features]:
+            return PixelLayout(1, features, 1, dtype.str, features=True)
         case [height, width]:
             return PixelLayout(height, width, 1, dtype.str, white=white)
         case [height, width, channels] if channels in CHANNELS:
@@ -232,7 +244,7 @@ def layout_of(shape: Sequence[int], dtype: npt.DTypeLike, where: str) -> PixelLa
             return PixelLayout(height, width, channels, dtype.str, planar=True, white=white)
     raise InputError(
         f"{where} has the shape {tuple(shape)}; images are (n, height, width), (n, height, width, channels) or "
-        "(n, channels, height, width) with 1, 3 or 4 channels."
+        "(n, channels, height, width) with 1, 3 or 4 channels, and features are (n, features)."
     )
 
 

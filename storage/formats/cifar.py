@@ -21,7 +21,7 @@ from storage.formats.rows import StridedRows
 from storage.formats.unpickling import load
 from storage.pixels.layout import PixelLayout
 
-# https://www.cs.toronto.edu/~kriz/cifar.html: a label byte (two in CIFAR-100), then each colour plane row by row.
+# https://www.cs.toronto.edu/~kriz/cifar.html: a label byte (two in CIFAR-100), then each color plane row by row.
 LAYOUT = PixelLayout(32, 32, 3, planar=True)
 BATCHES = {**{f"data_batch_{number}": "train" for number in range(1, 6)}, "test_batch": "test"}
 BATCHES_100 = {"train": "train", "test": "test"}
@@ -165,7 +165,7 @@ class PickleSource(ListedSource):
         return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names] or None
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
-        """The pixels of each image, neighbours in one read."""
+        """The pixels of each image, neighbors in one read."""
         return read_ranges(self._files, samples, _batch_files, "no place in the batch is known")
 
 

@@ -1,8 +1,8 @@
 """Labels of splits without class folders, from text files that lie beside the images.
 
-Two kinds are read: files that name images, each with one of the classes of the other splits (Tiny ImageNet's
-val_annotations.txt, Kaggle's LOC_val_solution.csv), and files with a label in each line for the images in the order of
-their names (ILSVRC2012_validation_ground_truth.txt). A file is used only if all it says of these images is possible.
+Files of one kind name images, each with one of the classes of the other splits (Tiny ImageNet's val_annotations.txt,
+Kaggle's LOC_val_solution.csv). Files of the other kind have a label in each line for the images in the order of their
+names (ILSVRC2012_validation_ground_truth.txt). A file is used only if all it says of these images is possible.
 """
 
 import posixpath

@@ -97,11 +97,27 @@ def list_source(source: str, settings: Settings) -> tuple[Found, Listing]:
     """
     address = address_of(source)
     found = find_source(address, settings.access, settings.reading)
+    _require_images(found.source, source, settings)
     listing = list_dataset(found.source, source, settings)
     if address != source and source in {DIGITS, *DATASETS}:
         text = f"Read the folder {address}. For the dataset that is known as {source}, run in another folder."
         listing.findings.notes.append(Finding("folder of a known name", text, 1))
     return found, listing
+
+
+def _require_images(dataset: Source, source: str, settings: Settings) -> None:
+    """Refuse features with a transform of images, and images without one."""
+    layout, none = dataset.layout, settings.coefficients.transform == "none"
+    if layout is not None and layout.features and not none:
+        raise InputError(
+            f"{source} holds rows of {layout.width:,} features, which are no images: pass --transform none to "
+            "take them as they are."
+        )
+    if none and (layout is None or not layout.features):
+        raise InputError(
+            f"{source} holds images, but --transform none takes arrays of shape (n, features); leave it out, or give "
+            "features."
+        )
 
 
 def open_source(address: str, access: Access = DEFAULT, format_name: str | None = None) -> Source:

@@ -184,7 +184,7 @@ class TarSource(ListedSource):
         return members.filter(pc.is_in(members["name"], pa.array(sorted(unused), pa.string())))
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
-        """The bytes of each member, neighbours in one read."""
+        """The bytes of each member, neighbors in one read."""
         return read_ranges(self._files, samples, _shards, LINK)
 
 

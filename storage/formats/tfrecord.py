@@ -129,7 +129,7 @@ class TFRecordSource(ListedSource):
         return name
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
-        """The bytes of each image, neighbours in one read."""
+        """The bytes of each image, neighbors in one read."""
         return read_ranges(self._files, samples, _files_of, NO_IMAGE)
 
 

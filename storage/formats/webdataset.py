@@ -2,7 +2,7 @@
 
 By the convention (https://github.com/webdataset/webdataset) the name of a sample ends at the first dot. Many archives
 have dots in those names, as in `22.01.png` and `22.01.cls`. So the file that shares the longest name with an image
-describes it. Files of a sample need not be neighbours.
+describes it. Files of a sample need not be neighbors.
 """
 
 import posixpath

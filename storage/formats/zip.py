@@ -92,7 +92,7 @@ class ZipSource(ListedSource):
         return unpacked(self._files.read(name, offset, length), int(self._files.access.max_image_bytes))
 
     def read(self, samples: pa.Table) -> Iterator[bytes | BadImageError]:
-        """The unpacked bytes of each member, neighbours in one read."""
+        """The unpacked bytes of each member, neighbors in one read."""
         most = int(self._files.access.max_image_bytes)
         for record in read_ranges(self._files, samples, _archives_of, LINK):
             try:

@@ -1,8 +1,8 @@
 """The process that decodes unusual image files for another, one after the other, with limits on time and memory.
 
-It ends when the other process does: by the end of the pipe that questions come from, or, while a decoder works, by a
-signal of that pipe. macOS ignores the signal, so there the decoder goes on until its time is over. Limits are the
-kernel's, since no Python code runs while a decoder hangs.
+It ends when the other process does. It sees the end of the pipe that questions come from or, while a decoder works,
+gets a signal of that pipe. macOS ignores the signal, so there the decoder goes on until its time is over. Limits are
+the kernel's, since no Python code runs while a decoder hangs.
 """
 
 import fcntl

@@ -11,6 +11,7 @@ from storage.errors import BadImageError
 
 Float32 = npt.NDArray[np.float32]
 
+LARGEST_FEATURE = 1e15  # in magnitude: sums of squares of a million of them are still numbers of float32
 LARGEST = {"uint8": 2**8 - 1, "uint16": 2**16 - 1}
 
 
@@ -28,6 +29,8 @@ class PixelLayout:
         Whether pixels are stored as (channels, height, width), not as (height, width, channels).
     white
         Value of white if black is 0; None for the largest value of an unsigned type, or if white is not known.
+    features
+        Whether each row (1, width, 1) is no image but holds features of one.
     """
 
     height: int
@@ -36,6 +39,7 @@ class PixelLayout:
     dtype: str = "uint8"
     planar: bool = False
     white: float | None = None
+    features: bool = False
 
     @cached_property
     def nbytes(self) -> int:
@@ -106,6 +110,26 @@ def unit_range(
             "out of range", f"values from {numbers.min():g} to {numbers.max():g} where black is {low:g}, white {high:g}"
         )
     return ((numbers - low) / (high - low)).astype(np.float32)
+
+
+def as_features(values: npt.NDArray[np.generic]) -> Float32:
+    """Return features as float32.
+
+    Raises
+    ------
+    BadImageError
+        If one is NaN or infinite, or larger than `LARGEST_FEATURE` in magnitude.
+    """
+    numbers = values.astype(np.float64)
+    infinite = numbers.size - int(np.isfinite(numbers).sum())
+    if infinite:
+        raise BadImageError("not finite", f"{infinite} of {numbers.size} values are NaN or infinite")
+    largest = float(np.abs(numbers).max())
+    if largest > LARGEST_FEATURE:
+        raise BadImageError(
+            "out of range", f"a feature is {largest:g} in magnitude; at most {LARGEST_FEATURE:g} is read"
+        )
+    return numbers.astype(np.float32)
 
 
 def to_unit_range(images: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Float32) -> Float32:

@@ -20,7 +20,7 @@ from storage.pixels.images import (
     upright_size,
 )
 from storage.pixels.jpeg import ImageDecoder
-from storage.pixels.layout import PixelLayout, unit_range
+from storage.pixels.layout import PixelLayout, as_features, unit_range
 from storage.pixels.png import SIGNATURE
 
 # Version of the rules by which image files are refused as damaged. It is part of the address of a shard made of image
@@ -47,7 +47,7 @@ def look(payload: bytes, layout: PixelLayout | None) -> tuple[str, tuple[int, in
 
 
 def is_gray(mode: str) -> bool:
-    """Whether a mode that `look` gave has no colour."""
+    """Whether a mode that `look` gave has no color."""
     return mode in GRAY_MODES or mode.endswith(" x 1")
 
 
@@ -61,9 +61,9 @@ def decoder(
 ) -> Callable[[bytes], Pixels]:
     """Make a function that decodes images of a dataset, one after the other, into arrays (height, width, channels).
 
-    Arrays have the type uint8 or uint16 over its whole range, or float32 in [0, 1]. Each is valid until the next image
-    is decoded. Decoding raises BadImageError if pixels are missing, are not finite, have no known range, or do not fit
-    the form, or if the format shows that they are damaged.
+    Arrays have the type uint8 or uint16 over its whole range, or float32 in [0, 1]; features are float32 as they are.
+    Each is valid until the next image is decoded. Decoding raises BadImageError if pixels are missing, are not finite,
+    have no known range, or do not fit the form, or if the format shows that they are damaged.
 
     Parameters
     ----------
@@ -79,6 +79,8 @@ def decoder(
 
 def _unpacked(payload: bytes, layout: PixelLayout, form: ImageForm) -> Pixels:
     stored = layout.unpack(payload)
+    if layout.features:
+        return as_features(stored)
     if layout.whole and stored.dtype == np.uint8:
         same = stored.shape == (form.height, form.width, form.channels)
         return stored if same else pixels(to_image(stored), form)  # type: ignore[return-value]

@@ -50,7 +50,9 @@ def compare_classes(job: Job, scatter: ClassScatter, tables: ResultTables) -> Co
     generalized = true.whitening.loadings(true.generalized.directions)
     of_classes = np.stack([true.whitening.loadings(directions) for directions in true.against.directions])
     write_array(job.paths.generalized_loadings, _padded(generalized, rank), ("generalized", "pattern"))
-    write_array(job.paths.class_loadings, _padded(of_classes, rank), ("class", "number", "pattern"))
+    # `class` is a coordinate of images, so in a group with them no dimension may have that name.
+    classes = "class_id" if job.paths.grouped else "class"
+    write_array(job.paths.class_loadings, _padded(of_classes, rank), (classes, "number", "pattern"))
     columns = {
         "generalized_patterns": _generalized(true),
         "class_patterns": _class_patterns(true, shuffled, replicated),

@@ -76,7 +76,8 @@ def finish_summary(job: Job, result: Summary) -> None:
     fit_label_judges(job, result)
     save_state(job.paths.work.class_distances, ClassDistances.of(result.sums))
     classifiers = Classifiers.of(result.scatter)
-    save_state(job.paths.work.judges, Judges(**vars(classifiers), distribution=result.distribution))
+    judges = Judges(**vars(classifiers), distribution=result.distribution, deviations=result.judging.deviations())
+    save_state(job.paths.work.judges, judges)
     save_state(job.paths.work.summary, result)
 
 

@@ -1,4 +1,4 @@
-"""The table of how well the classes would be told by ridge regression on fewer or more images."""
+"""The table of how well the classes would be predicted by ridge regression on fewer or more images."""
 
 import numpy as np
 

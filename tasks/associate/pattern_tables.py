@@ -34,7 +34,7 @@ def pattern_columns(found: Findings, job: Job) -> dict[str, object]:
         "kruskal_wallis": tests[0][0],
         "kruskal_wallis_p_value": unknown[0] if found.by_group else tests[0][1],
         "mutual_information": information[0],
-        **_concentrations(job),
+        **_concentrations(job, found.rank),
         **_shift(found, other_split=job.plan.other_split),
         "null_kruskal_wallis_max": largest(statistic for statistic, _ in tests[1:]),
         "null_mutual_information_max": largest(information[1:]),
@@ -42,12 +42,12 @@ def pattern_columns(found: Findings, job: Job) -> dict[str, object]:
     }
 
 
-def _concentrations(job: Job) -> dict[str, object]:
+def _concentrations(job: Job, rank: int) -> dict[str, object]:
     """Measure where each pattern lies in the image; null for a space whose patterns are no images."""
-    images = open_array(job.paths.pattern_images)
-    count = images.shape[0] if job.space.invertible else 0
-    found = [concentration(np.asarray(images[number])) for number in range(count)]
-    shares = np.array(found) if found else np.full((images.shape[0], 3), np.nan)
+    shares = np.full((rank, 3), np.nan)
+    if job.space.invertible:
+        images = open_array(job.paths.pattern_images)
+        shares = np.array([concentration(np.asarray(images[number])) for number in range(rank)])
     return dict(zip(("pixel_share", "line_share", "border_share"), shares.T, strict=True))
 
 

@@ -5,6 +5,7 @@ import pyarrow as pa
 
 from storage.tables.batches import read_batch
 from tasks.associate.image_tables import keys_and_classes
+from tasks.associate.similar import similar_rows
 from tasks.dtypes import Int64
 from tasks.run.job import Job
 from tasks.run.tables import ResultTables
@@ -73,10 +74,12 @@ def places_within(class_ids: Int64) -> Int64:
 
 
 def _write(job: Job, tables: ResultTables, worst: pa.Table) -> None:
-    rows = worst["row"].to_pylist()
-    known = keys_and_classes(job, set(rows))
+    rows, similar = worst["row"].to_pylist(), similar_rows(job, worst).tolist()
+    known = keys_and_classes(job, {row for row in [*rows, *similar] if row >= 0})
     columns = {name: worst[name] for name in worst.column_names}
     columns |= {
+        "similar_row": [None if row < 0 else row for row in similar],
+        "similar_key": [None if row < 0 else known[row][0] for row in similar],
         "place": np.arange(len(rows)),
         "place_in_class": places_within(np.asarray(worst["class_id"])),
         "key": [known[row][0] for row in rows],

@@ -11,8 +11,6 @@ from tasks.run.state import load_labels, load_mean, load_patterns, passes_done
 from tasks.run.worker import single_threaded
 from tasks.statistics.relabelling import thresholds
 
-DIMENSIONS = ("height", "width", "channel")
-
 
 @single_threaded
 def begin_projection(job: Job) -> int:
@@ -44,9 +42,10 @@ def patterns_are_there(job: Job) -> bool:
 
 
 def write_patterns(job: Job, patterns: Float32) -> None:
-    """Write the final patterns (p, k) and their pictures."""
+    """Write the final patterns (p, k) and, if rows come from images, their pictures."""
     rows = np.ascontiguousarray(patterns.T)
-    picture_patterns(job, rows)
+    if job.space.pictured:
+        picture_patterns(job, rows)
     write_array(job.paths.patterns, rows, ("pattern", "coefficient"))
 
 
@@ -74,8 +73,10 @@ def picture_patterns(job: Job, patterns: Float32) -> None:
     """
     mean = job.space.picture(load_mean(job).astype(np.float32)[None])[0]
     shape = mean.shape
-    write_array(job.paths.mean_image, mean, DIMENSIONS)
+    # `channel` is a coordinate of coefficients, so in a group with them no dimension may have that name.
+    dimensions = ("height", "width", "color" if job.paths.grouped else "channel")
+    write_array(job.paths.mean_image, mean, dimensions)
     path = job.paths.pattern_images
-    create_array(path, ArraySpec((len(patterns), *shape), (1, *shape), ("pattern", *DIMENSIONS)))
+    create_array(path, ArraySpec((len(patterns), *shape), (1, *shape), ("pattern", *dimensions)))
     for number, pattern in enumerate(patterns):
         write_chunk(chunk_path(path, number, 1 + len(shape)), job.space.picture(pattern[None])[0])

@@ -16,7 +16,7 @@ ROW_BLOCK = 1024  # rows multiplied at once: enough for full speed, few enough t
 GRAM_BLOCK = 8192  # rows of a symmetric product; to add up its p x p result costs the same as to multiply 500 rows
 CAST_BYTES = 2**19  # of rows cast to float64 at once, so that they stay in the cache
 LOOKED_AT = 16  # rows that are compared with the mean
-DROWNING = 1e4  # energy of the mean over that of a row about it, above which rows are centred before products
+DROWNING = 1e4  # energy of the mean over that of a row about it, above which rows are centered before products
 TILE = 4096  # rows of a tall matrix, or columns of a wide one, processed at once to bound temporary copies
 
 
@@ -94,7 +94,7 @@ class Moments:
 def centred(rows: Float32, mean: Float64) -> tuple[Float32, Float64]:
     """Subtract the mean from rows in place if it drowns their differences; return the rows, and the mean less that.
 
-    A product of W with a thin matrix is centred afterwards, which saves a pass over W. In float32 that loses what is
+    A product of W with a thin matrix is centered afterwards, which saves a pass over W. In float32 that loses what is
     far smaller than the mean, as in images of 16 bits that differ by a few levels. Some of the rows decide.
 
     Parameters
@@ -115,7 +115,7 @@ def centred(rows: Float32, mean: Float64) -> tuple[Float32, Float64]:
 
 
 def project(rows: Float32, basis: Float32, mean: Float64) -> Float32:
-    """Compute (W - 1 m') Q for some rows, centred after the multiplication; returns (n, columns of Q)."""
+    """Compute (W - 1 m') Q for some rows, centered after the multiplication; returns (n, columns of Q)."""
     product: Float32 = rows @ basis
     product -= _along(mean, basis).astype(np.float32)
     return product
@@ -146,7 +146,7 @@ def combine(rows: Float32, used: Mask, weights: Float32, mean: Float64) -> Float
     """Compute the share (p, l) float64 of some rows in (W - 1 m')' Z with weights Z (used rows, l)."""
     total = np.zeros((rows.shape[1], weights.shape[1]))
     weight_sum = weights.sum(axis=0, dtype=np.float64)
-    # Reuse one buffer for all tiles, so that each is added and centred while it is in the cache.
+    # Reuse one buffer for all tiles, so that each is added and centered while it is in the cache.
     product = np.empty((min(TILE, len(total)), weights.shape[1]), np.float32)
     for tile in tiles(len(total)):
         part, start = total[tile], 0

@@ -6,6 +6,8 @@ from storage.datasets.findings import Finding, Findings, Tally, counted, named, 
 def test_numbers_and_names_read_well():
     assert counted(1, "file that is odd") == "1 file that is odd"
     assert counted(1200, "class") == "1,200 classes"
+    assert counted(1, "pair of copies", "has", "have") == "1 pair of copies has"
+    assert counted(0, "pass", "is left", "are left") == "0 passes are left"
     assert named(["a", "b"]) == "a, b"
     assert named(list("abcde")) == "a, b, c and 2 more"
     assert shown(Counter(a=2, b=1)) == "a (2), b (1)"

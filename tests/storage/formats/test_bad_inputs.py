@@ -455,7 +455,7 @@ def test_cifar_files_of_another_length_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "message"),
-    [((4, 3072), "has the shape"), ((4, 8, 8, 2), "has the shape"), ((4, 0, 8), "its images have no pixels")],
+    [((4, 0), "its rows have no features"), ((4, 8, 8, 2), "has the shape"), ((4, 0, 8), "its images have no pixels")],
 )
 def test_arrays_that_are_no_images_are_refused(tmp_path, shape, message):
     np.save(tmp_path / "images.npy", np.zeros(shape, np.uint8))

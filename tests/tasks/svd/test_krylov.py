@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.svd import products
 from tasks.svd.krylov import (
     NOISE,
     eigenpairs,
@@ -20,7 +21,7 @@ from tasks.svd.krylov import (
     sample_block,
     with_fixed_signs,
 )
-from tasks.svd.products import Moments, centred, combine, gram, kernel, multiply, project, recentred
+from tasks.svd.products import Moments, centred, combine, energies, gram, kernel, multiply, project, recentred
 from tests import naive
 from tests.strategies import seeds
 
@@ -288,3 +289,10 @@ def test_principal_axes_are_those_of_the_sample(rows, columns, seed):
     known = min(count, len(exact), 30)
     np.testing.assert_allclose(found[:known], exact[:known], rtol=1e-3, atol=1e-5 * exact[0])
     assert np.array_equal(axes, principal_axes(sample, count, seed))
+
+
+def test_energies_are_squared_distances_from_the_mean(monkeypatch):
+    monkeypatch.setattr(products, "CAST_BYTES", 4 * 7 * 16)  # 16 rows at once, of 50
+    rows, mean = np.random.default_rng(0).standard_normal((50, 7)).astype(np.float32), np.arange(7.0)
+    rows[20] = np.nan
+    np.testing.assert_allclose(energies(rows, mean), ((rows - mean) ** 2).sum(axis=1), rtol=1e-5)
