@@ -69,6 +69,10 @@ class DamagedError(EigenwaveError):
     """A file of the workspace is missing, or its bytes differ from those written."""
 
 
+class TakenOverError(EigenwaveError):
+    """Another process took over the lock of the workspace."""
+
+
 class InputError(EigenwaveError):
     """Usage, settings or input are wrong. Found before anything was computed."""
 

@@ -43,11 +43,11 @@ class Coefficients(Group):
     value_range: tuple[float, float] | None = Field(
         None, description="Read images of floating-point numbers, with these values for black and white, such as 0 1."
     )
-    transform: Literal["dwt", "modulus", "scattering"] = Field(
+    transform: Literal["dwt", "modulus", "scattering", "none"] = Field(
         "dwt",
         description="Use the coefficients themselves (dwt), the log modulus of a stationary wavelet transform in 8 x 8 "
         "windows (modulus), or the scattering transform of orders 1 and 2 (scattering), which tells classes of "
-        "photographs apart best.",
+        "photographs apart best. Take arrays (n, features), which hold no images, as they are (none).",
     )
     colour: Literal["rgb", "gray", "ycbcr"] = Field(
         "rgb", description="Convert RGB images to this color space; by default ycbcr for modulus and scattering."
@@ -137,6 +137,15 @@ class Coefficients(Group):
         of_wavelets = ("wavelet", "mode", "level", "threshold")
         if self.transform == "scattering" and any(getattr(self, name) != usual[name].default for name in of_wavelets):
             raise ValueError("transform scattering has its own wavelets; leave out wavelet, mode, level and threshold")
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_what_they_are(self) -> Self:
+        usual = Coefficients.model_fields
+        kept = {"transform", "dtype", "exact_resize"}  # the last is True in every recorded run without a size
+        changed = [name for name in usual if name not in kept and getattr(self, name) != usual[name].default]
+        if self.transform == "none" and changed:
+            raise ValueError(f"transform none takes features as they are; leave out {', '.join(changed)}")
         return self
 
 
@@ -253,8 +262,8 @@ class Reading(Group):
     group: str | None = Field(
         None,
         description="Keep images that belong together (of a scene, a patient, a video) together in all shuffles and "
-        "held-out checks: those with the same value in this column or, if there is no such column, in whose names this "
-        "regular expression finds the same text, such as 'patient(\\d+)'.",
+        "held-out checks. They have the same value in this column or, if there is no such column, the same text where "
+        "this regular expression finds it in their names, such as 'patient(\\d+)'.",
     )
 
 
@@ -365,3 +374,13 @@ class Execution(Group):
         if self.fewest_workers and self.workers and self.fewest_workers > self.workers:
             raise ValueError(f"fewest_workers = {self.fewest_workers} is above workers = {self.workers}")
         return self
+
+
+class Afterwards(Group):
+    """Settings of what is done with a finished run. They do not change a bit of the result."""
+
+    mlflow: str | None = Field(
+        None,
+        min_length=1,
+        description="Log the run to this experiment of the MLflow server that MLFLOW_TRACKING_URI names.",
+    )

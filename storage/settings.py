@@ -19,6 +19,7 @@ from storage.credentials import redacted
 from storage.errors import InputError
 from storage.setting_groups import (
     Access,
+    Afterwards,
     Association,
     Coefficients,
     Dataset,
@@ -49,6 +50,7 @@ class Settings(Group):
     access: Access = Field(Access(), title="What may be read")
     report: Report = Field(Report(), title="What the report shows")
     execution: Execution = Field(Execution(), title="Where and how fast")
+    afterwards: Afterwards = Field(Afterwards(), title="After the run")
 
     if TYPE_CHECKING:
 
@@ -68,6 +70,8 @@ class Settings(Group):
     @model_validator(mode="after")
     def _judging_has_its_space(self) -> Self:
         chosen = self.judging.judge_space
+        if self.coefficients.transform == "none" and chosen not in {None, "none"}:
+            raise ValueError("transform none has no images to judge labels by; leave out judge_space")
         none = chosen == "none" or (chosen is None and self.coefficients.transform != "dwt")
         if none and self.judging.judge_side != Judging().judge_side:
             raise ValueError(
@@ -146,7 +150,8 @@ class Settings(Group):
     def result_part(self) -> str:
         """Canonical JSON of the settings that a run's numbers depend on; it is the content of settings.json."""
         later = (self.access, self.reading, self.scattering, self.judging, self.report)
-        others = (group for _, group in self if not isinstance(group, Coefficients | Execution) and group not in later)
+        other = Coefficients | Execution | Afterwards
+        others = (group for _, group in self if not isinstance(group, other) and group not in later)
         # These groups were added later. With defaults left out, runs that did not use them have the same JSON.
         chosen = {name: value for group in later for name, value in group.model_dump(exclude_defaults=True).items()}
         return to_json(self.coefficients.recorded() | _flat(others) | chosen, indent=2).decode()

@@ -20,8 +20,8 @@ SHARD = re.compile(r"shards/[^/]+/([^/.]+)(\.json)?")
 def garbage(workspace: Workspace, grace: timedelta) -> list[Entry]:
     """List the files that no run needs.
 
-    These are partial files of killed writers, shards that no run names, intermediate state of finished runs, and
-    associations of runs that are gone.
+    These are partial files of killed writers, shards that no run names, intermediate state of finished runs, and what
+    the workspace keeps about runs that are gone.
 
     Parameters
     ----------
@@ -74,9 +74,11 @@ def _leftovers(workspace: Workspace) -> Iterator[Entry]:
     store = workspace.folder.store
     for folder in ("repair", PROBES):
         yield from store.files(folder)
-    seen = {workspace.seen(paths.run_id).key for paths in workspace.runs()}
-    yield from (entry for entry in store.files("seen") if entry.key not in seen)
     there = workspace.runs()
+    for path in (workspace.seen, workspace.audit, workspace.tags):
+        known = {path(paths.run_id).key for paths in there}
+        folder = path("").key.rpartition("/")[0]
+        yield from (entry for entry in store.files(folder) if entry.key not in known)
     for paths in there:
         if paths.manifest.exists():
             yield from store.files(paths.work.folder.key)

@@ -11,7 +11,8 @@ from storage.runs.layout import Layout
 from storage.stores.checked_json import read_checked, write_checked
 from storage.stores.store import StorePath
 
-FORMAT_VERSION = 1
+# 2: the arrays are members of one Zarr group, with coordinates.
+FORMAT_VERSION = 2
 LIBRARIES = ("eigenwave", "numpy", "scipy", "pywavelets", "pillow", "zarr", "pyarrow", "dask", "prefect")
 
 

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from storage.datasets.findings import counted
 from storage.errors import InputError
 from storage.runs.manifest import Manifest, read_manifest
-from storage.runs.workspace import DEFAULT_WORKSPACE, RUN_ID_PATTERN, RunPaths, Workspace
-from storage.stores.open import SCHEMES, open_path
+from storage.runs.workspace import DEFAULT_WORKSPACE, RUN_ID_PATTERN, RunPaths, Workspace, run_at
+from storage.stores.open import SCHEMES
 from storage.stores.store import StorePath
 
 if TYPE_CHECKING:
     # At run time these are imported on first use, since a manifest can be read without them.
     import pyarrow as pa
+    import xarray as xr
     import zarr
 
 
@@ -91,9 +93,10 @@ class Run:
         except InputError as error:
             return [str(error)]
         row = manifest.learnability
-        counts = f"{manifest.plan['images']:,} images, {row['n']:,} of them fitted, {row['classes']:,} classes"
+        classes = counted(int(row["classes"] or 0), "class")
+        counts = f"{counted(manifest.plan['images'], 'image')}, {row['n']:,} of them fitted, {classes}"
         return [
-            f"{manifest.source}, {counts}, {row['rank']:,} patterns",
+            f"{manifest.source}, {counts}, {counted(int(row['rank'] or 0), 'pattern')}",
             f"learnability {_rounded(row['learnability'])}, shuffled labels at most {_rounded(row['shuffled_max'])}",
         ]
 
@@ -104,7 +107,7 @@ class Run:
 
     @property
     def mean(self) -> "zarr.Array[Any]":
-        """Mean coefficients (coefficients,) float64; zeros if the run did not centre."""
+        """Mean coefficients (coefficients,) float64; zeros if the run did not center."""
         return _open(self.paths.mean)
 
     @property
@@ -123,14 +126,85 @@ class Run:
         return _open(self.paths.judging_scores if self.manifest.plan.get("judging_rank") else self.paths.scores)
 
     @property
+    def pictured(self) -> bool:
+        """Whether the run is on images, so that patterns have pictures; False with --transform none."""
+        # Not from the manifest, which a run that goes on has not.
+        return bool(self.coefficients.attrs.get("transform") != "none")
+
+    def require_images(self) -> None:
+        """Refuse a run on features.
+
+        Raises
+        ------
+        InputError
+            If the run has --transform none.
+        """
+        if not self.pictured:
+            raise InputError(
+                f"The run {self.paths.run_id} is on features (--transform none), so it has no pictures. Its report "
+                "and its tables have what it found."
+            )
+
+    @property
     def pattern_images(self) -> "zarr.Array[Any]":
-        """Patterns as images (patterns, height, width, channels) float32."""
+        """Patterns as images (patterns, height, width, colors) float32; raises InputError for a run on features."""
+        self.require_images()
         return _open(self.paths.pattern_images)
 
     @property
     def mean_image(self) -> "zarr.Array[Any]":
-        """The mean as an image (height, width, channels) float32; zeros if the run did not centre."""
+        """The mean as an image (height, width, colors) float32; zeros if the run did not center.
+
+        Raises InputError for a run on features.
+        """
+        self.require_images()
         return _open(self.paths.mean_image)
+
+    def issues(self) -> "pa.Table":
+        """Return the table `issues`, the most severe first. `eigenwave.issues` chooses among them.
+
+        Raises
+        ------
+        InputError
+            If the run was written by a version without issues.
+        """
+        if "issues" not in self.tables:
+            raise InputError(
+                f"The run {self.paths.run_id} was written by an earlier version, which listed no issues; run its "
+                "dataset again."
+            )
+        return self.tables["issues"]
+
+    def to_xarray(self) -> "xr.Dataset":
+        """Open all arrays of the run as one dataset, with names of what lies along their dimensions.
+
+        Nothing is read but metadata. Arrays are Dask arrays, a chunk each; coordinates are read when you use them.
+
+        Returns
+        -------
+        xarray.Dataset
+            Arrays along image, pattern and coefficient, among others. Coordinates are key, class, split and row along
+            image; singular_value and energy_share along pattern; band, scale, channel, band_row and band_column along
+            coefficient. An image without a class has an empty text.
+
+        Raises
+        ------
+        InputError
+            If xarray is not installed, or the run was written by a version whose arrays have no coordinates.
+        """
+        try:
+            import xarray as xr  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise InputError("to_xarray needs xarray, which is not installed: pip install eigenwave[xarray].") from None
+        group = self.paths.arrays
+        if not self.paths.grouped:
+            raise InputError(
+                f"The run {self.paths.run_id} was written by an earlier version, whose arrays have no coordinates; run "
+                "its dataset again."
+            )
+        store = group.store.zarr(group.key)
+        dataset: xr.Dataset = xr.open_zarr(store)
+        return dataset.assign_coords(xr.open_zarr(store, chunks=None).coords)  # groupby takes no Dask
 
     def pattern_image(self, number: int) -> Image:
         """Return a pattern as an image (height, width, channels) float32: the change of each pixel per unit of score.
@@ -234,7 +308,7 @@ def open_run(run: str | Path | StorePath = "latest", *, workspace: str | Path = 
     if folder and last == "latest":
         return Run(Workspace(folder.removesuffix("/runs")).find("latest"))
     if address.startswith(SCHEMES) or Path(address).is_dir():
-        return Run(_run_at(address))
+        return Run(run_at(address))
     if address != "latest" and not RUN_ID_PATTERN.fullmatch(address):
         raise InputError(f"There is no folder {address}; pass the folder of a run, a run id, or a workspace.")
     space = Workspace(workspace)
@@ -244,17 +318,6 @@ def open_run(run: str | Path | StorePath = "latest", *, workspace: str | Path = 
             "or the folder of the run."
         )
     return Run(space.find(address))
-
-
-def _run_at(address: str) -> RunPaths:
-    """Return the finished run in a folder or, if the folder is a workspace, its latest run."""
-    place = open_path(address)
-    if (place / "runs").is_dir():
-        return Workspace(address).find("latest")
-    paths = RunPaths(place)
-    if not (paths.plan.exists() or paths.finished):
-        raise InputError(f"{place} is neither a run nor a workspace: it has no manifest.json and no folder runs.")
-    return Workspace(address.rpartition("/runs/")[0] or ".").find(address)
 
 
 def _rounded(value: float | None) -> str:

@@ -67,6 +67,7 @@ def verify(workspace: Workspace, paths: RunPaths) -> Iterator[Fault]:
         except InputError:
             yield Fault(path, DAMAGED if path.exists() else MISSING)
     manifest = sound_manifest(paths)
+    paths = RunPaths(paths.folder, manifest.format_version)
     yield from _files(paths, manifest)
     yield from _shards(workspace, paths, manifest)
     if not workspace.latest_exists:

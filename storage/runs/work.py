@@ -78,6 +78,19 @@ class WorkPaths:
         """Images among which near-duplicates are looked for, and the factors of their scores."""
         return self.folder / "search.npz"
 
+    @property
+    def mirrored(self) -> StorePath:
+        """Rows of a sample of images, and the scores of their mirror images."""
+        return self.folder / "mirrored.npz"
+
+    def compared(self, shard: int) -> StorePath:
+        """Rows and scaled scores of the images of a shard among which near-duplicates are looked for."""
+        return self.folder / "compared" / f"{shard:06d}.npz"
+
+    def mirrored_scores(self, shard: int) -> StorePath:
+        """Scaled scores that the mirror images of these images should have, (images, compared patterns) float32."""
+        return self.folder / "mirrored" / f"{shard:06d}.npy"
+
     def neighbours(self, shard: int) -> StorePath:
         """Nearest neighbors of the images of a task, by its first shard."""
         return self.folder / "neighbours" / f"{shard:06d}.npz"

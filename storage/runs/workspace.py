@@ -3,8 +3,9 @@
 import hashlib
 import re
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from storage.errors import InputError
@@ -14,14 +15,24 @@ from storage.stores.store import Lease, StorePath
 
 DEFAULT_WORKSPACE = "eigenwave-workspace"
 SAFE, UNSAFE, SHOWN = re.compile(r"[a-z0-9_]{1,60}"), re.compile(r"[^A-Za-z0-9_]+"), 40  # names of columns in paths
+GROUPED = 2  # format version since which a run's arrays are a group
 RUN_ID_PATTERN = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
 class RunPaths:
-    """The files of one run."""
+    """The files of one run.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    format_version
+        Version of its structure; by default found by looking into the folder.
+    """
 
     folder: StorePath
+    format_version: int | None = field(default=None, compare=False)
 
     @property
     def run_id(self) -> str:
@@ -39,59 +50,75 @@ class RunPaths:
         return self.folder / "plan.json"
 
     @property
+    def arrays(self) -> StorePath:
+        """Zarr group of all arrays and their coordinates."""
+        return self.folder / "run.zarr"
+
+    @cached_property
+    def grouped(self) -> bool:
+        """Whether the arrays are in a group. In format 1 each lies in the run's folder, and none has coordinates."""
+        if self.format_version is not None:
+            return self.format_version >= GROUPED
+        single = {name for name in self.folder.store.folders(self.folder.key) if name.endswith(".zarr")}
+        return not single - {self.arrays.name}
+
+    def _array(self, name: str) -> StorePath:
+        return self.arrays / name if self.grouped else self.folder / f"{name}.zarr"
+
+    @property
     def coefficients(self) -> StorePath:
         """Zarr array (images, coefficients)."""
-        return self.folder / "coefficients.zarr"
+        return self._array("coefficients")
 
     @property
     def mean(self) -> StorePath:
         """Zarr array (coefficients,)."""
-        return self.folder / "mean.zarr"
+        return self._array("mean")
 
     @property
     def patterns(self) -> StorePath:
         """Zarr array (patterns, coefficients)."""
-        return self.folder / "patterns.zarr"
+        return self._array("patterns")
 
     @property
     def scores(self) -> StorePath:
         """Zarr array (images, patterns)."""
-        return self.folder / "scores.zarr"
+        return self._array("scores")
 
     @property
     def judging_mean(self) -> StorePath:
         """Zarr array (coefficients,) of those that labels are judged by."""
-        return self.folder / "judging_mean.zarr"
+        return self._array("judging_mean")
 
     @property
     def judging_patterns(self) -> StorePath:
         """Zarr array (patterns, coefficients) of those that labels are judged by."""
-        return self.folder / "judging_patterns.zarr"
+        return self._array("judging_patterns")
 
     @property
     def judging_scores(self) -> StorePath:
         """Zarr array (images, patterns) of those that labels are judged by."""
-        return self.folder / "judging_scores.zarr"
+        return self._array("judging_scores")
 
     @property
     def pattern_images(self) -> StorePath:
-        """Zarr array (patterns, height, width, channels)."""
-        return self.folder / "pattern_images.zarr"
+        """Zarr array (patterns, height, width, colors)."""
+        return self._array("pattern_images")
 
     @property
     def mean_image(self) -> StorePath:
-        """Zarr array (height, width, channels)."""
-        return self.folder / "mean_image.zarr"
+        """Zarr array (height, width, colors)."""
+        return self._array("mean_image")
 
     @property
     def generalized_loadings(self) -> StorePath:
         """Zarr array (generalized patterns, patterns)."""
-        return self.folder / "generalized_loadings.zarr"
+        return self._array("generalized_loadings")
 
     @property
     def class_loadings(self) -> StorePath:
         """Zarr array (classes, patterns of each, patterns)."""
-        return self.folder / "class_loadings.zarr"
+        return self._array("class_loadings")
 
     @property
     def report(self) -> StorePath:
@@ -216,16 +243,33 @@ class Workspace:
         digest = hashlib.sha256(column.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         return self.associations / run_id / f"{shown}-{digest}"
 
-    def run(self, run_id: str, folder: str = "runs") -> RunPaths:
+    def audit(self, run_id: str) -> StorePath:
+        """What an audit found about a run: the changes since the run before, and what gates said of them."""
+        return self.folder / "audits" / f"{run_id}.json"
+
+    def tags(self, run_id: str) -> StorePath:
+        """The tags of a run."""
+        return self.folder / "tags" / f"{run_id}.json"
+
+    def removal(self, run_id: str) -> StorePath:
+        """Mark of a run that is being removed: with it the run does not exist, whatever is left of its files."""
+        return self.folder / "removals" / run_id
+
+    def removals(self) -> list[str]:
+        """List the ids of runs whose removal was begun and not finished."""
+        return [entry.key.rpartition("/")[2] for entry in self.folder.store.files("removals")]
+
+    def run(self, run_id: str, folder: str = "runs", format_version: int | None = None) -> RunPaths:
         """Paths of the run with this id. It need not exist."""
-        return RunPaths(self.folder / folder / run_id)
+        return RunPaths(self.folder / folder / run_id, format_version)
 
     def runs(self) -> list[RunPaths]:
         """List all runs, finished or not, by id: oldest first unless ids were chosen by hand."""
-        return [self.run(name) for name in self.folder.store.folders("runs")]
+        removed = set(self.removals())
+        return [self.run(name) for name in self.folder.store.folders("runs") if name not in removed]
 
     def find(self, name: str) -> RunPaths:
-        """Return the finished run called `name`: an id, a path or URL, or `latest`.
+        """Return the finished run called `name`: an id, the path or URL of a run or of a workspace, or `latest`.
 
         Raises
         ------
@@ -237,20 +281,26 @@ class Workspace:
             if newest is None:
                 raise InputError(f"The workspace {self.folder} has no finished run; eigenwave run SOURCE makes one.")
             name = newest
-        # A folder in the working directory may be called like a run.
-        elsewhere = name.startswith(SCHEMES) or (not self.run(name).folder.is_dir() and Path(name).is_dir())
-        paths = RunPaths(open_path(name)) if elsewhere else self.run(name)
-        if not paths.folder.is_dir():
+        if self._elsewhere(name):
+            return run_at(name)
+        paths = self.run(name)
+        if self.removal(name).exists() or not paths.folder.is_dir():
             raise InputError(f"The workspace {self.folder} has no run {name}; eigenwave list shows its runs.")
-        if not paths.finished:
-            raise InputError(f"Run {paths.run_id} was never finished; the same eigenwave run command continues it.")
-        return paths
+        return _finished(paths)
 
     def home(self, name: str) -> "Workspace":
-        """Return the workspace of the run called `name`: this one unless `name` is a path or URL of a run elsewhere."""
-        if "/runs/" in name and (name.startswith(SCHEMES) or Path(name).is_dir()):
-            return Workspace(name.rpartition("/runs/")[0])
-        return self
+        """Return the workspace of the run called `name`: this one unless `name` is a path or URL."""
+        if not self._elsewhere(name):
+            return self
+        place = open_path(name)
+        if _is_workspace(place):
+            return Workspace(name)
+        folder, runs, _ = str(place).rpartition("/runs/")
+        return Workspace(folder) if runs else self
+
+    def _elsewhere(self, name: str) -> bool:
+        # A folder in the working directory may be called like a run of this workspace.
+        return name.startswith(SCHEMES) or (not self.run(name).folder.is_dir() and Path(name).is_dir())
 
     def prepare(self) -> None:
         """Check that the workspace can be written.
@@ -271,6 +321,33 @@ class Workspace:
             If another process holds the lock.
         """
         return self.folder.store.lock("lock")
+
+
+def run_at(address: str) -> RunPaths:
+    """Return the finished run in a folder or at a URL or, if that is a workspace, its latest run.
+
+    Raises
+    ------
+    InputError
+        If there is no run, or it was never finished.
+    """
+    place = open_path(address)
+    if _is_workspace(place):
+        return Workspace(address).find("latest")
+    paths = RunPaths(place)
+    if not (paths.plan.exists() or paths.finished):
+        raise InputError(f"{place} is neither a run nor a workspace: it has no manifest.json and no folder runs.")
+    return _finished(paths)
+
+
+def _is_workspace(place: StorePath) -> bool:
+    return (place / "runs").is_dir()
+
+
+def _finished(paths: RunPaths) -> RunPaths:
+    if not paths.finished:
+        raise InputError(f"Run {paths.run_id} was never finished; the same eigenwave run command continues it.")
+    return paths
 
 
 def new_run_id() -> str:

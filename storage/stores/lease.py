@@ -24,7 +24,7 @@ import obstore
 import psutil
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-from storage.errors import EigenwaveError, InputError
+from storage.errors import EigenwaveError, InputError, TakenOverError
 
 if TYPE_CHECKING:
     from obstore import UpdateVersion as Seen
@@ -143,7 +143,7 @@ class ObjectLease:
             state, tag = self._look()
             # If the answer to a write is lost, the client sends it again; that is refused if the first succeeded.
             if state != beaten:
-                raise EigenwaveError(
+                raise TakenOverError(
                     f"The workspace {self._address} was taken over by {state.owner} while this run was out of reach; "
                     "to continue this run, repeat its command when the other run has finished."
                 ) from None

@@ -165,7 +165,11 @@ class LocalStore:
             file.truncate(0)
             file.write(f"process {os.getpid()}")
             file.flush()
-            yield KernelLease()
+            try:
+                yield KernelLease()
+            finally:
+                # Closing is not enough: a process that is started at this moment may hold the file for a while too.
+                fcntl.flock(file, fcntl.LOCK_UN)
 
     def zarr(self, key: str) -> str:
         """The path of the array's folder."""

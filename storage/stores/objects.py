@@ -38,7 +38,10 @@ CUT_SHORT_TRIES = 4
 BEHIND_END = ("status code: 416", "Wanted range starting at")
 RECEIVED = 2**20  # bytes of a response received at once; at least four such pieces are on their way at the same time
 READ_AHEAD = 2**20  # least bytes of a request when a file is read in parts
-RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
+# Pauses between requests grow at random and slowly, so their number would end them after two seconds.
+PATIENT: "RetryConfig" = {"max_retries": 1000, "retry_timeout": timedelta(minutes=2)}
+# The address of a store that never answered may be wrong.
+BRIEF: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(minutes=2)}
 CLIENT: "ClientConfig" = {
     "connect_timeout": timedelta(seconds=10),
     "timeout": timedelta(seconds=60),
@@ -56,8 +59,12 @@ class ObjectStore:
     address: str
 
     @cached_property
+    def _contact(self) -> "_Contact":
+        return _Contact(self.address)
+
+    @property
     def _objects(self) -> obstore.store.ObjectStore:
-        return _client(self.address)
+        return self._contact.client
 
     def read(self, key: str, require_size: Callable[[int], None] = lambda _: None) -> npt.NDArray[np.uint8]:
         """Read the object with one request into one array, unless `require_size` refuses its size."""
@@ -182,12 +189,15 @@ class ObjectStore:
     def lock(self, key: str) -> Iterator[ObjectLease]:
         """Hold a lock object; see `storage.stores.lease`."""
         with self._translating(key, "written"):
-            lease = ObjectLease(self._objects, key, self.address, partial(self._translating, key, "written"))
+            lease = ObjectLease(_client(self.address), key, self.address, partial(self._translating, key, "written"))
         try:
             yield lease
-        finally:
-            with self._translating(key, "written"):
+        except BaseException:
+            with suppress(EigenwaveError), self._translating(key, "written"):  # what ended the block says more
                 lease.release()
+            raise
+        with self._translating(key, "written"):
+            lease.release()
 
     def zarr(self, key: str) -> Any:  # noqa: ANN401 - see Store
         """Return a store for the array alone, so that zarr writes nothing above it."""
@@ -199,9 +209,9 @@ class ObjectStore:
         """Repeat an operation whose response was cut short; obstore only repeats failed requests."""
         for _ in range(CUT_SHORT_TRIES):
             with suppress(CutShortError), self._translating(key, done):
-                return operation()
+                return self._contact.answered(operation())
         with self._translating(key, done):
-            return operation()
+            return self._contact.answered(operation())
 
     async def _awaited(self, key: str, done: str, operation: Callable[[], Awaitable[T]]) -> T:
         """Do what `_tried` does, for an operation that is awaited."""
@@ -229,6 +239,20 @@ class ObjectStore:
                 f"{self.address}/{key} cannot be {done}: {reason}; check access and network and run again; finished "
                 "work is kept."
             ) from None
+
+
+class _Contact:
+    """The client of an address: a patient one as soon as the store has answered."""
+
+    def __init__(self, address: str) -> None:
+        self._address, self._patient = address, False
+        self.client = _client(address, BRIEF)
+
+    def answered(self, answer: T) -> T:
+        """Note that the store has answered, and return the answer."""
+        if not self._patient:
+            self.client, self._patient = _client(self._address), True
+        return answer
 
 
 class CutShortError(EigenwaveError):
@@ -300,9 +324,9 @@ class _Ranges(io.RawIOBase):
         return len(content)
 
 
-def _client(address: str) -> obstore.store.ObjectStore:
+def _client(address: str, retry: "RetryConfig" = PATIENT) -> obstore.store.ObjectStore:
     try:
-        return obstore.store.from_url(address, client_options=CLIENT, retry_config=RETRY)
+        return obstore.store.from_url(address, client_options=CLIENT, retry_config=retry)
     except (BaseError, ValueError) as error:
         raise InputError(f"The address {address} cannot be used: {_reason(error)}.") from None
 

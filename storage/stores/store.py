@@ -132,8 +132,10 @@ class Lease(Protocol):
 
         Raises
         ------
-        EigenwaveError
+        TakenOverError
             If another process took it over; the message names it.
+        EigenwaveError
+            If the store does not answer.
         """
         ...
 

@@ -8,7 +8,7 @@ STAMP_BYTES = 32
 
 # 2: run_id in every table of a run, names beside all numbers of classes. 3: equal bytes count once.
 # 5: label_suspicion is a probability. 6: issues.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 CLASS_NAME = pa.dictionary(pa.int32(), pa.string())
 BAND_NAME = pa.dictionary(pa.int16(), pa.string())
@@ -258,7 +258,7 @@ TABLES: Mapping[str, pa.Schema] = {
                 "Band: LL, LH, HL or HH; horizontal filter first. Of scattering: LL (the mean), or the angles of its "
                 "waves, with the scale of the first, such as 45° at 1 > 90°.",
             ),
-            _field("channel", pa.int32(), "Channel of the colour space, from 0."),
+            _field("channel", pa.int32(), "Channel of the color space, from 0."),
             _field(
                 "energy_share",
                 pa.float64(),
@@ -279,7 +279,7 @@ TABLES: Mapping[str, pa.Schema] = {
                 BAND_NAME,
                 "Their band, as in pattern_bands; null for all details of the level, or all of the order.",
             ),
-            _field("channel", pa.int32(), "Their channel of the colour space, from 0; null for all."),
+            _field("channel", pa.int32(), "Their channel of the color space, from 0; null for all."),
             _field("coefficients", pa.int32(), "Number of columns."),
             _field(
                 "patterns",
@@ -313,6 +313,13 @@ TABLES: Mapping[str, pa.Schema] = {
             *_JUDGEMENT_FIELDS,
             _field("likely_class_name", CLASS_NAME, "Name of that class."),
             _field("place_in_class", pa.int32(), "Place among the images with the same label."),
+            _field(
+                "similar_row",
+                pa.int64(),
+                "Row of the image that it resembles: the nearest one that has the likely class as its label, and for "
+                "which no other class is likelier. Null without one.",
+            ),
+            _field("similar_key", pa.string(), "Name of that image."),
         ]
     ),
     "classes": _of_run(
@@ -441,6 +448,12 @@ TABLES: Mapping[str, pa.Schema] = {
                 "the two images.",
             ),
             _field("exact", pa.bool_(), "Whether both images have the same bytes."),
+            _field(
+                "mirrored",
+                pa.bool_(),
+                "Whether one image shows the mirror image of the other; distances are then from that. Such pairs with "
+                "different labels are left out. Null if mirrored copies were not sought.",
+            ),
             _field("group", pa.int64(), "Number of the group of images that pairs connect, in the order of rows."),
         ]
     ),
@@ -449,6 +462,7 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("images", pa.int64(), "Number of valid images."),
             _field("exact_pairs", pa.int64(), "Number of images that have the bytes of one that stands for them."),
             _field("near_pairs", pa.int64(), "Number of other pairs of near-duplicates; null if they were not sought."),
+            _field("mirrored_pairs", pa.int64(), "Number of pairs of mirrored copies; null if they were not sought."),
             _field("groups", pa.int64(), "Number of groups of images that exact or near pairs connect."),
             _field("largest_group", pa.int64(), "Number of images in the largest group."),
             _field("duplicates", pa.int64(), "Number of images in groups, without the first one of each."),
@@ -655,9 +669,9 @@ TABLES: Mapping[str, pa.Schema] = {
                 pa.int32(),
                 "Largest number of patterns with q < 0.05 over the shuffled labels; null if images are grouped.",
             ),
-            _field("colour_learnability", pa.float64(), "Learnability of the mean colour alone."),
+            _field("colour_learnability", pa.float64(), "Learnability of the mean color alone."),
             _field(
-                "colour_shuffled_max", pa.float64(), "Largest learnability of the mean colour over the shuffled labels."
+                "colour_shuffled_max", pa.float64(), "Largest learnability of the mean color over the shuffled labels."
             ),
             _field("heterogeneity", pa.float64(), "Heterogeneity of the classes' variances; 0 if they are equal."),
             _field("heterogeneity_expected", pa.float64(), "Expected heterogeneity if the variances are equal."),
@@ -793,6 +807,23 @@ EXPLANATIONS: Mapping[str, pa.Schema] = {
             ),
             _field("shuffled_r_squared", pa.float64(), "The same with the features of other images."),
             _field("control_r_squared", pa.float64(), "The same of the control network; null without."),
+        ]
+    ),
+    "explained_images": _of_run(
+        [
+            _LAYER,
+            _field("row", pa.int64(), "Row of the image."),
+            _field("key", pa.string(), "Name of the image in its source."),
+            _field("network_class", CLASS_NAME, "Class with the largest feature."),
+            _field("patterns_class", CLASS_NAME, "Class with the largest feature that is predicted from the scores."),
+            _field("agrees", pa.bool_(), "Whether they are the same."),
+            _field(
+                "residual",
+                pa.float64(),
+                "Squared error of the predicted features, over the mean squared deviation of features from their mean. "
+                "0: the patterns say what the network says. On average 1 - R^2 of the layer; null if features do not "
+                "vary.",
+            ),
         ]
     ),
 }
@@ -974,7 +1005,7 @@ ASSOCIATIONS: Mapping[str, pa.Schema] = {
             _field("readable_high", pa.float64(), "Upper end."),
             _field("readable_chance", pa.float64(), "The same by chance."),
             _field("readable_shuffled", pa.float64(), "Largest with values shuffled within classes."),
-            _field("separable", pa.float64(), "Part of the images with a value and a class that can be told apart."),
+            _field("separable", pa.float64(), "Part of the images with a value and a class that can be distinguished."),
             _field("accuracy", pa.float64(), "Held-out accuracy at which the patterns predict the class."),
             _field("accuracy_without", pa.float64(), "The same if no image of the same value was learned from."),
             _field(
@@ -1156,3 +1187,40 @@ COPIES = pa.schema(
 )
 # Class of a row whose image was removed from the dataset, and of one whose image has no label.
 REMOVED, UNLABELLED = -1, -2
+
+# A row for each run of a series, which `eigenwave history` shows. It is computed when asked for, and kept nowhere.
+HISTORY = pa.schema(
+    [
+        _field("run_id", pa.string(), "Run."),
+        _field("created", pa.timestamp("s", "UTC"), "When it was sealed."),
+        _field("images", pa.int64(), "Number of its images."),
+        _field("learnability_adjusted", pa.float64(), "Learnability beyond its expectation under no association."),
+        _field("ci_low", pa.float64(), "Lower end of its 95 % interval."),
+        _field("ci_high", pa.float64(), "Upper end of that interval."),
+        _field("accuracy", pa.float64(), "Accuracy of the quadratic classifier on images that it did not learn from."),
+        _field("wrong_labels", pa.int64(), "Number of labels that are listed as probably wrong."),
+        _field(
+            "leaked",
+            pa.int64(),
+            "Number of images of other splits that are copies, exact or near, of fitted images. Null without another "
+            "split, or if near-duplicates were not sought.",
+        ),
+        _field(
+            "new_issues",
+            pa.int64(),
+            "Number of issues that the run before does not have; of an audit, that nobody decided either. Null without "
+            "a run before.",
+        ),
+        _field("before", pa.string(), "Run that it was compared with; null if there was none."),
+        _field(
+            "gates",
+            pa.list_(pa.string()),
+            "Gates of its audit; null if it was no audit, or one of a version that kept no gates.",
+        ),
+        _field(
+            "failed_gates",
+            pa.list_(pa.string()),
+            "Those of them that it failed; null if nothing was compared.",
+        ),
+    ]
+)

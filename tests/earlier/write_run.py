@@ -1,4 +1,4 @@
-"""Rewrite the workspace of format 1: `python -m tests.earlier.write_run`. Do so only before that format is released.
+"""Write the workspace of the newest format: `python -m tests.earlier.write_run`. Do so only before its release.
 
 The workspace is one that a user of an earlier eigenwave has on disk. A released format is never written again: a later
 format gets its own folder, and the tests continue to open both. Report and figures are left out, since they are
@@ -17,7 +17,7 @@ from storage.stores.files import remove_folder
 from tasks.run.begin import begin_run
 
 # Small files, and yet rejects, halves and scales in all tables.
-SETTINGS = {"rank": 4, "bands": "LL", "dtype": "float16", "permutations": 2}
+SETTINGS = {"rank": 4, "bands": "LL", "dtype": "float16", "permutations": 2, "judge_space": "none"}
 
 
 def main() -> None:

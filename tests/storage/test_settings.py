@@ -52,7 +52,7 @@ CHANGED = {
     "compact": True, "max_bad_fraction": 1e-7, "duplicates": "refuse", "shard_size": "1MiB",
     "max_image_bytes": "1KiB", "root": "images", "allow_host": ["a.org"],
     "rehash": True, "cluster": "a.B", "cluster_options": {"a": 1}, "workers": 3, "fewest_workers": 2,
-    "memory_limit": "1GiB", "tls": "certificates", "allow_unencrypted": True,
+    "memory_limit": "1GiB", "tls": "certificates", "allow_unencrypted": True, "mlflow": "quality",
 }  # fmt: skip
 CHANGED_TRANSFORM = (
     '{"wavelet":"db2","mode":"zero","level":3,"size":48,"fit":"pad","value_range":[0.0,1.0],"transform":"dwt",'
@@ -232,7 +232,7 @@ def test_what_a_setting_changes_follows_from_its_group(name):
     changed = Settings(**given | {name: value})
     if name != "exact_resize":  # it is nothing without a size; see above
         assert (changed.transform_part() != before.transform_part()) == (group in {"coefficients", "scattering"})
-        assert (changed.result_part() != before.result_part()) == (group != "execution")
+        assert (changed.result_part() != before.result_part()) == (group not in {"execution", "afterwards"})
     assert changed == before.but(**{name: value})
     if group != "scattering" and name != "transform":  # these decide on others
         assert changed == Settings(**{group: {name: value}})

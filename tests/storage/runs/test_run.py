@@ -1,5 +1,7 @@
 """The run that `open_run` opens, and the error if there is none."""
 
+import pandas as pd
+import polars as pl
 import pytest
 
 from storage.errors import InputError
@@ -75,3 +77,22 @@ def test_a_workspace_that_is_not_there_or_empty_is_named(tmp_path, monkeypatch):
     (tmp_path / "eigenwave-workspace" / "runs").mkdir(parents=True)
     with pytest.raises(InputError, match="has no finished run; eigenwave run SOURCE makes one"):
         open_run("eigenwave-workspace")
+
+
+def test_pandas_and_polars_keep_the_memory_of_numbers(drifting):
+    samples = drifting[3].tables["samples"]
+    assert samples["row"].num_chunks == 1
+    (row,), (key,) = samples["row"].chunks, samples["key"].chunks
+    frame = samples.to_pandas(types_mapper=pd.ArrowDtype)
+    for name, values in (("row", row), ("key", key)):
+        (kept,) = frame[name].array.__arrow_array__().chunks
+        assert kept.buffers()[-1].address == values.buffers()[-1].address
+    series = pl.from_arrow(samples, rechunk=False)["row"]
+    assert series.to_arrow().buffers()[1].address == row.buffers()[1].address
+    assert frame["key"].to_list() == pl.from_arrow(samples)["key"].to_list() == samples["key"].to_pylist()
+
+
+def test_issues_are_those_of_the_table(drifting):
+    run = drifting[3]
+    assert run.issues().equals(run.tables["issues"])
+    assert run.issues().num_rows > 0

@@ -8,7 +8,9 @@ import pytest
 
 from storage.errors import InputError
 from storage.runs.workspace import Workspace, checked_run_id, new_run_id
+from storage.stores import local
 from storage.stores.files import write_file
+from storage.stores.private import open_lock
 
 HOLD = """
 import sys, time
@@ -38,6 +40,25 @@ def test_a_workspace_that_is_not_there_cannot_be_locked(tmp_path):
         pass
 
 
+def test_a_lock_is_free_though_a_process_that_starts_still_has_its_file(tmp_path, monkeypatch):
+    """Between fork and exec a child has the files of its parent; a duplicate stands for it here."""
+    workspace, opened = Workspace(tmp_path), []
+    workspace.prepare()
+
+    def noted(path):
+        opened.append(open_lock(path))
+        return opened[-1]
+
+    monkeypatch.setattr(local, "open_lock", noted)
+    with workspace.lock():
+        duplicate = os.dup(opened[0].fileno())
+    try:
+        with workspace.lock():
+            assert len(opened) == 2
+    finally:
+        os.close(duplicate)
+
+
 def test_unusable_workspaces_are_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be used"):
@@ -64,6 +85,24 @@ def test_find_tells_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     for name in ("r-1", "latest"):
         assert workspace.find(name) == workspace.run("r-1")
+
+
+def test_a_workspace_stands_for_its_latest_run_and_other_folders_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = Workspace(str(tmp_path / "other"))
+    for name in ("r-1", "r-2"):
+        write_file(other.run(name).manifest)
+    write_file(other.latest, b"r-2")
+    workspace = Workspace(str(tmp_path))
+    for address in ("other", str(tmp_path / "other"), f"{tmp_path}/other/"):
+        assert workspace.find(address) == other.run("r-2")
+        assert workspace.home(address).folder == other.folder
+    # The workspace of a run is found from any folder.
+    monkeypatch.chdir(tmp_path / "other")
+    assert workspace.home("runs/r-1").folder == workspace.home(str(other.run("r-1").folder)).folder == other.folder
+    assert workspace.home("r-1") == workspace.home("latest") == workspace
+    with pytest.raises(InputError, match="runs is neither a run nor a workspace"):
+        workspace.find("runs")
 
 
 def test_run_ids_sort_by_time():
