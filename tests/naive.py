@@ -190,14 +190,12 @@ def class_covariances(scores, labels, classes):
     return [rows.T @ rows / len(rows) if len(rows) else None for rows in found]
 
 
-def quadratic_posteriors(scores, labels, classes, judged, prior=None, pooled=None):
+def quadratic_posteriors(scores, labels, classes, judged, prior=None):
     """Log of frequency times normal density of each class for each judged image, covariances drawn together."""
     n, k = scores.shape
     prior = k if prior is None else prior
     own = [scores[labels == label] for label in range(classes)]
-    if pooled is None:
-        pooled = pooled_covariance(scores, labels)
-    columns = []
+    pooled, columns = pooled_covariance(scores, labels), []
     for rows in own:
         if not len(rows):
             columns.append(np.full(len(judged), -np.inf))
@@ -218,11 +216,12 @@ def pooled_covariance(scores, labels):
 
 
 def left_out_quadratic(scores, labels, classes, prior):
-    """The same for each image, fitted to all others, but for the pooled covariance."""
-    pooled, rows = pooled_covariance(scores, labels), []
+    """The same for each image, fitted to all others; the prior is lowered with the degrees of freedom."""
+    rows, freedom = [], len(labels) - len(np.unique(labels))
     for one in range(len(labels)):
         others = np.arange(len(labels)) != one
-        rows.append(quadratic_posteriors(scores[others], labels[others], classes, scores[[one]], prior, pooled)[0])
+        lowered = prior * (freedom - 1) / freedom if (labels[others] == labels[one]).any() else prior
+        rows.append(quadratic_posteriors(scores[others], labels[others], classes, scores[[one]], lowered)[0])
     return np.stack(rows)
 
 

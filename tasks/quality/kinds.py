@@ -71,9 +71,9 @@ class Measure(NamedTuple):
     by_class: bool = False
 
     def deviation(self, columns: Columns, centre: Float64, fences: Fences) -> Float64:
-        """Deviations (n,) of images from the centre (n,), which is that of their class or of all; 0 within the limit.
+        """Deviations (n,) of images from the center (n,), which is that of their class or of all; 0 within the limit.
 
-        `fences` are those of the scaled values less their centres.
+        `fences` are those of the scaled values less their centers.
         """
         away = self.scale.to(columns[self.column]) - centre
         with np.errstate(invalid="ignore"):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from storage.tables.schemas import UNLABELLED
+from storage.tables.schemas import TABLES, UNLABELLED
 from tasks.dtypes import Float64, Int64
 from tasks.quality.by_class import ByClass
 from tasks.quality.columns import Columns, image_columns, mode_names
@@ -23,8 +23,16 @@ Row = Mapping[str, Any]
 
 
 def tabulate_quality(job: Job) -> None:
-    """Find the images that stand out, and write the tables."""
-    found, tables = Outstanding(find_usual(job), job.plan.classes), ResultTables(job)
+    """Find the images that stand out, and write the tables.
+
+    Features have no properties of images: there is no table `properties`, and the others have no rows.
+    """
+    tables = ResultTables(job)
+    if not job.space.pictured:
+        for name in ("quality", "quality_classes"):
+            tables.write(name, {column: [] for column in TABLES[name].names if column != "run_id"})
+        return
+    found = Outstanding(find_usual(job), job.plan.classes)
     with tables.writer("properties") as writer:
         for shard in range(job.plan.shards):
             part, columns = job.part(shard, [*SAMPLE, "reason"]), image_columns(job, shard)

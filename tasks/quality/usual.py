@@ -22,7 +22,7 @@ class Usual(NamedTuple):
     centres
         Median on the measure's scale, of each class and at the end of all images (C + 1,).
     fences
-        Quartiles of what is left of the scaled values less their centres.
+        Quartiles of what is left of the scaled values less their centers.
     """
 
     centres: Float64
@@ -40,7 +40,7 @@ class Usual(NamedTuple):
         return cls(centres, Fences.of(scaled - centres[_places(class_ids)]))
 
     def centre(self, class_ids: Int64) -> Float64:
-        """Centre of each image (n,) by its class (n,), which is negative if it has none."""
+        """Center of each image (n,) by its class (n,), which is negative if it has none."""
         return self.centres[_places(class_ids)]
 
 
@@ -60,7 +60,7 @@ def find_usual(job: Job) -> list[Usual]:
 
 
 def _places(class_ids: Int64) -> Int64:
-    """Places of classes among the centres: the last, that of all, for an image without a class."""
+    """Places of classes among the centers: the last, that of all, for an image without a class."""
     places: Int64 = np.maximum(class_ids, -1)
     return places
 

@@ -19,11 +19,11 @@ def binomial_p_value(right: float, judged: float, chance: float) -> float:
     Returns
     -------
     float
-        The p-value, NaN if nothing was judged.
+        The p-value, NaN if nothing was judged or if it is not known what was right.
     """
     from scipy.special import betainc  # noqa: PLC0415 - slow to import, and workers do not need it
 
-    if not judged or np.isnan(chance):
+    if not judged or np.isnan(right) or np.isnan(chance):
         return float("nan")
     return float(betainc(right, judged - right + 1, chance)) if right > 0 else 1.0
 

@@ -380,7 +380,7 @@ def explained(sums: ClassSums, found: Variance, energy: float) -> float:
     float
         At most 1; may be a little below 0 by chance. NaN without degrees of freedom.
     """
-    offset = sums.sums.sum(axis=0) ** 2 / sums.counts.sum()  # scores have no mean, unless they are not centred
+    offset = sums.sums.sum(axis=0) ** 2 / sums.counts.sum()  # scores have no mean, unless they are not centered
     total = np.diagonal(sums.cross) - offset
     between = found.omega_squared * (total + found.within)
     if np.isnan(between).all():

@@ -43,7 +43,7 @@ class Ridge:
         Frequencies of the classes (C,), and weights of the scores (k, C).
     root, images
         Matrix R (k, k) and number n of images: an image with scores x was fitted with the leverage
-        1 / n + |(x - centre) @ R|^2.
+        `1 / n + |(x - centre) @ R|^2`.
     """
 
     centre: Float64
@@ -64,7 +64,7 @@ class Ridge:
         scatter = moments.cross - np.outer(total, mean)
         values, vectors = np.linalg.eigh(scatter)
         values = np.maximum(values, 0)
-        # Cross products of centred scores and centred indicators, in the basis of the scatter.
+        # Cross products of centered scores and centered indicators, in the basis of the scatter.
         targets = vectors.T @ (moments.sums - np.outer(counts, mean)).T
         indicators = float((counts * (1 - frequencies)).sum())
         squares = (targets**2).sum(axis=1, keepdims=True)  # of all classes together, since they share one penalty
@@ -117,7 +117,8 @@ class Ridge:
 class Quadratic:
     """Normal densities of classes in the leading k2 scores, times their frequencies.
 
-    A score vector x becomes z = (x - centre) @ filters, in which the pooled covariance within classes is the identity.
+    A score vector x becomes z = `(x - centre) @ filters`, in which the pooled covariance within classes is the
+    identity.
     The log-posterior of a class is, but for a constant that all classes share, its intercept plus its weights times the
     t numbers z_i and z_i z_j, i <= j: see `_terms`.
 
@@ -199,7 +200,8 @@ def whitening_filters(moments: ClassMoments) -> tuple[Float64, Float64, Float64,
     -------
     tuple[Float64, Float64, Float64, Float64]
         Mean of all images (k2,), class means (C, k2), scatter of each class about its mean (C, k2, k2), and the inverse
-        of a root of the pooled covariance (k2, k2): (x - mean) @ filters has the identity as covariance within classes.
+        of a root of the pooled covariance (k2, k2). So (x - mean) @ filters has the identity as covariance within
+        classes.
     """
     kept, n, present = moments.kept, max(float(moments.counts.sum()), 1), int((moments.counts > 0).sum())
     counts = moments.counts[:, None, None].astype(np.float64)

@@ -126,8 +126,8 @@ def first_order(sums: ClassSums, groups: GroupSums, *, grouped: bool) -> FirstOr
     sums, groups
         Sums over the same images.
     grouped
-        Whether the dataset names groups of images. What takes images as independent is then replaced by what holds for
-        groups, or by NaN.
+        Whether the dataset names groups of images. Measures that take images as independent are then replaced by those
+        that hold for groups, or by NaN.
     """
     true = variance(sums.counts, sums.sums, sums.cross)
     found = FirstOrder(

@@ -92,7 +92,7 @@ def interval(estimate: Float64, replicates: Float64, chance: float, weight: int,
     weight
         Number that the variance is inversely proportional to.
     debias
-        Whether to centre the interval on the jackknife's estimate, which has less bias. Adjusted learnability lacks
+        Whether to center the interval on the jackknife's estimate, which has less bias. Adjusted learnability lacks
         what chance adds without association, but a strong association leaves less room for chance.
     """
     from scipy.special import stdtrit  # noqa: PLC0415 - slow to import, and workers do not need it
@@ -113,7 +113,7 @@ def interval(estimate: Float64, replicates: Float64, chance: float, weight: int,
 
 
 def _end(centre: Float64, width: Float64, shape: Callable[[Float64], Float64]) -> Float64:
-    """Find the value that is `width` standard deviations of its own from the centre; arrays (m,)."""
+    """Find the value that is `width` standard deviations of its own from the center; arrays (m,)."""
     widest = np.abs(width) * np.sqrt(shape(np.zeros(1)) + shape(np.full(1, 1 / 3)))
     near, far = centre.copy(), np.where(width < 0, centre - widest, np.maximum(centre, 1))
     for _ in range(STEPS):

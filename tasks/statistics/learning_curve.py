@@ -1,8 +1,8 @@
-"""Predict how well ridge regression would tell the classes if it learned from fewer or more images.
+"""Predict how well ridge regression would classify images if it learned from fewer or more images.
 
 The spectrum of the scores and their alignment with the classes give the expected error of ridge regression in closed
 form (Canatar, Bordelon and Pehlevan, 2021; Simon, Dickens, Karkada and DeWeese, 2023). Simon et al. call the factors
-l below learnabilities of single modes. What `tasks.statistics.association` calls learnability is Pillai's trace of all
+l below learnabilities of single modes. The learnability of `tasks.statistics.association` is Pillai's trace of all
 patterns, which does not depend on a number of images to learn from.
 """
 

@@ -8,6 +8,7 @@ import numpy as np
 from tasks.dtypes import Float32, Float64, Int64
 
 COUNT = 20  # neighbors that are kept of each image
+MIRRORED = 4  # and of its mirror image
 PATTERNS = 64  # leading patterns whose scores are compared
 LEAST_DEVIATION = 1e-5  # of the largest; scores that vary less are rounding errors
 QUERIES, COLUMNS = 256, 2048  # of a tile of products, which fits a core's cache
@@ -31,6 +32,11 @@ class Neighbours(NamedTuple):
     rows: Int64
     distances: Float64
 
+    @classmethod
+    def none(cls, images: int) -> Self:
+        """No neighbors of some images."""
+        return cls(np.empty((images, 0), np.int64), np.empty((images, 0)))
+
 
 def scales_of(deviations: Float64) -> Float64:
     """Factors that give scores (n, k) the deviation 1 (k,); 0 for scores that do not vary."""
@@ -38,7 +44,7 @@ def scales_of(deviations: Float64) -> Float64:
     return np.divide(1, deviations, out=np.zeros_like(deviations), where=deviations > least)
 
 
-def nearest(queries: Block, blocks: Iterable[Block], count: int = COUNT) -> Neighbours:
+def nearest(queries: Block, blocks: Iterable[Block], count: int = COUNT, *, later: bool = False) -> Neighbours:
     """Find the nearest neighbors of some images among all.
 
     Squared distances follow from products of matrices in float32: |x - y|^2 = |x|^2 - 2 (x'y - |y|^2 / 2). They decide
@@ -52,10 +58,12 @@ def nearest(queries: Block, blocks: Iterable[Block], count: int = COUNT) -> Neig
         Rows and scores of all images, in blocks of ascending rows. They are iterated over twice.
     count
         Number of neighbors.
+    later
+        Look only among images with larger rows. Blocks without any of them may be left out.
     """
     rows, scores = queries
     searches = [
-        _Search(rows[start : start + QUERIES], scores[start : start + QUERIES], count)
+        _Search(rows[start : start + QUERIES], scores[start : start + QUERIES], count, later=later)
         for start in range(0, len(rows), QUERIES)
     ]
     for tile_rows, tile in _tiles(blocks):
@@ -80,8 +88,8 @@ class _Search:
     as many as neighbors, so that sorting them takes little of the time.
     """
 
-    def __init__(self, rows: Int64, scores: Float32, count: int) -> None:
-        self._rows, self._count = rows, count
+    def __init__(self, rows: Int64, scores: Float32, count: int, *, later: bool) -> None:
+        self._rows, self._count, self._later = rows, count, later
         self._scores = np.concatenate([scores, np.ones((len(rows), 1), np.float32)], axis=1)
         size = len(rows) * count
         queries = np.repeat(np.arange(len(rows)), count)
@@ -92,6 +100,8 @@ class _Search:
     def see(self, rows: Int64, columns: Float32) -> None:
         """Compare with a tile of rows (b,) and their scores with minus half the squared norm, as columns (k + 1, b)."""
         products = self._scores @ columns
+        if self._later and rows[0] <= self._rows[-1]:
+            products[rows <= self._rows[:, None]] = -np.inf
         places = np.searchsorted(rows, self._rows)
         own = np.flatnonzero((places < len(rows)) & (rows[np.minimum(places, len(rows) - 1)] == self._rows))
         products[own, places[own]] = -np.inf

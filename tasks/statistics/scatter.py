@@ -103,6 +103,14 @@ class ClassScatter(Sums):
             self.class_cross[labelling, chosen].sum(axis=0),
         )
 
+    def deviations(self) -> Float64:
+        """Compute the deviation of the scores of all images (k,)."""
+        count = self.counts[0].sum()
+        mean = self.sums[0].sum(axis=(0, 1)) / count
+        squares = np.diagonal(self.cross.sum(axis=0)) / count
+        deviations: Float64 = np.sqrt(np.maximum(squares - mean**2, 0))
+        return deviations
+
 
 def _by_size(counts: Int64) -> Iterator[tuple[int, Int64]]:
     """Yield each number of images that a cell has, but 0, with the cells that have it."""

@@ -34,8 +34,8 @@ class Shift(NamedTuple):
 def split_shift(scatter: ClassScatter, histogram: Int64, optimism: Float64) -> Shift:
     """Compare held-out images with all others, class by class, so that classes may be of other sizes there.
 
-    Means are compared by a t test, variances by the large-sample variance (b - 1) / f of the logarithm of a variance
-    with f degrees of freedom, where b is one and a half times the kurtosis of the scores.
+    Means are compared by a t test. Variances are compared by the large-sample variance (b - 1) / f of the logarithm of
+    a variance with f degrees of freedom, where b is one and a half times the kurtosis of the scores.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def optimism(squares: Float64, energy: float, fitted: int) -> Float64:
     """Part by which a pattern's variance is larger in the images that it was fitted on than in others (k,), about.
 
     In these images a pattern turns towards what it shares with other directions by chance. To first order (Lawley,
-    1956), weak directions with the sum of variances t add t / n to the variance s^2 / n of a pattern, and take as much
+    1956), weak directions with the sum of variances t add t / n to the variance s^2 / n of a pattern, and take the same
     from its variance in other images.
 
     Parameters

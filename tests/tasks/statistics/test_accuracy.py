@@ -39,3 +39,8 @@ def test_balanced_accuracy_weighs_classes_alike():
     expected = np.mean([(found[labels == label] == label).mean() for label in (0, 1)])
     assert balanced(right, np.bincount(labels, minlength=3)) == pytest.approx(expected)
     assert np.isnan(balanced(np.zeros(3, int), np.zeros(3, int)))
+
+
+def test_balanced_accuracies_of_several_count_the_classes_of_each():
+    right, counts = np.array([[3, 0, 2], [1, 4, 0]]), np.array([[4, 0, 2], [2, 8, 5]])
+    np.testing.assert_allclose(balanced(right, counts), [(3 / 4 + 1) / 2, (1 / 2 + 1 / 2) / 3])

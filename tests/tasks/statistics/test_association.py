@@ -15,8 +15,9 @@ from tasks.statistics.association import (
     pairs,
     q_values,
     variance,
+    whitened_means,
 )
-from tasks.statistics.sums import flattened
+from tasks.statistics.sums import flattened, grouped
 from tests import naive
 from tests.strategies import labelled_scores, seeds
 
@@ -160,6 +161,19 @@ def test_adjusted_learnability_spans_chance_to_one():
     assert adjusted(1.0, 0.2) == 1
     assert expected_null(10, 5) == 1
     assert np.isnan(adjusted(1.0, 1.0))
+
+
+@given(labelled_scores())
+def test_whitened_means_have_the_products_of_the_inverse_scatter(case):
+    """Of a class with a single image too, and of none without images."""
+    scores, labels, classes = case[0].astype(np.float64), np.append(case[1][:-1], case[2]), case[2] + 2
+    counts, sums = grouped(scores, labels, classes)
+    means, sizes = whitened_means(counts, sums, scores.T @ scores)
+    present = np.unique(labels)
+    away = np.stack([scores[labels == label].mean(axis=0) for label in present]) - scores.mean(axis=0)
+    about = scores - scores.mean(axis=0)
+    np.testing.assert_array_equal(sizes, [(labels == label).sum() for label in present])
+    np.testing.assert_allclose(means @ means.T, away @ np.linalg.inv(about.T @ about) @ away.T, rtol=1e-6, atol=1e-9)
 
 
 @given(labelled_scores(), st.floats(0, 3))

@@ -47,6 +47,25 @@ def test_neighbours_are_those_of_all_distances(case, queries, columns, measured)
         assert (np.diff(distances[:most]) >= 0).all()
 
 
+@given(compared(), st.integers(1, 9), st.integers(1, 30))
+@settings(max_examples=100, deadline=None)
+def test_later_neighbours_are_those_of_all_distances_to_larger_rows(case, queries, columns):
+    rows, scores, blocks, count = case
+    asked = -scores[::2]  # other scores than those of the rows, as mirror images have
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "QUERIES", queries)
+        patch.setattr(neighbours, "COLUMNS", columns)
+        found = nearest((rows[::2], asked), blocks, count, later=True)
+    distances = all_distances(scores, asked)
+    for query, near in enumerate(found.rows):
+        expected = np.sort(distances[query, 2 * query + 1 :])[:count]
+        assert (near[len(expected) :] == NO_ROW).all()
+        assert (near[: len(expected)] > rows[2 * query]).all()
+        np.testing.assert_allclose(found.distances[query, : len(expected)], expected, rtol=1e-6, atol=1e-2)
+        exact = distances[query, np.searchsorted(rows, near[: len(expected)])]
+        np.testing.assert_allclose(found.distances[query, : len(expected)], exact, rtol=1e-6, atol=1e-7)
+
+
 def test_many_images_in_tiles_of_the_real_size():
     random = np.random.default_rng(0)
     scores = random.standard_normal((5000, 12)).astype(np.float32)

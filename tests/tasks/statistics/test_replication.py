@@ -35,6 +35,12 @@ def test_p_values_of_normal_scores_are_those_of_the_f_test():
     assert replication(np.array([[angle], [-angle]]), counts, calm, counts)[0, 0] == pytest.approx(expected)
 
 
+def test_the_others_of_a_class_count_one_of_a_single_image():
+    angle, calm, counts = np.full((3, 1), 0.2), np.full((3, 1), 0.001), np.array([40, 1, 30])
+    expected = stats.f.sf(variance_ratio(0.2), 40, 2**2 / (1 / 1 + 1 / 30))
+    assert replication(angle, counts, calm, counts)[0, 0] == pytest.approx(expected)
+
+
 def test_an_absent_class_has_no_p_value():
     angle = np.array([[0.1], [0.1], [np.nan]])
     found = replication(angle, np.array([40, 40, 0]), angle, np.array([40, 40, 0]))

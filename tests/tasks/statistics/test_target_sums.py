@@ -24,6 +24,17 @@ def test_moments_of_some_parts_are_those_of_their_images(case):
     assert (sums.counts == np.bincount(part, minlength=parts)).all()
 
 
+@given(scored_targets(fewest=20))
+@settings(max_examples=30, deadline=None)
+def test_without_each_part_are_the_moments_of_the_others(case):
+    scores, targets, part, _ = case
+    for one, found in zip(np.unique(part), sums_of(*case).without_each(), strict=True):
+        own, asked = (values[part != one] - values[part != one].mean(axis=0) for values in (scores, targets))
+        assert found.images == len(own)
+        np.testing.assert_allclose(found.scatter, own.T @ own, atol=1e-7)
+        np.testing.assert_allclose(found.covariation, own.T @ asked, rtol=1e-9, atol=1e-6)
+
+
 def test_a_target_that_does_not_vary_has_no_variation():
     found = TargetSums.of(np.ones((9, 1)), np.full((9, 2), [0.1, 3.0]), np.arange(9), 9).whole()
     assert np.isnan(found.variation).all()
