@@ -22,7 +22,7 @@ from tasks.columns.kinds import Kind
 from tasks.columns.labels import associate_labels
 from tasks.columns.numbers import associate_numbers
 from tasks.columns.shortcuts import examine_column
-from tasks.columns.values import PER_PIXEL, Column, column_names, find_column
+from tasks.columns.values import PER_PIXEL, Column, column_names, find_column, find_columns
 from tasks.dtypes import Mask
 
 SUMMARY = "column_summary"  # written last: a folder without it is unfinished
@@ -98,7 +98,9 @@ def associate_columns(run: Run, names: Sequence[str], table: KeyedTable | None =
 
 
 def asked_columns(images: RunImages, names: Sequence[str], table: KeyedTable | None = None) -> list[Column]:
-    """Find columns by their names; the word `properties` stands for the properties that differ between fitted images.
+    """Find columns by their names, or by patterns such as finding_*.
+
+    The word `properties` stands for the properties that differ between fitted images.
 
     Raises
     ------
@@ -107,12 +109,21 @@ def asked_columns(images: RunImages, names: Sequence[str], table: KeyedTable | N
     """
     there, found = column_names(images.run, table), list[Column]()
     for name in names:
-        every = name == EVERY and EVERY not in there
-        found += _properties(images, set(there), table) if every else [find_column(images.run, name, table)]
+        if name == EVERY and EVERY not in there:
+            found += _properties(images, set(there), table)
+        elif "*" in name and name not in there:
+            found += find_columns(images.run, name, table)
+        else:
+            found.append(find_column(images.run, name, table))
     return list({column.name: column for column in found}.values())
 
 
 def _properties(images: RunImages, there: set[str], table: KeyedTable | None) -> list[Column]:
+    if not images.run.pictured:
+        raise InputError(
+            f"The run {images.run.manifest.run_id} is on features (--transform none), which have no properties; ask "
+            "about columns of the dataset, or of a --table."
+        )
     found: dict[str, Column] = {}
     for name in PROPERTIES:
         if name == PER_PIXEL and not found.keys() & {"width", "height"}:

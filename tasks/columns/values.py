@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import numpy as np
@@ -67,10 +68,47 @@ def find_column(run: Run, name: str, table: KeyedTable | None = None) -> Column:
             for there in place.names:
                 if same(there, name):
                     return _read(run, there, place.source, table)
-    every = column_names(run, table)
+    raise _absent(name, column_names(run, table))
+
+
+def find_columns(run: Run, pattern: str, table: KeyedTable | None = None) -> list[Column]:
+    """Find the columns whose names match a pattern such as finding_*, in the first place that has any.
+
+    Several columns that all say yes or no are one column of lists of labels: which of them are yes.
+
+    Raises
+    ------
+    InputError
+        If no column matches, or one has no values.
+    """
+    for place in _places(run, table):
+        if names := [name for name in place.names if fnmatchcase(name, pattern)]:
+            found = [_read(run, name, place.source, table) for name in names]
+            return [_together(pattern, found)] if len(found) > 1 and all(map(_says_yes_or_no, found)) else found
+    raise _absent(pattern, column_names(run, table))
+
+
+def _absent(name: str, every: list[str]) -> InputError:
     nearest = sorted(every, key=lambda each: -SequenceMatcher(None, plain(each), plain(name)).ratio())
     more = f" and {len(every) - LISTED:,} more" if len(every) > LISTED else ""
-    raise InputError(f"There is no column {name!r}; there are {shown(nearest[:LISTED])}{more}.")
+    return InputError(f"There is no column {name!r}; there are {shown(nearest[:LISTED])}{more}.")
+
+
+def _says_yes_or_no(column: Column) -> bool:
+    kind = column.values.type
+    numbers = pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return numbers and set(pc.unique(column.values).drop_null().to_pylist()) <= {0, 1}
+
+
+def _together(name: str, columns: list[Column]) -> Column:
+    """Make lists of the names of columns that are yes; an image without a value in one of them has no list."""
+    missing = np.any([np.asarray(each.values.is_null()) for each in columns], axis=0)
+    values = [np.asarray(pc.fill_null(each.values.cast(pa.int8()), 0)) for each in columns]
+    yes = (np.stack(values, axis=1) == 1) & ~missing[:, None]
+    labels = pa.array([each.name for each in columns]).take(pa.array(np.nonzero(yes)[1]))
+    offsets = np.concatenate([[0], np.cumsum(yes.sum(axis=1))]).astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), labels, mask=pa.array(missing))
+    return Column(name, columns[0].source, "labels", lists, columns[0].unknown_keys)
 
 
 def column_names(run: Run, table: KeyedTable | None = None) -> list[str]:

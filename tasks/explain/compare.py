@@ -20,6 +20,26 @@ ONLY_JUDGED = np.array([False, True])
 Scores = Callable[[int, Mask], Float64]
 
 
+class Predictions(NamedTuple):
+    """What the network and the patterns say of each judged image, if there is a feature for each class.
+
+    Attributes
+    ----------
+    rows
+        Rows of the judged images (m,).
+    given, predicted
+        Class with the largest feature (m,), and with the largest feature predicted from the scores (m,).
+    residuals
+        Squared error of an image's predicted features, over the mean squared deviation of all judged images' features
+        from the mean of those learned from (m,). So its mean is 1 - R^2. NaN if the features do not vary.
+    """
+
+    rows: Int64
+    given: Int64
+    predicted: Int64
+    residuals: Float64
+
+
 class Comparison(NamedTuple):
     """What a layer and the patterns predict of each other on unseen images. NaN if too few images have features.
 
@@ -34,11 +54,13 @@ class Comparison(NamedTuple):
         Linear centered kernel alignment of features and those scores, and the same with the features of other images.
     agreement, agreement_by_chance
         If there is a feature for each class: part of the judged images for which the class with the largest feature is
-        the one predicted from the scores, and the part that chance gives with the same numbers of each class.
+        the one predicted from the scores. Also the part that chance gives with the same numbers of each class.
     accuracy, predicted_accuracy
         Part of the judged images whose label is the class with the largest feature, and the one predicted.
     patterns, shuffled_patterns
         R^2 of each pattern's score from the features (k,), and the same with the features of other images.
+    images
+        What is said of each judged image; None unless there is a feature for each class.
     """
 
     features: int
@@ -55,6 +77,7 @@ class Comparison(NamedTuple):
     predicted_accuracy: float
     patterns: Float64
     shuffled_patterns: Float64
+    images: Predictions | None
 
 
 @dataclass(frozen=True)
@@ -154,7 +177,8 @@ def compare_layer(images: RunImages, values: npt.NDArray[Any]) -> Comparison:
         scores, features = both.centred(ONLY_JUDGED), own.centred(ONLY_JUDGED)
         halves = scores.covariation[:, :width], scores.covariation[:, width:]
         alignments = [centred_alignment(half, scores.scatter, features.scatter) for half in halves]
-    agreement, by_chance, accuracy, predicted_accuracy = _agreement(layer, both)
+    said = _predictions(layer, both, _total(variation[:width]))
+    agreement, by_chance, accuracy, predicted_accuracy = _agreement(layer, said)
     return Comparison(
         features=width,
         learned=int(own.counts[LEARNED]),
@@ -170,31 +194,47 @@ def compare_layer(images: RunImages, values: npt.NDArray[Any]) -> Comparison:
         predicted_accuracy=predicted_accuracy,
         patterns=held_out_r_squared(own),
         shuffled_patterns=held_out_r_squared(shuffled),
+        images=said,
     )
 
 
 def _share(explained: Float64, variation: Float64) -> float:
-    known = np.isfinite(variation)  # a feature that does not vary has nothing to explain
-    total = float(variation[known].sum())
-    return float(explained[known].sum()) / total if total > 0 else float("nan")
+    return float(explained[np.isfinite(variation)].sum()) / _total(variation)
 
 
-def _agreement(layer: Layer, both: TargetSums) -> tuple[float, float, float, float]:
-    """Agreement, agreement by chance, and both accuracies; NaN unless there is a feature for each class."""
+def _total(variation: Float64) -> float:
+    """Sum of the variation that is known: a feature that does not vary has nothing to explain. NaN if none does."""
+    total = float(variation[np.isfinite(variation)].sum())
+    return total if total > 0 else float("nan")
+
+
+def _predictions(layer: Layer, both: TargetSums, total: float) -> Predictions | None:
+    """Predict the features of each judged image, whose squared deviations have this total.
+
+    None unless there is a feature for each class, and enough images.
+    """
     classes, fit = len(layer.images.run.manifest.classes), fit_learned(both)
     if layer.values.shape[1] != classes or classes < 2 or fit is None:  # noqa: PLR2004
-        return (float("nan"),) * 4
-    counts, right = np.zeros((classes, classes), np.int64), np.zeros(2, np.int64)
-    labelled = 0
+        return None
+    pieces: list[tuple[Int64, Int64, Int64, Float64]] = []
+    offset = layer.centre / layer.scale
     for rows, scores in layer.blocks(layer.images.judging_scores, layer.sides.judged):
-        offset = layer.centre / layer.scale
-        given = (layer.of_rows(rows) + offset).argmax(axis=1)
-        predicted = (fit.predict(scores)[:, :classes] + fit.means[:classes] + offset).argmax(axis=1)
-        np.add.at(counts, (given, predicted), 1)
-        labels = layer.images.classes[rows]
-        right += [(given == labels).sum(), (predicted == labels).sum()]
-        labelled += int((labels >= 0).sum())
-    n = counts.sum()
-    chance = float((counts.sum(axis=1) / n) @ (counts.sum(axis=0) / n))
+        features, predicted = layer.of_rows(rows), fit.predict(scores)[:, :classes] + fit.means[:classes]
+        errors = ((features - predicted) ** 2).sum(axis=1)
+        pieces.append((rows, (features + offset).argmax(axis=1), (predicted + offset).argmax(axis=1), errors))
+    rows, given, named, errors = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    return Predictions(rows, given, named, errors * len(rows) / total)
+
+
+def _agreement(layer: Layer, said: Predictions | None) -> tuple[float, float, float, float]:
+    """Agreement, agreement by chance, and both accuracies; NaN unless there is a feature for each class."""
+    if said is None:
+        return (float("nan"),) * 4
+    n, classes = len(said.rows), len(layer.images.run.manifest.classes)
+    given, predicted = (np.bincount(each, minlength=classes) / n for each in (said.given, said.predicted))
+    labels = layer.images.classes[said.rows]
+    right = np.array([(each == labels).sum() for each in (said.given, said.predicted)])
+    labelled = int((labels >= 0).sum())
     accuracies = right / labelled if labelled else np.full(2, np.nan)
-    return float(np.trace(counts) / n), chance, float(accuracies[0]), float(accuracies[1])
+    agreement = float((said.given == said.predicted).mean())
+    return agreement, float(given @ predicted), float(accuracies[0]), float(accuracies[1])

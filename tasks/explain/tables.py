@@ -14,10 +14,11 @@ from storage.runs.workspace import Workspace
 from storage.tables.parquet import read_table, table_writer, to_table
 from storage.tables.schemas import EXPLANATIONS
 from tasks.columns.images import RunImages
-from tasks.explain.compare import Comparison, compare_layer
+from tasks.explain.compare import Comparison, Predictions, compare_layer
 
 MOST_FEATURES = 4096  # whose products, of two parts, take 256 MiB; three such sums are in memory at a time
-BY_LAYER = tuple(name for name in Comparison._fields if name not in {"patterns", "shuffled_patterns"})
+SUMMARY = "explained_layers"  # written last: a folder without it is unfinished
+BY_LAYER = tuple(name for name in Comparison._fields if name not in {"patterns", "shuffled_patterns", "images"})
 
 
 class Explanation(NamedTuple):
@@ -98,16 +99,34 @@ def _explanation(run: Run, layer: str, found: Comparison, control: Comparison | 
         "shuffled_r_squared": found.shuffled_patterns,
         "control_r_squared": control.patterns if control else np.full(count, np.nan),
     }
+    images = _of_images(run, found.images)
     columns: dict[str, dict[str, Any]] = {
         "explained_layers": {name: [value] for name, value in (same | row).items()},
         "explained_patterns": {name: [value] * count for name, value in same.items()} | patterns,
+        "explained_images": {name: [value] * len(images["row"]) for name, value in same.items()} | images,
     }
     return Explanation(layer, {name: to_table(schema, columns[name]) for name, schema in EXPLANATIONS.items()})
+
+
+def _of_images(run: Run, said: Predictions | None) -> dict[str, Any]:
+    """Columns of the table explained_images; no rows without a feature for each class."""
+    if said is None:
+        return {name: [] for name in ("row", "key", "network_class", "patterns_class", "agrees", "residual")}
+    names = np.array(run.manifest.classes, object)
+    return {
+        "row": said.rows,
+        "key": read_table(run.paths.table("samples"), ["key"])["key"].take(said.rows),
+        "network_class": names[said.given],
+        "patterns_class": names[said.predicted],
+        "agrees": said.given == said.predicted,
+        "residual": said.residuals,
+    }
 
 
 def _keep(workspace: Workspace, run: Run, found: Explanation) -> None:
     run_id = run.manifest.run_id
     folder = workspace.association(run_id, found.layer)
-    for name in sorted(EXPLANATIONS, reverse=True):  # the summary is written last
+    (folder / f"{SUMMARY}.parquet").unlink()
+    for name in sorted(EXPLANATIONS, key=lambda name: name == SUMMARY):
         with table_writer(folder / f"{name}.parquet", EXPLANATIONS[name], {"run_id": run_id}) as writer:
             writer.write(found.tables[name])

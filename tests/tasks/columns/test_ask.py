@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.errors import InputError
+from storage.formats.keyed_table import read_keyed_table
 from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from storage.tables.parquet import read_table, table_writer
@@ -230,3 +231,28 @@ def test_a_run_of_an_earlier_version_can_be_asked(tmp_path, name):
     assert row["held_out"] > row["chance"]
     with pytest.raises(InputError, match="There is no column 'site'; there are none"):
         associate_columns(run, ["site"])
+
+
+def test_a_pattern_of_yes_or_no_columns_is_one_column_of_labels(run, tmp_path):
+    """As the same labels give it in one column of lists; who lacks a value in one of them has no list."""
+    keys = run.tables["samples"]["key"].to_pylist()
+    random = np.random.default_rng(4)
+    has = random.random((len(keys), 3)) < [0.5, 0.4, 0.3]
+    has[:, 0] |= np.arange(len(keys)) < 60
+    names = ["finding_a", "finding_b", "finding_c"]
+    columns = {name: yes.astype(kind) for name, yes, kind in zip(names, has.T, (int, float, bool), strict=True)}
+    lists = [[name for name, yes in zip(names, row, strict=True) if yes] for row in has.tolist()]
+    columns["finding_b"] = pa.array(columns["finding_b"], mask=np.arange(len(keys)) == 7)
+    lists[7] = None
+    others = {"site_name": ["ab"[place % 2] for place in range(len(keys))], "site_open": has[:, 0]}
+    table = pa.table({"key": keys, **columns, "lists": lists, **others})
+    pa.parquet.write_table(table, tmp_path / "table.parquet")
+    given = read_keyed_table(tmp_path / "table.parquet")
+    together, apart = associate_columns(run, ["finding_*", "lists"], given)
+    assert together.tables["column_summary"]["missing"].to_pylist() == [1]
+    assert sorted(together.tables["column_values"]["value"].to_pylist()) == names
+    for name, expected in apart.tables.items():
+        assert together.tables[name].drop_columns("column").equals(expected.drop_columns("column")), name
+    assert [each.column for each in associate_columns(run, ["site_*"], given)] == ["site_name", "site_open"]
+    with pytest.raises(InputError, match=r"There is no column 'found_\*'; there are finding_"):
+        associate_columns(run, ["found_*"], table=given)

@@ -57,6 +57,7 @@ def test_numbers_are_those_of_predictions_image_by_image(run, images):
     norms = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
     assert found.alignment == pytest.approx(((x.T @ y) ** 2).sum() / norms, rel=1e-6)
     assert np.isnan([found.agreement, found.accuracy]).all()
+    assert found.images is None
 
 
 def test_a_layer_keeps_what_it_has_and_drops_what_it_lacks(run, images):
@@ -86,6 +87,32 @@ def test_logits_name_classes(images):
     assert 0.2 < found.agreement_by_chance < parts.max() + 1e-9
 
 
+def test_each_image_has_its_own_residual(run, images):
+    random = np.random.default_rng(5)
+    judging = np.asarray(run.judging_scores[:], np.float64)
+    logits = np.nan_to_num(judging[:, :4]) @ random.standard_normal((4, 3)) + 7 + random.standard_normal((361, 3))
+    sides = Sides.of(images, np.where(images.valid, 0, -1), seen=False)
+    learned, judged = sides.learned, sides.judged
+    odd = np.flatnonzero(judged)[4]
+    logits[odd] += [30, 0, -30]
+    said = compare_layer(images, logits).images
+    expected = predicted(judging[learned], logits[learned], judging[judged])
+    errors = ((logits[judged] - expected) ** 2).sum(axis=1)
+    deviations = ((logits[judged] - logits[learned].mean(axis=0)) ** 2).sum(axis=1)
+    assert said.rows.tolist() == np.flatnonzero(judged).tolist()
+    np.testing.assert_allclose(said.residuals, errors / deviations.mean(), rtol=1e-6)
+    assert said.rows[said.residuals.argmax()] == odd
+    assert said.given.tolist() == logits[judged].argmax(axis=1).tolist()
+    assert said.predicted.tolist() == expected.argmax(axis=1).tolist()
+
+
+def test_residuals_are_what_is_left_of_r_squared(images):
+    logits = np.random.default_rng(6).standard_normal((361, 3)) + np.eye(3)[np.maximum(images.classes, 0)]
+    found = compare_layer(images, logits)
+    assert found.images.residuals.mean() == pytest.approx(1 - found.r_squared, rel=1e-9)
+    assert (found.images.given == found.images.predicted).mean() == found.agreement
+
+
 def test_images_without_features_are_left_out_and_counted(images):
     values = np.random.default_rng(4).standard_normal((361, 2))
     some = values.copy()
@@ -105,9 +132,11 @@ def test_of_too_few_images_nothing_is_said(images):
     assert found.learned + found.judged <= 20
     numbers = [found.r_squared, found.shuffled_r_squared, found.agreement, *found.patterns]
     assert np.isnan(numbers).all()
+    assert found.images is None
 
 
 def test_a_constant_layer_has_nothing_to_explain(images):
     found = compare_layer(images, np.full((361, 3), 7.0))
     assert np.isnan([found.r_squared, found.alignment]).all()
+    assert np.isnan(found.images.residuals).all()
     assert (np.abs(found.patterns) < 0.1).all()
