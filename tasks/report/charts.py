@@ -27,7 +27,7 @@ from tasks.report.verdict import Row
 from tasks.statistics.relabelling import expected_under_noise
 
 FEW_BARS = 10  # whose names fit side by side
-ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # distinct for colour-blind readers too, on white and on black
+ACCENT, CONTROL, MUTED = "#d9730d", "#3b82c4", "#808790"  # distinct for color-blind readers too, on white and on black
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 PARTS = "0.[0] %"  # format of fractions on an axis
 NAMES_SHOWN = 40  # most classes whose names all fit on an axis
@@ -150,6 +150,35 @@ def plot_scales(run: Run) -> figure:
     )
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[("band", "@x"), ("learnability", "@top{0.00 %}")]))
     plot = _in_percent(_finished(plot))
+    plot.legend.location = "top_right"
+    return plot
+
+
+def plot_layers(rows: Sequence[Row]) -> figure:
+    """Plot the R^2 of each layer's features from the patterns, beside shuffled features and those of the control.
+
+    Parameters
+    ----------
+    rows
+        Rows of the table `explained_layers` whose R^2 is known.
+    """
+    names = [row["layer"] for row in rows]
+    plot = figure(
+        height=300, x_range=FactorRange(factors=names), x_axis_label="layer", y_axis_label="R²", tools="save", **_look()
+    )
+    if len(names) > FEW_BARS:
+        plot.xaxis.major_label_orientation = "vertical"
+    bars = plot.vbar(names, 0.7, [row["r_squared"] for row in rows], color=ACCENT, legend_label="features")
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=[("layer", "@x"), ("R²", "@top{0.000}")]))
+    for column, colour, label in (
+        ("shuffled_r_squared", CONTROL, "shuffled"),
+        ("control_r_squared", MUTED, "control network"),
+    ):
+        there = [row for row in rows if row[column] is not None]
+        if there:
+            values = [row[column] for row in there]
+            plot.scatter([row["layer"] for row in there], values, color=colour, size=9, legend_label=label)
+    plot = _finished(plot)
     plot.legend.location = "top_right"
     return plot
 

@@ -193,8 +193,8 @@ def _more_than_colour(row: Row) -> Check | None:
     part = colour / value
     return Check(
         None if part > MOSTLY_COLOUR else True,
-        "Much of it is mean colour" if part > MOSTLY_COLOUR else "It is more than mean colour",
-        f"Mean colour and brightness alone explain {percent(colour)}, {percent(part)} of it.",
+        "Much of it is mean color" if part > MOSTLY_COLOUR else "It is more than mean color",
+        f"Mean color and brightness alone explain {percent(colour)}, {percent(part)} of it.",
     )
 
 

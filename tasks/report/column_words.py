@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from storage.datasets.findings import counted
 from tasks.report.verdict import SIGNIFICANT, percent
 
 Row = Mapping[str, Any]
@@ -64,7 +65,7 @@ def counts(row: Row) -> str:
     different = "labels" if row["kind"] == "labels" else "values"
     text = f"{row['kind']}, {row['source']}: {row['images']:,} fitted images with {row['values']:,} {different}"
     if row["missing"]:
-        text += f"; {row['missing']:,} images without a value were left out"
+        text += f"; {counted(row['missing'], 'image without a value', 'was', 'were')} left out"
     if row["unknown_keys"]:
-        text += f"; {row['unknown_keys']:,} rows name no image of the run"
+        text += f"; {counted(row['unknown_keys'], 'row', 'names', 'name')} no image of the run"
     return f"{text}."

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from storage.datasets.findings import counted
 from tasks.report.checks import Check
 from tasks.report.verdict import Row, percent
 
@@ -31,31 +32,41 @@ def _leaks(row: Row) -> Check | None:
         return None
     exact, leaked = row["exactly_leaked"], row["leaked"]
     if not leaked:
-        evidence = f"None of {row['other_split']:,} images of other splits is a copy of a fitted image, exact or near."
+        evidence = f"None of {row['other_split']:,} images of other splits is {_copy(row)} of a fitted image."
         return Check(passed=True, claim="No unseen image is a copy", evidence=evidence)
     return Check(
         False if row["leaked_fraction"] > LEAKED else None,
         f"{percent(row['leaked_fraction'])} of unseen images are copies",
         f"{leaked:,} of {row['other_split']:,} images of other splits are copies of fitted images: {exact:,} have the "
-        f"same bytes, {leaked - exact:,} look the same. At most {percent(LEAKED)} should be. Remove them from one "
-        f"split. {WHERE}",
+        f"same bytes, {leaked - exact:,} show the same{_also(row)}. At most {percent(LEAKED)} should be. Remove them "
+        f"from one split. {WHERE}",
     )
 
 
 def _conflicts(row: Row) -> Check | None:
     if not row["conflicts"]:
         return None
-    pairs = "1 pair of copies has" if row["conflicts"] == 1 else f"{row['conflicts']:,} pairs of copies have"
+    pairs = counted(row["conflicts"], "pair of copies", "has", "have")
     return Check(None, f"{pairs} different labels", f"At least one label of each pair is wrong. {WHERE}")
 
 
 def _repeats(row: Row) -> Check:
     if not row["duplicates"]:
-        evidence = "None is an exact or near copy of another."
+        evidence = f"None is {_copy(row)} of another."
         return Check(passed=True, claim="No two images show the same", evidence=evidence)
     return Check(
         None,
         f"{percent(row['duplicate_fraction'])} of the images are copies of others",
-        f"{row['groups']:,} groups of images show the same, the largest {row['largest_group']:,} images. Without the "
-        f"first one of each they are {row['duplicates']:,} images. {WHERE}",
+        f"{counted(row['groups'], 'group of images', 'shows', 'show')} the same, the largest "
+        f"{counted(row['largest_group'], 'image')}. Without the first one of each they are "
+        f"{counted(row['duplicates'], 'image')}. {WHERE}",
     )
+
+
+def _copy(row: Row) -> str:
+    """The kinds of copies that were looked for; runs of earlier versions did not look for mirrored ones."""
+    return "an exact or near copy" if row["mirrored_pairs"] is None else "an exact, near or mirrored copy"
+
+
+def _also(row: Row) -> str:
+    return ", perhaps mirrored" if row["mirrored_pairs"] else ""

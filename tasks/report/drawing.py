@@ -13,7 +13,7 @@ LEFT, TOP, RIGHT, BOTTOM = 64, 28, 26, 44  # pixels around a chart
 SMALL = 11  # height of letters, in pixels
 SQUARES = 64  # largest side, in pixels, of a picture whose pixels are drawn as squares
 LETTER, SWATCH = 6.0, 28  # width of a letter, and of all else of an entry of a legend, in pixels
-WIDEST_NAME = 52  # width of a bar's name, in pixels
+WIDEST_NAME = 52  # width of a bar with a short name, in pixels
 CELL, SIDE, GAP = 14, 96, 10  # side of a map's cell, side of a picture, and gap between pictures, in pixels
 
 
@@ -116,7 +116,7 @@ class Frame(NamedTuple):
         return [*marks, Text((LEFT + end) / 2, self.height - 12, x_label), Text(LEFT, 12, y_label, "start")]
 
     def legend(self, entries: Sequence[tuple[str, str]]) -> list[Mark]:
-        """Draw the legend of colours and labels, in a row above the chart."""
+        """Draw the legend of colors and labels, in a row above the chart."""
         marks: list[Mark] = []
         x = self.width - RIGHT
         for colour, label in reversed(entries):
@@ -149,9 +149,14 @@ def _powers(left: float, right: float) -> dict[float, str]:
     return {float(power): f"{10**power:,}" for power in range(int(np.ceil(left - 1e-9)), int(right + 1e-9) + 1)}
 
 
-def bars(values: Mapping[str, tuple[float, float | None]], y_label: str) -> Drawing:
-    """Draw a bar for each value by its name, crossed by a line for the value under shuffled labels, if known."""
-    width = max(480, LEFT + RIGHT + WIDEST_NAME * len(values))
+def bars(
+    values: Mapping[str, tuple[float, float | None]],
+    y_label: str,
+    legend: tuple[str, str] = ("labels", "shuffled, most"),
+) -> Drawing:
+    """Draw a bar for each value by its name, crossed by a line for the value after shuffling, if known."""
+    widest = max(WIDEST_NAME, *(round(LETTER * (len(name) + 1)) for name in values))
+    width = max(480, LEFT + RIGHT + widest * len(values))
     most = max(part for pair in values.values() for part in pair if part is not None)
     frame = Frame(width, 300, len(values), 1.05 * most or 1.0)
     marks = frame.marks("", y_label)
@@ -162,7 +167,7 @@ def bars(values: Mapping[str, tuple[float, float | None]], y_label: str) -> Draw
         if control is not None:
             y = frame.place(0, control)[1]
             marks.append(Line([(left - 4, y), (right + 4, y)], CONTROL, 3))
-    return Drawing(width, 300, [*marks, *frame.legend([(OURS, "labels"), (CONTROL, "shuffled, most")])])
+    return Drawing(width, 300, [*marks, *frame.legend(list(zip((OURS, CONTROL), legend, strict=True)))])
 
 
 def _ticks(end: float) -> list[float]:
@@ -174,7 +179,7 @@ def _ticks(end: float) -> list[float]:
 
 
 def heat_map(values: Float64, names: Sequence[str], title: str) -> Drawing:
-    """Draw values (rows, columns) by the diverging colour map, white at 0, with the names of the rows and a scale."""
+    """Draw values (rows, columns) by the diverging color map, white at 0, with the names of the rows and a scale."""
     rows, columns = values.shape
     most = float(np.nanmax(np.abs(values), initial=0)) or 1.0
     cell = max(2, min(CELL, 1600 // max(rows, columns)))

@@ -1,7 +1,10 @@
 """Explain a comparison with the run before in plain words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.report.checks import Check
 from tasks.report.verdict import Row
@@ -11,20 +14,35 @@ LITTLE, MUCH = 0.1, 0.25  # by convention, see `tasks.statistics.drift.populatio
 TURNED = 10  # degrees; the cosine is 0.985
 FALSE_ALARMS = 0.025  # fraction of 95 % intervals that lie below the value they estimate
 NAMED = 5  # classes named
+EXAMPLES = 3  # images named of each kind of change
 
 
-def drift_checks(found: Row, patterns: Sequence[Row], classes: Sequence[Row]) -> list[Check]:
+def drift_checks(
+    found: Row, patterns: Sequence[Row], classes: Sequence[Row], examples: Mapping[str, Sequence[str]]
+) -> list[Check]:
     """List the quantities that changed and those that did not.
 
-    The arguments are the row of the table `compared_runs`, and the rows of the tables `compared_patterns` and
-    `compared_classes`.
+    The arguments are the row of the table `compared_runs`, the rows of the tables `compared_patterns` and
+    `compared_classes`, and names of changed images as `examples_of` returns them.
     """
-    checks = [_learnability(found), _association(patterns), _scores(patterns), _spaces(patterns), _images(found)]
-    return [*checks, *_classes(classes)]
+    checks = [_learnability(found), _association(patterns), _scores(patterns), _spaces(patterns)]
+    return [*checks, _images(found, examples), *_classes(classes)]
+
+
+def examples_of(images: pa.Table) -> dict[str, list[str]]:
+    """Return the first names of images with each kind of change, from the columns of the table `compared_images`."""
+    return {
+        kind: images.filter(pc.equal(images["change"], kind))["key"].slice(0, EXAMPLES).to_pylist() for kind in KINDS
+    }
+
+
+def some_names(names: Sequence[str], count: float) -> str:
+    """List the first names of a number of images."""
+    return ", ".join(names) + (" and others" if count > len(names) else "")
 
 
 def drift_headline(checks: Sequence[Check]) -> str:
-    """Summarise all changes in one line."""
+    """Summarize all changes in one line."""
     claims = [check.claim for check in checks if not check.passed]
     line = ", ".join(f"{claim[0].lower()}{claim[1:]}" for claim in claims) or "nothing changed"
     return f"{line[0].upper()}{line[1:]}"
@@ -81,12 +99,13 @@ def _spaces(patterns: Sequence[Row]) -> Check:
     )
 
 
-def _images(found: Row) -> Check:
+def _images(found: Row, examples: Mapping[str, Sequence[str]]) -> Check:
     # Earlier versions did not count renamed images.
-    counts = [f"{count:,} {kind}" for kind in KINDS if (count := found.get(f"{kind}_images"))]
+    counts = {kind: count for kind in KINDS if (count := found.get(f"{kind}_images"))}
     if not counts:
         return Check(passed=True, claim="The images are the same", evidence="Names, bytes and labels of all of them.")
-    return Check(None, "Images changed", f"{', '.join(counts)}.")
+    listed = [f"{count:,} {kind}: {some_names(examples[kind], count)}." for kind, count in counts.items()]
+    return Check(None, "Images changed", f"{' '.join(listed)} The table compared_images has all.")
 
 
 def _classes(classes: Sequence[Row]) -> Iterator[Check]:
@@ -94,8 +113,7 @@ def _classes(classes: Sequence[Row]) -> Iterator[Check]:
         names = [row["class_name"] for row in classes if row[column] is None]
         if names:
             count = f"{len(names):,} classes are" if len(names) > 1 else "1 class is"
-            others = " and others" if len(names) > NAMED else ""
-            yield Check(None, f"{count} {what}", f"{', '.join(names[:NAMED])}{others}.")
+            yield Check(None, f"{count} {what}", f"{some_names(names[:NAMED], len(names))}.")
 
 
 def _change(change: float, low: float, high: float) -> str:

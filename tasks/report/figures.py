@@ -49,7 +49,7 @@ def _learnability(report: Report) -> Drawing | None:
     row = report.learnability
     pairs = {
         "labels": (row["learnability"], row["shuffled_max"]),
-        "mean colour": (row["colour_learnability"], row["colour_shuffled_max"]),
+        "mean color": (row["colour_learnability"], row["colour_shuffled_max"]),
     }
     known = {name: pair for name, pair in pairs.items() if pair[0] is not None}
     if not known:
@@ -141,8 +141,19 @@ def _drift(report: Report) -> Drawing | None:
     return drawing.titled(f"Association since run {report.drift.before}", f"{report.drift.headline}.")
 
 
+def _layers(report: Report) -> Drawing | None:
+    names = ("r_squared", "shuffled_r_squared")
+    known = {row["layer"]: tuple(max(row[name], 0.0) for name in names) for row in report.asked.known_layers}
+    if not known:
+        return None
+    drawing = bars(known, "R squared", ("features", "shuffled"))
+    said = [f"{name} {percent(value)} (shuffled {percent(control)})" for name, (value, control) in known.items()]
+    return drawing.titled("Variance of each layer that the patterns predict", f"{', '.join(said)}.")
+
+
 def _patterns(report: Report) -> Drawing | None:
-    return _sheet("The leading patterns", ((entry.picture, str(entry.row["pattern"])) for entry in report.patterns))
+    pictured = ((entry.picture, str(entry.row["pattern"])) for entry in report.patterns if entry.picture is not None)
+    return _sheet("The leading patterns", pictured)
 
 
 def _class_patterns(report: Report) -> Drawing | None:
@@ -151,7 +162,7 @@ def _class_patterns(report: Report) -> Drawing | None:
 
 
 def _generalized(report: Report) -> Drawing | None:
-    found = ((entry["picture"], str(entry["pattern"])) for entry in report.generalized)
+    found = ((entry["picture"], str(entry["pattern"])) for entry in report.generalized if report.pictured)
     return _sheet("Patterns that classes share unevenly", found)
 
 
@@ -162,7 +173,7 @@ def _exemplars(report: Report) -> Drawing | None:
             [report.thumbnails[row] for row in entry.exemplars[side] if row in report.thumbnails][:EXEMPLARS]
             for side in ("positive", "negative")
         ]
-        if all(len(side) == EXEMPLARS for side in sides):
+        if entry.picture is not None and all(len(side) == EXEMPLARS for side in sides):
             images = [(decoded(found.image), report.names[found.class_id]) for side in sides for found in side]
             rows += [(entry.picture, f"pattern {entry.row['pattern']}"), *images]
     return _sheet("Patterns, images with most of each, and with most of its opposite", rows, 1 + 2 * EXEMPLARS)
@@ -200,6 +211,7 @@ FIGURES: Mapping[str, Callable[[Report], Drawing | None]] = {
     "label_noise": _noise,
     "learning_curve": _learning_curve,
     "drift": _drift,
+    "layers": _layers,
     "patterns": _patterns,
     "class_patterns": _class_patterns,
     "generalized_patterns": _generalized,

@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from storage.arrays.zarr import open_array
 from storage.runs.run import Run
-from storage.tables.parquet import read_table
+from storage.tables.parquet import as_today, read_table
+from storage.tables.schemas import TABLES
 from tasks.dtypes import Float32, Float64, UInt8
 from tasks.planning.memory import BLOCK_BYTES, picture_side
+from tasks.report.asked import NOTHING, Asked
 from tasks.report.checks import Check, checks, complete, exact, worst_first
 from tasks.report.copies import copy_checks
-from tasks.report.drift_words import drift_checks, drift_headline
+from tasks.report.drift_words import drift_checks, drift_headline, examples_of
 from tasks.report.independence import independence
 from tasks.report.learning import curve_rows
 from tasks.report.listed import listed_by_kind
@@ -33,6 +35,7 @@ LISTED = 12  # patterns listed for a class, and classes for a pattern
 GENERALIZED = 20
 REJECTS = 200
 MIXED_UP = 5  # classes listed that a class is mixed up with
+FEATURES = "features"
 SHARES = 5  # classes with the largest shares of suspects
 
 
@@ -51,6 +54,8 @@ class Pictures:
         or maps of energy.
     linear
         False if patterns are maps of energy, because the run's coefficients cannot be turned into images.
+
+    A run on features has none of it.
     """
 
     run: Run
@@ -101,10 +106,10 @@ class ClassEntry(NamedTuple):
 
 
 class PatternEntry(NamedTuple):
-    """A pattern: its row in the table, its picture, its most distinct classes, and its exemplars by side."""
+    """A pattern: its row in the table, its picture or None, its most distinct classes, and its exemplars by side."""
 
     row: Row
-    picture: UInt8
+    picture: UInt8 | None
     classes: list[tuple[int, float, float | None]]
     exemplars: dict[str, list[int]]
 
@@ -141,8 +146,9 @@ class Report:
     """The content of the report.
 
     `to_fix` is None for a run without a list of issues. `pairs` of copies and the images `listed` are by kind of issue.
-    `kind` says what pictures of patterns show: colour, gray or energy. `shortcuts` says of patterns that are likely
-    shortcuts where they lie.
+    `kind` says what pictures of patterns show: color, gray or energy; of a run on features, which has none, features.
+    `shortcuts` says of patterns that are likely shortcuts where they lie. `asked` has the answers about columns and
+    layers.
     """
 
     run: Run
@@ -170,6 +176,7 @@ class Report:
     scales: Sequence[Row]
     learning: Sequence[Row]
     drift: Drift | None
+    asked: Asked
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -177,22 +184,27 @@ class Report:
         return self.run.manifest.classes
 
     @property
+    def pictured(self) -> bool:
+        """Whether there are pictures, since the run is on images."""
+        return self.kind != FEATURES
+
+    @property
     def tiny(self) -> bool:
         """Whether pictures have so few pixels that these are shown as squares."""
         return max(self.run.manifest.plan["height"], self.run.manifest.plan["width"]) <= TINY
 
 
-def gather_report(run: Run) -> Report:
-    """Read the tables, patterns and thumbnails of a run."""
-    manifest, pictures = run.manifest, Pictures.of(run)
+def gather_report(run: Run, asked: Asked = NOTHING) -> Report:
+    """Read the tables, patterns and thumbnails of a run; `asked` is what it was asked about since."""
+    manifest, pictures = run.manifest, Pictures.of(run) if run.pictured else None
     row, noise, patterns = manifest.learnability, rows_of(run, "label_noise"), rows_of(run, "patterns")
     thumbnails = {entry["row"]: entry for entry in rows_of(run, "thumbnails")}
-    ranks, counted = growing(len(pictures.patterns)), rows_of(run, "quality_classes")
-    examples = [entry for entry in thumbnails.values() if entry["example"] and pictures.linear]
+    ranks, counted = growing(run.patterns.shape[0]), rows_of(run, "quality_classes")
+    examples = [entry for entry in thumbnails.values() if entry["example"] and pictures and pictures.linear]
     examples.sort(key=lambda entry: entry["class_id"])
     return Report(
         run=run,
-        kind="energy" if not pictures.linear else "gray" if pictures.patterns.shape[3] == 1 else "colour",
+        kind=_kind(pictures),
         headline=headline(row),
         word_meaning=word_meaning(row),
         learnability=row,
@@ -200,8 +212,8 @@ def gather_report(run: Run) -> Report:
         checks=worst_first(
             *checks(row, rows_of(run, "held_out"), noise, patterns),
             *copy_checks(rows_of(run, "duplication")),
-            *([found] if (found := no_shortcut(patterns)) else []),
-            quality_check(counted),
+            *_shortcuts(patterns, asked),
+            *([quality_check(counted)] if pictures else []),
             exact(manifest.residual_max, manifest.settings["tolerance"]),
             complete(
                 manifest.rejected,
@@ -221,7 +233,7 @@ def gather_report(run: Run) -> Report:
         shortcuts={entry["pattern"]: place for entry, place in shortcuts(patterns)},
         generalized=_generalized(run, pictures),
         ranks=ranks,
-        rebuilt=[_rebuilt(run, pictures, entry, ranks) for entry in examples],
+        rebuilt=[_rebuilt(run, pictures, entry, ranks) for entry in examples if pictures],
         thumbnails={
             number: Thumbnail(entry["image"], entry["key"], entry["class_id"], entry.get("path"))
             for number, entry in thumbnails.items()
@@ -236,7 +248,22 @@ def gather_report(run: Run) -> Report:
         scales=rows_of(run, "scales"),
         learning=curve_rows(rows_of(run, "learning_curve")),
         drift=_drift(run),
+        asked=asked,
     )
+
+
+def _kind(pictures: Pictures | None) -> str:
+    if pictures is None:
+        return FEATURES
+    return "energy" if not pictures.linear else "gray" if pictures.patterns.shape[3] == 1 else "colour"
+
+
+def _shortcuts(patterns: Sequence[Row], asked: Asked) -> list[Check]:
+    """Warn of columns, and of patterns, that are shortcuts. No pattern is called none beside a column that is one."""
+    of_patterns = no_shortcut(patterns)
+    if of_patterns is None or (of_patterns.passed and asked.checks):
+        return asked.checks
+    return [*asked.checks, of_patterns]
 
 
 def _suspect_shares(run: Run) -> list[dict[str, Any]]:
@@ -247,7 +274,7 @@ def _suspect_shares(run: Run) -> list[dict[str, Any]]:
 
 def _pairs(run: Run) -> dict[str, Sequence[Mapping[str, Any]]]:
     table = run.paths.table("near_duplicates")
-    return pairs_by_kind(read_table(table)) if table.exists() else {}
+    return pairs_by_kind(as_today(read_table(table), TABLES["near_duplicates"])) if table.exists() else {}
 
 
 def _listed(run: Run) -> dict[str, Mapping[str, Any]]:
@@ -291,7 +318,7 @@ def _leading(values: Float64) -> list[int]:
     return [int(place) for place in np.argsort(-magnitudes, kind="stable")[:LISTED] if magnitudes[place] >= 0]
 
 
-def _classes(run: Run, pictures: Pictures) -> list[ClassEntry]:
+def _classes(run: Run, pictures: Pictures | None) -> list[ClassEntry]:
     names, effects = run.manifest.classes, by_pair(run, "cohens_d")
     counts = by_pair(run, "n")[0]
     loadings = np.asarray(open_array(run.paths.class_loadings)[:])
@@ -308,7 +335,7 @@ def _classes(run: Run, pictures: Pictures) -> list[ClassEntry]:
                 class_id=class_id,
                 name=name,
                 images=int(counts[class_id]),
-                pictures=[pictures.combined(loadings[class_id, row["number"]]) for row in own],
+                pictures=[pictures.combined(loadings[class_id, row["number"]]) for row in own if pictures],
                 ratios=[variance_ratio(row["angular_distance"]) for row in own],
                 held_out_ratios=[variance_ratio(row["held_out_angular_distance"]) for row in own],
                 angle=own[0]["angular_distance"] if own else None,
@@ -355,15 +382,15 @@ def variance_ratio(angle: float | None) -> float | None:
     return float(np.tan(angle + np.pi / 4) ** 2)
 
 
-def _patterns(run: Run, pictures: Pictures) -> list[PatternEntry]:
+def _patterns(run: Run, pictures: Pictures | None) -> list[PatternEntry]:
     effects, areas = by_pair(run, "cohens_d"), by_pair(run, "auc")
-    exemplars: list[dict[str, list[int]]] = [{"positive": [], "negative": []} for _ in pictures.patterns]
+    exemplars: list[dict[str, list[int]]] = [{"positive": [], "negative": []} for _ in range(len(effects))]
     for row in rows_of(run, "exemplars"):
         exemplars[row["pattern"]][row["side"]].append(row["row"])
     return [
         PatternEntry(
             row=row,
-            picture=pictures.drawn(pictures.patterns[j]),
+            picture=pictures.drawn(pictures.patterns[j]) if pictures else None,
             classes=[(c, float(effects[j, c]), _known(areas[j, c])) for c in _leading(effects[j])],
             exemplars=exemplars[j],
         )
@@ -375,8 +402,8 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _generalized(run: Run, pictures: Pictures) -> list[dict[str, Any]]:
-    """Collect the most uneven generalized patterns, each with its picture and the classes with the largest shares."""
+def _generalized(run: Run, pictures: Pictures | None) -> list[dict[str, Any]]:
+    """Collect the most uneven generalized patterns, each with its picture or None, and its most uneven classes."""
     by_number: dict[int, list[Row]] = {}
     for row in rows_of(run, "generalized_patterns"):
         if row["pattern"] < GENERALIZED and row["share"] is not None:
@@ -385,7 +412,7 @@ def _generalized(run: Run, pictures: Pictures) -> list[dict[str, Any]]:
     return [
         {
             "pattern": number,
-            "picture": pictures.combined(loadings[number]),
+            "picture": pictures.combined(loadings[number]) if pictures else None,
             "owners": sorted(rows, key=lambda row: -row["share"])[:3],
             "replicability": rows[0]["replicability"],
         }
@@ -398,7 +425,8 @@ def _drift(run: Run) -> Drift | None:
     before = run.manifest.layout.compared_with
     if not found or before is None:
         return None
-    changes = drift_checks(found[0], patterns, classes)
+    images = read_table(run.paths.table("compared_images"))
+    changes = drift_checks(found[0], patterns, classes, examples_of(images))
     return Drift(before, drift_headline(changes), changes, patterns)
 
 

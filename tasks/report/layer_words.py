@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from storage.datasets.findings import counted
 from tasks.report.verdict import percent
 
 Row = Mapping[str, Any]
@@ -30,10 +31,13 @@ def layer_sentence(row: Row) -> str:
 
 def layer_counts(row: Row) -> str:
     """Say of how many features and images this is."""
-    missing = f"; {row['missing']:,} images have none" if row["missing"] else ""
-    missing += f"; {row['unknown_keys']:,} rows name no image of the run" if row["unknown_keys"] else ""
+    missing = f"; {counted(row['missing'], 'image', 'has', 'have')} none" if row["missing"] else ""
+    missing += (
+        f"; {counted(row['unknown_keys'], 'row', 'names', 'name')} no image of the run" if row["unknown_keys"] else ""
+    )
     return (
-        f"{row['features']:,} features, {row['learned']:,} images to learn from, {row['judged']:,} unseen{missing}. "
+        f"{counted(row['features'], 'feature')}, {counted(row['learned'], 'image')} to learn from, {row['judged']:,} "
+        f"unseen{missing}. "
         f"Centered kernel alignment {_three(row['alignment'])}, shuffled {_three(row['shuffled_alignment'])}."
     )
 

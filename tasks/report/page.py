@@ -12,24 +12,33 @@ from typing import Any
 from bokeh.embed import json_item
 from bokeh.plotting import figure
 from bokeh.resources import Resources
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from storage.formats.places import FILES
-from storage.printable import printable
 from storage.runs.manifest import write_manifest
 from storage.runs.run import Run
-from storage.runs.workspace import RunPaths
+from storage.runs.workspace import RunPaths, Workspace
+from storage.setting_groups import Coefficients
 from storage.stores.files import digest_of, write_file
 from storage.stores.store import StorePath
-from tasks.report.charts import plot_drift, plot_label_noise, plot_learning_curve, plot_map, plot_scales, plot_spectrum
+from tasks.report.asked import NOTHING, Asked, read_asked
+from tasks.report.asked import SHOWN as SHOWN_ASKED
+from tasks.report.charts import (
+    plot_drift,
+    plot_label_noise,
+    plot_layers,
+    plot_learning_curve,
+    plot_map,
+    plot_scales,
+    plot_spectrum,
+)
 from tasks.report.encode import fitting_rows, fitting_uris, small_uri
 from tasks.report.figures import draw_figures
 from tasks.report.gather import Report, gather_report
 from tasks.report.learning import more_images
 from tasks.report.listed import COLUMNS as LISTED_COLUMNS
 from tasks.report.pairs import SIDES
-from tasks.report.picture_files import data_uri
 from tasks.report.quality_words import SHOWN
+from tasks.report.rendering import environment, source_of
 from tasks.report.scale_bars import scale_bars
 from tasks.report.verdict import percent
 
@@ -38,9 +47,6 @@ STEPS = 3  # of writing a report: its content, the page, the figures
 SHOWN_CLASSES = 20
 SHOWN_PATTERNS = 27
 SHOWN_SUSPECTS = 30
-TEN = 10
-UNKNOWN = "\u2013"  # a dash
-TIMES = "\u00d7"
 COLUMNS = (
     ("pattern", "pattern", ""),
     ("energy", "energy_share", "percent"),
@@ -61,9 +67,30 @@ DRIFT_COLUMNS = (
     ("to", "change_high", "number"),
     ("stability index", "psi", "number"),
 )
+ASKED_COLUMNS = (
+    ("column", "column", ""),
+    ("kind", "kind", ""),
+    ("shortcut?", "verdict", ""),
+    ("learnability", "learnability", "percent"),
+    ("shuffled, most", "learnability_shuffled_max", "percent"),
+    ("unseen", "held_out", "number"),
+    ("by chance", "chance", "number"),
+    ("shuffled", "held_out_shuffled", "number"),
+)
+LAYER_COLUMNS = (
+    ("layer", "layer", ""),
+    ("features", "features", ""),
+    ("R²", "r_squared", "number"),
+    ("shuffled", "shuffled_r_squared", "number"),
+    ("control", "control_r_squared", "number"),
+    ("alignment", "alignment", "number"),
+    ("shuffled", "shuffled_alignment", "number"),
+    ("agreement", "agreement", "percent"),
+    ("by chance", "agreement_by_chance", "percent"),
+)
 
 
-def write_report(run: Run, advance: Callable[[], None] = lambda: None) -> list[StorePath]:
+def write_report(run: Run, advance: Callable[[], None] = lambda: None, asked: Asked = NOTHING) -> list[StorePath]:
     """Write report.html and its figures. For the same run, they have the same bytes.
 
     Parameters
@@ -72,13 +99,15 @@ def write_report(run: Run, advance: Callable[[], None] = lambda: None) -> list[S
         The run.
     advance
         Called after each of the `STEPS`.
+    asked
+        What the run was asked about since it was sealed.
 
     Returns
     -------
     list[StorePath]
         Paths of the written files.
     """
-    report = gather_report(run)
+    report = gather_report(run, asked)
     advance()
     write_file(run.paths.report, render(report).encode("utf-8", "replace"))
     advance()
@@ -97,14 +126,16 @@ def render(report: Report) -> str:
         plots["learning"] = plot_learning_curve(report.learning)
     if report.drift:
         plots["drift"] = plot_drift(run)
+    if report.asked.known_layers:
+        plots["layers"] = plot_layers(report.asked.known_layers)
     by_angle = sorted(report.classes, key=lambda entry: -(entry.angle or 0.0))
-    of_patterns = [entry.picture for entry in report.patterns]
+    of_patterns = [entry.picture for entry in report.patterns if entry.picture is not None]
     of_classes = {entry.class_id: entry.pictures[0] for entry in report.classes if entry.pictures}
     uris = fitting_uris([*of_patterns, *of_classes.values()])
     shown = _shown(report)
-    scripts = [*_bokeh(), _source("report.js")]
+    scripts = [*_bokeh(), source_of("report.js")]
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             report=report,
@@ -119,9 +150,13 @@ def render(report: Report) -> str:
             shown_patterns=SHOWN_PATTERNS,
             shown_suspects=SHOWN_SUSPECTS,
             shown_of_a_kind=SHOWN,
+            settings=_settings(report),
             scale_bars=scale_bars(report.scales),
             columns=COLUMNS,
             drift_columns=DRIFT_COLUMNS,
+            asked_columns=ASKED_COLUMNS,
+            layer_columns=LAYER_COLUMNS,
+            shown_asked=SHOWN_ASKED,
             map_text=_map_text(report),
             noise_text=_noise_text(report),
             judged_by=_judged_by(report),
@@ -139,6 +174,7 @@ def _shown(report: Report) -> list[int]:
     """Choose the rows of the images on the page."""
     sizes = {row: len(thumbnail.image) for row, thumbnail in report.thumbnails.items()}
     listed = [row["row"] for row in [*report.suspects, *(row for entry in report.quality for row in entry.worst)]]
+    listed += [row["similar_row"] for row in report.suspects if row.get("similar_row") is not None]
     listed += [pair[side] for pairs in report.pairs.values() for pair in pairs for side in SIDES]
     return fitting_rows((entry.exemplars for entry in report.patterns), sizes, listed)
 
@@ -147,6 +183,7 @@ def _data(report: Report, shown: Iterable[int]) -> dict[str, Any]:
     """Return the data of the page's script, without pictures that are already on the page."""
     return {
         "names": report.names,
+        "pictured": report.pictured,
         "classes": [
             entry._asdict() | {"pictures": [small_uri(pixels) for pixels in entry.pictures[1:]]}
             for entry in report.classes
@@ -190,13 +227,6 @@ def _bokeh() -> list[str]:
     return re.findall(r"<script>(.*?)</script>", Resources(mode="inline", components=["bokeh"]).render_js(), re.DOTALL)
 
 
-@cache
-def _source(name: str) -> str:
-    """Return the text of a file of the template."""
-    source, _, _ = PackageLoader("tasks.report").get_source(_environment(), name)
-    return source
-
-
 def _policy(scripts: Iterable[str]) -> str:
     """Let the page run its own scripts, and neither load nor send anything.
 
@@ -208,6 +238,13 @@ def _policy(scripts: Iterable[str]) -> str:
         f"default-src 'none'; script-src {own} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def _settings(report: Report) -> dict[str, Any]:
+    """The settings that the page names: of a run on features, without those that only images have."""
+    settings = report.run.manifest.settings
+    of_images = set() if report.pictured else {*Coefficients.model_fields, "scales"} - {"transform", "dtype"}
+    return {name: value for name, value in settings.items() if name not in of_images}
 
 
 def _map_text(report: Report) -> str:
@@ -240,61 +277,15 @@ def _psnr(report: Report) -> str | None:
     return None if value is None else f"{value:.1f} dB"
 
 
-def _as_seen(value: object) -> object:
-    """Escape control characters of a name for the page, since with them it could be read as another name."""
-    return printable(value, keep="\n") if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("tasks.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_as_seen,
-    )
-    environment.filters |= {"percent": _percent, "number": _number, "short": _short, "times": _times, "kept": _kept}
-    environment.filters |= {"part": _part, "uri": small_uri, "webp": data_uri}
-    return environment
-
-
-def _percent(value: float | None) -> str:
-    return UNKNOWN if value is None else _kept(percent(value))
-
-
-def _part(value: float | None, whole: float) -> float | None:
-    return None if value is None else value / whole
-
-
-def _number(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.3g}"
-
-
-def _short(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.2g}"
-
-
-def _times(value: float | None) -> str:
-    if value is None:
-        return UNKNOWN
-    return _kept(f"{value:.1f} {TIMES}" if value < TEN else f"{value:,.0f} {TIMES}")
-
-
-def _kept(text: str) -> str:
-    """Keep numbers and their units on one line."""
-    return text.replace(" %", "\u00a0%").replace(f" {TIMES}", f"\u00a0{TIMES}")
-
-
-def rewrite_report(paths: RunPaths) -> StorePath:
+def rewrite_report(workspace: Workspace, paths: RunPaths) -> StorePath:
     """Write the report and its figures again, and update their digests in the manifest if they changed.
 
-    The same version writes the same bytes, and then the manifest does not change. If this is interrupted, the manifest
-    may name files that differ; writing the report again repairs that.
+    The report then shows what the run was asked about since, as far as the workspace keeps it. From the same run and
+    answers, the same version writes the same bytes, and then the manifest does not change. If this is interrupted,
+    the manifest may name files that differ; writing the report again repairs that.
     """
-    run = Run(paths)
-    written = {path.relative_to(paths.folder): digest_of(path) for path in write_report(run)}
+    run, asked = Run(paths), read_asked(workspace, paths.run_id)
+    written = {path.relative_to(paths.folder): digest_of(path) for path in write_report(run, asked=asked)}
     files = run.manifest.files | written
     if files != run.manifest.files:
         manifest = run.manifest.model_copy(update={"files": files})

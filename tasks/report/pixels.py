@@ -9,7 +9,7 @@ GRAY = 0.5  # value of a pattern's zero: lighter pixels add light to an image, d
 CLIPPED = 99.5  # percentile of a pattern's magnitudes that is shown at full strength
 
 # Blue over white to orange, and black over violet and orange to white. The lightness changes steadily from the middle
-# or from one end, so both maps work for colour-blind readers and in print.
+# or from one end, so both maps work for color-blind readers and in print.
 DIVERGING = ((5, 48, 97), (67, 147, 195), (247, 247, 247), (224, 130, 20), (127, 59, 8))
 SEQUENTIAL = ((8, 8, 24), (75, 35, 115), (176, 62, 88), (240, 140, 50), (252, 246, 200))
 
@@ -50,7 +50,7 @@ def signed(pattern: Float32) -> UInt8:
 
 
 def diverging(values: npt.NDArray[np.floating]) -> UInt8:
-    """Turn values, clipped to [-1, 1], into colours (..., 3): blue below 0, white at 0, orange above; NaN is gray."""
+    """Turn values, clipped to [-1, 1], into colors (..., 3): blue below 0, white at 0, orange above; NaN is gray."""
     return _coloured((values + 1) / 2, DIVERGING)
 
 
@@ -61,7 +61,7 @@ def energy(pattern: Float32) -> UInt8:
 
 
 def palette(anchors: tuple[tuple[int, int, int], ...], count: int = 256) -> list[str]:
-    """Return evenly spaced colours of a colour map in CSS notation."""
+    """Return evenly spaced colors of a color map in CSS notation."""
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in _coloured(np.linspace(0, 1, count), anchors)]
 
 
@@ -71,7 +71,7 @@ def _strength(values: npt.NDArray[np.floating]) -> float:
 
 
 def _coloured(values: npt.NDArray[np.floating], anchors: tuple[tuple[int, int, int], ...]) -> UInt8:
-    """Turn values in [0, 1] into colours (..., 3), linearly between the anchors."""
+    """Turn values in [0, 1] into colors (..., 3), linearly between the anchors."""
     places = np.linspace(0, 1, len(anchors))
     unknown = np.isnan(values)
     channels = [np.interp(np.where(unknown, 0, values), places, channel) for channel in np.array(anchors).T]

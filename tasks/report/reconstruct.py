@@ -48,11 +48,12 @@ def reconstruct_image(run: Run, key: str, rank: int | None, path: Path, *, steps
     EigenwaveError
         If the file cannot be written.
     """
+    run.require_images()
     if not run.coefficients.attrs["invertible"]:
         transform = run.coefficients.attrs["transform"]
         raise InputError(
             f"The run {run.paths.run_id} has --transform {transform}, which has no inverse, so images cannot be "
-            "rebuilt from its patterns; analyse the dataset with --transform dwt."
+            "rebuilt from its patterns; analyze the dataset with --transform dwt."
         )
     rank = run.pattern_images.shape[0] if rank is None else rank
     rebuilt, original = run.reconstruct(key, rank), _original(run, key)
@@ -85,6 +86,6 @@ def _original(run: Run, key: str) -> Image:
 
 
 def space_of(run: Run) -> CoefficientSpace:
-    """Return the space in which a run's images were analysed."""
+    """Return the space in which a run's images were analyzed."""
     plan, settings = run.manifest.plan, Settings.recorded(run.manifest.settings)
     return coefficient_space(settings, plan["height"], plan["width"], plan["channels"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.report.checks import Check
 from tasks.report.verdict import percent
 
 Row = Mapping[str, Any]
@@ -21,15 +22,33 @@ def shortcut_sentence(row: Row) -> str:
     read = f"{percent(row['readable'])} right within classes, {percent(row['readable_chance'])} by chance"
     if verdict == "clean":
         return f"Shortcut: CLEAN. The patterns do not show {name} ({read})."
-    goes = f"Cramer's V {row['cramers_v']:.2f}, shuffled at most {row['cramers_v_shuffled']:.2f}"
     if verdict == "separable but harmless":
+        goes = _goes(row)
         why = f"The patterns show {name} ({read}), but predicting the class gains little or nothing from it ({goes})."
         return f"Shortcut: SEPARABLE BUT HARMLESS. {why}{_loss(row)}"
     return (
-        f"Shortcut: {verdict.upper()}. {name} goes with the class ({goes}), and the patterns show it ({read}), "
+        f"Shortcut: {verdict.upper()}. {name} goes with the class ({_goes(row)}), and the patterns show it ({read}), "
         f"most pattern {row['patterns'][0]}.{_inflation(row)}{_loss(row)} If {name} should not matter, add images "
         "until each value has the same mix of classes, or test on values that are not trained on."
     )
+
+
+def shortcut_check(row: Row) -> Check | None:
+    """Warn of a shortcut that was found, from a row of the table `column_shortcuts`; None if none was."""
+    if row["verdict"] not in {"confounded", "inflated"}:
+        return None
+    name = f"`{row['column']}`"
+    claim = f"Patterns may tell {name} instead of the class"
+    return Check(
+        False if row["verdict"] == "confounded" else None,
+        claim,
+        f"{name} goes with the class ({_goes(row)}).{_inflation(row)}{_loss(row)}",
+        row["patterns"][0],
+    )
+
+
+def _goes(row: Row) -> str:
+    return f"Cramer's V {row['cramers_v']:.2f}, shuffled at most {row['cramers_v_shuffled']:.2f}"
 
 
 def _why_not(row: Row) -> str:

@@ -31,11 +31,11 @@ EXEMPLARS_OF_MANY = 4  # on each side of a pattern if there are many
 
 
 def keep_thumbnails(job: Job) -> None:
-    """Write the table `thumbnails`: exemplars, suspects, bad images, pairs of copies, and held-out examples.
+    """Write the table `thumbnails`: exemplars, suspects and what they resemble, bad images, copies, examples.
 
-    It has no rows if the user wants no pictures of single images.
+    It has no rows if the user wants no pictures of single images, or if there are only features.
     """
-    wanted = job.settings.report.thumbnails
+    wanted = job.settings.report.thumbnails and job.space.pictured
     examples = set(_examples(job)) if wanted else set[int]()
     rows = np.array(sorted({*examples, *_listed(job)}) if wanted else [], np.int64)
     source = open_source(job.source, job.settings.access, job.format)
@@ -60,7 +60,10 @@ def _listed(job: Job) -> Iterator[int]:
     if len(pc.unique(exemplars["pattern"])) > MANY_PATTERNS:
         exemplars = exemplars.filter(pc.less(exemplars["place"], EXEMPLARS_OF_MANY))
     yield from exemplars["row"].to_pylist()
-    yield from (suspect["row"] for suspect in in_turn(read_table(job.paths.table("suspects")).to_pylist()))
+    for suspect in in_turn(read_table(job.paths.table("suspects")).to_pylist()):
+        yield suspect["row"]
+        if suspect["similar_row"] is not None:
+            yield suspect["similar_row"]
     quality, counted = (read_table(job.paths.table(name)).to_pylist() for name in ("quality", "quality_classes"))
     yield from (row["row"] for entry in quality_entries(quality, counted) for row in entry.worst)
     for pairs in pairs_by_kind(read_table(job.paths.table("near_duplicates"), COMPARED)).values():

@@ -18,6 +18,7 @@
 
   // Images that the script holds once, however often they are shown.
   for (const image of $$("img[data-row]")) image.src = thumbnail(image.dataset.row);
+  for (const image of $$("img[data-picture]")) image.src = patternCard(image.dataset.picture).src;
 
   // Cards: all, some, or those that a search finds.
   const refresh = (list) => {
@@ -86,7 +87,8 @@
   };
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   const title = (text) => make("h2", { id: "details-title" }, text);
-  const picture = (source, label) => make("img", { src: source.src, alt: label, className: source.className });
+  // A run on features has no pictures.
+  const picture = (source, label) => (source ? make("img", { src: source.src, alt: label, className: source.className }) : "");
   const figure = (image, ...caption) => make("figure", {}, image, make("figcaption", {}, ...caption));
   const effects = (pairs, name, open) => {
     const most = Math.max(...pairs.map(([, d]) => Math.abs(d)), 1e-9);
@@ -191,8 +193,8 @@
       make("div", { className: "hero" }, picture(patternCard(j), `Pattern ${j}`),
         make("div", {}, make("p", {}, facts), make("h3", {}, "Classes that have more of it, or less (Cohen’s d)"),
           effects(classes, (c) => data.names[c], showClass))),
-      make("h3", {}, "Images with most of it"), exemplars(sides.positive),
-      make("h3", {}, "Images with most of its opposite"), exemplars(sides.negative),
+      ...(data.pictured ? [make("h3", {}, "Images with most of it"), exemplars(sides.positive),
+        make("h3", {}, "Images with most of its opposite"), exemplars(sides.negative)] : []),
     );
   };
   const showClass = (c) => {

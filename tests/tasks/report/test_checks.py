@@ -38,7 +38,7 @@ def test_a_sound_result_passes_every_check():
         "Labels explain 79 times as much as shuffled labels": True,
         "49 % of unseen images are classified right": True,
         "Class patterns come back in unseen images": True,
-        "It is more than mean colour": True,
+        "It is more than mean color": True,
         "It falls with label noise as it should": True,
     }
 
@@ -109,7 +109,7 @@ def test_both_ways_of_guessing_are_named():
 
 def test_colour_alone_is_said_and_noise_off_its_law_fails():
     found = checks(ROW | {"colour_learnability": 0.1}, [], [NOISE[0] | {"measured": 0.032}])
-    assert passed(found)["Much of it is mean colour"] is None
+    assert passed(found)["Much of it is mean color"] is None
     assert passed(found)["It does not fall with label noise as it should"] is False
 
 

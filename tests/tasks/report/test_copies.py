@@ -4,6 +4,7 @@ from tasks.report.copies import copy_checks
 
 ROW = {
     "near_pairs": 0,
+    "mirrored_pairs": 0,
     "groups": 0,
     "largest_group": 0,
     "duplicates": 0,
@@ -47,8 +48,19 @@ def test_claims(changed, expected):
 def test_evidence_counts_exact_and_near_copies():
     leak, _ = copy_checks([ROW | {"leaked": 60, "exactly_leaked": 57, "leaked_fraction": 0.06}])
     assert leak.evidence.startswith(
-        "60 of 1,000 images of other splits are copies of fitted images: 57 have the same bytes, 3"
+        "60 of 1,000 images of other splits are copies of fitted images: 57 have the same bytes, 3 show the same. At"
     )
+
+
+def test_mirrored_copies_are_spoken_of_if_they_were_looked_for():
+    leaked = {"leaked": 60, "exactly_leaked": 57, "leaked_fraction": 0.06, "mirrored_pairs": 2}
+    assert ": 57 have the same bytes, 3 show the same, perhaps mirrored. At" in copy_checks([ROW | leaked])[0].evidence
+    assert copy_checks([ROW])[1].evidence == "None is an exact, near or mirrored copy of another."
+    earlier = copy_checks([ROW | {"mirrored_pairs": None}])
+    assert [check.evidence for check in earlier] == [
+        "None of 1,000 images of other splits is an exact or near copy of a fitted image.",
+        "None is an exact or near copy of another.",
+    ]
 
 
 def test_a_run_of_an_earlier_version_is_gray():

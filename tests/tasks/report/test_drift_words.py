@@ -1,6 +1,7 @@
+import pyarrow as pa
 import pytest
 
-from tasks.report.drift_words import drift_checks, drift_headline
+from tasks.report.drift_words import drift_checks, drift_headline, examples_of
 
 SAME = {
     "learnability_drop": 0.001,
@@ -17,10 +18,17 @@ PATTERN = {
     "change_high": 0.01,
 }
 KEPT = {"class_name": "cat", "images_before": 5, "images_after": 6}
+CHANGED = pa.table(
+    {
+        "key": ["e.png", *(f"{name}.png" for name in "abcd"), "f.png"],
+        "change": ["relabelled", *["added"] * 4, "relabelled"],
+    }
+)
+EXAMPLES = examples_of(CHANGED)
 
 
 def test_what_is_as_before_is_no_change():
-    found = drift_checks(SAME, [PATTERN], [KEPT])
+    found = drift_checks(SAME, [PATTERN], [KEPT], EXAMPLES)
     assert all(check.passed for check in found)
     assert drift_headline(found) == "Nothing changed"
     assert found[0].evidence == "It changed by −0.1 points (95 % interval −0.4 to +0.2)."  # noqa: RUF001
@@ -42,11 +50,14 @@ def test_what_is_as_before_is_no_change():
     ],
 )
 def test_changes_of_the_whole(changed, claim):
-    found = drift_checks(SAME | changed, [PATTERN], [KEPT])
+    found = drift_checks(SAME | changed, [PATTERN], [KEPT], EXAMPLES)
     assert [check.claim for check in found if not check.passed] == [claim]
     assert drift_headline(found) == claim
     if claim == "Images changed":
-        assert found[4].evidence == "1,234 added, 2 relabelled."
+        assert found[4].evidence == (
+            "1,234 added: a.png, b.png, c.png and others. 2 relabelled: e.png, f.png. "
+            "The table compared_images has all."
+        )
 
 
 @pytest.mark.parametrize(
@@ -59,12 +70,12 @@ def test_changes_of_the_whole(changed, claim):
     ],
 )
 def test_changes_of_patterns(changed, claim):
-    found = drift_checks(SAME, [PATTERN | changed | {"pattern": j} for j in range(3)], [KEPT])
+    found = drift_checks(SAME, [PATTERN | changed | {"pattern": j} for j in range(3)], [KEPT], EXAMPLES)
     assert [check.claim for check in found if not check.passed] == [claim]
 
 
 def test_one_interval_below_zero_is_what_chance_gives():
-    found = drift_checks(SAME, [PATTERN, PATTERN | {"change_high": -0.001}], [KEPT])
+    found = drift_checks(SAME, [PATTERN, PATTERN | {"change_high": -0.001}], [KEPT], EXAMPLES)
     assert all(check.passed for check in found)
     assert "on 1 of 2, chance gives 0.05" in found[1].evidence
 
@@ -72,7 +83,7 @@ def test_one_interval_below_zero_is_what_chance_gives():
 def test_classes_that_came_and_went_are_named():
     came = [{"class_name": f"new {j}", "images_before": None, "images_after": 1} for j in range(7)]
     went = {"class_name": "old", "images_before": 3, "images_after": None}
-    found = drift_checks(SAME, [PATTERN], [KEPT, *came, went])
+    found = drift_checks(SAME, [PATTERN], [KEPT, *came, went], EXAMPLES)
     assert [(check.claim, check.evidence) for check in found[5:]] == [
         ("7 classes are new", "new 0, new 1, new 2, new 3, new 4 and others."),
         ("1 class is gone", "old."),
@@ -81,5 +92,5 @@ def test_classes_that_came_and_went_are_named():
 
 
 def test_without_labels_association_is_not_compared():
-    found = drift_checks(SAME, [PATTERN | {"eta_squared_before": 0.0, "eta_squared_after": 0.0}], [KEPT])
+    found = drift_checks(SAME, [PATTERN | {"eta_squared_before": 0.0, "eta_squared_after": 0.0}], [KEPT], EXAMPLES)
     assert [check.claim for check in found if check.passed is None] == ["Association cannot be compared"]

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.report.shortcut_words import MOST, VERDICTS, shortcut_sentence
+from tasks.report.shortcut_words import MOST, VERDICTS, shortcut_check, shortcut_sentence
 from tasks.statistics import shortcuts
 
 ROW = {
@@ -44,6 +44,21 @@ def test_a_shortcut_says_what_it_costs_and_what_to_do(verdict):
     uncertain = shortcut_sentence(ROW | {"verdict": verdict, "inflation_low": -0.01, "loss_low": None})
     assert "93.3" not in uncertain
     assert "costs" not in uncertain
+
+
+@pytest.mark.parametrize(("verdict", "passed"), [("confounded", False), ("inflated", None)])
+def test_a_shortcut_is_a_warning(verdict, passed):
+    check = shortcut_check(ROW | {"verdict": verdict})
+    assert (check.passed, check.claim, check.pattern) == (passed, "Patterns may tell `site` instead of the class", 3)
+    assert check.evidence == (
+        f"`site` goes with the class ({GOES}). The class is predicted for 93.3 %; it would be 78.9 % if they did not "
+        f"go together.{COSTS}"
+    )
+
+
+@pytest.mark.parametrize("verdict", ["separable but harmless", "clean", "cannot say"])
+def test_what_is_no_shortcut_is_no_warning(verdict):
+    assert shortcut_check(ROW | {"verdict": verdict}) is None
 
 
 def test_what_is_no_shortcut():
