@@ -4,8 +4,10 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from storage.errors import EigenwaveError, InputError
+from storage.runs.notes import AuditRecord, keep_audit
 from storage.runs.run import Run
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
@@ -87,7 +89,7 @@ def require_baseline(workspace: Workspace, against: str, settings: Settings) -> 
     alike = earlier.of_coefficients() == settings.of_coefficients()
     if not alike or earlier.decomposition.centre != settings.decomposition.centre:
         raise InputError(
-            f"The run {paths.run_id} has other coefficients (wavelet, bands, size, resizing or centring) than a run "
+            f"The run {paths.run_id} has other coefficients (wavelet, bands, size, resizing or centering) than a run "
             "with these settings; audit against a run with the same settings."
         )
 
@@ -124,6 +126,14 @@ def audit_run(job: Job, against: str = LATEST, decisions: str | None = None) -> 
         write_comparison(folder, comparison, {"first": before_id, "second": job.run_id})
     summary = {**comparison.summary, **issue_changes(before, after, decided)}
     return Audit(job.run_id, before_id, dataclasses.replace(comparison, summary=summary), folder)
+
+
+def record_audit(job: Job, found: Audit, gates: Sequence[Gate]) -> None:
+    """Keep in the workspace what an audit found and what each gate says of it, for `eigenwave history`."""
+    summary = found.comparison.summary if found.comparison else {}
+    known = {name: None if isnan(value) else value for name, value in summary.items()}
+    said = {str(gate): gate.passes(summary) if summary else None for gate in gates}
+    keep_audit(job.workspace, job.run_id, AuditRecord(found.before, known, said))
 
 
 def record_drift(workspace: Workspace, run: Run, tables: StorePath, map_sum: MapSum) -> None:

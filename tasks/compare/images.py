@@ -1,7 +1,7 @@
 """Find the images of a dataset that changed from one run to the next, in bounded memory.
 
-Most images keep the row that they had before. The others are matched by name, a limited number at a time. What is left,
-images that only one run has, is matched by bytes: an image that was moved or relabelled is still the same image.
+Most images keep the row that they had before. The others are matched by name, a limited number at a time. The rest,
+images that only one run has, are matched by bytes: an image that was moved or relabelled is still the same image.
 """
 
 from collections.abc import Iterator

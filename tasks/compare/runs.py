@@ -189,7 +189,7 @@ def _require_same_kind(before: Run, after: Run) -> None:
     if kinds[0] != kinds[1]:
         raise InputError(
             f"The runs {before.manifest.run_id} and {after.manifest.run_id} have different coefficients (wavelet, "
-            "bands, size of the images or centring); compare runs with the same settings."
+            "bands, size of the images or centering); compare runs with the same settings."
         )
 
 

@@ -131,8 +131,8 @@ def _problems(images: int, looked: Look, duplicates: Duplicates, settings: Setti
         )
         problems.append(Finding("bad images", text, len(looked.bad)))
     if duplicates.images and settings.dataset.duplicates == "refuse":
-        repeats = "repeats another" if duplicates.images == 1 else "repeat others"
-        text = f"{counted(duplicates.images, 'image')} {repeats}, which --duplicates refuse does not allow."
+        repeats = counted(duplicates.images, "image", "repeats another", "repeat others")
+        text = f"{repeats}, which --duplicates refuse does not allow."
         problems.append(Finding("repeated images", text, duplicates.images))
     return problems
 
@@ -152,5 +152,5 @@ def _estimate(outlook: Outlook) -> dict[str, Any]:
         "fitted_split": outlook.fitted_split,
         "coefficient_bytes": outlook.plan.coefficient_bytes,
         "memory_bytes": max(outlook.memory.values()),
-        "seconds": round(sum(outlook.seconds.values()), 1),
+        "seconds": sum(outlook.seconds.values()),
     }

@@ -1,5 +1,6 @@
 """Decode the images of a dataset piece by piece, in processes if it is large, and count what they show."""
 
+import math
 import multiprocessing
 import os
 import posixpath
@@ -123,7 +124,8 @@ def _decode(  # noqa: PLR0913 - of one image
     white = 1 if pixels.dtype.kind == "f" else 2 ** (8 * pixels.itemsize) - 1
     seen.images += 1
     seen.nbytes += len(payload)
-    seen.brightness += float(pixels.mean(dtype=np.float64)) / white
+    features = source.layout is not None and source.layout.features
+    seen.brightness += math.nan if features else float(pixels.mean(dtype=np.float64)) / white
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,8 @@ from tasks.planning.memory import (
     neighbour_shards,
     result_bytes,
 )
-from tasks.statistics.neighbours import COUNT
+from tasks.statistics.mirror import SAMPLED as MIRRORED_SAMPLE
+from tasks.statistics.neighbours import COUNT, MIRRORED, PATTERNS
 from tasks.statistics.scatter import HELD_OUT_SHARE, patterns_kept
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ SCORE_RATE = 6e7  # scores, their squares or their ranks summed under one labell
 SUM_RATE = 7e8  # bytes of sums of classes made and added
 TABLE_RATE = 5e7  # bytes of these sums turned into state and tables
 COMPARE_RATE = 2.5e8  # images compared with a class, beside the operations of the comparison
-PAIR_RATE = 2e8  # pairs of images whose scores are compared
+PAIR_RATE = 2e8  # pairs of images whose scores are compared, as they are and mirrored
 DRIVER_RATE = 1e5  # images listed, digested and tabulated by the driver, the process that runs the flow
 SUMMED = 3  # scores, squares and ranks
 LISTED_BYTES = 300  # held by this process for each image, with a key as long as a path
@@ -129,10 +130,17 @@ def outlays(plan: "Plan", permutations: int, passes: int | None, neighbours: int
 
 
 def _searching(plan: "Plan") -> Outlay:
-    """Cost of the search for near-duplicates: each task compares its images with all, whose scores it reads twice."""
+    """Cost of the search for near-duplicates.
+
+    The driver reads all scores three times, and writes those that are compared, also of mirror images. Each task reads
+    its own, and twice those of all images, and of the later ones for mirror images.
+    """
     tasks, n = len(neighbour_shards(plan)), plan.row_count
-    read = (2 * tasks + 2) * FLOAT32 * n * plan.judged_rank
-    return _outlay(tasks, read, written=2 * NUMBER * COUNT * n, seconds=plan.images**2 / PAIR_RATE)
+    compared = FLOAT32 * n * min(PATTERNS, plan.judged_rank)
+    read = 3 * FLOAT32 * n * plan.judged_rank + (3 * tasks + 3) * compared
+    decoded = min(plan.images, MIRRORED_SAMPLE) * plan.height * plan.width * plan.channels
+    written = 2 * NUMBER * (COUNT + MIRRORED) * n + 2 * compared
+    return _outlay(tasks, read, written=written, seconds=plan.images**2 / PAIR_RATE + decoded / PIXEL_RATE)
 
 
 def _association_seconds(plan: "Plan", permutations: int) -> float:
@@ -179,7 +187,7 @@ def driver_seconds(plan: "Plan") -> float:
     return plan.images / DRIVER_RATE
 
 
-IMAGE_BYTES = 500  # bytes of an image's rows in tables and in state, and of its properties
+IMAGE_BYTES = 600  # bytes of an image in tables, coordinates and state, and of its properties
 REPORT = 24 * MIB  # bytes of page, figures and thumbnails
 BLOCK = FLOAT32 + FLOAT64  # bytes of a value in the block that a pass multiplies, and in its product
 

@@ -37,6 +37,8 @@ class Estimate:
     ----------
     plan, energy
         Plan of the run, and the fraction of the energy that decides the number of patterns, or None.
+    pictured
+        Whether the run is on images, not on features.
     costs
         Cost of each solver.
     outlays
@@ -55,6 +57,7 @@ class Estimate:
 
     plan: Plan
     energy: float | None
+    pictured: bool
     costs: Sequence[Cost]
     outlays: Mapping[str, Outlay]
     memory: Mapping[str, int]
@@ -96,7 +99,7 @@ def plan_run(source: str, settings: Settings) -> Outlook:
     Raises
     ------
     InputError
-        If the dataset cannot be analysed with these settings.
+        If the dataset cannot be analyzed with these settings.
     EigenwaveError
         If too many images have headers that cannot be read.
     """
@@ -116,7 +119,7 @@ def plan_listed(source: str, settings: Settings, format_name: str, listing: List
     Raises
     ------
     InputError
-        If the dataset cannot be analysed with these settings.
+        If the dataset cannot be analyzed with these settings.
     """
     fitted = _require_classes(source, listing)
     Groups(source, listing.columns, settings.reading.group).of(listing.samples)
@@ -230,6 +233,7 @@ def estimate_run(  # noqa: PLR0913 - each is a number that a user may state
     return Estimate(
         plan=plan,
         energy=settings.decomposition.energy,
+        pictured=settings.coefficients.transform != "none",
         costs=plan.costs(passes),
         outlays=taken,
         memory=memory,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from storage.datasets.findings import counted
 from storage.setting_groups import Execution
 from tasks.planning.outlay import Outlay, driver_seconds
 
@@ -73,7 +74,7 @@ def described(wanted: Execution, seconds: float) -> str:
     if in_this_process(wanted, seconds):
         return "in this process: workers would take longer to start than they save"
     why = "as the settings ask" if _asks_for_workers(wanted) else "which save more time than they take to start"
-    return f"by {local_workers(wanted)} workers on this machine, {why}"
+    return f"by {counted(local_workers(wanted), 'worker')} on this machine, {why}"
 
 
 def _asks_for_workers(wanted: Execution) -> bool:

@@ -1,5 +1,6 @@
 """What the images of each class and split look like as files: counts that add up over pieces of a dataset."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ class Seen:
     nbytes
         Bytes of their stored files, or of their pixels where arrays are stored.
     brightness
-        Sum over images of the mean of all pixels and channels, from 0 (black) to 1 (white).
+        Sum over images of the mean of all pixels and channels, from 0 (black) to 1 (white); NaN for features.
     modes, sizes, endings
         Number of images by what their headers and names say: by mode, by (width, height) in pixels, and by the ending
         of the file, which may be empty.
@@ -43,8 +44,8 @@ class Seen:
 
     @property
     def mean_brightness(self) -> float | None:
-        """Mean of all pixels, from 0 to 1; None without images."""
-        return self.brightness / self.images if self.images else None
+        """Mean of all pixels, from 0 to 1; None without images, and for features."""
+        return self.brightness / self.images if self.images and not math.isnan(self.brightness) else None
 
     @property
     def mean_bytes(self) -> float | None:

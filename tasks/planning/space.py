@@ -1,6 +1,7 @@
 """The spaces that the settings select: of the run's coefficients, and of those that labels are judged by."""
 
 from storage.settings import Settings
+from tasks.wavelet.identity import IdentityTransform
 from tasks.wavelet.modulus import ModulusTransform
 from tasks.wavelet.reduced import ReducedSpace, reduced_sides
 from tasks.wavelet.scattering import ScatteringTransform
@@ -56,5 +57,7 @@ def _transform(settings: Settings, height: int, width: int) -> Transform:
             return WaveletTransform(chosen.wavelet, chosen.mode, chosen.level, height, width)
         case "modulus":
             return ModulusTransform(chosen.wavelet, chosen.level, height, width)
+        case "none":
+            return IdentityTransform(width)
         case "scattering":
             return ScatteringTransform(waves.octaves, waves.angles, waves.cells, waves.logarithm, height, width)

@@ -16,7 +16,8 @@ from storage.datasets.kept_columns import KeptColumns
 from storage.errors import InputError
 from storage.formats.open import address_of
 from storage.runs.layout import Layout
-from storage.runs.workspace import RunPaths, Workspace, checked_run_id, new_run_id
+from storage.runs.manifest import FORMAT_VERSION
+from storage.runs.workspace import GROUPED, RunPaths, Workspace, checked_run_id, new_run_id
 from storage.settings import Settings
 from storage.stores.files import remove_partials, write_file
 from storage.tables.batches import write_batches
@@ -63,7 +64,7 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
     Raises
     ------
     InputError
-        If the dataset cannot be analysed with these settings, the disk has too little space, or another run has the id.
+        If the dataset cannot be analyzed with these settings, the disk has too little space, or another run has the id.
     """
     source = address_of(source)
     outlook = outlook or plan_run(source, settings)
@@ -106,6 +107,7 @@ def begin_run(  # noqa: PLR0913 - the last three are not needed
         compared_with=layout.compared_with,
         attempt=secrets.token_hex(4),
         most_pixels=outlook.most_pixels,
+        format_version=FORMAT_VERSION if paths.grouped else GROUPED - 1,
     )
     remove_partials(paths.folder)
     if paths.plan.exists():
@@ -170,6 +172,11 @@ def _chosen_run(workspace: Workspace, run_id: str | None, contents: Sequence[tup
     """Return the paths of the run with this id, or else of an interrupted run with one of the contents, or new ones."""
     if run_id is not None:
         paths = workspace.run(checked_run_id(run_id))
+        if workspace.removal(run_id).exists():
+            raise InputError(
+                f"The run {run_id} is being removed, which was interrupted; finish that with eigenwave gc, or choose "
+                "another --run-id."
+            )
         if paths.finished:
             raise InputError(f"The run {run_id} is already finished; choose another --run-id or leave it out.")
         if paths.plan.exists() and not any(_same(paths, each) for each in contents):
@@ -222,6 +229,8 @@ def _described(settings: Settings) -> dict[str, Any]:
     """Describe the transform for the attributes of the coefficients."""
     if settings.coefficients.transform == "scattering":
         return settings.coefficients.model_dump(include={"transform", "colour"}) | settings.scattering.model_dump()
+    if settings.coefficients.transform == "none":
+        return settings.coefficients.model_dump(include={"transform"})
     return settings.coefficients.model_dump(include={"wavelet", "mode", "transform", "colour", "threshold"})
 
 

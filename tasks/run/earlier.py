@@ -1,9 +1,8 @@
 """Find the earlier run of the same dataset, to use its patterns or rows, or to compare with it."""
 
-import json
-
 from storage.errors import DamagedError, InputError
-from storage.runs.layout import Layout, PlanRecord, read_layout
+from storage.runs.layout import Layout, read_layout
+from storage.runs.series import Series, series_of
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
 
@@ -54,15 +53,8 @@ def last_of_source(
 
 def _comparable(paths: RunPaths, settings: Settings, layout: Layout, *, centred_alike: bool = False) -> bool:
     try:
-        earlier = Settings.recorded(json.loads(paths.settings.read_bytes()))
-        plan = read_layout(paths).plan
-    except (DamagedError, OSError, ValueError):
+        earlier = series_of(paths)
+    except DamagedError:
         return False
-    centred = earlier.decomposition.centre == settings.decomposition.centre or not centred_alike
-    alike = earlier.of_coefficients() == settings.of_coefficients()
-    return _shape(plan) == _shape(layout.plan) and centred and alike
-
-
-def _shape(plan: PlanRecord) -> tuple[int, int, int, int]:
-    """The numbers that two runs must share for their patterns to be comparable."""
-    return plan.height, plan.width, plan.channels, plan.coefficients
+    own = Series.of(settings, layout)
+    return earlier.kind == own.kind and (earlier.centred == own.centred or not centred_alike)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.pixels.images import MAX_PIXELS, ImageForm
+from storage.runs.manifest import FORMAT_VERSION
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
 from storage.tables.batches import read_batch
@@ -51,6 +52,8 @@ class Job:
         Name of the workspace's folder that holds the run's folder.
     most_pixels
         Number of pixels of the largest image that there is memory to decode.
+    format_version
+        Version of the run's structure: that of an earlier version if it began the run.
     """
 
     source: str
@@ -66,6 +69,7 @@ class Job:
     attempt: str
     runs: str = "runs"
     most_pixels: int = MAX_PIXELS
+    format_version: int = FORMAT_VERSION
 
     @property
     def workspace(self) -> Workspace:
@@ -75,7 +79,7 @@ class Job:
     @property
     def paths(self) -> RunPaths:
         """The run's paths."""
-        return self.workspace.run(self.run_id, self.runs)
+        return self.workspace.run(self.run_id, self.runs, self.format_version)
 
     @property
     def form(self) -> ImageForm:

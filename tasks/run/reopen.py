@@ -48,6 +48,7 @@ def reopen_run(workspace: Workspace, manifest: Manifest) -> Job:
         compared_with=None,
         attempt=secrets.token_hex(4),
         runs=FOLDER,
+        format_version=manifest.format_version,
     )
     remove_folder(job.paths.folder)
     samples = listing.samples
@@ -105,7 +106,7 @@ def put_back(again: RunPaths, paths: RunPaths, manifest: Manifest, names: Sequen
     if tables and len(tables) == len(others) and _written_earlier(paths):
         raise EigenwaveError(
             f"{', '.join(tables)} of {paths.folder} cannot be restored bit for bit: an earlier version of eigenwave "
-            "wrote the tables of this run, with other columns; the rest of the run can still be read and reported, and "
+            "wrote the tables of this run, with other columns. The rest of the run can still be read and reported, and "
             "a new run on the same dataset writes all tables."
         )
     if others:

@@ -103,7 +103,7 @@ class Projection(Sums):
     product
         Share of G B (p, l) for the block B that is multiplied, from which residuals follow.
     colours
-        Sums over the mean colours of the fitted images.
+        Sums over the mean colors of the fitted images.
     held_out
         Energy of the held-out images.
     scales
@@ -168,9 +168,12 @@ class Judges(Classifiers):
     ----------
     distribution
         Distribution of the fitted images' scores.
+    deviations
+        Deviation of the scores that labels are judged by, over the counted images that have one (k,).
     """
 
     distribution: Distribution
+    deviations: Float64
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from storage.arrays.zarr import chunk_path
 from storage.errors import EigenwaveError
 from storage.runs.layout import read_layout
-from storage.runs.manifest import FORMAT_VERSION, Manifest, library_versions, write_manifest
+from storage.runs.manifest import Manifest, library_versions, write_manifest
 from storage.runs.shards import KINDS, Marker, find_shard, shard_keys
 from storage.runs.workspace import RunPaths
 from storage.stores.files import digest_of, remove_folder, remove_partials, write_file
@@ -76,7 +76,7 @@ def describe_run(job: Job) -> Manifest:
     layout = read_layout(paths)
     patterns = read_table(paths.table("patterns"), ["residual", "cumulative_energy"])
     return Manifest(
-        format_version=FORMAT_VERSION,
+        format_version=job.format_version,
         run_id=job.run_id,
         source=job.source,
         source_format=job.format,

@@ -166,6 +166,16 @@ def load_judging_scores(job: Job, shard: int) -> Float32:
     return read_scores(job.paths.judging_scores, job.plan.rows_per_shard, shard)[: len(job.plan.rows(shard))]
 
 
+def judging_deviations(job: Job, chosen: Mask, patterns: int) -> Float64:
+    """Deviation of the scores of the images in a mask (n,) on each leading pattern that labels are judged by (k,)."""
+    count, sums, squares = 0, np.zeros(1), np.zeros(1)
+    for shard in range(job.plan.shards):
+        scores = load_judging_scores(job, shard)[chosen[job.plan.rows(shard)], :patterns].astype(np.float64)
+        count, sums, squares = count + len(scores), sums + scores.sum(axis=0), squares + (scores**2).sum(axis=0)
+    deviations: Float64 = np.sqrt(np.maximum(squares / count - (sums / count) ** 2, 0))
+    return deviations
+
+
 def has_properties(job: Job) -> bool:
     """Whether the transform, which is finished, computed properties of the images; earlier versions did not."""
     part = job.paths.work.part(0)

@@ -29,14 +29,16 @@ def test_what_cifar10_takes():
     assert of_all(found, "written") == {
         "transform": COEFFICIENTS + JUDGING_SCORES + 50_000 * 1344 * 2,
         "project": SCORES,
-        "neighbours": 50_000 * 20 * (8 + 8),
+        "neighbours": 50_000 * (20 + 4) * (8 + 8) + 2 * SCORES,
     }
     assert of_all(found, "read") == {
         "transform": 256 * COLUMN,
         # Patterns, a block of as many columns, and 16 patterns for each of three families of scales.
         "project": COEFFICIENTS + (2 * 64 + 3 * 16) * COLUMN,
-        # Each of ten tasks reads all scores twice, and its own; the driver reads them for their deviations.
-        "neighbours": 22 * JUDGING_SCORES,
+        # The driver reads all scores for their deviations, for the map to mirror images, and to write those of the 64
+        # patterns that are compared. Each of ten tasks reads these twice, and its own, also of mirror images; for these
+        # it reads its own and later ones twice.
+        "neighbours": 3 * JUDGING_SCORES + (20 + 2 + 2 * 5.5) * SCORES,
         # Each task that judges reads two judges of labels; the driver reads what the others added up.
         "associate": 2 * SCORES + 2 * JUDGING_SCORES + 20 * JUDGE + result_bytes(found.plan, 20)["summarise"],
     }
@@ -81,7 +83,8 @@ def test_everything_but_memory_grows_with_the_images():
 def test_the_search_for_near_duplicates_grows_with_the_square():
     small, large = (estimate(images).outlays["neighbours"] for images in (50_000, 200_000))
     assert large.seconds == pytest.approx(16 * small.seconds, rel=0.05)
-    assert large.read == pytest.approx(16 * small.read, rel=0.15)
+    once = 4 * (3 * 256 + 3 * 64)  # bytes an image of what does not depend on the number of tasks
+    assert large.read - 200_000 * once == pytest.approx(16 * (small.read - 50_000 * once), rel=0.15)
     assert estimate(neighbours=49_999).outlays["neighbours"].tasks == 0
 
 
