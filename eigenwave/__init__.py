@@ -1,4 +1,4 @@
-"""Eigenwave in Python: analyse an image-classification dataset, and read the results.
+"""Eigenwave in Python: analyze an image-classification dataset, and read the results.
 
 Each name is imported on first use, so `import eigenwave` itself takes almost no time. docs/python-api.md has an example
 of each name. The installation's other packages are not a public interface.
@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eigenwave.api import associate, check, compare, explain, issues, plan, run
+    from eigenwave.api import associate, check, compare, explain, history, issues, plan, run
     from storage.errors import EigenwaveError, InputError
     from storage.runs.run import Run, open_run
 
@@ -22,6 +22,7 @@ __all__ = [
     "check",
     "compare",
     "explain",
+    "history",
     "issues",
     "open_run",
     "plan",

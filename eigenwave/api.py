@@ -23,7 +23,7 @@ def run(
     config: str | Path | None = None,
     **settings: Any,  # noqa: ANN401 - any setting
 ) -> Run:
-    """Analyse a dataset, or continue an interrupted run of it, and open the finished run.
+    """Analyze a dataset, or continue an interrupted run of it, and open the finished run.
 
     Works in a script and in a notebook. With `PREFECT_API_URL` set, the run reports to that Prefect server; otherwise
     it starts a temporary one. Variables such as `EIGENWAVE_RANK` apply, as they do for the command.
@@ -133,7 +133,7 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     Raises
     ------
     InputError
-        If the dataset cannot be analysed with these settings.
+        If the dataset cannot be analyzed with these settings.
 
     Examples
     --------
@@ -196,8 +196,8 @@ def associate(
     run
         A run, or an argument of `open_run`.
     by
-        Columns of the dataset, properties of images, or columns of `table`. `properties` stands for all properties
-        that decoding gives and that differ between images.
+        Columns of the dataset, properties of images, columns of `table`, or patterns such as `finding_*`.
+        `properties` stands for all properties that decoding gives and that differ between images.
     table
         A table (CSV, JSON lines, Parquet, Feather) with a column `key`: names of images as in the table `samples`.
     workspace
@@ -327,6 +327,40 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     kinds, classes = ((word,) if isinstance(word, str) else tuple(word) for word in (kind, class_name))
     given = None if predictions is None else Path(predictions)
     return Issues.of(found, space, decided, given).choose(Choice(kinds, classes, top, new))
+
+
+def history(
+    source: str | Path | None = None, *, last: int = 50, workspace: str | Path = DEFAULT_WORKSPACE
+) -> "pa.Table":
+    """Collect the numbers of the last runs of a dataset that can be compared with one another.
+
+    Parameters
+    ----------
+    source
+        Dataset, as for `run`; by default that of the latest run.
+    last
+        Number of runs.
+    workspace
+        Workspace of the runs.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row for each run with the columns of docs/data-schema.md, the run sealed last in the last row. A number that
+        a run did not measure is null.
+
+    Raises
+    ------
+    InputError
+        If the source has no finished run, or what the workspace keeps about a run is damaged.
+
+    Examples
+    --------
+    >>> eigenwave.history("path/to/dataset").to_pandas().plot("created", "learnability_adjusted")
+    """
+    from tasks.compare.history import history_of
+
+    return history_of(Workspace(workspace), None if source is None else str(source), last).table
 
 
 def _settings(given: dict[str, Any], config: str | Path | None) -> Settings:

@@ -29,7 +29,7 @@ class Shown:
 
     def __repr__(self) -> str:
         text = StringIO()
-        Console(file=text, width=WIDTH).print(self._shown)
+        Console(file=text, width=WIDTH, force_terminal=False, force_jupyter=False).print(self._shown)
         return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
 
     def _repr_html_(self) -> str:
@@ -230,7 +230,7 @@ class Explanation(Shown):
     layers
         Names of the network's layers.
     tables
-        Arrow tables of all layers: `explained_layers` and `explained_patterns`.
+        Arrow tables of all layers: `explained_layers`, `explained_patterns` and `explained_images`.
     """
 
     run: str

@@ -1,5 +1,6 @@
 """The analysis of a dataset as a Prefect flow with a task for each stage. Stages continue from the state on disk."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from prefect import Flow, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import stages
+from flows.hooks.call import call_hooks
+from flows.hooks.to_mlflow import require_mlflow
 from flows.stages import Work, report_run
 from flows.tracking.artifacts import show_dashboard, show_facts, show_rows, show_text
 from flows.tracking.cancellation import cancellable
@@ -27,10 +30,12 @@ from flows.tracking.plain import plain_logs, run_name
 from flows.tracking.progress import stage_progress
 from flows.workers.fanout import Fanout
 from flows.workers.open import open_fanout
-from storage.errors import ClusterLostError, InputError
+from storage.errors import ClusterLostError, EigenwaveError, InputError, TakenOverError
 from storage.runs.manifest import Manifest
+from storage.runs.run import Run
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
+from storage.stores.store import Lease
 from tasks.decompose.patterns import missing_patterns
 from tasks.planning.outlook import Outlook
 from tasks.report.verdict import verdict
@@ -59,7 +64,7 @@ def analysis_of(outlook: Outlook | None) -> "Flow[..., str]":
         settings: SettingsField = Settings(),  # noqa: B008 - frozen
         run_id: RunIdField = None,
     ) -> str:
-        """Analyse an image-classification dataset, or continue the analysis that was interrupted.
+        """Analyze an image-classification dataset, or continue the analysis that was interrupted.
 
         Parameters
         ----------
@@ -88,22 +93,48 @@ def analysis_of(outlook: Outlook | None) -> "Flow[..., str]":
 def analysed(
     source: str, workspace: str, settings: Settings, run_id: str | None, outlook: Outlook | None
 ) -> Iterator[Job]:
-    """Run all stages but the last; seal the run, the last stage, when the block ends without an error."""
+    """Run all stages but the last; when the block ends without an error, seal the run and call the hooks."""
+    require_mlflow(settings)
     space = Workspace(workspace)
     space.prepare()
     seconds: dict[str, float] = {}
-    with space.lock() as lease:
+    with space.lock() as lease, fenced(lease):
         with _timed(seconds, "plan"):
             job = plan(source, settings, space, run_id, outlook)
-        _fan_out(job, seconds)
+        _fan_out(job, seconds, lease)
         with _timed(seconds, "report"):
             report(job)
         yield job
         lease.require()
         seal(job, seconds)
+    call_hooks(Run(job.paths), settings, _warn)
 
 
-def _fan_out(job: Job, seconds: dict[str, float]) -> None:
+@contextmanager
+def fenced(lease: Lease) -> Iterator[None]:
+    """If another run has taken the workspace over, say so, rather than what went wrong for that reason.
+
+    If the store does not say whether that is so, what went wrong stays the error.
+    """
+    try:
+        yield
+    except Exception as error:
+        try:
+            lease.require()
+        except TakenOverError:
+            raise
+        except EigenwaveError:
+            raise error from None
+        raise
+
+
+def _warn(sentence: str) -> None:
+    """Warn on standard error, and in Prefect's log, which has the traceback too."""
+    logging.getLogger("eigenwave").warning(sentence)
+    get_run_logger().warning(sentence, exc_info=True)
+
+
+def _fan_out(job: Job, seconds: dict[str, float], lease: Lease) -> None:
     """Run the stages that need workers. If these are lost, the stages continue when there are workers again."""
     lost = False
     for wait in (*RECONNECT_SECONDS, None):
@@ -111,7 +142,7 @@ def _fan_out(job: Job, seconds: dict[str, float]) -> None:
             with open_fanout(job.settings, get_run_logger().log, stages.seconds_of(job)) as fanout:
                 show_dashboard(fanout.dashboard)
                 stages.check_workers(job, fanout)
-                _stages_on(fanout, job, seconds)
+                _stages_on(fanout, job, seconds, lease)
         except (ClusterLostError, InputError) as error:
             # A lost scheduler may come back; if there never was one, waiting does not help.
             lost = lost or isinstance(error, ClusterLostError)
@@ -123,11 +154,12 @@ def _fan_out(job: Job, seconds: dict[str, float]) -> None:
             return
 
 
-def _stages_on(fanout: Fanout, job: Job, seconds: dict[str, float]) -> None:
+def _stages_on(fanout: Fanout, job: Job, seconds: dict[str, float], lease: Lease) -> None:
     for stage in stages.stages_of(job):
         with _timed(seconds, stage.name):
             for title, work in stage.steps(job):
                 perform.with_options(name=stage.name)(stage.name, title, work, job, fanout)
+                lease.require()  # a driver that was stopped for a while may have lost the workspace meanwhile
 
 
 @task(task_run_name="plan", cache_policy=NO_CACHE)
@@ -167,12 +199,14 @@ def _show_projection(job: Job, title: str, seconds: float) -> None:
     missing = missing_patterns(job)
     if missing:
         get_run_logger().warning(missing)
-    show_text("patterns", "### Leading patterns", {"Number, and share of the energy": draw_patterns(job)})
+    if job.space.pictured:
+        show_text("patterns", "### Leading patterns", {"Number, and share of the energy": draw_patterns(job)})
 
 
 def _show_association(job: Job, _title: str, _seconds: float) -> None:
     show_rows("learnability", "Each beside its control", learnability_facts(job))
-    show_text("classes", "### What sets each class apart", {"The pattern most a class's own": draw_classes(job)})
+    if job.space.pictured:
+        show_text("classes", "### What sets each class apart", {"The pattern most a class's own": draw_classes(job)})
 
 
 # Functions that show the result of a step, by the stage's name. Their arguments are job, title and seconds of work.

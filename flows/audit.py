@@ -1,4 +1,4 @@
-"""The nightly audit as a Prefect flow: analyse a dataset, compare it with an earlier run, fail if too much changed."""
+"""The nightly audit as a Prefect flow: analyze a dataset, compare it with an earlier run, fail if too much changed."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -23,7 +23,7 @@ from flows.tracking.form import (
 from flows.tracking.plain import audit_name
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
-from tasks.compare.audit import LATEST, Audit, GateError, audit_run, require_baseline
+from tasks.compare.audit import LATEST, Audit, GateError, audit_run, record_audit, require_baseline
 from tasks.compare.gates import Gate
 from tasks.planning.outlook import Outlook
 from tasks.run.job import Job
@@ -43,7 +43,7 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
         run_id: RunIdField = None,
         decisions: DecisionsField = None,
     ) -> Audit:
-        """Analyse a dataset, compare it with an earlier run, and fail if more changed than is allowed.
+        """Analyze a dataset, compare it with an earlier run, and fail if more changed than is allowed.
 
         Parameters
         ----------
@@ -90,6 +90,7 @@ def audit_of(outlook: Outlook | None) -> "Flow[..., Audit]":
 def compare(job: Job, against: str, gates: Sequence[Gate], decisions: str | None = None) -> Audit:
     """Compare with the earlier run, and record the changes in tables and as an artifact."""
     found = audit_run(job, against, decisions)
+    record_audit(job, found, gates)
     if found.comparison:
         show_rows("compared", f"What changed since run {found.before}", drift_facts(found.comparison, gates))
     else:

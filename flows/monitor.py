@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
+from typing import NamedTuple
 
 from flows.tracking.own_server import OwnServer, own_server
 from flows.workers.dashboard import watched_workers
@@ -12,11 +13,39 @@ from flows.workers.scratch import scratch_folder
 from storage.stores.private import write_private
 
 SERVER_PORT = 4200
+# What the server removes by itself, every hour: runs with their logs and artifacts after 90 days, events after a week.
+RETENTION = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
+}
+
+
+class Monitoring(NamedTuple):
+    """Addresses of a Prefect server and of Dask workers.
+
+    Attributes
+    ----------
+    runs, workers
+        Pages about runs and about workers.
+    metrics
+        Addresses of numbers for Prometheus.
+    password
+        User and password that all of them ask for, with a colon between.
+    environment
+        File for a shell, after which a run finds both.
+    """
+
+    runs: str
+    workers: str
+    metrics: list[str]
+    password: str
+    environment: str
 
 
 @contextmanager
-def monitoring(workers: int | None, tell: Callable[[str], None] = lambda _: None) -> Iterator[str]:
-    """Run both while the block runs; yields instructions for the user.
+def monitoring(workers: int | None, tell: Callable[[str], None] = lambda _: None) -> Iterator[Monitoring]:
+    """Run both while the block runs; yields where they are.
 
     Both ask for a password that is made for this block. Runs find it, and the certificates of the workers, in files
     that only this user can read, and that go with this process.
@@ -40,16 +69,8 @@ def monitoring(workers: int | None, tell: Callable[[str], None] = lambda _: None
     ):
         server.wait(tell)
         hand_over = _handed_over(folder, server, scheduler)
-        yield (
-            f"Runs      {server.address}\n"
-            f"Workers   {dashboard}\n"
-            f"Numbers   {server.api}/metrics and {dashboard.removesuffix('status')}metrics, for Prometheus\n"
-            f"Password  {server.password} (user and password, which all of them ask for)\n\n"
-            "To see runs there, start them in another terminal:\n\n"
-            f"    . {quote(str(hand_over))}\n"
-            "    eigenwave run SOURCE\n\n"
-            "Press Ctrl-C to stop both.\n"
-        )
+        metrics = [f"{server.api}/metrics", f"{dashboard.removesuffix('status')}metrics"]
+        yield Monitoring(server.address, dashboard, metrics, server.password, str(hand_over))
 
 
 def _handed_over(folder: Path, server: OwnServer, scheduler: str) -> Path:
@@ -69,6 +90,6 @@ def _handed_over(folder: Path, server: OwnServer, scheduler: str) -> Path:
 def prefect_server() -> Iterator[OwnServer]:
     """A Prefect server with pages and numbers, for the time of the block; it may still be starting."""
     port = free_port(SERVER_PORT)
-    more = {"PREFECT_SERVER_METRICS_ENABLED": "true", "PREFECT_UI_API_URL": f"http://{LOOPBACK}:{port}/api"}
-    with own_server(port, whole=True, more=more) as server:
+    shown = {"PREFECT_SERVER_METRICS_ENABLED": "true", "PREFECT_UI_API_URL": f"http://{LOOPBACK}:{port}/api"}
+    with own_server(port, whole=True, more=shown | RETENTION) as server:
         yield server

@@ -21,7 +21,7 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
 
     For a damaged chunk of coefficients, its shard is transformed again. For damaged scores, tables or patterns, all
     stages are repeated. Files are computed in another folder, and replace damaged ones only if they have the digests in
-    the run's manifest. Tables of drift are computed from the two runs, and the report from the run itself.
+    the run's manifest. Tables of drift are computed from the two runs, and the report from the run and its answers.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
         If the files computed now differ from those of the run.
     """
     manifest, faults = sound_manifest(paths), list(verify(workspace, paths))
+    paths = RunPaths(paths.folder, manifest.format_version)
     damaged = {fault.path for fault in faults}
     manifests = {paths.manifest_copy, paths.manifest}
     for path in damaged & manifests:
@@ -60,7 +61,7 @@ def repair(workspace: Workspace, paths: RunPaths, fanout: Fanout) -> list[Fault]
     if drifted:
         _bring_drift_back(workspace, paths, manifest, drifted, fanout)
     if reported:
-        rewrite_report(paths)
+        rewrite_report(workspace, paths)
     if not workspace.latest_exists:
         write_file(workspace.latest, newest_sealed(workspace).encode())
     return faults

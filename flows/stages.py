@@ -9,6 +9,7 @@ from flows.workers.fanout import Fanout, T
 from storage.errors import ClusterLostError, EigenwaveError, InputError
 from storage.runs.manifest import Manifest
 from storage.runs.run import Run
+from tasks.associate.coordinates import forget_coordinates, write_coordinates
 from tasks.associate.image_tables import write_samples
 from tasks.associate.judge import finish_summary, finish_verdicts, judge_shards
 from tasks.associate.summarise import summarise_shards
@@ -20,7 +21,7 @@ from tasks.decompose.passes import finish_pass, open_solver, share_of_shard
 from tasks.decompose.patterns import begin_projection, patterns_are_there
 from tasks.decompose.project import finish_projection, project_shard
 from tasks.inspect.copies import find_copies, write_copies
-from tasks.inspect.search import begin_search, search_shards
+from tasks.inspect.search import begin_search, scale_scores, search_shards
 from tasks.inspect.tables import tabulate_copies
 from tasks.issues.tabulate import tabulate_issues
 from tasks.planning.memory import association_shards, neighbour_shards, require_memory, result_bytes
@@ -36,6 +37,7 @@ from tasks.run.seal import describe_run, seal_run
 from tasks.run.state import has_properties, has_state, passes_done
 from tasks.run.worker import complaint, installed_code
 from tasks.transform.around import begin_transform, finish_transform
+from tasks.transform.mirrored import mirror_sample
 from tasks.transform.shard import count_changed, transform_shard
 
 INTEGER_BYTES = 8  # largest size of a count
@@ -122,7 +124,7 @@ def transform(job: Job, fanout: Fanout, progress: Progress) -> bool:
         if (
             job.paths.work.units.exists()
             and job.paths.work.scale_images.exists()
-            and has_properties(job)
+            and (has_properties(job) or not job.space.pictured)
             and not _changed_images(job, fanout, progress)
         ):
             return False
@@ -164,6 +166,9 @@ def find_neighbours(job: Job, fanout: Fanout, progress: Progress) -> bool | str:
         return False
     problem = begin_search(job)
     if problem is None:
+        if job.space.pictured:
+            mirror_sample(job)
+        scale_scores(job)
         shards = neighbour_shards(job.plan)
         with progress("neighbours", len(shards)) as advance:
             done = fanout.map_sum(partial(search_shards, job), shards, advance, INTEGER_BYTES)
@@ -173,14 +178,16 @@ def find_neighbours(job: Job, fanout: Fanout, progress: Progress) -> bool | str:
 
 
 def associate(job: Job, fanout: Fanout, progress: Progress) -> bool:
-    """Summarise the scores, then judge single images by the statistics of all, then write the tables."""
+    """Summarize the scores, then judge single images by the statistics of all, then write the tables."""
     if not has_state(job.paths.work.summary, Summary) or not has_state(job.paths.work.judges, Judges):
         job.paths.work.verdicts.unlink()
+        forget_coordinates(job)
         finish_summary(job, _over_all(job, fanout, progress, "summarise", partial(summarise_shards, job)))
     if not has_state(job.paths.work.verdicts, Verdicts):
         finish_verdicts(job, _over_all(job, fanout, progress, "judge", partial(judge_shards, job)))
     associate_patterns(job)
     tabulate_images(job)
+    write_coordinates(job)
     return True
 
 

@@ -9,7 +9,8 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from flows.cli.terminal import display, grid, say_json
+from flows.cli.answer import Answer
+from flows.cli.terminal import display, grid
 from flows.cli.upkeep import Folder
 from storage.printable import printable
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
@@ -20,6 +21,7 @@ from tasks.report.verdict import percent
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from flows.documents.columns import Column as ColumnEntry
     from storage.stores.store import StorePath
     from tasks.columns.ask import Association
 
@@ -29,13 +31,16 @@ Columns = Annotated[
     tuple[str, ...],
     Parameter(
         negative="",
-        help="A column of the dataset, a property such as mode, or a column of --table; several with commas between. "
-        "properties asks about all properties.",
+        help="Ask about this column of the dataset, property such as mode, or column of --table; several with commas "
+        "between, or a pattern such as 'finding_*'. properties asks about all properties.",
     ),
 ]
 KeyedFile = Annotated[
     Path | None,
-    Parameter(help="A table (CSV, JSON lines, Parquet, Feather) with a column key: names of images as in samples."),
+    Parameter(
+        help="Read columns from this table (CSV, JSON lines, Parquet, Feather). Its column key names images as the "
+        "table samples does."
+    ),
 ]
 
 
@@ -45,39 +50,42 @@ def associate(
     *,
     by: Columns,
     table: KeyedFile = None,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print all tables as JSON.")] = False,
     workspace: Folder = DEFAULT_WORKSPACE,
-) -> None:
+) -> Answer:
     """Ask what a run's patterns have to do with a column, such as a site, a camera or a property.
 
     Parameters
     ----------
     run
-        A run id, a path, or: latest.
+        The run: its id, its path, or latest.
     """
-    from storage.runs.run import Run  # noqa: PLC0415 - each command imports what it needs
+    from flows.documents.columns import Associated  # noqa: PLC0415 - each command imports what it needs
+    from storage.runs.run import Run  # noqa: PLC0415
     from tasks.columns.ask import ask_run  # noqa: PLC0415
 
     space = Workspace(workspace).home(run)
     opened = Run(space.find(run))
     found = ask_run(space, opened, by, table)
     run_id = opened.manifest.run_id
-    if json_:
-        say_json({"run": run_id, "columns": [as_json(each) for each in found]})
-        return
-    display(Text(printable(f"\n{run_id}  {opened.manifest.source}", keep="\n"), style="bold"))
     shortcuts = sorted((row for each in found for row in shortcut_rows(each)), key=_seriousness)
-    if len(shortcuts) > 1:
-        display(Group(Text(), _shortcuts(shortcuts)))
-    places = {row["column"]: place for place, row in enumerate(shortcuts)}
-    for each in sorted(found, key=lambda each: places.get(each.column, -1)):
-        display(association_summary(each, space.association(run_id, each.column)))
+
+    def text() -> None:
+        display(Text(printable(f"\n{run_id}  {opened.manifest.source}", keep="\n"), style="bold"))
+        if len(shortcuts) > 1:
+            display(Group(Text(), _shortcuts(shortcuts)))
+        places = {row["column"]: place for place, row in enumerate(shortcuts)}
+        for each in sorted(found, key=lambda each: places.get(each.column, -1)):
+            display(association_summary(each, space.association(run_id, each.column)))
+
+    return Answer(lambda: Associated(run=run_id, columns=[column_of(each) for each in found]), text)
 
 
-def as_json(found: "Association") -> dict[str, Any]:
+def column_of(found: "Association") -> "ColumnEntry":
     """Return the tables of a column as lists of rows; the summary is one row."""
+    from flows.documents.columns import Column as ColumnEntry  # noqa: PLC0415
+
     tables = {name.removeprefix("column_"): table.to_pylist() for name, table in found.tables.items()}
-    return {"column": found.column, **tables, "summary": tables["summary"][0]}
+    return ColumnEntry.model_validate({"column": found.column, **tables, "summary": tables["summary"][0]})
 
 
 def association_summary(found: "Association", folder: "StorePath | None" = None) -> "RenderableType":

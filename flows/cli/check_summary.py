@@ -188,26 +188,29 @@ def _classes(report: SourceCheck, *, wide: bool) -> Table:
     for name in empty[:MOST_NAMED]:
         table.add_row(printable(name), "", "0")
     every = report.looked.all
-    total = [f"{len(report.classes):,} classes", "", f"{report.images:,}", f"{report.images - every.images:,}"]
+    total = [counted(len(report.classes), "class"), "", f"{report.images:,}", f"{report.images - every.images:,}"]
     table.add_row(*total, *_shown(every)[: len(more)], style="bold")
     return table
 
 
 def _shown(seen: Seen) -> list[str]:
     sizes = [(f"{width} x {height}", count) for (width, height), count in seen.sizes.most_common()]
-    if seen.mean_bytes is None or seen.mean_brightness is None:
+    if seen.mean_bytes is None:
         return ["-"] * 4
-    kib, brightness = f"{seen.mean_bytes / KIB:,.1f}", f"{seen.mean_brightness:.2f}"
+    kib, brightness = (
+        f"{seen.mean_bytes / KIB:,.1f}",
+        "-" if seen.mean_brightness is None else f"{seen.mean_brightness:.2f}",
+    )
     return [_counted(seen.modes.most_common()), _counted(sizes), kib, brightness]
 
 
 def _facts(report: SourceCheck) -> Table:
     table = grid("", "", header=False)
     table.add_row("not read", counted(report.findings.skipped, "entry"))
-    table.add_row("bad", f"{len(report.looked.bad):,} of {report.images:,} images")
+    table.add_row("bad", f"{len(report.looked.bad):,} of {counted(report.images, 'image')}")
     table.add_row(
         "repeated",
-        f"{report.duplicates.images:,} images have the bytes of an earlier one, "
+        f"{counted(report.duplicates.images, 'image', 'has', 'have')} the bytes of an earlier one, "
         f"{report.duplicates.conflicting:,} of them under another class",
     )
     if report.run:

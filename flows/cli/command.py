@@ -1,30 +1,24 @@
 """The command line. A command's module is imported when the command is called, so that each starts quickly."""
 
-import logging
 import sys
+import time
 from functools import partial
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Group, Parameter
 
+from flows.cli.answer import give_all
 from flows.cli.boundary import status_of
-from flows.cli.terminal import Shown, open_streams
+from flows.cli.examples import epilogue
+from flows.cli.terminal import note, open_streams, peak_memory, set_volume
 
-EPILOGUE = "Exit status: 0 done; 1 the run failed; 2 wrong usage, settings or input. --debug shows tracebacks."
-EXAMPLES = """Examples:
-
-    eigenwave run digits
-    eigenwave run path/to/dataset --size 64 --rank 32
-    eigenwave run photos.tar --transform modulus --max-bad-fraction 0.05
-    eigenwave run s3://bucket/dataset --workspace s3://bucket/audits
-    eigenwave run path/to/dataset --cluster tls://host:8786 --tls certificates
-    eigenwave run path/to/dataset --config settings.toml
-"""
+STATUS = "Exit status: 0 done, 1 failed, 2 wrong input; docs/troubleshooting.md lists all."
 # The function of each command, and the first line of its docstring, which --help shows without importing it.
 COMMANDS = {
-    "run": ("flows.cli.run:run", "Analyse a dataset; an interrupted run continues where it stopped."),
+    "run": ("flows.cli.run:run", "Analyze a dataset; an interrupted run continues where it stopped."),
     "audit": (
         "flows.cli.run:audit",
-        "Analyse a dataset and report how it drifted since an earlier run; a gate sets the exit status.",
+        "Analyze a dataset and report how it drifted since an earlier run; a gate sets the exit status.",
     ),
     "monitor": (
         "flows.cli.run:monitor",
@@ -65,9 +59,21 @@ COMMANDS = {
         "flows.cli.upkeep:gc",
         "Remove files that no run needs: shards that no run names, and leftovers of killed runs.",
     ),
+    "prune": (
+        "flows.cli.retention:prune",
+        "Remove old runs by rules, and then files that no run needs. Lists the runs first, and asks.",
+    ),
+    "tag": (
+        "flows.cli.retention:tag",
+        "Give a run tags, by which eigenwave prune keeps it; without a tag, list those of the run.",
+    ),
     "compare": (
         "flows.cli.upkeep:compare",
         "Report how a dataset drifted between two runs; a gate sets the exit status.",
+    ),
+    "history": (
+        "flows.cli.history:history",
+        "Show how a dataset changed from run to run: its last runs as a chart and a table, failed gates marked.",
     ),
     "list": ("flows.cli.finished:list_runs", "Show the runs in a workspace."),
     "show": ("flows.cli.finished:show", "Show the summary of a finished run again."),
@@ -75,19 +81,54 @@ COMMANDS = {
         "flows.cli.explorer:open_run",
         "Look at the images of a run in a browser: filter, sort, find neighbors, choose. Ctrl-C ends it.",
     ),
-    "report": ("flows.cli.finished:report", "Write report.html and the figures of a finished run again."),
+    "report": (
+        "flows.cli.finished:report",
+        "Write report.html and the figures of a finished run again, with what it was asked since.",
+    ),
     "reconstruct": ("flows.cli.finished:reconstruct", "Write an image as the sum of its first patterns, as PNG."),
+    "completion": (
+        "flows.cli.completion:completion",
+        "Print a script with which your shell completes commands, options and their values.",
+    ),
 }
+
+
+def _default(value: object) -> str | None:
+    """What the help shows of a default: nothing of an empty one, or of a switch that is off."""
+    return str(value) if value else None
+
 
 app = App(
     name="eigenwave",
-    help="See which patterns an image-classification dataset is made of, and how its classes depend on them.",
-    help_epilogue=EPILOGUE,
+    help="Find wrong labels, copies, leaks and shortcuts in an image-classification dataset, without a model.",
+    help_epilogue=f"eigenwave COMMAND --help shows examples of a command.\n\n{STATUS}",
     help_format="plaintext",
+    default_parameter=Parameter(negative_iterable=(), show_default=_default),
 )
 for verb, (function, line) in COMMANDS.items():
-    epilogue = f"{EXAMPLES}\n\n{EPILOGUE}" if verb == "run" else EPILOGUE
-    app.command(function, name=verb, help=line, help_epilogue=epilogue)
+    app.command(function, name=verb, help=line, help_epilogue=f"{epilogue(verb)}\n\n{STATUS}")
+
+Switch = Parameter(negative="", group=Group("On every command", sort_key=100))
+
+
+@app.meta.default
+def _begin(
+    *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    json: Annotated[bool, Switch, Parameter(help="Print the result as a JSON document: see docs/json.md.")] = False,
+    quiet: Annotated[bool, Switch, Parameter(help="Print the result and errors only, no progress.")] = False,
+    verbose: Annotated[
+        bool, Switch, Parameter(help="Print the log too, and the time and memory that it took.")
+    ] = False,
+    debug: Annotated[bool, Switch, Parameter(help="Print the traceback of an error.")] = False,  # noqa: ARG001 - see main
+) -> None:
+    """Run a command and print its answer."""
+    set_volume(quiet=quiet, verbose=verbose)
+    began = time.monotonic()
+    try:
+        give_all(app(words, exit_on_error=False, print_error=False, result_action="return_value"), as_json=json)
+    finally:
+        if verbose:
+            note(f"took {time.monotonic() - began:,.1f} s and at most {peak_memory():,.0f} MiB a process")
 
 
 def main(version: str) -> None:
@@ -103,14 +144,10 @@ def main(version: str) -> None:
     words = sys.argv[1:]
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    downloads, lines = logging.getLogger("eigenwave"), logging.StreamHandler()
-    lines.setFormatter(Shown())
-    downloads.addHandler(lines)
-    downloads.setLevel(logging.INFO)
     sys.exit(status(words, debug=debug))
 
 
 def status(words: list[str], *, debug: bool) -> int:
     """Run the command that the words ask for, and return its exit status."""
-    command = partial(app, words, exit_on_error=False, print_error=False, result_action="return_value")
+    command = partial(app.meta, words, exit_on_error=False, print_error=False, result_action="return_value")
     return status_of(command, debug=debug)

@@ -8,7 +8,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.terminal import display, grid, say_json
+from flows.cli.answer import Answer
+from flows.cli.terminal import display, grid
 from flows.cli.upkeep import Folder
 from storage.printable import printable
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
@@ -17,6 +18,7 @@ from tasks.report.layer_words import layer_counts, layer_sentence
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from flows.documents.columns import Layer
     from storage.stores.store import StorePath
     from tasks.explain.tables import Explanation
 
@@ -29,34 +31,40 @@ def explain(
     /,
     *,
     control: Annotated[
-        Path | None, Parameter(help="The same layers of another network, such as one that is not trained.")
+        Path | None, Parameter(help="Compare with the same layers of another network, such as one that is not trained.")
     ] = None,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print all tables as JSON.")] = False,
     workspace: Folder = DEFAULT_WORKSPACE,
-) -> None:
+) -> Answer:
     """Compare a network's features or logits with a run's patterns: what each predicts of the other.
 
     Parameters
     ----------
     run
-        A run id, a path, or: latest.
+        The run: its id, its path, or latest.
     features
         A .npy array (images, features), a .npz file of several, or a table with a column key: see docs/columns.md.
     """
-    from storage.runs.run import Run  # noqa: PLC0415 - each command imports what it needs
+    from flows.documents.columns import Explained  # noqa: PLC0415 - each command imports what it needs
+    from storage.runs.run import Run  # noqa: PLC0415
     from tasks.explain.tables import explain_run  # noqa: PLC0415
 
     space = Workspace(workspace).home(run)
     opened = Run(space.find(run))
     found = explain_run(space, opened, features, control)
     run_id = opened.manifest.run_id
-    if json_:
-        tables = [{name: table.to_pylist() for name, table in each.tables.items()} for each in found]
-        say_json({"run": run_id, "layers": tables})
-        return
-    display(Text(printable(f"\n{run_id}  {opened.manifest.source}", keep="\n"), style="bold"))
-    for each in found:
-        display(layer_summary(each, space.association(run_id, each.layer)))
+
+    def text() -> None:
+        display(Text(printable(f"\n{run_id}  {opened.manifest.source}", keep="\n"), style="bold"))
+        for each in found:
+            display(layer_summary(each, space.association(run_id, each.layer)))
+
+    return Answer(lambda: Explained(run=run_id, layers=[_layer(each) for each in found]), text)
+
+
+def _layer(found: "Explanation") -> "Layer":
+    from flows.documents.columns import Layer  # noqa: PLC0415
+
+    return Layer.model_validate({name: found.tables[name].to_pylist() for name in Layer.model_fields})
 
 
 def layer_summary(found: "Explanation", folder: "StorePath | None" = None) -> "RenderableType":

@@ -3,10 +3,12 @@
 import os
 import sys
 import webbrowser
+from collections.abc import Iterator
 from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from flows.cli.answer import Answer
 from flows.cli.terminal import say
 from flows.cli.upkeep import Folder
 from storage.errors import InputError
@@ -20,28 +22,35 @@ def open_run(
     workspace: Folder = DEFAULT_WORKSPACE,
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 0,
     browser: bool = True,
-) -> None:
+) -> Iterator[Answer]:
     """Look at the images of a run in a browser: filter, sort, find neighbors, choose. Ctrl-C ends it.
 
     Parameters
     ----------
     run
-        A run id, a path, or: latest.
+        The run: its id, its path, or latest.
     port
-        Port on this machine (127.0.0.1); 0 chooses a free one.
+        Serve at this port of this machine (127.0.0.1); 0 chooses a free one.
     browser
-        Whether to open the page. Its address is printed in any case.
+        Open the page in a browser. Its address is printed in any case.
     """
+    from flows.documents.runs import Served  # noqa: PLC0415
     from flows.explorer.server import Explorer, serve  # noqa: PLC0415 - each command imports what it needs
     from storage.runs.run import Run  # noqa: PLC0415
 
-    explorer = Explorer(Run(Workspace(workspace).find(run)))
+    paths = Workspace(workspace).find(run)
+    found = Run(paths)
+    found.require_images()
     try:
-        server, address = serve(explorer, port)
+        server, address = serve(Explorer(found), port)
     except OSError as error:
         raise InputError(f"Port {port} cannot be used: {error.strerror}; choose another with --port.") from None
-    say(address)
-    say("The page shows this run to whoever has this address, on this machine alone. Ctrl-C ends it.")
+
+    def text() -> None:
+        say(address)
+        say("The page shows this run to whoever has this address, on this machine alone. Ctrl-C ends it.")
+
+    yield Answer(lambda: Served(run_id=paths.run_id, address=address), text)
     if browser and _has_screen():
         webbrowser.open(address)
     with server:

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.cli.flags import Config, Flags, chosen_settings
+from flows.cli.answer import Answer
+from flows.cli.flags import Config, FlagsToRead, chosen_settings
 from flows.cli.terminal import say
 from flows.cli.upkeep import DecisionsFile, Folder
+from storage.datasets.findings import counted
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 
 
@@ -16,10 +18,15 @@ def apply(
     source: str,
     /,
     *,
-    to: Annotated[Path, Parameter(help="New folder for class folders of links, or new list, which ends in .csv.")],
+    to: Annotated[
+        Path,
+        Parameter(
+            help="Write class folders of links into this new folder, or a list to this new file, which ends in .csv."
+        ),
+    ],
     config: Config = None,
-    settings: Flags = None,
-) -> None:
+    settings: FlagsToRead = None,
+) -> Answer:
     """Write a fixed dataset, a list or a folder of links, by the actions in a list of issues. Changes no image.
 
     Parameters
@@ -27,9 +34,10 @@ def apply(
     issues
         A list such as issues.csv with the column action: keep, drop or relabel:CLASS; empty for nothing.
     source
-        The dataset, as for run; its images must be files.
+        The dataset, as for eigenwave run; its images must be files.
     """
-    from storage.formats.open import address_of, base_of  # noqa: PLC0415 - each command imports what it needs
+    from flows.documents.issues import Applied  # noqa: PLC0415 - each command imports what it needs
+    from storage.formats.open import address_of, base_of  # noqa: PLC0415
     from tasks.issues.actions import read_actions  # noqa: PLC0415
     from tasks.issues.fixed import fix, link_folders, write_list  # noqa: PLC0415
 
@@ -42,14 +50,29 @@ def apply(
         again += "" if "://" in root else f" --root {root}"
     else:
         link_folders(fixed.images, to)
-    for text in fixed.left_out:
-        say(f"Left out, since a run does not read it: {text}")
     counts = fixed.counts
-    say(
-        f"{to} has {len(fixed.images):,} images: {counts['relabel']:,} relabelled, {counts['drop']:,} dropped, "
-        f"{counts['keep']:,} kept as they are by an action. The dataset is unchanged."
+
+    def text() -> None:
+        for each in fixed.left_out:
+            say(f"Left out, since a run does not read it: {each}")
+        say(
+            f"{to} has {counted(len(fixed.images), 'image')}: {counts['relabel']:,} relabelled, {counts['drop']:,} "
+            f"dropped, {counts['keep']:,} kept as they are by an action. The dataset is unchanged."
+        )
+        say(f"Next: {again}")
+
+    return Answer(
+        lambda: Applied(
+            to=str(to),
+            images=len(fixed.images),
+            relabelled=counts["relabel"],
+            dropped=counts["drop"],
+            kept=counts["keep"],
+            left_out=list(fixed.left_out),
+            next=again,
+        ),
+        text,
     )
-    say(f"Next: {again}")
 
 
 def decide(
@@ -59,7 +82,7 @@ def decide(
     *,
     decisions: DecisionsFile = None,
     workspace: Folder = DEFAULT_WORKSPACE,
-) -> None:
+) -> Answer:
     """Remember the actions in a list of issues, so that these issues are not new again in any later run.
 
     Parameters
@@ -67,8 +90,9 @@ def decide(
     issues
         A list such as issues.csv with the column action: keep, drop or relabel:CLASS; empty for undecided.
     run
-        The run that the list comes from: a run id, a path, or: latest.
+        The run that the list comes from: its id, its path, or latest.
     """
+    from flows.documents.issues import Decided  # noqa: PLC0415
     from storage.runs.run import Run  # noqa: PLC0415
     from tasks.issues.actions import read_actions  # noqa: PLC0415
     from tasks.issues.decisions import Decisions, decided, decisions_file  # noqa: PLC0415
@@ -79,26 +103,33 @@ def decide(
     before = Decisions.read(path)
     after = before.but(found)
     after.write(path)
-    say(f"{path} has {len(after):,} decisions, {len(after) - len(before):,} of them new.")
+    new = len(after) - len(before)
+    return Answer(
+        lambda: Decided(path=str(path), decisions=len(after), new=new),
+        lambda: say(f"{path} has {counted(len(after), 'decision')}, {new:,} of them new."),
+    )
 
 
 def export(
     run: str = "latest",
     /,
     *,
-    to: Annotated[Literal["csv", "huggingface", "fiftyone"], Parameter(help="The program to write for.")],
-    output: Annotated[Path, Parameter(help="New folder.")],
+    to: Annotated[Literal["csv", "huggingface", "fiftyone"], Parameter(help="Write for this program.")],
+    output: Annotated[Path, Parameter(help="Write into this new folder.")],
     workspace: Folder = DEFAULT_WORKSPACE,
-) -> None:
+) -> Answer:
     """Write a run's images, labels and issues for other programs; images are linked, not copied.
 
     Parameters
     ----------
     run
-        A run id, a path, or: latest.
+        The run: its id, its path, or latest.
     """
+    from flows.documents.issues import Exported  # noqa: PLC0415
     from storage.runs.run import Run  # noqa: PLC0415
     from tasks.issues.export import export_run  # noqa: PLC0415
 
     count = export_run(Run(Workspace(workspace).find(run)), to, output)
-    say(f"{output} has {count:,} images.")
+    return Answer(
+        lambda: Exported(output=str(output), images=count), lambda: say(f"{output} has {counted(count, 'image')}.")
+    )

@@ -1,12 +1,11 @@
 """The commands check and plan: what a dataset holds, and what a run would cost, before the run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
-
-from flows.cli.flags import Config, Flags, chosen_settings
-from flows.cli.terminal import display, say_json
+from flows.cli.answer import Answer
+from flows.cli.flags import Config, Flags, FlagsToRead, chosen_settings
+from flows.cli.terminal import display
 from storage.errors import EigenwaveError, InputError
 from storage.settings import Settings
 
@@ -20,33 +19,33 @@ def check(
     source: str,
     /,
     *,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print all findings as JSON.")] = False,
     csv: Path | None = None,
     config: Config = None,
-    settings: Flags = None,
-) -> None:
+    settings: FlagsToRead = None,
+) -> Answer:
     """Decode every image as a run would and report contents and problems; exit status 1 if a run would fail.
 
     Parameters
     ----------
     source
-        As for run.
+        The dataset, as for eigenwave run.
     csv
         Write every bad image, every repeated image and every finding to this CSV file.
     """
     from flows.cli.check_summary import check_json, check_summary, write_check_csv  # noqa: PLC0415
+    from flows.documents.dataset import Checked  # noqa: PLC0415
     from tasks.planning.check import check_source  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
     report = check_source(source, chosen)
     if csv:
         write_check_csv(report, csv)
-    if json_:
-        say_json(check_json(report))
-    else:
-        display(check_summary(report))
-    if report.problems:
-        raise EigenwaveError(f"A run on {source} would fail: {report.problems[0].text}")
+    failures = [EigenwaveError(f"A run on {source} would fail: {problem.text}") for problem in report.problems]
+    return Answer(
+        lambda: Checked.model_validate(check_json(report)),
+        lambda: display(check_summary(report)),
+        failures[0] if failures else None,
+    )
 
 
 def plan(  # noqa: PLR0913 - each is a word of the command
@@ -59,26 +58,27 @@ def plan(  # noqa: PLR0913 - each is a word of the command
     classes: int = 10,
     config: Config = None,
     settings: Flags = None,
-) -> None:
+) -> Answer:
     """Show what a run would do and cost: shards, passes, bytes, memory, time. Computes nothing.
 
     Parameters
     ----------
     source
-        As for run. Leave it out to plan for --images of --image-size.
+        The dataset, as for eigenwave run. Leave it out to plan for --images of --image-size.
     images
-        Instead of a source: number of images, such as 1e9.
+        Without a SOURCE: plan for this many images, such as 1e9.
     image_size
-        Instead of a source: width and height of the images in pixels.
+        Without a SOURCE: plan for images of this many pixels a side.
     channels
-        Instead of a source: channels of the images.
+        Without a SOURCE: plan for images of this many channels.
     classes
-        Instead of a source: number of classes.
+        Without a SOURCE: plan for this many classes.
     """
     from flows.cli.plan_summary import estimate_summary  # noqa: PLC0415
+    from flows.documents.dataset import Planned  # noqa: PLC0415
 
-    chosen = chosen_settings(settings, config)
-    display(estimate_summary(estimate(source, chosen, images, image_size, channels, classes)))
+    found = estimate(source, chosen_settings(settings, config), images, image_size, channels, classes)
+    return Answer(lambda: Planned.of(found), lambda: display(estimate_summary(found)))
 
 
 def estimate(  # noqa: PLR0913, PLR0917 - those of plan
@@ -102,6 +102,10 @@ def estimate(  # noqa: PLR0913, PLR0917 - those of plan
         return plan_run(source, settings)
     if source is not None or images is None or image_size is None:
         raise InputError("Give a SOURCE to plan for, or else both --images and --image-size.")
+    if settings.coefficients.transform == "none":
+        raise InputError(
+            "--images and --image-size describe images, but --transform none takes features: give a SOURCE."
+        )
     side = settings.coefficients.size or _whole("--image-size", image_size)
     return estimate_run(settings, _whole("--images", images), (side, side, channels), _whole("--classes", classes))
 

@@ -10,8 +10,10 @@ from rich.console import Group
 from rich.table import Column
 from rich.text import Text
 
+from flows.cli.answer import Answer
 from flows.cli.terminal import display, grid, note, say
 from flows.cli.upkeep import DecisionsFile, Folder
+from storage.datasets.findings import counted
 from storage.printable import printable
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import RenderableType
 
+    from flows.documents.issues import Listed
     from tasks.issues.choose import Issues
     from tasks.issues.second_opinion import SecondOpinion
 
 SHOWN = 20  # issues in a table for people
-Kinds = Annotated[tuple[str, ...], Parameter(name="--kind", help="Only issues of this kind, such as leak.")]
-Classes = Annotated[tuple[str, ...], Parameter(name="--class", help="Only images that are labelled with this class.")]
+Kinds = Annotated[tuple[str, ...], Parameter(name="--kind", help="List only issues of this kind, such as leak.")]
+Classes = Annotated[
+    tuple[str, ...], Parameter(name="--class", help="List only images that are labelled with this class.")
+]
 Predictions = Annotated[
     Path | None,
     Parameter(
@@ -33,7 +38,7 @@ Predictions = Annotated[
     ),
 ]
 Format = Literal["table", "csv", "jsonl", "paths"]
-Paths = Annotated[Literal["absolute", "relative"], Parameter(help="How to print paths below the dataset.")]
+Paths = Annotated[Literal["absolute", "relative"], Parameter(help="Print paths below the dataset like this.")]
 
 
 def issues(  # noqa: PLR0913 - each is a word of the command
@@ -42,20 +47,24 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     *,
     kind: Kinds = (),
     class_: Classes = (),
-    top: Annotated[int | None, Parameter(help="Only the most severe; in a table 20 by default.")] = None,
-    new: Annotated[bool, Parameter(negative="", help="Only what is neither decided nor in the run before.")] = False,
-    format: Annotated[Format, Parameter(help="How to print them.")] = "table",  # noqa: A002 - the word of the command
+    top: Annotated[
+        int | None, Parameter(help="List this many, the most severe; by default all, in a table 20.")
+    ] = None,
+    new: Annotated[
+        bool, Parameter(negative="", help="List only what is neither decided nor in the run before.")
+    ] = False,
+    format: Annotated[Format, Parameter(help="Print them like this.")] = "table",  # noqa: A002 - the word of the command
     decisions: DecisionsFile = None,
     predictions: Predictions = None,
     paths: Paths = "absolute",
     workspace: Folder = DEFAULT_WORKSPACE,
-) -> None:
+) -> Answer:
     """List what to fix in a run's dataset, the most severe first.
 
     Parameters
     ----------
     run
-        A run id, a path, or: latest.
+        The run: its id, its path, or latest.
     """
     from tasks.issues.choose import Choice, relative_to_dataset  # noqa: PLC0415 - each command imports what it needs
 
@@ -67,8 +76,26 @@ def issues(  # noqa: PLR0913 - each is a word of the command
     table = chosen if shown is None else chosen.slice(0, Choice(top=shown).top)
     if paths == "relative":
         table = relative_to_dataset(table, every.run.manifest.source)
+    return Answer(lambda: _document(every, table, len(chosen)), lambda: _print(every, table, len(chosen), format))
+
+
+def _document(every: "Issues", table: "pa.Table", chosen: int) -> "Listed":
+    from flows.documents.issues import Listed, Opinion  # noqa: PLC0415
+
+    manifest, found = every.run.manifest, every.opinion
+    return Listed(
+        run_id=manifest.run_id,
+        source=manifest.source,
+        found=every.found,
+        chosen=chosen,
+        opinion=found and Opinion(predicted=found.predicted, unknown=found.unknown, share=found.share),
+        issues=table.to_pylist(),
+    )
+
+
+def _print(every: "Issues", table: "pa.Table", chosen: int, format: Format) -> None:  # noqa: A002 - as above
     if format == "table":
-        display(issues_summary(every, table, len(chosen)))
+        display(issues_summary(every, table, chosen))
     elif format == "csv":
         _print_csv(table)
     else:
@@ -88,7 +115,9 @@ def opened(run: str, decisions: str | None, workspace: str, predictions: Path | 
 
 def opinion_sentence(found: "SecondOpinion") -> str:
     """Say how many labels a model's predictions were about, and what they weighed."""
-    unknown = f" {found.unknown:,} rows of the file name no image of the run." if found.unknown else ""
+    unknown = (
+        f" {counted(found.unknown, 'row of the file', 'names', 'name')} no image of the run." if found.unknown else ""
+    )
     return (
         f"The predictions are about {found.predicted:,} of {len(found.rows):,} judged images; the run alone judged the "
         f"others. Where there is one, the run weighs {found.share:.3g} and the model {1 - found.share:.3g}.{unknown}"

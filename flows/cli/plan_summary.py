@@ -18,12 +18,12 @@ UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 def estimate_summary(estimate: Estimate) -> RenderableType:
     """Tables of what a run would do and cost, on a real dataset or on one that need not exist."""
     plan = estimate.plan
+    what, of = ("coefficients", "an image") if estimate.pictured else ("features", "a row")
     table = grid("", "", header=False)
     rows = {
-        "images": f"{plan.images:,} of {plan.width} x {plan.height} pixels, {counted(plan.channels, 'channel')}, "
-        f"{plan.classes:,} classes",
+        **_dataset(estimate),
         **_found(estimate),
-        "coefficients": f"{plan.coefficients:,} an image, {size(plan.coefficient_bytes)} in all",
+        what: f"{plan.coefficients:,} {of}, {size(plan.coefficient_bytes)} in all",
         "shards": f"{plan.shards:,} of up to {counted(plan.rows_per_shard, 'image')}{_too_many(estimate)}",
         "patterns": f"as many as hold {percent(estimate.energy)} of the energy"
         if estimate.energy
@@ -45,12 +45,21 @@ def estimate_summary(estimate: Estimate) -> RenderableType:
     return Group(table, Text(), _costs(estimate), Text(), _outlays(estimate), *said)
 
 
+def _dataset(estimate: Estimate) -> dict[str, str]:
+    plan = estimate.plan
+    classes = counted(plan.classes, "class")
+    if not estimate.pictured:
+        return {"rows": f"{plan.images:,} of {counted(plan.width, 'feature')}, {classes}"}
+    shape = f"{plan.width} x {plan.height} pixels, {counted(plan.channels, 'channel')}"
+    return {"images": f"{plan.images:,} of {shape}, {classes}"}
+
+
 def _found(estimate: Estimate) -> dict[str, str]:
     """Rows that are known only if there is a dataset."""
     if not isinstance(estimate, Outlook):
         return {}
     return {
-        "fitted on": f"{estimate.plan.fitted:,} images of split {estimate.fitted_split}",
+        "fitted on": f"{counted(estimate.plan.fitted, 'image')} of split {estimate.fitted_split}",
         "not read": counted(estimate.findings.skipped, "entry"),
     }
 
@@ -86,7 +95,7 @@ def _solver(estimate: Estimate) -> str:
     plan = estimate.plan
     if plan.solver == "krylov":
         likely = next(round(cost.reads) + 1 for cost in estimate.costs if cost.solver == plan.solver)
-        passes = f"{likely} pass{'es' if likely > 1 else ''} expected, at most {plan.passes}"
+        passes = f"{counted(likely, 'pass')} expected, at most {plan.passes}"
         return f"krylov, {plan.block_width} columns from a sample of {plan.sample:,} images; {passes}"
     return f"{plan.solver}, exact"
 

@@ -3,10 +3,14 @@
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from flows.cli.answer import Answer
 from flows.cli.ending import interruptible, leave
 from flows.cli.flags import Config, Flags, chosen_settings
+from flows.cli.notify import Notify, notify_all, require_places
 from flows.cli.terminal import display, note
 from flows.cli.upkeep import DecisionsFile, Folder, GateFlags
 from flows.tracking.session import load_prefect, prefect_session
@@ -14,21 +18,27 @@ from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 from storage.settings import Settings
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Sequence
 
+    from flows.documents.runs import Audited
+    from flows.monitor import Monitoring
+    from storage.runs.run import Run
+    from tasks.compare.audit import Audit
+    from tasks.compare.gates import Gate
     from tasks.planning.outlook import Outlook
 
 
-def run(
+def run(  # noqa: PLR0913 - each is a word of the command
     source: str,
     /,
     *,
     workspace: Folder = DEFAULT_WORKSPACE,
     config: Config = None,
     run_id: str | None = None,
+    notify: Notify = (),
     settings: Flags = None,
-) -> None:
-    """Analyse a dataset; an interrupted run continues where it stopped.
+) -> Iterator[Answer]:
+    """Analyze a dataset; an interrupted run continues where it stopped.
 
     Parameters
     ----------
@@ -36,9 +46,10 @@ def run(
         A folder, a file or a URL in any of the formats of docs/inputs.md, or a name: digits, mnist, fashion-mnist,
         cifar10, cifar100.
     run_id
-        Name of the run; by default made from the time.
+        Call the run this; by default its name is made from the time.
     """
     chosen = chosen_settings(settings, config)
+    require_places(notify)
     with interruptible(), prefect_session() as session:
         space, outlook = _ready(source, workspace, chosen, run_id)
         from flows.analysis import analysis_of  # noqa: PLC0415
@@ -51,10 +62,10 @@ def run(
         except ServerLostError as error:
             newest = space.latest_id()
             if newest is not None and newest != before:
-                display(_summary(space, newest))
+                yield _analysed(space, newest, notify)
                 leave(f"eigenwave: the run is finished, but Prefect does not know: {error}\n", 0)
             leave(f"eigenwave: {error}\n", error.exit_code)
-        display(_summary(space, finished))
+        yield _analysed(space, finished, notify)
 
 
 def audit(  # noqa: PLR0913 - each is a word of the command
@@ -67,27 +78,28 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     config: Config = None,
     run_id: str | None = None,
     decisions: DecisionsFile = None,
+    notify: Notify = (),
     settings: Flags = None,
-) -> None:
-    """Analyse a dataset and report how it drifted since an earlier run; a gate sets the exit status.
+) -> Answer:
+    """Analyze a dataset and report how it drifted since an earlier run; a gate sets the exit status.
 
     Parameters
     ----------
     source
-        As for run.
+        The dataset, as for eigenwave run.
     against
-        Run to compare with: an id, a path, or latest, which is the last run of this source.
+        Compare with this run: its id, its path, or latest, which is the last run of this source.
     run_id
-        Name of the run; by default made from the time.
+        Call the run this; by default its name is made from the time.
     """
-    from flows.cli.summary import comparison_summary  # noqa: PLC0415
+    from storage.runs.run import Run  # noqa: PLC0415
     from tasks.compare.audit import GateError, require_baseline  # noqa: PLC0415
     from tasks.compare.gates import Gate  # noqa: PLC0415
     from tasks.issues.decisions import Decisions, decisions_file  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
-    for gate in fail_if:
-        Gate.parse(gate)
+    gates = [Gate.parse(gate) for gate in fail_if]
+    require_places(notify)
     require_baseline(Workspace(workspace), against, chosen)
     Decisions.read(decisions_file(decisions, Workspace(workspace)))
     with interruptible(), prefect_session() as session:
@@ -103,32 +115,62 @@ def audit(  # noqa: PLR0913 - each is a word of the command
             failure, found = error, error.audit
         except ServerLostError as error:
             leave(f"eigenwave: {error}\n", error.exit_code)
-    display(_summary(space, found.run_id))
+    analysed = Run(space.run(found.run_id))
+    answer = Answer(lambda: _audited(analysed, found, gates), lambda: _show_audit(analysed, found), failure)
+    notify_all(notify, answer)
+    return answer
+
+
+def _show_audit(analysed: "Run", found: "Audit") -> None:
+    from flows.cli.summary import comparison_summary, run_summary  # noqa: PLC0415
+
+    display(run_summary(analysed))
     if found.comparison and found.before and found.folder:
         display(comparison_summary(found.before, found.run_id, found.comparison, found.folder))
     else:
         display("\nThere is no earlier run of this source to compare with.")
-    if failure:
-        raise failure
 
 
-def monitor(*, workers: int | None = None) -> None:
+def _audited(analysed: "Run", found: "Audit", gates: "Sequence[Gate]") -> "Audited":
+    from flows.documents.runs import Audited, Change, Summary  # noqa: PLC0415
+
+    change = None
+    if found.comparison and found.before:
+        change = Change.of((found.before, found.run_id), found.comparison, found.folder, gates)
+    return Audited(run=Summary.of(analysed), change=change)
+
+
+def monitor(*, workers: int | None = None) -> Iterator[Answer]:
     """Start a Prefect server and Dask workers on this machine, and print how to send runs there and watch them.
 
     Parameters
     ----------
     workers
-        Worker processes; by default one a core.
+        Start this many worker processes; by default one a core.
     """
+    from flows.documents.runs import Monitored  # noqa: PLC0415
     from flows.monitor import monitoring  # noqa: PLC0415
 
     ended = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: ended.set())
-    with monitoring(workers, note) as instructions:
-        sys.stdout.write(instructions)
-        sys.stdout.flush()
+    with monitoring(workers, note) as found:
+        yield Answer(lambda: Monitored(**found._asdict()), lambda: print_instructions(found))
         ended.wait()
+
+
+def print_instructions(found: "Monitoring") -> None:
+    """Print for people where a Prefect server and Dask workers are, and how to send runs there."""
+    sys.stdout.write(
+        f"Runs      {found.runs}\n"
+        f"Workers   {found.workers}\n"
+        f"Numbers   {' and '.join(found.metrics)}, for Prometheus\n"
+        f"Password  {found.password} (user and password, which all of them ask for)\n\n"
+        "To see runs there, start them in another terminal:\n\n"
+        f"    . {quote(found.environment)}\n"
+        "    eigenwave run SOURCE\n\n"
+        "Press Ctrl-C to stop both.\n"
+    )
 
 
 def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) -> tuple[Workspace, "Outlook"]:
@@ -151,8 +193,12 @@ def _ready(source: str, workspace: str, settings: Settings, run_id: str | None) 
     return space, outlook
 
 
-def _summary(space: Workspace, run_id: str) -> "RenderableType":
+def _analysed(space: Workspace, run_id: str, places: "Sequence[str]") -> Answer:
     from flows.cli.summary import run_summary  # noqa: PLC0415
+    from flows.documents.runs import Analysed, Summary  # noqa: PLC0415
     from storage.runs.run import Run  # noqa: PLC0415
 
-    return run_summary(Run(space.run(run_id)))
+    found = Run(space.run(run_id))
+    answer = Answer(lambda: Analysed(run=Summary.of(found)), lambda: display(run_summary(found)))
+    notify_all(places, answer)
+    return answer

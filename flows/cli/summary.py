@@ -6,16 +6,20 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
 from flows.cli.terminal import grid
+from storage.datasets.findings import counted
 from storage.printable import printable
 from storage.runs.manifest import Manifest
 from storage.runs.run import Run
 from storage.runs.workspace import RunPaths
 from storage.stores.store import StorePath
+from storage.tables.schemas import COMPARISONS
+from tasks.report.drift_words import examples_of, some_names
 from tasks.report.quality_words import quality_check, quality_counts
 from tasks.report.verdict import SIGNIFICANT, percent, verdict
 
@@ -38,10 +42,23 @@ def run_summary(run: Run) -> RenderableType:
         Text(),
         *_quality(run),
         Text(_short(run.paths.folder), overflow="fold"),
-        _places(run.paths),
-        Text(f"\nAll images in a browser: eigenwave open {shlex.quote(_short(run.paths.folder))}", overflow="fold"),
+        _places(run.paths, pictured=run.pictured),
         Text(f"\n{verdict(manifest.learnability)}", style="bold"),
+        *_next_steps(run),
     )
+
+
+def _next_steps(run: Run) -> list[Text]:
+    """Say what to do after a run, each with its command."""
+    name = shlex.quote(_short(run.paths.folder))
+    found = sum(run.tables["issue_kinds"]["found"].to_pylist()) if "issue_kinds" in run.tables else 0
+    steps = {
+        f"eigenwave issues {name}": f"list {counted(found, 'issue')}, the most severe first" if found else "",
+        f"eigenwave open {name}": "look at all images in a browser" if run.pictured else "",
+        f"eigenwave audit {shlex.quote(run.manifest.source)}": "see what changed, when the dataset has",
+    }
+    lines = [f"  {command}\n      {what}" for command, what in steps.items() if what]
+    return [Text("\nNext:", style="bold"), *(Text(printable(line, keep="\n"), overflow="fold") for line in lines)]
 
 
 def list_summary(runs: Iterable[tuple[str, Manifest | str]], latest: str | None) -> RenderableType:
@@ -90,9 +107,14 @@ def _counts(manifest: Manifest) -> str:
     rejected = f", {manifest.rejected:,} rejected (table rejects says why)" if manifest.rejected else ""
     if manifest.repeated:
         rejected += f", {manifest.repeated:,} repeated, {manifest.conflicting:,} of them under several classes"
-    classes = "no labels" if row["classes"] == 1 else f"{row['classes']} classes"
+    classes = "no labels" if row["classes"] == 1 else counted(int(row["classes"] or 0), "class")
+    features = manifest.settings.get("transform") == "none"
+    what = "row" if features else "image"
+    shape = (
+        counted(plan["width"], "feature") if features else f"{plan['width']} x {plan['height']} x {plan['channels']}"
+    )
     return (
-        f"{plan['images']:,} images of {plan['width']} x {plan['height']} x {plan['channels']}, {fitted:,} fitted "
+        f"{counted(plan['images'], what)} of {shape}, {fitted:,} fitted "
         f"(split {manifest.fitted_split}), {classes}{rejected}; {_found(manifest)} hold "
         f"{percent(manifest.energy)} of the energy, residual at most {manifest.residual_max:.1e} "
         f"({_decomposition(manifest)})\n"
@@ -109,8 +131,10 @@ def _copies(run: Run) -> list[Text]:
     if not row["duplicates"]:
         return []
     leaked = f", {row['leaked']:,} of other splits are copies of fitted images" if row["leaked"] else ""
-    conflicts = f", {row['conflicts']:,} pairs have different labels" if row["conflicts"] else ""
-    copies = f"{row['duplicates']:,} images are copies of others, exact or near (table near_duplicates)"
+    conflicts = f", {counted(row['conflicts'], 'pair', 'has', 'have')} different labels" if row["conflicts"] else ""
+    duplicates = counted(row["duplicates"], "image", "is a copy", "are copies")
+    mirrored = "exact, near or mirrored" if row["mirrored_pairs"] else "exact or near"
+    copies = f"{duplicates} of others, {mirrored} (table near_duplicates)"
     return [Text(f"{copies}{leaked}{conflicts}\n")]
 
 
@@ -118,11 +142,12 @@ def _found(manifest: Manifest) -> str:
     """Number of patterns, and of those planned if fewer stand out from rounding."""
     found, planned = manifest.learnability["rank"], manifest.plan["rank"]
     fewer = manifest.settings.get("energy") is None and isinstance(found, int) and found < planned
-    return f"{found} patterns" + (f" (of {planned} planned, no more stand out from rounding)" if fewer else "")
+    patterns = counted(int(found or 0), "pattern")
+    return f"{patterns} (of {planned} planned, no more stand out from rounding)" if fewer else patterns
 
 
 def _decomposition(manifest: Manifest) -> str:
-    passes = f"{manifest.passes} pass{'es' if manifest.passes > 1 else ''}"
+    passes = counted(manifest.passes, "pass")
     warm = f", started from {manifest.warm_start}" if manifest.warm_start else ""
     return f"{manifest.solver}, {passes}{warm}"
 
@@ -142,7 +167,7 @@ def _learnability(run: Run) -> list[RenderableType]:
         table.add_row("  95 % interval", f"{_number(row['ci_low'])} to {_number(row['ci_high'])}")
     if row["colour_learnability"] is not None:
         colour = _number(row["colour_learnability"]), "", "", _number(row["colour_shuffled_max"])
-        table.add_row("- of mean colour alone", *colour)
+        table.add_row("- of mean color alone", *colour)
     table.add_row(
         f"patterns with q < {SIGNIFICANT}",
         "-" if row["significant_patterns"] is None else f"{row['significant_patterns']} of {row['rank']}",
@@ -186,18 +211,18 @@ def _quality(run: Run) -> list[Text]:
     return [Text(printable(f"images that stand out: {named} (table quality){warning}")), Text()]
 
 
-def _places(paths: RunPaths) -> Table:
+def _places(paths: RunPaths, *, pictured: bool) -> Table:
     table = grid("", "", header=False)
     for path, what in (
-        (paths.report, "the report to read first: the verdict, and the patterns as pictures"),
+        (paths.report, f"the report to read first: the verdict{', and the patterns as pictures' if pictured else ''}"),
         *([(paths.issues, "what to fix, the most severe first")] if paths.issues.exists() else []),
         (paths.tables, "patterns, class_patterns, exemplars, samples ... (Parquet)"),
-        (paths.pattern_images, "the patterns, as images"),
+        *([(paths.pattern_images, "the patterns, as images")] if pictured else []),
         (paths.scores, "how much of each pattern is in each image"),
-        (paths.coefficients, "the wavelet coefficients of the images"),
+        (paths.coefficients, "the wavelet coefficients of the images" if pictured else "the features"),
         (paths.manifest, "settings, digests, versions"),
     ):
-        table.add_row(f"  {path.name}", what)
+        table.add_row(f"  {path.relative_to(paths.folder)}", what)
     return table
 
 
@@ -217,8 +242,10 @@ def comparison_summary(
         table.add_row(name, f"{found[name]:.4f}", "")
     for kind, names in (("new", comparison.new_classes), ("vanished", comparison.vanished_classes)):
         table.add_row(f"{kind}_classes", str(len(names)), ", ".join(names[:LEADING_PATTERNS]))
-    for change in ("added", "removed", "changed", "relabelled", "renamed"):
-        table.add_row(f"{change}_images", _count(found[f"{change}_images"]), "")
+    images = pa.table(comparison.tables["compared_images"], COMPARISONS["compared_images"])
+    for change, examples in examples_of(images).items():
+        count = found[f"{change}_images"]
+        table.add_row(f"{change}_images", _count(count), printable(some_names(examples, count)))
     table.add_row(
         "suspect_fraction", _number(None if isnan(found["suspect_fraction"]) else found["suspect_fraction"]), ""
     )

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import resource
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,9 +15,11 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
+from flows.documents.finite import finite
 from storage.printable import printable
 
 STANDARD = (0, 1, 2)
+LOGGER = logging.getLogger("eigenwave")  # its level is how much a command prints about its progress
 
 
 class Terminal(Console):
@@ -52,9 +55,10 @@ def display(renderable: RenderableType) -> None:
     Terminal().print(renderable)
 
 
-def note(text: str) -> None:
-    """Print a line about the progress of a command to standard error."""
-    Terminal(stderr=True).print(text, style="dim")
+def note(text: RenderableType) -> None:
+    """Print text about the progress of a command to standard error, unless the command is to be quiet."""
+    if LOGGER.level <= logging.INFO:
+        Terminal(stderr=True).print(text, style="dim")
 
 
 def say(line: str) -> None:
@@ -62,10 +66,11 @@ def say(line: str) -> None:
     sys.stdout.write(f"{printable(line)}\n")
 
 
-def say_json(content: object) -> None:
-    """Print JSON in ASCII, with all control characters escaped."""
+def as_json(content: object) -> str:
+    """JSON in ASCII, with all control characters escaped, and with null for numbers that JSON does not have."""
+    text = json.dumps(finite(content), indent=2, allow_nan=False)
     # json escapes all control characters except DEL.
-    sys.stdout.write(json.dumps(content, indent=2).replace("\x7f", "\\u007f") + "\n")
+    return text.replace("\x7f", "\\u007f") + "\n"
 
 
 def grid(*columns: str | Column, header: bool = True) -> Table:
@@ -82,6 +87,32 @@ class Shown(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The message of a record."""
         return printable(record.getMessage(), keep="\n")
+
+
+def set_volume(*, quiet: bool, verbose: bool) -> None:
+    """Choose how much a command prints beside its result, to standard error.
+
+    Parameters
+    ----------
+    quiet
+        No progress.
+    verbose
+        The log of Prefect and of other libraries too.
+    """
+    LOGGER.setLevel(logging.WARNING if quiet else logging.INFO)
+    lines = logging.StreamHandler()
+    lines.setFormatter(Shown())
+    LOGGER.handlers = [lines]  # one, however often a process runs a command
+    if verbose:
+        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+        LOGGER.propagate = False
+
+
+def peak_memory() -> float:
+    """Return the most memory that this process or one of its children has used, in MiB."""
+    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return most / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, others KiB
 
 
 def open_streams() -> None:

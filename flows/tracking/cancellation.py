@@ -17,6 +17,7 @@ from prefect import runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.states import Cancelled
 
+from flows.tracking.session import SIGTERM_HANDLER
 from storage.errors import EigenwaveError
 
 LOOK_SECONDS = 2.0
@@ -51,7 +52,10 @@ def _watched() -> Iterator[None]:
     if under_a_worker or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before, ended = signal.signal(SIGNAL, _stop), threading.Event()
+    before, ended = {SIGNAL: signal.signal(SIGNAL, _stop)}, threading.Event()
+    # Prefect's own way to end on SIGTERM waits for minutes if its server is gone or workers do not answer.
+    if callable(SIGTERM_HANDLER.get()):
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, SIGTERM_HANDLER.get())
     # This is the client of the flow. Another one could make Prefect start a second temporary server.
     with get_client(sync_client=True) as client:
         run = UUID(runtime.flow_run.id)
@@ -62,7 +66,8 @@ def _watched() -> Iterator[None]:
         finally:
             ended.set()
             watcher.join()
-            signal.signal(SIGNAL, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _watch(client: SyncPrefectClient, run: UUID, ended: threading.Event) -> None:

@@ -27,8 +27,9 @@ Facts = dict[str, str]
 def plan_facts(job: Job) -> Facts:
     """Facts of the plan: what the run is going to do."""
     plan, energy = job.plan, job.settings.decomposition.energy
+    shape = f"{plan.width} x {plan.height} x {plan.channels}"
     return {
-        "images": f"{plan.images:,} of {plan.width} x {plan.height} x {plan.channels}",
+        **({"images": f"{plan.images:,} of {shape}"} if job.space.pictured else {"rows": f"{plan.images:,}"}),
         "fitted on": f"{plan.fitted:,} of split {job.fitted_split}",
         "shards": f"{plan.shards:,} of up to {plan.rows_per_shard:,} images",
         "coefficients": f"{plan.coefficients:,} an image, {plan.coefficient_bytes / MIB:,.1f} MiB",
@@ -90,7 +91,7 @@ def learnability_facts(job: Job) -> list[dict[str, str]]:
     row = read_table(job.paths.table("learnability")).to_pylist()[0]
     table = {
         "learnability": ("learnability", "expected_null", "shuffled_mean", "shuffled_max"),
-        "of the mean colour alone": ("colour_learnability", None, None, "colour_shuffled_max"),
+        "of the mean color alone": ("colour_learnability", None, None, "colour_shuffled_max"),
         "heterogeneity": ("heterogeneity", "heterogeneity_expected", "heterogeneity_shuffled", None),
         "patterns with q < 0.05": (
             "significant_patterns",

@@ -19,7 +19,7 @@ SourceField = Annotated[
     str, _says("A folder, a file or a URL of a dataset, or the name of one, such as digits.", pattern=PLAIN)
 ]
 WorkspaceField = Annotated[str, _says("Folder or URL (s3://, gs://, az://) for runs and shards.", pattern=PLAIN)]
-SettingsField = Annotated[Settings, _says("How to analyse it.")]
+SettingsField = Annotated[Settings, _says("How to analyze it.")]
 RunIdField = Annotated[str | None, _says("Name of the run; by default made from the time.")]
 GatesField = Annotated[
     tuple[str, ...],
@@ -43,8 +43,8 @@ RunField = Annotated[str, _says("The finished run: an id, a path, or latest.", p
 ColumnsField = Annotated[
     tuple[str, ...],
     _says(
-        "Columns of the dataset, properties of its images such as mode, or columns of the table below. The word "
-        "properties stands for all properties."
+        "Columns of the dataset, properties of its images such as mode, columns of the table below, or patterns "
+        "such as finding_*. The word properties stands for all properties."
     ),
 ]
 TableField = Annotated[

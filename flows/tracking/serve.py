@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from importlib import metadata, util
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -197,6 +198,10 @@ def serve(listening: socket.socket, database: Path, lifeline: _Lifeline, *, whol
     from prefect.server.api.server import create_app  # noqa: PLC0415
 
     class Announced(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # only the lifeline ends this process
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
@@ -213,8 +218,10 @@ def serve(listening: socket.socket, database: Path, lifeline: _Lifeline, *, whol
 def main() -> None:
     """Serve on the socket that the starter listens on, from a database in the folder it names."""
     place, descriptor, kind = sys.argv[1:]
-    # Until uvicorn handles SIGTERM, only the lifeline ends this process: it removes the temporary folder.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Whoever ends a run may send the signal to all of its processes, as Slurm and systemd do. The server stays until
+    # the command has reported its end to it; only the lifeline ends this process.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
     lifeline = _Lifeline()
     listening = socket.socket(fileno=int(descriptor))
     with contextlib.suppress(OSError):

@@ -3,10 +3,13 @@
 import logging
 import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,6 +17,9 @@ from flows.tracking.own_server import HOST, OwnServer, own_server
 from storage.errors import InputError
 
 Tell = Callable[[str], None]
+
+# How the command ends on SIGTERM. Prefect replaces that while a flow runs.
+SIGTERM_HANDLER: ContextVar[Any] = ContextVar("SIGTERM_HANDLER", default=signal.SIG_DFL)
 
 DRAIN_SECONDS = 5.0
 NO = {"", "0", "false", "no"}
@@ -61,6 +67,7 @@ class Session:
         """
         from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - Prefect takes long to import
 
+        SIGTERM_HANDLER.set(signal.getsignal(signal.SIGTERM))
         if self._server is None and PREFECT_API_URL.value():
             yield
             return

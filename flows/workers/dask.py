@@ -98,11 +98,11 @@ class DaskFanout:
         del futures
         for future in waiting:
             if future.status == "error":
-                self._client.cancel(total)
                 failed = [future, *waiting.next_batch(block=False)]
-                error = future.exception()
+                error, suspects = future.exception(), [names[other.key] for other in failed if other.status == "error"]
+                self._client.cancel(total)  # of one shard the total is its own future, which forgets its error now
                 if isinstance(error, KilledWorker):
-                    raise _DeathsError([names[other.key] for other in failed if other.status == "error"], error)
+                    raise _DeathsError(suspects, error)
                 raise error
             if future.status == "cancelled":
                 raise FutureCancelledError(future.key, "scheduler lost")

@@ -233,7 +233,7 @@ REJECT = {
 PHASES = {
     "transform": "work/parts/000001.batches",
     "between transform and projection": "work/transformed",
-    "project": "scores.zarr/c/1/0",
+    "project": "run.zarr/scores/c/1/0",
     "between projection and associate": "work/projection.npz",
     "between the passes over the scores": "work/summary.npz",
     "seal": "tables/samples.parquet",
@@ -287,7 +287,7 @@ def test_an_interrupted_run_is_found_again_without_its_name(tmp_path):
 
 READ_WITHOUT_EIGENWAVE = """
 import sys, zarr, pyarrow.parquet
-print(zarr.open_array(sys.argv[1] + "/scores.zarr", mode="r").shape)
+print(zarr.open_array(sys.argv[1] + "/run.zarr/scores", mode="r").shape)
 print(pyarrow.parquet.read_table(sys.argv[1] + "/tables/patterns.parquet").num_rows)
 """
 

@@ -14,6 +14,7 @@ from tasks.issues.decisions import Decision, Decisions, issues_of
 from tests.datasets import smooth_images
 from tests.processes import ask
 from tests.runs import NIGHTLY, night
+from tests.schemas import checked
 from tests.tasks.inspect.planted import copy_nearly
 
 
@@ -113,9 +114,13 @@ def test_the_command_prints_what_changed_and_fails_by_its_gate(tmp_path, eigenwa
     assert done.returncode == 0, done.stderr
     assert "There is no earlier run of this source to compare with." in done.stdout
     shutil.rmtree(source / "c")
-    done = eigenwave(*words, "--run-id", "two", "--fail-if", "vanished_classes>0", "--fail-if", "new_classes>0")
+    done = eigenwave(
+        *words, "--run-id", "two", "--fail-if", "vanished_classes>0", "--fail-if", "new_classes>0", "--json"
+    )
     assert done.returncode == 1
-    assert "vanished_classes" in done.stdout
+    change = checked("audit", done.stdout)["change"]
+    assert change["vanished_classes"] == ["c"]
+    assert [gate["passed"] for gate in change["gates"]] == [False, True]
     assert done.stderr.endswith("eigenwave: Run two fails the gate vanished_classes>0 (it is 1) against run one.\n")
     assert "Traceback" not in done.stderr
     refused = eigenwave(*words, "--fail-if", "bogus>0")

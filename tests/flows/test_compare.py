@@ -49,7 +49,7 @@ def test_the_command_and_its_gate(drifting, eigenwave):
     assert finished.returncode == 0, finished.stderr
     printed = " ".join(finished.stdout.split())
     assert "new_classes 1 d" in printed
-    assert "added_images 40" in printed
+    assert "added_images 40 d/0600.png, d/0601.png, d/0602.png and others" in printed
     table = pq.read_table(f"{workspace.address}/comparisons/run-2--run-3/compared_runs.parquet")
     assert table["new_classes"].to_pylist() == [1]
     failed = eigenwave(*words, "--fail-if", "new_classes>0", "--fail-if", "vanished_classes>0")

@@ -55,7 +55,8 @@ def test_what_changed_is_in_tables_of_the_run_and_in_its_report(drifting):
     assert classes == {"a": (60, 59), "b": (60, 60), "c": (60, 60), "d": (None, 40)}
     assert json.loads(later.tables["compared_runs"].schema.metadata[b"eigenwave"])["first"] == "run-2"
     text = drift_of(later)
-    assert "40 added, 1 removed, 1 changed." in text
+    named = "d/0600.png, d/0601.png, d/0602.png and others. 1 removed: a/0000.png. 1 changed: b/0001.png."
+    assert f"40 added: {named}" in text
     assert "1 class is new. d." in text.replace(" .", ".")
     figure = later.paths.figure("drift.svg").read_bytes().decode()
     assert "<title>Association since run run-2</title>" in figure

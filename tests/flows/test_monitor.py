@@ -1,6 +1,7 @@
 """eigenwave monitor as a real process: the servers that it prints answer, and are gone after it ends."""
 
 import base64
+import json
 import os
 import re
 import signal
@@ -14,7 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import EIGENWAVE
+from flows.cli.run import print_instructions
+from flows.monitor import Monitoring
+from tests.processes import EIGENWAVE, printed_document
+from tests.schemas import checked
 from tests.second_user import as_second_user
 
 
@@ -36,55 +40,67 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def monitor(tmp_path_factory):
-    """A running monitor: its process, and what it prints."""
+    """A running monitor: its process, and the document that it prints."""
     home = tmp_path_factory.mktemp("monitor")
     process = subprocess.Popen(
-        [EIGENWAVE, "monitor", "--workers", "1"],
+        [EIGENWAVE, "monitor", "--workers", "1", "--json"],
         env=os.environ | {"EIGENWAVE_CACHE": str(home), "TMPDIR": str(home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        told = ""
-        while not told.endswith("Press Ctrl-C to stop both.\n") and (line := process.stdout.readline()):
-            told += line
-        assert line, process.stderr.read()
-        yield process, told
+        told = printed_document(process.stdout)
+        assert told, process.stderr.read()
+        yield process, checked("monitor", told)
     finally:
         process.terminate()
         process.communicate(timeout=60)
 
 
-def named(told, name):
-    """What is printed under a name."""
-    return re.search(rf"^{name} +(\S+)", told, re.MULTILINE)[1]
-
-
 def handed_over(told):
     """The variables of the file that monitor names, and the file."""
-    path = Path(re.search(r"^ +\. (\S+)$", told, re.MULTILINE)[1])
+    path = Path(told["environment"])
     return dict(line.removeprefix("export ").split("=", 1) for line in path.read_text().splitlines()), path
 
 
 def test_server_and_workers_are_where_it_says(monitor):
     told = monitor[1]
-    runs, login = named(told, "Runs"), named(told, "Password")
-    numbers = re.findall(r"http://127\.0\.0\.1:\d+\S*/metrics", told)
+    runs, login = told["runs"], told["password"]
     assert "<title>Prefect" in answers(runs)
-    assert "Dask" in answers(named(told, "Workers"), login)
-    assert all("# HELP" in answers(address, login) for address in numbers)
-    assert len(numbers) == 2
+    assert "Dask" in answers(told["workers"], login)
+    assert all("# HELP" in answers(address, login) for address in told["metrics"])
+    assert len(told["metrics"]) == 2
     assert answers(f"{handed_over(told)[0]['PREFECT_API_URL']}/admin/version", login).strip('"')
+
+
+def test_people_read_the_same(monitor, capsys):
+    told = monitor[1]
+    found = Monitoring(**{name: told[name] for name in Monitoring._fields})
+    print_instructions(found)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"Runs      {found.runs}", f"Workers   {found.workers}"]
+    assert f"Numbers   {' and '.join(found.metrics)}, for Prometheus" in lines
+    assert any(line.startswith(f"Password  {found.password} (") for line in lines)
+    assert f"    . {found.environment}" in lines
+
+
+def test_the_server_removes_old_runs_and_events(monitor):
+    told = monitor[1]
+    api, login = handed_over(told)[0]["PREFECT_API_URL"], told["password"]
+    server = json.loads(answers(f"{api}/admin/settings", login))["server"]
+    vacuum = server["services"]["db_vacuum"]
+    assert (set(vacuum["enabled"]), vacuum["retention_period"]) == ({"events", "flow_runs"}, "P90D")
+    assert server["events"]["retention_period"] == "P7D"
 
 
 def test_nobody_is_let_in_without_the_password(monitor):
     told = monitor[1]
-    api, workers = handed_over(told)[0]["PREFECT_API_URL"], named(told, "Workers")
+    api, workers = handed_over(told)[0]["PREFECT_API_URL"], told["workers"]
     for login in (None, "eigenwave:guessed"):
         for address in (f"{api}/admin/version", f"{api}/flow_runs/count", f"{api}/metrics", workers):
             assert answers(address, login) == 401
-    assert named(told, "Password") not in " ".join(psutil.Process(monitor[0].pid).cmdline())
+    assert told["password"] not in " ".join(psutil.Process(monitor[0].pid).cmdline())
 
 
 def test_a_run_finds_both_by_the_file_that_is_handed_over(monitor, tmp_path):
@@ -127,7 +143,7 @@ def test_both_end_with_it_and_leave_nothing(monitor):
     assert (process.returncode, "Traceback" in errors) == (0, False)
     left = psutil.wait_procs(started, timeout=5)[1]
     assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
-    for address in (named(told, "Runs"), named(told, "Workers")):
+    for address in (told["runs"], told["workers"]):
         port = int(re.search(r":(\d+)", address.split("//")[1])[1])
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -31,6 +31,10 @@ def run(tmp_path_factory):
     return analyse(images, folder / "workspace", report=True, rank=5, max_bad_fraction=0.1)
 
 
+def workspace_of(run):
+    return Workspace(str(run.paths.folder).rpartition("/runs/")[0])
+
+
 def html_of(run):
     return run.paths.report.read_bytes().decode()
 
@@ -64,7 +68,7 @@ def test_every_picture_of_the_report_is_a_figure(run):
     report = gather_report(run)
     exemplars = [entry for entry in report.patterns if all(len(rows) >= 4 for rows in entry.exemplars.values())]
     expected = {
-        "learnability": (0, {"labels", "mean colour"}),
+        "learnability": (0, {"labels", "mean color"}),
         "map": (2, {"<cat> & co", "dog"}),
         "spectrum": (0, {"all up to it", "the pattern"}),
         "scales": (0, {"LL2", "LH2", "HL2", "HH2", "LH1", "HL1", "HH1"}),
@@ -119,13 +123,13 @@ def test_nothing_is_fetched_from_elsewhere(run):
 def test_it_is_the_same_each_time_and_part_of_the_manifest(run):
     before, manifest = html_of(run), run.manifest
     assert "report.html" in manifest.files
-    rewrite_report(run.paths)
+    rewrite_report(workspace_of(run), run.paths)
     assert html_of(run) == before
     assert open_run(run.paths.folder).manifest == manifest
 
 
 def test_a_report_of_another_version_is_digested_anew(run):
-    paths, workspace = run.paths, Workspace(str(run.paths.folder).rpartition("/runs/")[0])
+    paths, workspace = run.paths, workspace_of(run)
     html = html_of(run)
     write_file(paths.report, b"older")
     assert [fault.path for fault in verify(workspace, paths)] == [paths.report]
@@ -165,7 +169,7 @@ def test_a_source_that_is_gone_leaves_the_report_as_it_was(tmp_path):
     run = analyse(images, tmp_path / "workspace", report=True, rank=3)
     before = html_of(run)
     shutil.rmtree(images)
-    rewrite_report(run.paths)
+    rewrite_report(workspace_of(run), run.paths)
     assert html_of(run) == before
 
 
@@ -173,7 +177,7 @@ def test_sections_without_a_table_are_left_out(tmp_path):
     run = analyse(write_images(tmp_path / "data", count=12), tmp_path / "workspace", report=True, rank=3)
     for name in ("suspects", "thumbnails", "generalized_patterns", "exemplars", "held_out"):
         local(run.paths.table(name)).unlink()
-    rewrite_report(run.paths)
+    rewrite_report(workspace_of(run), run.paths)
     html = html_of(run)
     assert "Labels worth a look" not in html
     assert "Images from few patterns" not in html
@@ -189,6 +193,6 @@ def test_a_report_without_pictures_of_single_images(tmp_path):
     assert "patterns.svg" in drawn
     assert not drawn & {"exemplars.svg", "suspects.svg", "rebuilt.svg"}
     written = html_of(run)
-    rewrite_report(run.paths)
+    rewrite_report(workspace_of(run), run.paths)
     assert html_of(run) == written
     assert list(verify(Workspace(tmp_path / "workspace"), run.paths)) == []

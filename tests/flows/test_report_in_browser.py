@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from storage.runs.workspace import Workspace
+from tasks.columns.ask import ask_run
+from tasks.explain.tables import explain_run
 from tasks.issues.actions import read_actions
+from tasks.report.page import rewrite_report
 from tests.chromium import NEEDED, launch
 from tests.datasets import write_images
 from tests.runs import analyse, local
@@ -37,7 +41,7 @@ OVERLAPS = """() => {
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
-    """A small report of photographs in colour with rejects, and one of the digits."""
+    """A small report of photographs in colour with rejects, and one of the digits with answers."""
     folder = tmp_path_factory.mktemp("browser")
     images = write_images(
         folder / "data", shape=(16, 16, 3), classes=("a cat with a long name", "dog", "<b>"), count=30
@@ -46,7 +50,10 @@ def reports(tmp_path_factory):
     colour = analyse(images, folder / "colour", report=True, rank=8, max_bad_fraction=0.1)
     planted(folder / "copies")
     copies = analyse(folder / "copies", folder / "of copies", report=True, scales=False, permutations=1, rank=8)
-    digits = analyse("digits", folder / "digits", report=True)
+    digits, workspace = analyse("digits", folder / "digits", report=True), Workspace(folder / "digits")
+    ask_run(workspace, digits, ["brightness"])
+    explain_run(workspace, digits, {"kept": np.asarray(digits.scores[:, :3])})
+    rewrite_report(workspace, digits.paths)
     return {"colour": colour, "digits": digits, "copies": copies}
 
 
@@ -91,6 +98,18 @@ def test_the_answer_is_on_the_first_screen(browser, reports):
         for selector in ("#headline", ".bars", ".checks li >> nth=-1", "#to-fix"):
             box = page.locator(selector).bounding_box()
             assert box["y"] + box["height"] <= 800
+
+
+@pytest.mark.parametrize("section", ["asked", "layers"])
+def test_patterns_behind_an_answer_have_their_pictures_and_open(browser, reports, section):
+    with opened(browser, reports["digits"]) as page:
+        card = page.locator(f"#{section} button.card").first
+        number, image = card.get_attribute("data-pattern"), card.locator("img")
+        own = page.locator(f'#pattern-cards button[data-pattern="{number}"] img')
+        assert image.get_attribute("src") == own.get_attribute("src")
+        assert image.evaluate("image => image.naturalWidth") > 0
+        card.click()
+        assert page.locator("#details-title").inner_text() == f"Pattern {number}"
 
 
 def test_a_click_on_a_pattern_shows_its_classes_and_exemplars(browser, reports):

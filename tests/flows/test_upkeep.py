@@ -82,7 +82,7 @@ def test_every_kind_of_damage_to_every_kind_of_file_is_found_and_repaired(source
 def test_repair_everywhere(source, address):
     workspace, paths = analyse(source, address)
     good = contents(workspace)
-    victims = [paths.table("patterns"), paths.folder / "scores.zarr/c/1/0", paths.manifest, paths.settings]
+    victims = [paths.table("patterns"), paths.folder / "run.zarr/scores/c/1/0", paths.manifest, paths.settings]
     for number, path in enumerate(victims):
         flip(path, 100 + number)
     flip(workspace.chunk(sound_manifest(paths).shards[1]), 999)
@@ -198,9 +198,9 @@ def test_gc_tells_what_it_would_remove_and_list_what_is_there(source, tmp_path, 
     assert re.search(rf"run +.*{datetime.now(UTC):%Y-%m-%d} \d\d:\d\d +120 .* latest", listed)
     assert "0 files, 0.0 MiB, would be removed." in eigenwave("gc", *words, "--dry-run").stdout
     told = eigenwave("gc", *words, "--dry-run", "--grace", "0")
-    assert "shards/ab/abc.partial\n1 files, 1.0 MiB, would be removed." in told.stdout
+    assert "shards/ab/abc.partial\n1 file, 1.0 MiB, would be removed." in told.stdout
     assert stray.exists()
-    assert "1 files, 1.0 MiB, removed." in eigenwave("gc", *words, "--grace", "0").stdout
+    assert "1 file, 1.0 MiB, removed." in eigenwave("gc", *words, "--grace", "0").stdout
     assert not stray.exists()
     assert list(verify(workspace, paths)) == []
     flip(paths.manifest, 99)

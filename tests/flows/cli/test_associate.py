@@ -40,7 +40,7 @@ def test_a_summary_for_people_fits_into_80_columns(run, associate, table):
     assert max(map(len, done.stdout.splitlines())) <= 80
     text = " ".join(done.stdout.split())
     assert "The patterns predict `site`:" in text
-    assert "120 fitted images with 3 values; 1 rows name no image of the run." in text
+    assert "120 fitted images with 3 values; 1 row names no image of the run." in text
     assert "We found no sign of `odd\\x1b` in the patterns" in text
     assert "\x1b" not in done.stdout
     assert f"associations/{run.manifest.run_id}/site" in text.replace(" ", "")

@@ -1,7 +1,9 @@
 import importlib
 import inspect
+import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,11 +12,14 @@ import time
 import pytest
 from PIL import Image
 
-from flows.cli.command import COMMANDS
-from flows.cli.flags import FIRST
+from flows.cli.command import COMMANDS, app, status
+from flows.cli.examples import EXAMPLES
+from flows.cli.flags import FIRST, FIRST_TO_READ
+from flows.cli.terminal import note
 from storage.settings import Settings, setting_fields
 from tests.datasets import write_images
 from tests.processes import EIGENWAVE
+from tests.schemas import checked
 
 
 def error_of(finished):
@@ -102,8 +107,6 @@ def test_a_dataset_that_does_not_exist_can_be_planned(eigenwave):
     ],
 )
 def test_what_cannot_be_planned_is_refused(words, message, capsys):
-    from flows.cli.command import status  # noqa: PLC0415
-
     assert status(["plan", *words], debug=False) == 2
     assert message in capsys.readouterr().err
 
@@ -132,12 +135,14 @@ def test_everything_but_run_leaves_prefect_and_dask_alone():
 
 def test_help_names_every_setting(eigenwave):
     printed = eigenwave("run", "--help").stdout
+    printed, everywhere = printed.split("╭─ On every command ")
+    assert re.findall(r"^│ --([a-z]+)", everywhere, re.MULTILINE) == ["json", "quiet", "verbose", "debug"]
     flags = re.findall(r"^│ (?:\*  )?--([a-z-]+)", printed, re.MULTILINE)
-    assert [*FIRST] == [flag.replace("-", "_") for flag in flags[3:13]]
-    assert sorted(name for _, name, _ in setting_fields()) == sorted(flag.replace("-", "_") for flag in flags[3:])
+    assert [*FIRST] == [flag.replace("-", "_") for flag in flags[4:14]]
+    assert sorted(name for _, name, _ in setting_fields()) == sorted(flag.replace("-", "_") for flag in flags[4:])
     titles = re.findall(r"^╭─ (.*?) ─", printed, re.MULTILINE)
     assert titles[3:] == [field.title for field in Settings.model_fields.values()]
-    assert printed.index("╰") < printed.index("Examples:") < printed.index("eigenwave run digits")
+    assert everywhere.index("╰") < everywhere.index("Examples:") < everywhere.index("eigenwave run digits")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +229,11 @@ def test_settings_come_from_file_and_environment(tmp_path, eigenwave, class_fold
 
 
 def test_reconstruct_writes_a_picture(eigenwave, tmp_path):
-    eigenwave("run", "digits", "--cluster", "inline", "--rank", "8")
+    notify = ("--notify", "sh -c 'cat > notified.json'")
+    done = eigenwave("run", "digits", "--cluster", "inline", "--rank", "8", "--json", "--quiet", *notify)
+    assert (tmp_path / "notified.json").read_text() == done.stdout
+    assert len(checked("run", done.stdout)["run"]["patterns"]) == 8
+    assert done.stderr == ""
     done = eigenwave("reconstruct", "--sample", "0010", "--steps")
     assert done.stdout.startswith("0010-steps.png: 0010 from 8 patterns, ")
     assert done.stdout.endswith(" dB\n")
@@ -244,6 +253,48 @@ def test_help_lists_the_first_line_of_a_command(verb):
     function, line = COMMANDS[verb]
     module, _, name = function.partition(":")
     assert line == inspect.getdoc(getattr(importlib.import_module(module), name)).splitlines()[0]
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_help_fits_into_80_columns_and_ends_with_examples(verb, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert status([verb, "--help"], debug=True) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    examples = lines[lines.index("Examples:") :]
+    for words, what in EXAMPLES[verb]:
+        assert f"    eigenwave {words}" in examples
+        assert f"    # {what}" in examples
+    assert {"[default: ()]", "[default: {}]", "[default: False]"}.isdisjoint(
+        re.findall(r"\[default: .*?\]", " ".join(lines))
+    )
+
+
+@pytest.mark.parametrize("words", [words for each in EXAMPLES.values() for words, _ in each])
+def test_the_examples_can_be_parsed(words):
+    quietly = {"exit_on_error": False, "print_error": False}
+    _, bound, _ = app.meta.parse_args(shlex.split(words.partition(" > ")[0]), **quietly)
+    app.parse_args(bound.args, **quietly)
+
+
+def test_help_of_check_shows_first_what_says_how_to_read_a_dataset(capsys):
+    status(["check", "--help"], debug=True)
+    first = capsys.readouterr().out.split("Settings to begin with")[1].split("╰")[0]
+    flags = re.findall(r"^│ --([a-z-]+)", first, re.MULTILINE)
+    assert tuple(flag.replace("-", "_") for flag in flags) == FIRST_TO_READ
+
+
+def test_quiet_prints_no_progress_and_verbose_the_time(capsys, monkeypatch):
+    # What --verbose changes would stay so for all later tests.
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    note("unseen")
+    status(["list", "--quiet"], debug=True)
+    note("unseen")
+    assert "unseen" not in capsys.readouterr().err.replace("unseen", "", 1)
+    status(["list", "--verbose"], debug=True)
+    note("seen")
+    assert re.search(r"took [\d.]+ s and at most [\d,]+ MiB a process\nseen", capsys.readouterr().err)
 
 
 def test_the_commands_are_listed_without_what_they_import():

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.datasets import smooth_images
-from tests.processes import EIGENWAVE
+from tests.processes import EIGENWAVE, printed_document
 from tests.runs import SMALL, analyse
+from tests.schemas import checked
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +21,22 @@ def workspace(tmp_path_factory):
     return folder / "workspace"
 
 
+def said(output, *, as_json):
+    """The address that a process has printed, alone or in its document."""
+    if not as_json:
+        return output.readline().strip()
+    found = checked("open", printed_document(output))
+    assert found["run_id"] == "one"
+    return found["address"]
+
+
 @pytest.mark.slow
-def test_the_page_is_served_until_control_c(workspace):
-    words = [EIGENWAVE, "open", "one", "--workspace", workspace, "--no-browser"]
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_page_is_served_until_control_c(workspace, as_json):
+    words = [EIGENWAVE, "open", "one", "--workspace", workspace, "--no-browser", *["--json"] * as_json]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        place = urlsplit(process.stdout.readline().strip())
+        place = urlsplit(said(process.stdout, as_json=as_json))
         connection = http.client.HTTPConnection(place.hostname, place.port)
         for path, status, words in ((f"{place.path}facts", 200, b'"images":90'), ("/facts", 403, b"token")):
             connection.request("GET", path)

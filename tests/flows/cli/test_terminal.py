@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import pytest
 from rich.text import Text
 
-from flows.cli.terminal import Terminal, grid, say_json
+from flows.cli.terminal import Terminal, as_json, grid
 from tests.datasets import write_images
 from tests.processes import EIGENWAVE
 
@@ -69,13 +70,17 @@ def test_a_narrow_table_is_folded_and_nothing_is_cut_off():
     assert "1234567890" in re.sub(r"[^\d]", "", cells)
 
 
-def test_json_is_ascii_and_the_same(capsys):
+def test_json_is_ascii_and_the_same():
     content = {"a\x1b\x7f\u202e\u00e9": ["\x9b", "\ud800"]}
-    say_json(content)
-    out = capsys.readouterr().out
+    out = as_json(content)
     assert out.isascii()
     assert not UNSAFE.search(out)
     assert json.loads(out) == content
+
+
+def test_numbers_that_json_does_not_have_are_null():
+    found = as_json({"a": [math.nan, (-math.inf, 0.1 + 0.2)]})
+    assert json.loads(found, parse_constant=pytest.fail) == {"a": [None, [None, 0.30000000000000004]]}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import itertools
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -42,3 +43,29 @@ def test_another_unit_than_shards_is_named(shown):
         for _ in range(3):
             advance()
     assert shown[-1] == (100, {"key": "report", "description": "report: 3 steps"})
+
+
+@pytest.mark.usefixtures("shown")
+def test_without_a_terminal_a_long_stage_says_each_minute_how_far_it_is(capfd):
+    """Each line is there before the stage is done."""
+    lines = []
+    with progress.stage_progress("transform", 1000) as advance:
+        for _ in range(1000):
+            advance()
+            lines += capfd.readouterr().err.splitlines()
+    assert lines[:3] == [
+        "transform: 121 of 1,000 shards",
+        "transform: 242 of 1,000 shards",
+        "transform: 363 of 1,000 shards",
+    ]
+    assert len(lines) == 8
+    assert capfd.readouterr().err.startswith("transform ")
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_quiet_command_says_nothing_of_its_stages(capfd, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("eigenwave"), "level", logging.WARNING)
+    with progress.stage_progress("transform", 1000) as advance:
+        for _ in range(1000):
+            advance()
+    assert capfd.readouterr().err == ""

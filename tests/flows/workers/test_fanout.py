@@ -82,6 +82,13 @@ def test_our_errors_come_through_as_they_are(dask):
             fanout.map_sum(partial(fail_at, 3, EigenwaveError("a clear sentence")), range(8), int, 1)
 
 
+def test_the_error_of_an_only_shard_comes_through(dask):
+    with pytest.raises(EigenwaveError, match=r"^a clear sentence$"):
+        dask.map_sum(partial(fail_at, 0, EigenwaveError("a clear sentence")), range(1), int, 1)
+    with pytest.raises(EigenwaveError, match=r"Shard 0 ended its worker process \d+ times"):
+        dask.map_sum(partial(die_at, 0), range(1), int, 1)
+
+
 def test_other_errors_name_the_shard(dask):
     for fanout in (InlineFanout(), dask):
         with pytest.raises(EigenwaveError, match="Shard 3 failed with ZeroDivisionError: nothing"):

@@ -1,0 +1,60 @@
+"""The answer of a command: a document for programs with `--json`, otherwise text for people."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.cli.terminal import as_json as json_text
+from storage.errors import EigenwaveError
+
+if TYPE_CHECKING:
+    from flows.documents.entry import Document
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found. A command returns it, or yields it if it goes on afterwards, as a server does.
+
+    Attributes
+    ----------
+    document
+        Makes the document that `--json` prints.
+    text
+        Prints the same for people.
+    failure
+        Error that ends the command after it has answered, such as a gate that is not passed; or None.
+    """
+
+    document: "Callable[[], Document]"
+    text: Callable[[], None]
+    failure: EigenwaveError | None = None
+
+    def json(self) -> str:
+        """The document as text."""
+        return json_text(self.document().model_dump(by_alias=True))
+
+    def give(self, *, as_json: bool) -> None:
+        """Print the answer, in one of its two forms.
+
+        Raises
+        ------
+        EigenwaveError
+            The failure, after the answer is printed.
+        """
+        if as_json:
+            sys.stdout.write(self.json())
+        else:
+            self.text()
+        sys.stdout.flush()
+        if self.failure:
+            raise self.failure
+
+
+Answers = Answer | Iterator[Answer]
+
+
+def give_all(answers: Answers | None, *, as_json: bool) -> None:
+    """Print what a command returned or yields; nothing if it has no answer, as `--help`."""
+    for answer in [answers] if isinstance(answers, Answer) else answers or []:
+        answer.give(as_json=as_json)

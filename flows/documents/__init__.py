@@ -1,0 +1,1 @@
+"""Documents that commands print with `--json`, as typed models. docs/schemas holds their JSON schemas."""

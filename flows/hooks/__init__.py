@@ -1,0 +1,1 @@
+"""What is called with a finished run: functions of other packages, and our own for MLflow."""
