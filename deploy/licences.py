@@ -8,6 +8,9 @@ from pathlib import Path
 from packaging.markers import Marker
 
 LONGEST = 60  # some packages put the whole text where the name belongs
+DATA = """\
+The bundled digits (`storage/formats/digits.npz`) are the test part of "Optical Recognition of Handwritten Digits" by
+E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, CC BY 4.0."""
 PINNED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)(?: ; (.*?))? \\$", flags=re.MULTILINE)
 
 
@@ -47,4 +50,4 @@ def table(lock: str) -> str:
 
 if __name__ == "__main__":
     lines = table(Path("requirements.lock").read_text(encoding="utf-8"))
-    sys.stdout.write(f"# Licences of what an installation brings along\n\n{lines}\n")
+    sys.stdout.write(f"# Licences of what an installation brings along\n\n{DATA}\n\n{lines}\n")

@@ -14,6 +14,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import cache_from_source
 
+import pytest
 from packaging.requirements import Requirement
 
 from tests.structure import ROOT
@@ -71,3 +72,16 @@ def needed_by(name):
             needs = [Requirement(line) for line in distribution(name).requires or []]
             waiting += [each.name for each in needs if each.marker is None or each.marker.evaluate({"extra": ""})]
     return found
+
+
+def newest(folder, *packages):
+    """Python of a new environment with packages in today's newest versions; skips the test if there is no index."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    pip = [python, "-m", "pip", "install", "--quiet"]
+    probe = [*pip, "--dry-run", "--ignore-installed", "--no-deps", "--retries", "1", "packaging"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("untested with today's versions: pip reaches no package index")
+    done = subprocess.run([*pip, "--no-compile", *packages], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return python

@@ -106,6 +106,14 @@ def dask_processes(folder, port, *, workers=1, environment=(), code=""):
             process.wait()
 
 
+def printed_document(output):
+    """The text of the JSON document that a process prints before it goes on; less if it ends."""
+    text = ""
+    while not text.endswith("\n}\n") and (line := output.readline()):
+        text += line
+    return text
+
+
 def listens(host, port):
     """Whether a process accepts connections there."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from datetime import timedelta
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -16,6 +17,8 @@ from click import UsageError
 from jsonschema import Draft7Validator, Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
+
+from flows.monitor import RETENTION
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
@@ -83,13 +86,32 @@ def test_every_setting_of_prefect_exists():
     names = variables((DEPLOY / ".env.example").read_text()).keys()
     names |= {
         entry["name"]
-        for entry in documents("helm/prefect-server.yaml")[0]["server"]["env"] + containers()["eigenwave-runs"]["env"]
+        for chart in documents("helm/prefect-server.yaml")
+        for entry in chart["server"]["env"] + chart["backgroundServices"]["env"] + containers()["eigenwave-runs"]["env"]
     }
     from prefect.settings import Settings  # noqa: PLC0415 - slow to import
 
     known = set(_get_settings_fields(Settings))
     known |= {"PREFECT_REDIS_MESSAGING_URL"}  # of prefect-redis
     assert {name for name in names if name.startswith("PREFECT_")} <= known
+
+
+def test_every_server_removes_old_runs_and_events_alike():
+    example = variables((DEPLOY / ".env.example").read_text())
+    chart = documents("helm/prefect-server.yaml")[0]["backgroundServices"]["env"]
+    assert RETENTION.items() <= example.items()
+    assert {entry["name"]: entry["value"] for entry in chart} == RETENTION
+
+
+def test_the_retention_is_what_prefect_makes_of_it(monkeypatch):
+    from prefect.settings import Settings  # noqa: PLC0415 - slow to import
+
+    for name, value in RETENTION.items():
+        monkeypatch.setenv(name, value)
+    server = Settings().server
+    assert server.services.db_vacuum.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
+    assert server.services.db_vacuum.retention_period == timedelta(days=90)
+    assert server.events.retention_period == timedelta(days=7)
 
 
 def containers():

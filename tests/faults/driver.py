@@ -14,14 +14,44 @@ from storage.runs.run import open_run
 from storage.runs.workspace import Workspace
 from storage.settings import Settings
 from storage.stores.local import LocalStore
+from tasks.associate.coordinates import OF_COEFFICIENTS, OF_IMAGES, OF_PATTERNS
 from tasks.run.begin import begin_run
 from tests.forks import FORKS
 
 SETTINGS = {"rank": 3, "solver": "krylov", "shard_size": 2**14, "permutations": 2, "passes": 3, "tolerance": 0.5}
 
 
+COORDINATES = (*OF_IMAGES, *OF_PATTERNS, *OF_COEFFICIENTS)
+PHASES = ("layout", "transform", "pass", "scores", "tables", "seal", "tidy")
+
+
 class Ended(BaseException):
     """What a process is ended by in tests that need it afterwards; nothing in it catches this."""
+
+
+def phases_of(keys):
+    """The phases of a run that change files, in order: what follows the last `latest` is tidied up."""
+    sealed = len(keys) - keys[::-1].index("runs/latest")
+    return ["tidy" if place >= sealed else phase_of(key) for place, key in enumerate(keys)]
+
+
+def phase_of(key):
+    """The phase of a run that writes a file."""
+    if key.endswith("run.zarr/zarr.json") or any(f"run.zarr/{name}/" in key for name in COORDINATES):
+        key = "/tables/"  # coordinates are written from tables
+    if "manifest" in key or key.endswith(("latest", "samples.parquet", "rejects.parquet", "thumbnails.parquet")):
+        return "seal"
+    if key.startswith("shards/") or any(
+        part in key for part in ("/parts/", "run.zarr/mean/", "totals", "transformed", "coefficients/c")
+    ):
+        return "transform"
+    if any(part in key for part in ("product-", "block-", "patterns-", "scale", "energies")):
+        return "pass"
+    if any(part in key for part in ("scores/", "patterns/", "projection", "thresholds", "image", "loadings")):
+        return "scores"
+    if any(part in key for part in ("/tables/", "search", "neighbours", "copies", "summary", "judge", "verdicts")):
+        return "tables"
+    return "layout"
 
 
 def analyse(source, address, run_id="run", fanout=None, **settings):

@@ -40,7 +40,7 @@ def test_a_continued_run_starts_over_if_images_have_changed(source, tmp_path):
         end_at(source, folder, phase)
         exchange(source, number, number + 50)
         # Once more, while it removes what it must compute again.
-        end_at(source, folder, ("parts/", "block-01.npy", "work/transformed", "scores.zarr")[number])
+        end_at(source, folder, ("parts/", "block-01.npy", "work/transformed", "run.zarr/scores/")[number])
         driver.analyse(source, folder)
         driver.analyse(source, tmp_path / f"fresh{number}")
         assert driver.swept(folder) == driver.contents(tmp_path / f"fresh{number}")

@@ -15,34 +15,11 @@ from storage.settings import Settings
 from tasks.run.begin import begin_run
 from tests.datasets import smooth_images
 from tests.faults import driver
+from tests.faults.driver import PHASES, phases_of
 from tests.faults.table import record
 from tests.soak import rounds
 
 MOMENTS = ("before", "after")
-PHASES = ("layout", "transform", "pass", "scores", "tables", "seal", "tidy")
-
-
-def phases_of(keys):
-    """The phases of a run that change files, in order: what follows the last `latest` is tidied up."""
-    sealed = len(keys) - keys[::-1].index("runs/latest")
-    return ["tidy" if place >= sealed else phase_of(key) for place, key in enumerate(keys)]
-
-
-def phase_of(key):
-    """The phase of a run that writes a file."""
-    if "manifest" in key or key.endswith(("latest", "samples.parquet", "rejects.parquet", "thumbnails.parquet")):
-        return "seal"
-    if key.startswith("shards/") or any(
-        part in key for part in ("/parts/", "/mean.zarr", "totals", "transformed", "coefficients.zarr/c")
-    ):
-        return "transform"
-    if any(part in key for part in ("product-", "block-", "patterns-", "scale", "energies")):
-        return "pass"
-    if any(part in key for part in ("scores.zarr", "patterns.zarr", "projection", "thresholds", "image", "loadings")):
-        return "scores"
-    if any(part in key for part in ("/tables/", "search", "neighbours", "copies", "summary", "judge", "verdicts")):
-        return "tables"
-    return "layout"
 
 
 @pytest.fixture(scope="module")

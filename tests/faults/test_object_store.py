@@ -1,11 +1,7 @@
 """An object store that answers 503, hangs up, sends half an answer, or stalls: the run writes the same files."""
 
-import http.client
-import re
 import threading
 import time
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,88 +9,20 @@ import numpy as np
 import pytest
 import zarr
 
+from flows.analysis import fenced
 from storage.arrays.zarr import open_array, write_array
 from storage.errors import EigenwaveError
 from storage.formats.open import open_source
 from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from storage.stores import objects as store_object
 from storage.stores.files import write_file
 from storage.stores.objects import WHOLE
-from storage.stores.open import object_store, open_path
+from storage.stores.open import open_path
 from tests.datasets import smooth_images
 from tests.faults import driver
+from tests.faults.proxy import proxy, through
 from tests.faults.table import record
-
-STALL_SECONDS = 1.5
-
-
-class Proxy(BaseHTTPRequestHandler):
-    """Pass requests on, but spoil every so-many-th answer, or the first one to each request."""
-
-    protocol_version = "HTTP/1.1"
-
-    def handle_all(self):
-        server = self.server
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        asked = self.command, re.sub("uploadId=[^&]*", "uploadId", self.path)  # it is another one at each try
-        with server.guard:
-            server.seen += 1
-            spoil = server.every and server.seen % server.every == 0
-            if server.fault == "first truncated":
-                spoil = asked not in server.asked
-            server.asked.add(asked)
-            server.spoilt += bool(spoil)
-        if spoil and server.fault == "503":
-            self.answer(503, {}, b"")
-            return
-        if spoil and server.fault == "dropped":
-            self.close_connection = True
-            return
-        if spoil and server.fault == "stalled":
-            time.sleep(STALL_SECONDS)
-            self.close_connection = True
-            return
-        # Closed before the answer, which fails if the client has gone.
-        with closing(http.client.HTTPConnection(server.target)) as connection:
-            connection.request(self.command, self.path, body, dict(self.headers))
-            reply = connection.getresponse()
-            content = reply.read()
-        half = spoil and server.fault.endswith("truncated") and len(content) > 1
-        self.answer(reply.status, dict(reply.getheaders()), content, half=half)
-
-    def answer(self, status, headers, content, *, half=False):
-        self.send_response(status)
-        for name, value in headers.items():
-            if name.lower() not in {"content-length", "transfer-encoding", "connection", "server", "date"}:
-                self.send_header(name, value)
-        length = headers.get("Content-Length", len(content)) if self.command == "HEAD" else len(content)
-        self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if half else content)
-        if half:
-            self.close_connection = True
-
-    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_all  # noqa: N815 - the base class asks for these
-
-    def log_message(self, *_):
-        """Keep quiet."""
-
-
-@contextmanager
-def proxy(target, fault, every):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    server.target, server.fault, server.every = target, fault, every
-    server.seen = server.spoilt = 0
-    server.asked = set()
-    server.guard, server.daemon_threads = threading.Lock(), True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +37,6 @@ def expected(source, tmp_path_factory):
     return open_run(folder / "runs" / "run").manifest.files
 
 
-def through(server, s3_server, monkeypatch, timeout=30):
-    for name, value in s3_server[1].items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setitem(store_object.CLIENT, "timeout", f"{timeout}s")
-    object_store.cache_clear()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("fault", "every"), [("503", 25), ("dropped", 25), ("truncated", 9), ("stalled", 60)])
 def test_the_same_files_from_a_store_that_fails(source, expected, s3_server, monkeypatch, fault, every):
@@ -128,6 +48,46 @@ def test_the_same_files_from_a_store_that_fails(source, expected, s3_server, mon
         assert open_run(f"{address}/runs/run").manifest.files == expected
         assert server.spoilt > 3
         record(f"object store: {fault}", tried=server.spoilt, survived=server.spoilt)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [6, pytest.param(30, marks=pytest.mark.soak)])
+def test_the_same_files_from_a_store_that_is_away_for_a_while(source, expected, s3_server, monkeypatch, seconds):
+    """Every request in the middle of the run is answered with 503."""
+    target = urlsplit(s3_server[1]["AWS_ENDPOINT_URL"]).netloc
+    address = f"{s3_server[0]}/away-{seconds}"
+    with proxy(target, "503", 0) as server:
+        through(server, s3_server, monkeypatch)
+        outage = threading.Thread(target=be_away, args=(server, seconds))
+        outage.start()
+        driver.analyse(source, address)
+        outage.join()
+        assert open_run(f"{address}/runs/run").manifest.files == expected
+        assert server.spoilt > 2
+        record(f"object store: 503 for {seconds} s", tried=1, survived=1)
+
+
+def be_away(server, seconds):
+    while server.seen < 100:
+        time.sleep(0.01)
+    server.every = 1
+    time.sleep(seconds)
+    server.every = 0
+
+
+def test_a_store_that_answered_once_is_waited_for(s3_server, monkeypatch):
+    target = urlsplit(s3_server[1]["AWS_ENDPOINT_URL"]).netloc
+    with proxy(target, "503", 0) as server:
+        through(server, s3_server, monkeypatch)
+        monkeypatch.setitem(store_object.BRIEF, "max_retries", 1)
+        folder = open_path(f"{s3_server[0]}/waited-for")
+        write_file(folder / "file", b"content")
+        server.every = 1
+        back = threading.Timer(1, lambda: setattr(server, "every", 0))
+        back.start()
+        assert (folder / "file").read_bytes() == b"content"
+        back.join()
+        assert server.spoilt > 2
 
 
 def test_whatever_is_cut_short_once_is_asked_again(s3_server, monkeypatch, tmp_path):
@@ -158,9 +118,25 @@ def test_a_store_that_never_answers_is_told_in_one_sentence(s3_server, monkeypat
     target = urlsplit(s3_server[1]["AWS_ENDPOINT_URL"]).netloc
     with proxy(target, "503", 1) as server:
         through(server, s3_server, monkeypatch)
-        monkeypatch.setitem(store_object.RETRY, "max_retries", 2)
+        monkeypatch.setitem(store_object.BRIEF, "max_retries", 2)
         with pytest.raises(EigenwaveError, match=r"s3://eigenwave/x/file cannot be read: .*503") as told:
             open_path("s3://eigenwave/x").__truediv__("file").read_bytes()
         assert server.seen == 3
         assert "canary" not in str(told.value)
         assert "\n" not in str(told.value)
+
+
+def test_a_store_that_is_away_does_not_hide_what_went_wrong_first(s3_server, monkeypatch):
+    target = urlsplit(s3_server[1]["AWS_ENDPOINT_URL"]).netloc
+    with proxy(target, "503", 0) as server:
+        through(server, s3_server, monkeypatch)
+        monkeypatch.setitem(store_object.PATIENT, "max_retries", 1)
+        with pytest.raises(ValueError, match="what went wrong"):
+            fail_while_away(server, Workspace(f"{s3_server[0]}/hidden"))
+        assert server.spoilt == 4  # neither could the lock be renewed nor released
+
+
+def fail_while_away(server, workspace):
+    with workspace.lock() as lease, fenced(lease):
+        server.every = 1
+        raise ValueError("what went wrong")

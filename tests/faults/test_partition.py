@@ -1,9 +1,7 @@
 """A network that is cut while a run computes: a virtual cable between two network namespaces is unplugged."""
 
 import os
-import subprocess
-import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import dask
 import pytest
@@ -15,49 +13,22 @@ from storage.settings import Settings
 from tests.datasets import smooth_images
 from tests.faults import driver
 from tests.faults.table import record
+from tests.hosts import SILENCE, ip, namespaces, process
 from tests.processes import listens, wait_for
-from tests.structure import ROOT
 
 HERE, THERE, PORT = "10.213.7.1", "10.213.7.2", 18786
-SILENCE = "11s"  # after which Dask gives a connection up: the least it allows, and 30 s if nothing is said
-
-
-def ip(*words):
-    return subprocess.run(["ip", *words], capture_output=True, text=True, check=True)  # noqa: S607
 
 
 @pytest.fixture
 def far():
     """A network namespace that a cable joins with this one; its name, which is that of the cable's end in it too."""
     near, far = f"near{os.getpid() % 10**6}", f"far{os.getpid() % 10**6}"
-    try:
-        ip("netns", "add", far)
+    with namespaces(far):
         ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", far)
         for words, address, device in (((), HERE, near), (("-n", far), THERE, far)):
             ip(*words, "addr", "add", f"{address}/24", "dev", device)
             ip(*words, "link", "set", device, "up")
-        ip("-n", far, "link", "set", "lo", "up")
-    except (OSError, subprocess.CalledProcessError) as error:
-        subprocess.run(["ip", "netns", "delete", far], capture_output=True, check=False)  # noqa: S607
-        pytest.skip(f"there are no network namespaces here: {getattr(error, 'stderr', error)}")
-    yield far
-    ip("netns", "delete", far)
-
-
-@contextmanager
-def process(folder, kind, *words, inside=None):
-    """A scheduler or worker, in a namespace if one is given."""
-    code = f"from distributed.cli.dask_{kind} import main; main()"
-    place = ["ip", "netns", "exec", inside] if inside else []
-    command = [*place, sys.executable, "-c", code, *words, "--no-dashboard"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": SILENCE}
-    with (folder / "dask.log").open("ab") as log:
-        running = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.wait()
+        yield far
 
 
 class CutFanout:

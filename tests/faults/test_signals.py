@@ -60,6 +60,18 @@ def source(tmp_path_factory):
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
 def test_nothing_is_left_of_a_run_that_a_signal_ends(source, tmp_path, number, moment):
+    end(source, tmp_path, number, moment)
+    record(f"run ended by {number.name}", tried=1, survived=1)
+
+
+def test_a_signal_to_all_processes_of_a_run_ends_it(source, tmp_path):
+    """As Slurm and systemd send it: the server and the workers of the run get it too."""
+    end(source, tmp_path, signal.SIGTERM, "transform", everyone=True)
+    record("all processes of a run ended by SIGTERM", tried=1, survived=1)
+
+
+def end(source, tmp_path, number, moment, *, everyone=False):
+    """Send a signal to a run at a moment; nothing may be left of it."""
     mark, temporary = uuid.uuid4().hex, tmp_path / "temporary"
     temporary.mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -80,7 +92,8 @@ def test_nothing_is_left_of_a_run_that_a_signal_ends(source, tmp_path, number, m
     # Stop the run at its moment while its semaphores are looked up, or a short stage would be over.
     run.send_signal(signal.SIGSTOP)
     held = set(semaphores(marked(mark)))
-    run.send_signal(number)
+    for process in marked(mark) if everyone else [run]:
+        process.send_signal(number)
     run.send_signal(signal.SIGCONT)
     errors = run.communicate(timeout=30)[1]
     deadline = time.monotonic() + LEFT_SECONDS
@@ -93,4 +106,3 @@ def test_nothing_is_left_of_a_run_that_a_signal_ends(source, tmp_path, number, m
     else:
         assert run.returncode == STATUSES[number]
         assert (INTERRUPTION in errors) is (number != signal.SIGKILL)
-    record(f"run ended by {number.name}", tried=1, survived=1)
