@@ -49,6 +49,7 @@ lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.prose
 
 format: install-dev
 	$(BIN)/ruff check --fix .
@@ -65,6 +66,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.decomposition
 	$(BIN)/python -m benchmarks.rerun
 	$(BIN)/python -m benchmarks.orchestration
+	$(BIN)/python -m benchmarks.year
 	$(BIN)/python -m benchmarks.whole
 	$(BIN)/python -m benchmarks.startup
 
@@ -74,7 +76,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --fork-s
   --no-emit-index-url --no-annotate --no-header --quiet
 lock:
 	$(LOCK) --extra build --extra server --output-file requirements.lock
-	$(LOCK) --extra build --extra hdf5 --extra server --extra dev --extra bench --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --extra build --extra hdf5 --extra mlflow --extra server --extra xarray --extra dev --extra bench --constraint requirements.lock --output-file requirements-dev.lock
 
 	printf 'dask-kubernetes\nkubernetes-validate\n' | uv pip compile - --no-deps --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --quiet --output-file deploy/schemas.lock

@@ -85,7 +85,7 @@ def first_order(run: Run) -> Iterator[Number]:
     yield Number("patterns with q < 0.05, shuffled, most", row["shuffled_significant_max"], 0, 1)
     yield Number("least mutual information, nats", patterns.mutual_information.min(), 0.008, np.inf)
     yield Number("largest mutual information, shuffled", patterns.null_mutual_information_max.max(), 0, 0.0008)
-    yield Number("L of the mean colour alone", row["colour_learnability"], 0.0445, 0.0455)
+    yield Number("L of the mean color alone", row["colour_learnability"], 0.0445, 0.0455)
     for noise in run.tables["label_noise"].to_pylist():
         slack = max(0.03 * noise["predicted"], 4e-4)
         quantity = f"L at label noise {noise['fraction']:g}"

@@ -16,6 +16,7 @@ from storage.runs.run import Run
 from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
 from storage.stores.open import open_path
+from tasks.associate.coordinates import write_coordinates
 from tasks.associate.judge import finish_summary, finish_verdicts, judge_shards
 from tasks.associate.summarise import summarise_shards
 from tasks.associate.tables import associate_patterns
@@ -23,11 +24,12 @@ from tasks.compare.runs import compare_runs
 from tasks.decompose.passes import finish_pass, share_of_shard
 from tasks.decompose.patterns import begin_projection
 from tasks.decompose.project import finish_projection, project_shard
-from tasks.inspect.search import begin_search, search_shards
+from tasks.inspect.search import begin_search, scale_scores, search_shards
 from tasks.planning.memory import association_shards, neighbour_shards, stage_memory
 from tasks.run.begin import begin_run
 from tasks.run.seal import describe_run
 from tasks.transform.around import begin_transform, finish_transform
+from tasks.transform.mirrored import mirror_sample
 from tasks.transform.shard import transform_shard
 from tests.structure import ROOT
 
@@ -99,6 +101,8 @@ def main(source, workspace, settings, last):
         exact = measured("solve", finish_projection, job, number, result)
     del result
     measured("copies", begin_search, job)
+    measured("sample", mirror_sample, job)
+    measured("copies", scale_scores, job)
     result = measured("neighbours", fanout.map_sum, partial(search_shards, job), neighbour_shards(job.plan), int, 0)
     measured("copies", finish_copies, job)
     for stage, function, finish in (
@@ -112,6 +116,7 @@ def main(source, workspace, settings, last):
     measured("associate", associate_patterns, job)
     if last == "report":
         measured("report", tabulate_images, job)
+        measured("report", write_coordinates, job)
         before, after = (Run(paths, describe_run(job)) for paths in (copied(job.paths), job.paths))
         measured("drift", compare_runs, before, after, stages.over_runs(fanout))
         measured("report", report_run, job)

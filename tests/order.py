@@ -5,10 +5,12 @@ from tests.structure import ROOT
 # The files that take longest, the longest first. One of them that began last would keep the other processes waiting.
 LONGEST = (
     "deploy/test_procfile.py",
+    "deploy/test_real_slurm.py",
     "flows/test_stages.py",
     "faults/test_signals.py",
     "flows/test_report_in_browser.py",
     "eigenwave/test_installation.py",
+    "flows/hooks/test_to_mlflow.py",
     "faults/test_servers.py",
     "test_benchmarks.py",
     "flows/test_deployments.py",
@@ -18,6 +20,7 @@ LONGEST = (
     "deploy/test_slurm.py",
     "faults/test_object_store.py",
     "faults/test_workers.py",
+    "faults/test_hosts.py",
     "faults/test_decoders.py",
     "flows/tracking/test_plain.py",
     "flows/tracking/test_session.py",

@@ -1,5 +1,6 @@
 """Runs of the stages in this process, without Prefect, and what is compared of them."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -8,9 +9,12 @@ from blake3 import blake3
 
 from flows import stages
 from flows.workers.fanout import InlineFanout
+from storage.runs.manifest import write_manifest
 from storage.runs.run import open_run
-from storage.runs.workspace import Workspace
+from storage.runs.workspace import RunPaths, Workspace
 from storage.settings import Settings
+from storage.stores.files import write_file
+from storage.stores.open import open_path
 from tasks.compare.audit import audit_run, require_baseline
 from tasks.run.begin import begin_run
 from tasks.run.seal import seal_run
@@ -67,3 +71,22 @@ def results(run):
 def contents(workspace):
     """The digest of every file of a workspace, by key."""
     return {path.key: hashlib.sha256(path.read()).hexdigest() for path in workspace.folder.files()}
+
+
+def replica(run, run_id, created, **layout):
+    """A finished run with the numbers of another, sealed at another time; gives its paths.
+
+    It has the files that the history and retention of a workspace read, and no arrays.
+    """
+    paths = RunPaths(open_path(str(run.paths.folder).rpartition("/")[0]) / run_id)
+    changed = dataclasses.replace(run.manifest.layout, **layout)
+    sealed = run.manifest.model_copy(
+        update={"run_id": run_id, "created": created, "source": changed.source, "layout": changed}
+    )
+    write_file(paths.settings, run.paths.settings.read_bytes())
+    write_file(paths.plan, changed.encoded())
+    for path in run.paths.tables.files():
+        write_file(paths.tables / path.name, path.read_bytes())
+    write_manifest(paths.manifest_copy, sealed)
+    write_manifest(paths.manifest, sealed)
+    return paths

@@ -12,6 +12,7 @@ from benchmarks import (
     decomposition,
     labels,
     libraries,
+    networks,
     orchestration,
     reading,
     rerun,
@@ -21,10 +22,13 @@ from benchmarks import (
     shortcuts,
     transform,
     whole,
+    year,
 )
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import prepare
 from storage.datasets import stamps
+from storage.runs.workspace import Workspace
+from tasks.compare.history import history_of
 from tests.datasets import smooth_images
 
 
@@ -177,3 +181,31 @@ def test_planted_shortcuts_are_counted(tmp_path, capsys):
     assert all(row[0] == "| photographs" for row in rows)
     with_site, without = float(rows[0][4]), float(rows[2][4])
     assert with_site > without + 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect")
+def test_networks_are_explained(tmp_path, capsys):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    for split, seed in (("train", 0), ("test", 1)):
+        smooth_images(tmp_path / "data" / split, shape=(32, 32, 3), count=60, seed=seed)
+    networks.main(tmp_path / "data", epochs=2)
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [row[:2] for row in rows[1:]] == [
+        [net, name] for net in ("trained", "memorised") for name in networks.LAYERS
+    ]
+    assert all(len(row) == len(networks.HEAD) for row in rows)
+    assert float(rows[4][2]) > float(rows[4][3])
+
+
+@pytest.mark.slow
+def test_nights_of_a_year_are_audited_and_pruned(tmp_path, capsys):
+    nights = list(year.year(tmp_path, nights=4, images=180, keep="last=1"))
+    # The newest run, and the one that it started from.
+    assert [night.runs for night in nights] == [1, 2, 2, 2]
+    assert all(night.audit > 0 and night.memory > 2**20 and night.size > 2**10 for night in nights)
+    found = history_of(Workspace(tmp_path / "workspace")).table.to_pylist()
+    assert [f"{row['created']:%m-%d}" for row in found] == ["01-03", "01-04"]
+    assert all(set(row["failed_gates"]) <= set(row["gates"]) == {"learnability_drop>0.05"} for row in found)
+    year.table(nights)
+    assert capsys.readouterr().out.count("\n| 4 | 2 | ") == 1

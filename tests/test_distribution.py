@@ -20,6 +20,7 @@ def test_the_wheel_holds_every_module(tmp_path):
     expected = {path.relative_to(ROOT).as_posix() for path in files(ROOT)}
     assert expected <= names
     assert {f"{package}/py.typed" for package in {name.split("/")[0] for name in expected}} <= names
+    assert "storage/formats/digits.npz" in names
     assert {f"tasks/report/templates/report.{kind}" for kind in ("html", "css", "js")} <= names
     assert {f"flows/explorer/page/explorer.{kind}" for kind in ("html", "css", "js")} <= names
     assert not any(name.startswith("tests") for name in names)

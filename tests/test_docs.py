@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from storage.tables.schemas import ASSOCIATIONS, COMPARISONS, EXPLANATIONS, TABLES
+from storage.tables.schemas import ASSOCIATIONS, COMPARISONS, EXPLANATIONS, HISTORY, TABLES
 from tests.datasets import write_images
 from tests.structure import ROOT, files
 
@@ -14,7 +14,7 @@ PATH = r"(?<![\w/.-])(?:eigenwave|flows|tasks|storage|tests|benchmarks)/[\w/.-]*
 
 def test_every_column_is_in_the_data_schema():
     text = (ROOT / "docs" / "data-schema.md").read_text()
-    for name, schema in {**TABLES, **COMPARISONS, **ASSOCIATIONS, **EXPLANATIONS}.items():
+    for name, schema in {**TABLES, **COMPARISONS, **ASSOCIATIONS, **EXPLANATIONS, "history": HISTORY}.items():
         section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
         rows = re.findall(r"^\| (\w+) \| (.+?) \| (.+?) \|$", section, flags=re.MULTILINE)
         described = [(field.name, str(field.type), field.metadata[b"description"].decode()) for field in schema]

@@ -39,6 +39,8 @@ ORDER = (
     "tasks.explain",
     "tasks.report",
     "tasks.explore",
+    "flows.documents",
+    "flows.hooks",
     "flows.workers",
     "flows.tracking",
     "flows.stages",
