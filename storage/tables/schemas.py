@@ -322,6 +322,20 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("similar_key", pa.string(), "Name of that image."),
         ]
     ),
+    "confusions": _of_run(
+        [
+            _field("class_id", pa.int32(), "Number of the class that images are labelled with."),
+            _field("class_name", CLASS_NAME, "Name of that class."),
+            _field("likely_class_id", pa.int32(), "Another class, which is likeliest for some of them by the scores."),
+            _field("likely_class_name", CLASS_NAME, "Name of that class."),
+            _field("images", pa.int64(), "Number of these images."),
+            _field("share", pa.float64(), "Part of the judged images with this label that this is."),
+            _field("row", pa.int64(), "Row of the one of them whose label fits worst; null but for a few pairs."),
+            _field("key", pa.string(), "Name of that image."),
+            _field("similar_row", pa.int64(), "Row of the image that it resembles, as in suspects."),
+            _field("similar_key", pa.string(), "Name of that image."),
+        ]
+    ),
     "classes": _of_run(
         [
             _field("class_id", pa.int32(), "Number of the class."),

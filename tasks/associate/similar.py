@@ -1,7 +1,6 @@
 """Find the image that a suspect resembles: the nearest one with the suggested label, which is judged right."""
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.tables.batches import read_batch
@@ -14,11 +13,20 @@ from tasks.statistics.neighbours import PATTERNS, scales_of
 
 
 @single_threaded
-def similar_rows(job: Job, suspects: pa.Table) -> Int64:
+def similar_rows(job: Job, own: Int64, suggested: Int64) -> Int64:
     """Return the row of the image that each suspect (m,) resembles, -1 if there is none.
 
     Distances are those that near-duplicates are found with, but scaled by the labelled images. One pass over the
     scores that labels are judged by.
+
+    Parameters
+    ----------
+    job
+        The run.
+    own
+        Row of each suspect (m,).
+    suggested
+        Number of the class that each is taken for (m,).
 
     Raises
     ------
@@ -27,7 +35,6 @@ def similar_rows(job: Job, suspects: pa.Table) -> Int64:
     """
     # Images without a label, which the search for near-duplicates compares too, do not decide what a suspect resembles.
     scales = scales_of(load_state(job.paths.work.judges, Judges).deviations[:PATTERNS])
-    own, suggested = (np.asarray(suspects[name], np.int64) for name in ("row", "likely_class_id"))
     wanted = _scores_of(job, own, len(scales)) * scales
     rows, distances = np.full(len(own), -1), np.full(len(own), np.inf)
     asking = {class_id: np.flatnonzero(suggested == class_id) for class_id in np.unique(suggested).tolist()}

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.tables.batches import read_batch
+from tasks.associate.confusions import PAIR, by_class, confused, shown
 from tasks.associate.image_tables import keys_and_classes
 from tasks.associate.similar import similar_rows
 from tasks.dtypes import Int64
@@ -18,11 +19,12 @@ COLUMNS = ["label_suspicion", "likely_class_id", "suggested_probability", "label
 
 
 def tabulate_suspects(job: Job) -> None:
-    """Write the tables `suspects` and `classes`."""
+    """Write the tables `suspects`, `confusions` and `classes`."""
     classes = job.plan.classes
     judged, suspects = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
     copied = np.zeros((len(COPIED), classes), np.int64)
     worst: pa.Table | None = None
+    pairs: pa.Table | None = None
     for shard in range(job.plan.shards):
         found = _judged(job, shard)
         copied += _copied(job, shard)
@@ -30,9 +32,10 @@ def tabulate_suspects(job: Job) -> None:
         found = found.filter(pa.compute.not_equal(found["class_id"], found["likely_class_id"]))
         suspects += np.bincount(found["class_id"], minlength=classes)
         worst = clearest(found if worst is None else pa.concat_tables([worst, found]), classes)
+        pairs = confused(found, pairs)
     tables = ResultTables(job)
-    if worst is not None:
-        _write(job, tables, worst)
+    if worst is not None and pairs is not None:
+        _write(job, tables, worst, by_class(pairs), judged)
     with np.errstate(invalid="ignore"):
         share = suspects / judged
     columns = {"class_id": np.arange(classes), "judged": judged, "suspects": suspects, "suspect_share": share}
@@ -73,15 +76,31 @@ def places_within(class_ids: Int64) -> Int64:
     return result
 
 
-def _write(job: Job, tables: ResultTables, worst: pa.Table) -> None:
-    rows, similar = worst["row"].to_pylist(), similar_rows(job, worst).tolist()
-    known = keys_and_classes(job, {row for row in [*rows, *similar] if row >= 0})
+def _write(job: Job, tables: ResultTables, worst: pa.Table, pairs: pa.Table, judged: Int64) -> None:
+    """Write suspects and pairs of classes. One pass finds what the images of both resemble."""
+    pictured = shown(pairs, job.plan.classes)
+    clear = pairs.take(pictured)
+    rows, suggested = (
+        np.concatenate([np.asarray(table[name], np.int64) for table in (worst, clear)])
+        for name in ("row", "likely_class_id")
+    )
+    similar = similar_rows(job, rows, suggested)
+    known = keys_and_classes(job, {row for row in [*rows.tolist(), *similar.tolist()] if row >= 0})
+    keys = pa.array([known[row][0] for row in rows.tolist()])
+    alike = pa.array([None if row < 0 else row for row in similar.tolist()], pa.int64())
+    alike_keys = pa.array([None if row < 0 else known[row][0] for row in similar.tolist()], pa.string())
+    images = {"key": keys, "similar_row": alike, "similar_key": alike_keys}
+
     columns = {name: worst[name] for name in worst.column_names}
-    columns |= {
-        "similar_row": [None if row < 0 else row for row in similar],
-        "similar_key": [None if row < 0 else known[row][0] for row in similar],
-        "place": np.arange(len(rows)),
-        "place_in_class": places_within(np.asarray(worst["class_id"])),
-        "key": [known[row][0] for row in rows],
-    }
+    columns |= {name: values[: len(worst)] for name, values in images.items()}
+    columns |= {"place": np.arange(len(worst)), "place_in_class": places_within(np.asarray(worst["class_id"]))}
     tables.write("suspects", columns)
+
+    images |= {"row": pa.array(rows)}
+    places = np.full(len(pairs), -1)
+    places[pictured] = len(worst) + np.arange(len(pictured))
+    taken = pa.array(places, mask=places < 0)  # what is taken at null is null
+    columns = {name: pairs[name] for name in (*PAIR, "images")}
+    columns |= {name: values.take(taken) for name, values in images.items()}
+    share = np.asarray(pairs["images"]) / judged[np.asarray(pairs["class_id"])]
+    tables.write("confusions", columns | {"share": share})

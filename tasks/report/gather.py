@@ -20,6 +20,7 @@ from tasks.report.drift_words import drift_checks, drift_headline, examples_of
 from tasks.report.independence import independence
 from tasks.report.learning import curve_rows
 from tasks.report.listed import listed_by_kind
+from tasks.report.mixed_up import Other, counted, mixed_up
 from tasks.report.pairs import pairs_by_kind
 from tasks.report.pixels import energy, natural, reduced, signed
 from tasks.report.quality_words import KindEntry, quality_check, quality_entries
@@ -34,7 +35,6 @@ ALL_OF_A_CLASS = 32  # most classes of which more than one pattern is shown
 LISTED = 12  # patterns listed for a class, and classes for a pattern
 GENERALIZED = 20
 REJECTS = 200
-MIXED_UP = 5  # classes listed that a class is mixed up with
 FEATURES = "features"
 SHARES = 5  # classes with the largest shares of suspects
 
@@ -88,8 +88,7 @@ class Pictures:
 class ClassEntry(NamedTuple):
     """A class: pictures of its own patterns, the ratios of its variance along them, and its most distinct patterns.
 
-    `mixed_up` are the classes that its images look more like, with the part of its judged images for each, and `issues`
-    the number of its issues by kind.
+    `mixed_up` are the classes that its images look more like, and `issues` the number of its issues by kind.
     """
 
     class_id: int
@@ -101,7 +100,7 @@ class ClassEntry(NamedTuple):
     angle: float | None
     null_angle: float | None
     patterns: list[tuple[int, float]]
-    mixed_up: list[tuple[int, float]]
+    mixed_up: list[Other]
     issues: dict[str, int]
 
 
@@ -323,7 +322,7 @@ def _classes(run: Run, pictures: Pictures | None) -> list[ClassEntry]:
     counts = by_pair(run, "n")[0]
     loadings = np.asarray(open_array(run.paths.class_loadings)[:])
     shown = loadings.shape[1] if len(names) <= ALL_OF_A_CLASS else 1
-    mixed_up, issues = _mixed_up(run), _issues_by_class(run)
+    others, issues = _mixed_up(run), _issues_by_class(run)
     by_class: dict[int, list[Row]] = {}
     for row in rows_of(run, "class_patterns"):
         by_class.setdefault(row["class_id"], []).append(row)
@@ -341,26 +340,18 @@ def _classes(run: Run, pictures: Pictures | None) -> list[ClassEntry]:
                 angle=own[0]["angular_distance"] if own else None,
                 null_angle=own[0]["null_angular_distance"] if own else None,
                 patterns=[(j, float(effects[j, class_id])) for j in _leading(effects[:, class_id])],
-                mixed_up=mixed_up.get(class_id, []),
+                mixed_up=others.get(class_id, []),
                 issues=issues.get(class_id, {}),
             )
         )
     return entries
 
 
-def _mixed_up(run: Run) -> dict[int, list[tuple[int, float]]]:
-    """Find the classes that the judged images of each class look more like, and for what part of them."""
-    judged = read_table(run.paths.table("samples"), ["class_id", "likely_class_id"]).drop_null()
-    counts = judged.group_by(["class_id", "likely_class_id"]).aggregate([([], "count_all")]).to_pylist()
-    judged_of: dict[int, int] = {}
-    for row in counts:
-        judged_of[row["class_id"]] = judged_of.get(row["class_id"], 0) + row["count_all"]
-    found: dict[int, list[tuple[int, float]]] = {}
-    for row in sorted(counts, key=lambda row: (-row["count_all"], row["likely_class_id"])):
-        mine, other = row["class_id"], row["likely_class_id"]
-        if mine != other and len(found.setdefault(mine, [])) < MIXED_UP:
-            found[mine].append((other, row["count_all"] / judged_of[mine]))
-    return found
+def _mixed_up(run: Run) -> dict[int, list[Other]]:
+    table = run.paths.table("confusions")
+    if table.exists():
+        return mixed_up(read_table(table))
+    return counted(read_table(run.paths.table("samples"), ["class_id", "likely_class_id"]).drop_null())
 
 
 def _issues_by_class(run: Run) -> dict[int, dict[str, int]]:

@@ -175,6 +175,7 @@ def _shown(report: Report) -> list[int]:
     sizes = {row: len(thumbnail.image) for row, thumbnail in report.thumbnails.items()}
     listed = [row["row"] for row in [*report.suspects, *(row for entry in report.quality for row in entry.worst)]]
     listed += [row["similar_row"] for row in report.suspects if row.get("similar_row") is not None]
+    listed += [row for entry in report.classes for other in entry.mixed_up for row in other.rows]
     listed += [pair[side] for pairs in report.pairs.values() for pair in pairs for side in SIDES]
     return fitting_rows((entry.exemplars for entry in report.patterns), sizes, listed)
 

@@ -13,6 +13,7 @@ from storage.formats.places import Places
 from storage.pixels.layout import to_unit_range
 from storage.pixels.payloads import decode
 from storage.tables.parquet import read_table
+from tasks.report.mixed_up import mixed_up
 from tasks.report.pairs import COMPARED, SIDES, pairs_by_kind
 from tasks.report.picture_files import encoded_small
 from tasks.report.pixels import natural, reduced
@@ -64,6 +65,8 @@ def _listed(job: Job) -> Iterator[int]:
         yield suspect["row"]
         if suspect["similar_row"] is not None:
             yield suspect["similar_row"]
+    for others in mixed_up(read_table(job.paths.table("confusions"))).values():
+        yield from (row for other in others for row in other.rows)
     quality, counted = (read_table(job.paths.table(name)).to_pylist() for name in ("quality", "quality_classes"))
     yield from (row["row"] for entry in quality_entries(quality, counted) for row in entry.worst)
     for pairs in pairs_by_kind(read_table(job.paths.table("near_duplicates"), COMPARED)).values():

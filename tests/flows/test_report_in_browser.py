@@ -202,8 +202,16 @@ def test_a_class_says_what_it_is_mixed_up_with_and_what_to_fix_in_it(browser, re
         page.click('#class-cards button[data-class="2"]')
         text = page.inner_text("#details")
         for name, count in others.items():
-            assert f"{name} {100 * count / len(mine):.3g} %" in text
+            assert f"{100 * count / len(mine):.3g} % look more like {name}" in text
         assert "1 near leak" in text
+        # Each pair shows the image of c whose label fits worst, and one of the other class.
+        pairs = page.locator("#details .mixed")
+        assert pairs.count() == len(others)
+        worst = mine.loc[mine.label_suspicion.idxmax()]
+        pair = pairs.filter(has_text=f"like {worst.likely_class_name}")
+        shown = [int(row) for row in pair.locator("button").evaluate_all("all => all.map((one) => one.dataset.row)")]
+        assert shown[0] == worst.row
+        assert samples.class_name[shown[1]] == worst.likely_class_name
 
 
 def test_the_page_runs_no_other_scripts_and_asks_nobody(browser, reports):

@@ -197,6 +197,11 @@
         make("h3", {}, "Images with most of its opposite"), exemplars(sides.negative)] : []),
     );
   };
+  // Classes that a class is mixed up with, each by the image that looks most like it and one that this resembles.
+  const mixedUp = (others) => (others.length ? [make("h3", {}, "What it is mixed up with"),
+    make("div", { className: "row" }, ...others.map(([other, part, rows]) =>
+      make("figure", { className: "mixed" }, make("div", {}, ...pictures(rows.filter((row) => row in data.thumbnails))),
+        make("figcaption", {}, `${percent(part)} look more like ${data.names[other]}`))))] : []);
   const showClass = (c) => {
     const entry = data.classes[c];
     const first = classCard(c);
@@ -215,9 +220,9 @@
       title(entry.name),
       make("div", { className: "hero" }, ...hero,
         make("div", {}, make("p", {}, `${entry.images.toLocaleString("en")} images. ${words}`),
-          ...(entry.mixed_up.length ? [make("p", {}, `Images that look more like another class: ${entry.mixed_up.map(([other, part]) => `${data.names[other]} ${percent(part)}`).join(", ")}.`)] : []),
           ...(issues.length ? [make("p", {}, `To fix: ${issues.map(([kind, count]) => `${count.toLocaleString("en")} ${kind}`).join(", ")}.`)] : []),
           ...(others.length ? [make("h3", {}, "More of its own"), make("div", { className: "row" }, ...others)] : []))),
+      ...mixedUp(entry.mixed_up),
       ...(doubtful.length ? [make("h3", {}, "Its labels worth a look"), make("div", { className: "row" }, ...pictures(doubtful, (row) => rather.get(row)))] : []),
       make("h3", {}, "Patterns it has more of than other classes, or less (Cohen’s d)"),
       make("div", { className: "row" }, ...entry.patterns.slice(0, 6).map(([j, d]) => {
