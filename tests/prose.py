@@ -97,23 +97,17 @@ def of_markdown(text, place="text"):
 def plain(text):
     """Text of Markdown without code, addresses and marks."""
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"``?[^`]+``?", CODE, text)
+    text = re.sub(r"``?[^`]+``?|--[a-z][a-z-]+", CODE, text)
     return re.sub(r"[*_]{1,2}(\S[^*]*?\S?)[*_]{1,2}", r"\1", text)
 
 
 def of_python(source, place="code"):
-    """The docstrings of public modules, classes and functions, and the messages of errors, help and settings."""
+    """The docstrings of public modules, classes and functions, and all other texts of three words and more."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):
-            yield from _strings(node, place)
-        elif isinstance(node, ast.Call):
-            words = {word.arg: word.value for word in node.keywords}
-            yield from (
-                piece for name in ("help", "description") if name in words for piece in _strings(words[name], place)
-            )
-        elif _public(node) and (text := ast.get_docstring(node)):
+        if _public(node) and (text := ast.get_docstring(node)):
             yield from of_docstring(text, f"{place}:{getattr(node, 'lineno', 1)}")
+    yield from (piece for piece in _strings(tree, place) if len(re.findall(r"[A-Za-z]{2,}", piece.text)) >= 3)
 
 
 def _public(node):
@@ -123,15 +117,26 @@ def _public(node):
 
 
 def _strings(node, place):
-    """The texts of an expression, each with CODE for what is computed."""
+    """The texts of a piece of code without its docstrings, each with CODE for what is computed."""
     if isinstance(node, ast.JoinedStr):
         parts = (part.value if isinstance(part, ast.Constant) else CODE for part in node.values)
-        yield Text(f"{place}:{node.lineno}", plain("".join(map(str, parts))))
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-        yield Text(f"{place}:{node.lineno}", plain(node.value))
+        yield _spoken(f"{place}:{node.lineno}", "".join(map(str, parts)))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield _spoken(f"{place}:{node.lineno}", node.value)
     else:
         for child in ast.iter_child_nodes(node):
-            yield from _strings(child, place)
+            if not _docstring(child):
+                yield from _strings(child, place)
+
+
+def _spoken(place, text):
+    """A text of the program: sentences if it ends like one, or else a title, a cell, or a part of a sentence."""
+    return Text(place, plain(text), running=text.rstrip().endswith((".", "!", "?")))
+
+
+def _docstring(node):
+    """Whether a node is an expression that is nothing but a string."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def of_docstring(text, place):

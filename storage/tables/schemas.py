@@ -360,9 +360,13 @@ TABLES: Mapping[str, pa.Schema] = {
             _field("split", SPLIT, "Split of the source."),
             _field("class_id", pa.int32(), "Number of the class that the image is labelled with; -2 if it has none."),
             _CLASS_NAME,
-            _field("kind", SPLIT, "What is wrong, one of a few fixed words; see docs/issues.md."),
+            _field("kind", SPLIT, "The kind of issue, one of a few fixed words; see docs/issues.md."),
             _field("severity", pa.float64(), "From 0 to 1, comparable over all kinds; the table is ordered by it."),
-            _field("suggestion", pa.string(), "What to do: a class name to relabel with, keep and a key, or drop."),
+            _field(
+                "suggestion",
+                pa.string(),
+                "The suggested action: a class name to relabel with, keep and a key, or drop.",
+            ),
             _field("suggested_class_id", pa.int32(), "Number of the suggested class; null if none is suggested."),
             _field("suggested_class_name", CLASS_NAME, "Name of that class."),
             _field("other_key", pa.string(), "Name of the other image of a pair; null if the issue has none."),
@@ -1050,7 +1054,7 @@ ASSOCIATIONS: Mapping[str, pa.Schema] = {
             _field("images", pa.int64(), "Number of fitted images with it and a class that count."),
             _field("judged", pa.int64(), "Number of them whose class enough images of other values have."),
             _field(
-                "loss", pa.float64(), "What judges of the class lose on them if the value is left out; null without."
+                "loss", pa.float64(), "Loss of the judges of the class on them if the value is left out; null without."
             ),
             _field("loss_low", pa.float64(), "Lower end of its 95 % interval."),
             _field("loss_high", pa.float64(), "Upper end."),

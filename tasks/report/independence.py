@@ -57,7 +57,7 @@ def _groups(row: Row) -> list[Check]:
     if worth is None:
         evidence = (
             "A class lies in one group only, or there are too many classes, so differences between classes cannot be "
-            "told from those between groups."
+            "separated from those between groups."
         )
         return [Check(passed=False, claim=claim, evidence=evidence)]
     evidence = (

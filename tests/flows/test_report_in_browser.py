@@ -15,6 +15,7 @@ from tasks.issues.actions import read_actions
 from tasks.report.page import rewrite_report
 from tests.chromium import NEEDED, launch
 from tests.datasets import write_images
+from tests.prose import Text, faults, plain
 from tests.runs import analyse, local
 from tests.tasks.inspect.planted import planted
 
@@ -212,6 +213,22 @@ def test_a_class_says_what_it_is_mixed_up_with_and_what_to_fix_in_it(browser, re
         shown = [int(row) for row in pair.locator("button").evaluate_all("all => all.map((one) => one.dataset.row)")]
         assert shown[0] == worst.row
         assert samples.class_name[shown[1]] == worst.likely_class_name
+
+
+@pytest.mark.parametrize("name", ["digits", "copies", "colour"])
+def test_what_it_says_reads_as_the_documentation_must(browser, reports, name):
+    # Code stays code in the text of a paragraph, and what is not shown yet is read too.
+    spoken = """() => {
+      for (const code of document.querySelectorAll("code")) code.textContent = "`" + code.textContent + "`";
+      for (const folded of document.querySelectorAll("details")) folded.open = true;
+      const all = [...document.querySelectorAll("main :is(h1, h2, h3, p, li, summary, caption), .bars th")];
+      return all.filter((one) => !one.closest(".cards")).map((one) => one.innerText);
+    }"""
+    with opened(browser, reports[name]) as page:
+        found = [plain(text) for text in page.evaluate(spoken) if text.strip()]
+    pieces = [Text(name, text, running=text.rstrip().endswith(".")) for text in found]
+    assert sum(piece.running for piece in pieces) > 15
+    assert [fault for piece in pieces for fault in faults(piece)] == []
 
 
 def test_the_page_runs_no_other_scripts_and_asks_nobody(browser, reports):
