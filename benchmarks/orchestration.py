@@ -1,7 +1,8 @@
 """Measure the cost of Prefect and Dask for a run, once and for each shard. Part of `make bench`.
 
 The fixed cost is the difference between the flow and the bare stages on very small data. The cost of a shard is that of
-stub work through the real fan-out, with the real progress artifacts. Both are measured with a running Prefect server.
+stub work through the real fan-out, with the real progress artifacts. Work that only waits then shows how throughput
+grows with workers, more than there are cores, and where it ends. All is measured with a running Prefect server.
 CPU time is that of this process, which has flow and scheduler, and of the workers. The server's CPU time is separate,
 without the time it takes when idle.
 """
@@ -40,6 +41,9 @@ from tasks.run.begin import begin_run
 REPEATS = 3
 SHARDS = 10_000
 RESULT = 8  # numbers in the result of a stub shard
+WORKERS = (1, 2, 4, 8, 16)
+WAIT = 0.02  # seconds of a shard of waiting work
+SHARDS_EACH = 500  # of it, for each worker
 STAGES_OVER_SHARDS = 3  # transform, summarise, judge; a projection for each pass is added
 SOURCE = "digits"
 IDLE_SECONDS = 5
@@ -119,26 +123,27 @@ def fixed(folder: Path, clock: Clock, repeats: int = REPEATS) -> Cost:
     return least["flow, inline"] - least["bare stages"]
 
 
-def stub(settings: Settings, shard: int) -> npt.NDArray[np.float64]:  # noqa: ARG001 - sent along, as a job is
-    """Do the least work of a shard."""
+def stub(settings: Settings, wait: float, shard: int) -> npt.NDArray[np.float64]:  # noqa: ARG001 - sent, as a job is
+    """Do the least work of a shard, after some seconds of waiting."""
+    time.sleep(wait)
     return np.full(RESULT, float(shard))
 
 
 @task
-def stub_stage(fanout: Any, shards: int) -> None:  # noqa: ANN401 - Prefect looks for a schema of anything else
+def stub_stage(fanout: Any, shards: int, wait: float) -> None:  # noqa: ANN401 - Prefect looks for a schema otherwise
     """Run a stage of stub work, with its progress."""
     with stage_progress("stub", shards) as advance:
-        total = fanout.map_sum(partial(stub, Settings()), range(shards), advance, 8 * RESULT)
+        total = fanout.map_sum(partial(stub, Settings(), wait), range(shards), advance, 8 * RESULT)
     if total[0] != shards * (shards - 1) / 2:
         raise RuntimeError(f"the sum over {shards} shards is {total[0]}")
 
 
 @flow
-def stub_flow(clock: Any, shards: int) -> Any:  # noqa: ANN401
+def stub_flow(clock: Any, shards: int, workers: int = 2, wait: float = 0.0) -> Any:  # noqa: ANN401
     """Run a flow with one such stage; return its cost without the start of its workers."""
-    with open_fanout(Settings(workers=2)) as fanout:
-        fanout.map_sum(partial(stub, Settings()), range(2), lambda: None, 8 * RESULT)
-        return clock.cost(partial(stub_stage, fanout, shards))
+    with open_fanout(Settings(workers=workers)) as fanout:
+        fanout.map_sum(partial(stub, Settings(), WAIT), range(8 * workers), lambda: None, 8 * RESULT)
+        return clock.cost(partial(stub_stage, fanout, shards, wait))
 
 
 def per_shard(clock: Clock, counts: tuple[int, ...]) -> Cost:
@@ -153,6 +158,27 @@ def per_shard(clock: Clock, counts: tuple[int, ...]) -> Cost:
         cells = [f"{1000 * value:.2f}" for value in astuple(each)]
         print(f"| {count:,} | {cost.wall:.1f} | {' | '.join(cells)} | {peak:,.0f} |", flush=True)
     return each
+
+
+def by_workers(clock: Clock, counts: tuple[int, ...], each: float) -> list[float]:
+    """Measure how many shards a second workers do that only wait, against what is possible; return the ratios.
+
+    Workers do one shard in `WAIT` seconds each, and scheduler and driver one in `each` seconds.
+    """
+    print(f"\n### Shards that wait {1000 * WAIT:.0f} ms, by number of workers\n")
+    print("| workers | shards | wall s | shards a second | possible | ratio | CPU ms a shard | driver MiB |")
+    print("|---|---|---|---|---|---|---|---|")
+    ratios = []
+    for workers in counts:
+        count = SHARDS_EACH * workers
+        cost = cast("Cost", stub_flow(clock, count, workers, WAIT))
+        reached, possible = count / cost.wall, min(workers / WAIT, 1 / each)
+        ratios.append(reached / possible)
+        memory = psutil.Process().memory_info().rss / 2**20
+        cells = [f"{workers}", f"{count:,}", f"{cost.wall:.1f}", f"{reached:.0f}", f"{possible:.0f}"]
+        cells += [f"{ratios[-1]:.2f}", f"{1000 * cost.cpu / count:.2f}", f"{memory:,.0f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
+    return ratios
 
 
 def share(folder: Path, clock: Clock, count: int, once: Cost, each: Cost) -> float:
@@ -176,6 +202,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="eigenwave-bench-") as name, served() as clock:
         once = fixed(Path(name), clock)
         each = per_shard(clock, (100, 1_000, SHARDS))
+        by_workers(clock, WORKERS, each.wall)
         share(Path(name), clock, 50_000, once, each)
 
 

@@ -150,10 +150,14 @@ def test_the_cost_of_prefect_and_dask_is_measured(tmp_path, monkeypatch, capsys)
     with orchestration.served() as clock:
         once = orchestration.fixed(tmp_path, clock, repeats=1)
         each = orchestration.per_shard(clock, (20, 40))
+        monkeypatch.setattr(orchestration, "SHARDS_EACH", 20)
+        [ratio] = orchestration.by_workers(clock, (2,), 0.0013)
+        assert 0 < ratio < 1
         assert orchestration.share(tmp_path, clock, 60, once, each) > 0
     printed = capsys.readouterr().out
     assert "| flow, 2 local workers |" in printed
     assert "| 40 | " in printed
+    assert "| 2 | 40 |" in printed
     assert "### Share of a run: stand-in" in printed
 
 
