@@ -12,6 +12,7 @@ from storage.errors import InputError
 from storage.formats.places import Places
 from storage.runs.run import Run
 from storage.tables.parquet import read_table
+from tasks.columns.kinds import plain_values
 from tasks.dtypes import Float32, Float64, Int64, Mask
 from tasks.explore.query import Limit, Order, Query
 from tasks.statistics.neighbours import PATTERNS, nearest, scales_of
@@ -71,7 +72,7 @@ class Images:
         Raises
         ------
         InputError
-            If the run does not have the pattern or column.
+            If the run does not have the pattern or column, or the column cannot have such a limit.
         """
         chosen = np.flatnonzero(self._chosen(query))
         if query.order == Order.ROW:
@@ -119,7 +120,7 @@ class Images:
             mine[list(self._issues.get(query.kind, {"places": {}})["places"])] = True
             chosen &= mine
         if query.column is not None and query.value:
-            chosen &= _matches(self._column(query.column), query.value)
+            chosen &= _matches(self._column(query.column), query.column, query.value)
         return chosen
 
     def _values(self, query: Query) -> Float64:
@@ -184,7 +185,7 @@ class Images:
             raise InputError(f"The run has no column {name!r}; it has {', '.join(self.facts['columns']) or 'none'}.")
         table = read_table(self._run.paths.table(self._column_tables[name]), ["row", name]).combine_chunks()
         places = pc.index_in(pa.array(self.rows), table["row"].combine_chunks())
-        return table[name].combine_chunks().take(places)
+        return plain_values(table[name]).take(places)
 
     @cached_property
     def _places(self) -> Places | None:
@@ -198,15 +199,28 @@ class Images:
         return self._places.of(key) if self._places else None
 
 
-def _matches(values: pa.Array, wanted: str) -> Mask:
-    """Whether each value is the one wanted, or within the limit."""
-    limit = Limit.parse(wanted)
-    number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
-    if limit and number:
-        found = getattr(pc, limit.comparison)(values.cast(pa.float64()), limit.limit)
+def _matches(values: pa.Array, name: str, wanted: str) -> Mask:
+    """Whether each value is the one wanted, or within the limit; of times, whether it begins like the one wanted."""
+    limit, kind = Limit.parse(wanted), values.type
+    timed = pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+    if limit:
+        found = _within(values.cast(pa.timestamp("us", "UTC")) if timed else values, name, wanted, limit)
+    elif timed:
+        found = pc.starts_with(_as_text(values), wanted)
     else:
         found = pc.equal(pc.utf8_lower(_as_text(values)), wanted.lower())
     return np.asarray(pc.fill_null(found, fill_value=False))
+
+
+def _within(values: pa.Array, name: str, wanted: str, limit: Limit) -> pa.Array:
+    kind = values.type
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if isinstance(limit.limit, float) and number:
+        return getattr(pc, limit.comparison)(values.cast(pa.float64()), limit.limit)
+    if not isinstance(limit.limit, float) and pa.types.is_timestamp(kind):
+        return getattr(pc, limit.comparison)(values, pa.scalar(limit.limit, kind))
+    held = "numbers" if number else "dates" if pa.types.is_timestamp(kind) else "neither numbers nor dates"
+    raise InputError(f"The column {name!r} holds {held}, so {wanted!r} is no limit for it.")
 
 
 def _as_text(values: pa.Array) -> pa.Array:

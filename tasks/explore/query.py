@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -27,7 +28,7 @@ class Query(NamedTuple):
     class_name, split, kind
         Name of the class, of the split, and of the kind of issue; None for all.
     column, value
-        Name of a column, and what its value is: the value itself, or for numbers one of < <= > >= and a number.
+        Name of a column, and what its value is: the value itself, or one of < <= > >= and a number or a date.
     order
         What images are sorted by; all but rows have the largest first.
     pattern
@@ -74,14 +75,27 @@ class Query(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """A comparison of a number with a limit: less, less_equal, greater or greater_equal."""
+    """A comparison of a number or a time with a limit: less, less_equal, greater or greater_equal."""
 
     comparison: str
-    limit: float
+    limit: float | datetime
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read a limit such as >= 12.5; None if the text is none."""
-        found = re.fullmatch(r"(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)", text.strip(), re.IGNORECASE)
+        """Read a limit such as >= 12.5 or < 2024-05-01; None if the text is none. Times without a zone are UTC."""
+        found = re.fullmatch(r"(<=|>=|<|>)\s*(\S.*)", text.strip())
+        limit = _limit(found[2]) if found else None
+        if found is None or limit is None:
+            return None
         names = {"<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
-        return cls(names[found[1]], float(found[2])) if found else None
+        return cls(names[found[1]], limit)
+
+
+def _limit(text: str) -> float | datetime | None:
+    if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", text, re.IGNORECASE):
+        return float(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """What the explorer finds, against pandas."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from storage.errors import InputError
@@ -49,6 +50,48 @@ def test_columns_are_compared_as_text_or_with_a_limit(run, images):
     assert set(keys(images, Query(column="mode", value="l"))) == set(properties.key[properties["mode"] == "L"])
     with pytest.raises(InputError, match=r"no column 'site'; it has .*brightness"):
         images.find(Query(column="site", value="x"))
+    with pytest.raises(InputError, match=r"The column 'mode' holds neither numbers nor dates, so '> 3' is no limit"):
+        images.find(Query(column="mode", value="> 3"))
+    with pytest.raises(InputError, match=r"The column 'brightness' holds numbers, so '> 2024-05-01' is no limit"):
+        images.find(Query(column="brightness", value="> 2024-05-01"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(["2024-05-01", "2024-06-30", None]).cast(pa.date32()),
+        pa.array(["2024-05-01T00:00", "2024-06-30T10:00", None]).cast(pa.timestamp("s")),
+        pa.array(["2024-05-01T00:00Z", "2024-06-30T10:00Z", None]).cast(pa.timestamp("us", "UTC")),
+        pa.array(["2024-05-01", "2024-06-30", ""]),
+    ],
+    ids=["dates", "times", "times of a zone", "text"],
+)
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("> 2024-05-01", [1]),
+        (">=2024-05-01", [0, 1]),
+        ("< 2024-06-01T12:00", [0]),
+        ("2024-06-30", [1]),
+        ("2024", [0, 1]),
+    ],
+)
+def test_dates_have_limits_and_beginnings(run, monkeypatch, values, wanted, found):
+    """However the dataset holds them. The third image has no date."""
+    table = pa.table({"row": [0, 1, 2], "taken": values})
+    images = Images(run)
+    monkeypatch.setattr(Images, "_column_tables", {"taken": "columns"})
+    monkeypatch.setattr(explored, "read_table", lambda *_: table)
+    assert images.find(Query(column="taken", value=wanted)).tolist() == found
+
+
+def test_text_that_is_all_numbers_has_limits(run, monkeypatch):
+    table = pa.table({"row": [0, 1, 2], "age": ["9", "10", ""]})
+    images = Images(run)
+    monkeypatch.setattr(Images, "_column_tables", {"age": "columns"})
+    monkeypatch.setattr(explored, "read_table", lambda *_: table)
+    assert images.find(Query(column="age", value="> 9.5")).tolist() == [1]
+    assert images.find(Query(column="age", value="9")).tolist() == [0]
 
 
 @pytest.mark.parametrize("smallest", [False, True])

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from storage.errors import InputError
@@ -36,6 +38,8 @@ def test_what_is_not_possible_is_refused(given, message):
         ("<=-1e3", Limit("less_equal", -1000.0)),
         ("=1", None),
         ("0.5", None),
+        ("> 2024-05-01", Limit("greater", datetime(2024, 5, 1, tzinfo=UTC))),
+        ("<=2024-05-01T10:30+02:00", Limit("less_equal", datetime(2024, 5, 1, 8, 30, tzinfo=UTC))),
         ("> high", None),
         ("> 1.2.3", None),
         ("", None),
