@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.cli.terminal import as_json as json_text
-from storage.errors import EigenwaveError
+from storage.errors import EigenwaveError, InputError
 
 if TYPE_CHECKING:
     from flows.documents.entry import Document
@@ -58,3 +59,17 @@ def give_all(answers: Answers | None, *, as_json: bool) -> None:
     """Print what a command returned or yields; nothing if it has no answer, as `--help`."""
     for answer in [answers] if isinstance(answers, Answer) else answers or []:
         answer.give(as_json=as_json)
+
+
+def write_page(path: Path, page: str, flag: str) -> None:
+    """Write a page of HTML to the file that a flag names.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    try:
+        path.write_text(page, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}; name another file by {flag}.") from None

@@ -66,7 +66,11 @@ EXAMPLES = {
     "list": (("list", "runs by dataset"), ("list --json", "with all numbers")),
     "show": (("show", "the latest run"), ("show RUN", "another run")),
     "open": (("open", "the latest run"), ("open RUN --no-browser", "print the address only")),
-    "report": (("report", "of the latest run"), ("report RUN", "of another run")),
+    "report": (
+        ("report", "of the latest run"),
+        ("report RUN", "of another run"),
+        ("report --share report-for-others.html --no-thumbnails", "without paths and images"),
+    ),
     "reconstruct": (
         ("reconstruct --sample train/cat/7.png", "from all patterns"),
         ("reconstruct --sample train/cat/7.png --rank 32 --steps", "as a strip of steps"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.cli.answer import Answer
+from flows.cli.answer import Answer, write_page
 from flows.cli.terminal import display, say
 from flows.cli.upkeep import Folder
 from storage.datasets.findings import counted
@@ -82,18 +82,35 @@ def show(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> An
     return Answer(lambda: Shown(run=Summary.of(found)), lambda: display(run_summary(found)))
 
 
-def report(run: str = "latest", /, *, workspace: Folder = DEFAULT_WORKSPACE) -> Answer:
+def report(
+    run: str = "latest",
+    /,
+    *,
+    share: Path | None = None,
+    thumbnails: bool = True,
+    workspace: Folder = DEFAULT_WORKSPACE,
+) -> Answer:
     """Write report.html and the figures of a finished run again, with what it was asked since.
 
     Parameters
     ----------
     run
         The run: its id, its path, or latest.
+    share
+        Instead write a copy for others to this file: without folders above the dataset, addresses or machines.
+    thumbnails
+        Show small pictures of single images in that copy.
     """
     from flows.documents.runs import Reported  # noqa: PLC0415
-    from tasks.report.page import rewrite_report  # noqa: PLC0415
+    from tasks.report.page import rewrite_report, shared_page  # noqa: PLC0415
 
     space = Workspace(workspace).home(run)
+    if share is not None:
+        found = space.find(run)
+        write_page(share, shared_page(space, found, thumbnails=thumbnails), "--share")
+        return Answer(lambda: Reported(run_id=found.run_id, report=str(share)), lambda: say(str(share)))
+    if not thumbnails:
+        raise InputError("--no-thumbnails is about the copy that --share FILE writes; runs take it too.")
     with space.lock():
         paths = space.find(run)
         path = rewrite_report(space, paths)

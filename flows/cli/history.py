@@ -9,10 +9,9 @@ from rich.console import Group
 from rich.table import Column
 from rich.text import Text
 
-from flows.cli.answer import Answer
+from flows.cli.answer import Answer, write_page
 from flows.cli.terminal import display, grid, say
 from flows.cli.upkeep import Folder
-from storage.errors import InputError
 from storage.printable import printable
 from storage.runs.workspace import DEFAULT_WORKSPACE, Workspace
 
@@ -45,7 +44,9 @@ def history(
 
     found = history_of(Workspace(workspace), source, last)
     if html is not None:
-        _write_page(found, html)
+        from tasks.report.history import render_history  # noqa: PLC0415
+
+        write_page(html, render_history(found), "--html")
 
     def text() -> None:
         display(history_summary(found))
@@ -54,15 +55,6 @@ def history(
             say(str(html))
 
     return Answer(lambda: _document(found), text)
-
-
-def _write_page(found: "History", path: Path) -> None:
-    from tasks.report.history import render_history  # noqa: PLC0415
-
-    try:
-        path.write_text(render_history(found), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; name another file by --html.") from None
 
 
 def _document(found: "History") -> "PastRuns":

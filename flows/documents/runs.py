@@ -176,7 +176,7 @@ class Reported(Document):
     command: Literal["report"] = "report"
     version: Literal[1] = 1
     run_id: str
-    report: Annotated[str, Field(description="Path of report.html.")]
+    report: Annotated[str, Field(description="Path of report.html, or of the copy for others.")]
 
 
 class Reconstructed(Document):

@@ -65,6 +65,12 @@ class Places:
         return joined if "://" in self._base else posixpath.normpath(joined)
 
 
+def relative(path: str, source: str) -> str:
+    """Return a path below the dataset `source`, or below the folder of a dataset that is a file, relative to it."""
+    bases = (f"{source}/", f"{source.rpartition('/')[0]}/")
+    return next((path.removeprefix(base) for base in bases if len(base) > 1 and path.startswith(base)), path)
+
+
 def _split_archive(key: str) -> tuple[str, str]:
     """Split a key into the archive and its member."""
     lowered = key.lower()

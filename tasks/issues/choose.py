@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import InputError
+from storage.formats.places import relative
 from storage.formats.predictions import read_predictions
 from storage.runs.run import Run
 from storage.runs.workspace import Workspace
@@ -165,10 +166,5 @@ def _only(table: pa.Table, column: str, wanted: Collection[str], possible: Seque
 
 def relative_to_dataset(table: pa.Table, source: str) -> pa.Table:
     """Replace paths below the dataset, or below the folder of a dataset that is a file, by paths relative to it."""
-    bases = [f"{source}/", f"{source.rpartition('/')[0]}/"]
-    short = [_below(path, bases) for path in table["path"].to_pylist()]
+    short = [relative(path, source) for path in table["path"].to_pylist()]
     return table.set_column(table.column_names.index("path"), table.schema.field("path"), pa.array(short, pa.string()))
-
-
-def _below(path: str, bases: Sequence[str]) -> str:
-    return next((path.removeprefix(base) for base in bases if len(base) > 1 and path.startswith(base)), path)

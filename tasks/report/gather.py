@@ -147,10 +147,11 @@ class Report:
     `to_fix` is None for a run without a list of issues. `pairs` of copies and the images `listed` are by kind of issue.
     `kind` says what pictures of patterns show: color, gray or energy; of a run on features, which has none, features.
     `shortcuts` says of patterns that are likely shortcuts where they lie. `asked` has the answers about columns and
-    layers.
+    layers. `source` is the address of the dataset, or its name alone if the report is `shared` with others.
     """
 
     run: Run
+    source: str
     kind: str
     headline: str
     word_meaning: str | None
@@ -176,6 +177,7 @@ class Report:
     learning: Sequence[Row]
     drift: Drift | None
     asked: Asked
+    shared: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -203,6 +205,7 @@ def gather_report(run: Run, asked: Asked = NOTHING) -> Report:
     examples.sort(key=lambda entry: entry["class_id"])
     return Report(
         run=run,
+        source=manifest.source,
         kind=_kind(pictures),
         headline=headline(row),
         word_meaning=word_meaning(row),

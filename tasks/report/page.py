@@ -17,7 +17,7 @@ from storage.formats.places import FILES
 from storage.runs.manifest import write_manifest
 from storage.runs.run import Run
 from storage.runs.workspace import RunPaths, Workspace
-from storage.setting_groups import Coefficients
+from storage.setting_groups import Access, Coefficients, Execution
 from storage.stores.files import digest_of, write_file
 from storage.stores.store import StorePath
 from tasks.report.asked import NOTHING, Asked, read_asked
@@ -40,6 +40,7 @@ from tasks.report.pairs import SIDES
 from tasks.report.quality_words import SHOWN
 from tasks.report.rendering import environment, source_of
 from tasks.report.scale_bars import scale_bars
+from tasks.report.sharing import for_others
 from tasks.report.verdict import percent
 
 STEPS = 3  # of writing a report: its content, the page, the figures
@@ -116,6 +117,18 @@ def write_report(run: Run, advance: Callable[[], None] = lambda: None, asked: As
     return [run.paths.report, *figures]
 
 
+def shared_page(workspace: Workspace, paths: RunPaths, *, thumbnails: bool = True) -> str:
+    """Return the report of a run for others, as HTML; see `tasks.report.sharing`.
+
+    Raises
+    ------
+    EigenwaveError
+        If a table of the run is damaged.
+    """
+    report = gather_report(Run(paths), read_asked(workspace, paths.run_id))
+    return render(for_others(report, thumbnails=thumbnails))
+
+
 def render(report: Report) -> str:
     """Render the report as HTML."""
     run = report.run
@@ -140,7 +153,7 @@ def render(report: Report) -> str:
         .render(
             report=report,
             manifest=run.manifest,
-            title=PurePath(run.manifest.source).name,
+            title=PurePath(report.source).name,
             pattern_uris=uris[: len(of_patterns)],
             class_uris=dict(zip(of_classes, uris[len(of_patterns) :], strict=True)),
             shown_rows=shown,
@@ -242,10 +255,16 @@ def _policy(scripts: Iterable[str]) -> str:
 
 
 def _settings(report: Report) -> dict[str, Any]:
-    """The settings that the page names: of a run on features, without those that only images have."""
-    settings = report.run.manifest.settings
-    of_images = set() if report.pictured else {*Coefficients.model_fields, "scales"} - {"transform", "dtype"}
-    return {name: value for name, value in settings.items() if name not in of_images}
+    """The settings that the page names.
+
+    A page on features has none that only images have, and one for others none that say where things are.
+    """
+    settings, left_out = report.run.manifest.settings, set[str]()
+    if not report.pictured:
+        left_out |= {*Coefficients.model_fields, "scales"} - {"transform", "dtype"}
+    if report.shared:
+        left_out |= {*Access.model_fields, *Execution.model_fields}
+    return {name: value for name, value in settings.items() if name not in left_out}
 
 
 def _map_text(report: Report) -> str:
