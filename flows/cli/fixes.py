@@ -21,7 +21,8 @@ def apply(
     to: Annotated[
         Path,
         Parameter(
-            help="Write class folders of links into this new folder, or a list to this new file, which ends in .csv."
+            help="Write class folders of links into this new folder, or of image files if the dataset is an archive or "
+            "a table; or a list to this new file, which ends in .csv."
         ),
     ],
     config: Config = None,
@@ -34,29 +35,34 @@ def apply(
     issues
         A list such as issues.csv with the column action: keep, drop or relabel:CLASS; empty for nothing.
     source
-        The dataset, as for eigenwave run; its images must be files.
+        The dataset, as for eigenwave run.
     """
     from flows.documents.issues import Applied  # noqa: PLC0415 - each command imports what it needs
     from storage.formats.open import address_of, base_of  # noqa: PLC0415
     from tasks.issues.actions import read_actions  # noqa: PLC0415
     from tasks.issues.fixed import fix, link_folders, write_list  # noqa: PLC0415
+    from tasks.issues.unpacked import unpack_folders  # noqa: PLC0415
 
     chosen = chosen_settings(settings, config)
     fixed = fix(read_actions(issues), source, chosen)
-    again = f"eigenwave run {to}"
+    again, unreadable = f"eigenwave run {to}", list[str]()
     if to.suffix == ".csv":
         root = str(chosen.access.root or base_of(address_of(source), chosen.access))
         write_list(fixed, to, root)
         again += "" if "://" in root else f" --root {root}"
+    elif fixed.stored is not None:
+        unreadable = unpack_folders(fixed, fixed.stored, to)
     else:
         link_folders(fixed.images, to)
-    counts = fixed.counts
+    counts, images = fixed.counts, len(fixed.images) - len(unreadable)
 
     def text() -> None:
         for each in fixed.left_out:
             say(f"Left out, since a run does not read it: {each}")
+        for each in unreadable:
+            say(f"Left out: {each}.")
         say(
-            f"{to} has {counted(len(fixed.images), 'image')}: {counts['relabel']:,} relabelled, {counts['drop']:,} "
+            f"{to} has {counted(images, 'image')}: {counts['relabel']:,} relabelled, {counts['drop']:,} "
             f"dropped, {counts['keep']:,} kept as they are by an action. The dataset is unchanged."
         )
         say(f"Next: {again}")
@@ -64,11 +70,11 @@ def apply(
     return Answer(
         lambda: Applied(
             to=str(to),
-            images=len(fixed.images),
+            images=images,
             relabelled=counts["relabel"],
             dropped=counts["drop"],
             kept=counts["keep"],
-            left_out=list(fixed.left_out),
+            left_out=[*fixed.left_out, *unreadable],
             next=again,
         ),
         text,

@@ -26,11 +26,18 @@ from tasks.issues.actions import DROP, KEEP, Action, Change, changes
 
 
 class Image(NamedTuple):
-    """An image of the new dataset: its file or URL, its class (None without one), and its split."""
+    """An image of the new dataset: its file or URL, or its key if it is no file; its class or None; and its split."""
 
     path: str
     label: str | None
     split: str
+
+
+class Stored(NamedTuple):
+    """Where images lie that are no files: the dataset, and the samples of the new one (schema `SAMPLES`)."""
+
+    source: Source
+    samples: pa.Table
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,14 @@ class Fixed:
         Number of images that were kept, dropped and relabelled.
     left_out
         Sentences on images that are not in it because a run does not read them.
+    stored
+        Where its images lie; None if they are files.
     """
 
     images: Sequence[Image]
     counts: Mapping[str, int]
     left_out: Sequence[str]
+    stored: Stored | None = None
 
 
 def fix(actions: Sequence[Action], source: str, settings: Settings) -> Fixed:
@@ -58,14 +68,10 @@ def fix(actions: Sequence[Action], source: str, settings: Settings) -> Fixed:
     Raises
     ------
     InputError
-        If the dataset's images are no files, an image changed since the list was written, or an action is not possible.
+        If an image changed since the list was written, or an action is not possible.
     """
     found, listing = list_source(source, settings)
-    if found.format not in FILES:
-        raise InputError(
-            f"The images of {source} are no files ({found.format}), so there is nothing to list or link; unpack them "
-            "into class folders first, and run on those."
-        )
+    files = found.format in FILES
     names = {**dict(enumerate(listing.classes)), UNLABELLED: None}
     samples = listing.samples
     labels = dict(zip(samples["key"].to_pylist(), map(names.get, samples["class_id"].to_pylist()), strict=True))
@@ -73,12 +79,16 @@ def fix(actions: Sequence[Action], source: str, settings: Settings) -> Fixed:
     _require_same_bytes(actions, found.source, samples)
     places = Places(address_of(source), found.format, settings.access)
     columns = [samples[name].to_pylist() for name in ("key", "length", "split")]
-    images = []
-    for key, length, split in zip(*columns, strict=True):
+    images, staying = [], []
+    for row, (key, length, split) in enumerate(zip(*columns, strict=True)):
         change = changed.get(key)
         if change is None or change.stays:
-            images.append(Image(places.of(key, length), (change and change.label) or labels[key], split))
-    return Fixed(images, _counts(changed, labels), [finding.text for finding in listing.findings.ignored])
+            path = places.of(key, length) if files else key
+            images.append(Image(path, (change and change.label) or labels[key], split))
+            staying.append(row)
+    stored = None if files else Stored(found.source, samples.take(pa.array(staying, pa.int64())))
+    ignored = [finding.text for finding in listing.findings.ignored]
+    return Fixed(images, _counts(changed, labels), ignored, stored)
 
 
 def _counts(changed: Mapping[str, Change], labels: Mapping[str, str | None]) -> dict[str, int]:
@@ -107,8 +117,10 @@ def write_list(fixed: Fixed, target: Path, root: str) -> None:
     Raises
     ------
     InputError
-        If the file exists or cannot be written.
+        If the images are no files, or the list exists or cannot be written.
     """
+    if fixed.stored is not None:
+        raise InputError(f"The images are no files that a list could name; write them out: --to {target.stem}.")
     try:
         with target.open("x", encoding="utf-8", newline="") as file:
             rows = csv.writer(file, quoting=csv.QUOTE_ALL)
@@ -135,16 +147,12 @@ def link_folders(images: Sequence[Image], target: Path) -> list[Path]:
     InputError
         If the folder holds something, an image is at a URL, or a class cannot name a folder.
     """
-    folders = {name for image in images for name in (image.label, image.split)}
-    for name in sorted(str(name) for name in folders if name is None or "/" in name or not visible(name)):
-        what = "Images without a label" if name == "None" else f"Images of {name!r}"
-        raise InputError(f"{what} cannot be in a folder of that name; write a list instead: --to {target}.csv.")
+    require_folders(images, f"write a list instead: --to {target}.csv")
     if any("://" in image.path for image in images):
         raise InputError(f"Images at URLs cannot be linked; write a list instead: --to {target}.csv.")
-    places = _places(images, target)
+    places = places_in(images, target)
     try:
-        if target.exists() and any(target.iterdir()):
-            raise InputError(f"The folder {target} is not empty; give a new one.")
+        require_empty(target)
         for image, place in zip(images, places, strict=True):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(unescaped(image.path))
@@ -153,8 +161,22 @@ def link_folders(images: Sequence[Image], target: Path) -> list[Path]:
     return places
 
 
-def _places(images: Sequence[Image], target: Path) -> list[Path]:
-    """Place of each image; if its name is taken there, a number comes before the ending."""
+def require_folders(images: Sequence[Image], advice: str) -> None:
+    """Refuse classes and splits that cannot name a folder, with advice; raises InputError."""
+    folders = {name for image in images for name in (image.label, image.split)}
+    for name in sorted(str(name) for name in folders if name is None or "/" in name or not visible(name)):
+        what = "Images without a label" if name == "None" else f"Images of {name!r}"
+        raise InputError(f"{what} cannot be in a folder of that name; {advice}.")
+
+
+def require_empty(target: Path) -> None:
+    """Refuse a folder that holds something; raises InputError, or OSError if it cannot be read."""
+    if target.exists() and any(target.iterdir()):
+        raise InputError(f"The folder {target} is not empty; give a new one.")
+
+
+def places_in(images: Sequence[Image], target: Path) -> list[Path]:
+    """Return the place of each image in class folders; if its name is taken there, a number comes before the ending."""
     split = {image.split for image in images} != {TRAIN}
     found: dict[Path, int] = {}
 

@@ -72,6 +72,7 @@ def disturbed(made, source, place, folder, stage, act):
 FAULTS = {
     "one vanishes": (lambda made: made.unplug(1), WORKERS - 1),
     "the link of one gets slow": (lambda made: made.slow_down(1), WORKERS),
+    "the links of all get slow": (lambda made: [made.slow_down(number) for number in range(1 + WORKERS)], WORKERS),
 }
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,21 @@ def test_apply_writes_a_folder_or_a_list_and_says_what_to_do_next(run, tmp_path,
     assert f"Next: eigenwave run fixed.csv --root {tmp_path}/data\n" in done.stdout
     words = done.stdout.partition("Next: eigenwave run ")[2].split()
     assert "61 of 16 x 16 pixels" in " ".join(eigenwave("plan", *words).stdout.split())
+
+
+@pytest.mark.usefixtures("run")
+def test_apply_writes_the_images_of_an_archive_out(tmp_path, eigenwave):
+    archive = shutil.make_archive(tmp_path / "packed", "zip", tmp_path / "data")
+    (tmp_path / "to-do.csv").write_text("key,action\npacked.zip/a/again.png,drop\n")
+    done = eigenwave("apply", "to-do.csv", archive, "--to", "fixed")
+    assert done.returncode == 0, done.stderr
+    assert "fixed has 61 images: 0 relabelled, 1 dropped, 0 kept as they are by an action." in done.stdout
+    assert "Next: eigenwave run fixed\n" in done.stdout
+    kept = {path.relative_to(tmp_path / "data") for path in (tmp_path / "data").rglob("*.png")} - {Path("a/again.png")}
+    assert {path.relative_to(tmp_path / "fixed") for path in (tmp_path / "fixed").rglob("*.png")} == kept
+    done = eigenwave("apply", "to-do.csv", archive, "--to", "fixed.csv")
+    assert done.returncode == 2
+    assert "The images are no files that a list could name" in done.stderr
 
 
 def test_refusals_are_one_sentence_and_write_nothing(run, tmp_path, eigenwave):

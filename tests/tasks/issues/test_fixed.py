@@ -14,7 +14,7 @@ from tasks.compare.runs import compare_runs
 from tasks.issues.actions import read_actions
 from tasks.issues.fixed import fix, link_folders, write_list
 from tests.datasets import rows_of, smooth_images
-from tests.formats import make_images, write_csv, write_idx, write_zip
+from tests.formats import make_images, write_csv, write_zip
 from tests.runs import SMALL, analyse, local
 
 
@@ -109,11 +109,11 @@ def test_the_issues_of_a_run_lead_to_a_dataset_without_them(source, tmp_path):
         fix(read_actions(path), str(source), Settings())
 
 
-def test_datasets_whose_images_are_no_files_are_refused(tmp_path):
-    for write, name in ((write_zip, "zip"), (write_idx, "idx")):
-        address = write(tmp_path / name, make_images(6))
-        with pytest.raises(InputError, match=rf"The images of .* are no files \({name}\)"):
-            fix([], str(address), Settings())
+def test_a_list_cannot_name_images_that_are_no_files(tmp_path):
+    fixed = fix([], str(write_zip(tmp_path / "zip", make_images(6))), Settings())
+    with pytest.raises(InputError, match=r"The images are no files that a list could name; .* --to fixed\."):
+        write_list(fixed, tmp_path / "fixed.csv", "")
+    assert not (tmp_path / "fixed.csv").exists()
 
 
 def test_lists_and_their_repeated_images(tmp_path):
