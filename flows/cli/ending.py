@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
 INTERRUPTION = "eigenwave: interrupted; the same command continues the run.\n"
+FINISHED = "eigenwave: interrupted; the run is finished and intact.\n"
 GRACE_SECONDS = 4.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130  # the status that a shell reports for a command ended by Ctrl-C
@@ -17,19 +18,21 @@ STATUS = 128  # a shell reports this plus the number of the signal
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[Callable[[], None]]:
     """End the block on Ctrl-C, SIGTERM, or SIGHUP (a closed terminal): in order if that is quick, otherwise at once.
 
-    Nothing on disk is lost either way. The process then exits with the status that a shell reports for the signal.
+    Nothing on disk is lost either way. The process then exits with the status that a shell reports for the signal. Its
+    message says that the run can be continued, or that it is finished, once the function was called that this yields.
     """
     received: list[int] = []
+    messages = [INTERRUPTION]
 
     def interrupt(number: int, _: FrameType | None) -> None:
         if received:
-            leave(INTERRUPTION, STATUS + number)
+            leave(messages[-1], STATUS + number)
         received.append(number)
         # If its server is gone, Prefect would retry for minutes.
-        deadline = threading.Timer(GRACE_SECONDS, leave, (INTERRUPTION, STATUS + number))
+        deadline = threading.Timer(GRACE_SECONDS, leave, (messages[-1], STATUS + number))
         deadline.daemon = True
         deadline.start()
         raise KeyboardInterrupt
@@ -39,10 +42,10 @@ def interruptible() -> Iterator[None]:
     for each in before:
         signal.signal(each, interrupt)
     try:
-        yield
+        yield lambda: messages.append(FINISHED)
     except BaseException:
         if received:
-            leave(INTERRUPTION, STATUS + received[0])
+            leave(messages[-1], STATUS + received[0])
         raise
     finally:
         for each, handler in before.items():

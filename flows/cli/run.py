@@ -50,7 +50,7 @@ def run(  # noqa: PLR0913 - each is a word of the command
     """
     chosen = chosen_settings(settings, config)
     require_places(notify)
-    with interruptible(), prefect_session() as session:
+    with interruptible() as finished, prefect_session() as session:
         space, outlook = _ready(source, workspace, chosen, run_id)
         from flows.analysis import analysis_of  # noqa: PLC0415
         from flows.tracking.server import ServerLostError, server_loss_explained  # noqa: PLC0415
@@ -58,14 +58,16 @@ def run(  # noqa: PLR0913 - each is a word of the command
         before = space.latest_id()
         try:
             with session.reporting(note), server_loss_explained():
-                finished = analysis_of(outlook)(source, workspace, chosen, run_id)
+                made = analysis_of(outlook)(source, workspace, chosen, run_id)
         except ServerLostError as error:
             newest = space.latest_id()
             if newest is not None and newest != before:
+                finished()
                 yield _analysed(space, newest, notify)
                 leave(f"eigenwave: the run is finished, but Prefect does not know: {error}\n", 0)
             leave(f"eigenwave: {error}\n", error.exit_code)
-        yield _analysed(space, finished, notify)
+        finished()
+        yield _analysed(space, made, notify)
 
 
 def audit(  # noqa: PLR0913 - each is a word of the command
@@ -102,7 +104,7 @@ def audit(  # noqa: PLR0913 - each is a word of the command
     require_places(notify)
     require_baseline(Workspace(workspace), against, chosen)
     Decisions.read(decisions_file(decisions, Workspace(workspace)))
-    with interruptible(), prefect_session() as session:
+    with interruptible() as finished, prefect_session() as session:
         space, outlook = _ready(source, workspace, chosen, run_id)
         from flows.audit import audit_of  # noqa: PLC0415
         from flows.tracking.server import ServerLostError, server_loss_explained  # noqa: PLC0415
@@ -115,9 +117,10 @@ def audit(  # noqa: PLR0913 - each is a word of the command
             failure, found = error, error.audit
         except ServerLostError as error:
             leave(f"eigenwave: {error}\n", error.exit_code)
-    analysed = Run(space.run(found.run_id))
-    answer = Answer(lambda: _audited(analysed, found, gates), lambda: _show_audit(analysed, found), failure)
-    notify_all(notify, answer)
+        finished()
+        analysed = Run(space.run(found.run_id))
+        answer = Answer(lambda: _audited(analysed, found, gates), lambda: _show_audit(analysed, found), failure)
+        notify_all(notify, answer)
     return answer
 
 

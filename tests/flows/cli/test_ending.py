@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from flows.cli.ending import INTERRUPTION
+from flows.cli.ending import FINISHED, INTERRUPTION
 
 pytestmark = pytest.mark.usefixtures("hangups_end")
 
@@ -16,7 +16,7 @@ COMMAND = """
 import subprocess, sys, time
 from flows.cli import ending
 ending.GRACE_SECONDS = {grace}
-with ending.interruptible():
+with ending.interruptible() as finished:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     {body}
 """
@@ -49,6 +49,12 @@ def test_each_signal_ends_the_command_in_words_with_what_it_started(number, stat
     process, child = started(PATIENT)
     process.send_signal(number)
     assert ended(process, child) == (status, INTERRUPTION)
+
+
+def test_once_the_run_is_finished_it_says_so():
+    process, child = started(f"finished(); {PATIENT}")
+    process.send_signal(signal.SIGINT)
+    assert ended(process, child) == (130, FINISHED)
 
 
 def test_a_command_that_does_not_end_in_order_ends_all_the_same():
