@@ -31,7 +31,6 @@ COVERED = {
     "flows/documents/issues.py": "tests/flows/cli/test_json.py",
     "flows/documents/runs.py": "tests/flows/cli/test_json.py",
     "flows/documents/upkeep.py": "tests/flows/cli/test_json.py",
-    "flows/cli/finished.py": "tests/flows/cli/test_command.py",
     "flows/cli/flags.py": "tests/flows/cli/test_command.py",
     "flows/cli/inputs.py": "tests/flows/cli/test_command.py",
     "flows/cli/plan_summary.py": "tests/flows/cli/test_command.py",
