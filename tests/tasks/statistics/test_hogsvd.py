@@ -183,3 +183,14 @@ def test_a_class_without_fitted_images_has_no_angles_anywhere():
     assert np.isnan(found.against.angle[1]).all()
     assert np.isfinite(found.held_out_angle[0]).all()
     assert np.isnan(found.whitening.loadings(found.against.directions[1])).all()
+
+
+def test_stronger_held_out_images_have_the_same_angles():
+    """Variances of classes are compared with each other, not with those of the images that were learned from."""
+    scores, labels = varying()
+    part = np.arange(len(labels)) % 3
+    mean = scores[part < 2].mean(axis=0, dtype=np.float64)
+    stronger = np.where(part[:, None] == 2, mean + 3 * (scores - mean), scores)
+    first, second = (ClassComparison.of(scatter_of(each, labels, 4, part), 0) for each in (scores, stronger))
+    assert np.isfinite(first.held_out_angle).all()
+    np.testing.assert_allclose(second.held_out_angle, first.held_out_angle, atol=1e-6)
