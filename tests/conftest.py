@@ -15,7 +15,7 @@ from tests.commands import run_command
 from tests.datasets import smooth_images, write_images
 from tests.order import longest_first
 from tests.processes import serving_prefect
-from tests.runs import SMALL, analyse
+from tests.runs import SMALL, analyse, contents
 
 # Examples may take as long as a busy machine needs. `--hypothesis-profile` still chooses another profile.
 hypothesis.settings.register_profile("eigenwave", deadline=None)
@@ -134,7 +134,8 @@ def class_folders(tmp_path):
 def drifting(tmp_path_factory):
     """Runs for tests that only read them: one, a second of the same images, a third after the images changed.
 
-    Gives their workspace and the three. Before the third a class came, an image went and one was replaced.
+    Gives their workspace and the three. Before the third a class came, an image went and one was replaced. What a test
+    asks them about would stand in the reports that others write, so it asks a copy of them.
     """
     folder = tmp_path_factory.mktemp("drifting")
     source, workspace = smooth_images(folder / "data", count=60), Workspace(folder / "workspace")
@@ -142,7 +143,12 @@ def drifting(tmp_path_factory):
     (source / "a" / "0000.png").unlink()
     Image.new("L", (16, 16), 200).save(source / "b" / "0001.png")
     smooth_images(source, count=40, seed=3, start=600, classes=("d",))
-    return workspace, first, same, analyse(source, workspace.address, run_id="run-3", report=True, **SMALL)
+    later = analyse(source, workspace.address, run_id="run-3", report=True, **SMALL)
+    before = contents(workspace)
+    yield workspace, first, same, later
+    written = {key for key, _ in contents(workspace).items() ^ before.items()}
+    # Comparisons are kept beside the runs, and are no part of what is read of these.
+    assert not [key for key in written if not key.startswith(("comparisons/", "lock"))]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import importlib.metadata
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 import eigenwave
 from eigenwave import associate, check, compare, explain, issues, plan, run
 from storage.errors import InputError
+from storage.runs.run import open_run
+from storage.runs.workspace import Workspace
 from tests.datasets import write_images
 from tests.processes import EIGENWAVE
-from tests.runs import contents
+from tests.runs import contents, local
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "python-api.md"
@@ -149,8 +152,15 @@ def test_issues_takes_a_run_an_id_or_a_folder(drifting):
         issues(after, kind="odd")
 
 
-def test_associate_shows_what_the_command_shows(drifting, tmp_path):
-    workspace, _, _, after = drifting
+@pytest.fixture
+def asked(drifting, tmp_path):
+    """A copy of the workspace of those runs, and the last of them, for questions that are kept."""
+    copy = Workspace(shutil.copytree(local(drifting[0].folder), tmp_path / "copy"))
+    return copy, open_run(copy.run("run-3").folder)
+
+
+def test_associate_shows_what_the_command_shows(asked, tmp_path):
+    workspace, after = asked
     table = tmp_path / "sites.csv"
     keys = after.tables["samples"]["key"].to_pylist()
     table.write_text("key,site,side\n" + "".join(f"{key},{key[0]},{number % 2}\n" for number, key in enumerate(keys)))
@@ -168,8 +178,8 @@ def test_associate_shows_what_the_command_shows(drifting, tmp_path):
         associate(after, by="odd", workspace=workspace.address)
 
 
-def test_explain_shows_what_the_command_shows(drifting, tmp_path):
-    workspace, _, _, after = drifting
+def test_explain_shows_what_the_command_shows(asked, tmp_path):
+    workspace, after = asked
     features = np.random.default_rng(0).standard_normal((len(after.tables["samples"]), 3))
     np.savez(tmp_path / "layers.npz", first=features, second=features[:, :1])
     found = explain(after, features=tmp_path / "layers.npz", workspace=workspace.address)
