@@ -206,7 +206,7 @@ def _matches(values: pa.Array, name: str, wanted: str) -> Mask:
     if limit:
         found = _within(values.cast(pa.timestamp("us", "UTC")) if timed else values, name, wanted, limit)
     elif timed:
-        found = pc.starts_with(_as_text(values), wanted)
+        found = pc.starts_with(_as_text(values), wanted.replace("T", " "))
     else:
         found = pc.equal(pc.utf8_lower(_as_text(values)), wanted.lower())
     return np.asarray(pc.fill_null(found, fill_value=False))

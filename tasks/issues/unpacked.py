@@ -1,7 +1,7 @@
 """Write a dataset after its issues were acted on, as image files in class folders, if its images are none yet."""
 
-import shutil
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from storage.datasets.source import intact
 from storage.errors import BadImageError, InputError
@@ -28,26 +28,25 @@ def unpack_folders(fixed: Fixed, stored: Stored, target: Path) -> list[str]:
         pixels without loss.
     """
     require_folders(fixed.images, "give them another label, or drop them")
-    partial = target.with_name(f"{target.name}.partial")
     try:
         require_lossless(stored.source.layout)
         require_empty(target)
-        shutil.rmtree(partial, ignore_errors=True)
-        left_out = _write(fixed, stored, partial)
-        if target.exists():
-            target.rmdir()
-        partial.rename(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=target.parent, prefix=f"{target.name}-") as partial:
+            folder = Path(partial) / target.name
+            left_out = _write(fixed, stored, folder)
+            if target.exists():
+                target.rmdir()
+            folder.rename(target)
     except BadImageError as error:
         raise InputError(f"The dataset cannot be written as image files: {error.detail}.") from None
     except OSError as error:
         raise InputError(f"The folder {target} cannot be written: {error.strerror}.") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return left_out
 
 
 def _write(fixed: Fixed, stored: Stored, folder: Path) -> list[str]:
-    folder.mkdir(parents=True)
+    folder.mkdir()
     keys, payloads = stored.samples["key"].to_pylist(), stored.source.read(stored.samples)
     left_out = []
     for place, key, payload in zip(places_in(fixed.images, folder), keys, payloads, strict=True):
