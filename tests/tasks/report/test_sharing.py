@@ -34,14 +34,17 @@ def data_of(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
-def test_it_names_the_dataset_and_paths_below_it(made):
+def test_it_names_the_dataset_and_paths_below_it(made, monkeypatch):
+    monkeypatch.setattr("tasks.report.listed.LISTED", 1)
     workspace, run = made
     page = shared_page(workspace, run.paths)
     assert PRIVATE in run.paths.report.read_bytes().decode()
     assert PRIVATE not in page
     assert "<dd>photographs</dd>" in page
     assert "table sites.csv" in page
-    assert 'href="issues.csv"' not in page
+    # The list of all images is not sent along.
+    assert "The first 1 of" in page
+    assert "issues.csv" not in page.partition("<script")[0]
     data = data_of(page)
     paths = {row[1] for found in data["listed"].values() for row in found["rows"]}
     assert "test/c/copy.png" in paths
